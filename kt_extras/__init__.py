@@ -1,0 +1,1 @@
+"""Search, early stopping and training pieces on top of KerasTuner."""

@@ -1,0 +1,38 @@
+"""The mathematics of search: spaces, histories and samplers, in NumPy and SciPy alone."""
+
+from kt_extras.search.dimensions import (
+    Boolean,
+    Choice,
+    Condition,
+    Dimension,
+    Fixed,
+    Float,
+    Int,
+    Point,
+)
+from kt_extras.search.history import Curve, Curves, History, Observation, State
+from kt_extras.search.random import Random
+from kt_extras.search.sampler import Sampler, SpaceExhausted, trial_rng
+from kt_extras.search.space import Space, point_key
+
+__all__ = [
+    "Boolean",
+    "Choice",
+    "Condition",
+    "Curve",
+    "Curves",
+    "Dimension",
+    "Fixed",
+    "Float",
+    "History",
+    "Int",
+    "Observation",
+    "Point",
+    "Random",
+    "Sampler",
+    "Space",
+    "SpaceExhausted",
+    "State",
+    "point_key",
+    "trial_rng",
+]

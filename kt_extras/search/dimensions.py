@@ -1,0 +1,347 @@
+"""The typed dimensions of a search space and their place on the unit interval.
+
+Every dimension maps its values to [0, 1] and back.  A dimension with finitely many values cuts the
+interval into cells, one a value; a value's coordinate is the middle of its cell, so an integer or
+stepped dimension is a histogram with known edges rather than a rounded real line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Value = Any
+Point = dict[str, Value]
+
+SAMPLINGS = ("linear", "log", "reverse_log")
+_SIGNIFICANT_DIGITS = 12  # hides 0.1 + 0.2 == 0.30000000000000004 from the user
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Holds where the hyperparameter `parent` is active and takes one of `values`.
+
+    >>> Condition("optimizer", ("sgd",)).holds({"optimizer": "sgd"})
+    True
+    """
+
+    parent: str
+    values: tuple[Value, ...]
+
+    def holds(self, point: Mapping[str, Value]) -> bool:
+        """Tell whether the condition is met by the values chosen so far."""
+        return self.parent in point and point[self.parent] in self.values
+
+
+@dataclass(frozen=True)
+class Float:
+    """A real number in [`low`, `high`].
+
+    Args:
+        name: Unique among the dimensions that can be active at the same time.
+        low: Smallest value, included.
+        high: Largest value, included.
+        step: Distance between neighbours for `"linear"`, their ratio (above 1) for the log samplings.
+        sampling: `"linear"`, `"log"`, or `"reverse_log"` (log-uniform distance from `high`).
+        conditions: All must hold for the dimension to be active.
+
+    >>> Float("rate", 1e-4, 1e-2, sampling="log").from_unit(0.5)
+    0.001
+    >>> Float("drop", 0.0, 0.3, step=0.1).values()
+    (0.0, 0.1, 0.2, 0.3)
+    """
+
+    name: str
+    low: float
+    high: float
+    step: float | None = None
+    sampling: str = "linear"
+    conditions: tuple[Condition, ...] = ()
+
+    categorical = False
+
+    def __post_init__(self) -> None:
+        _check_range(self)
+
+    @property
+    def size(self) -> float:
+        """Number of values; `inf` without a step."""
+        return math.inf if self.step is None and self.low < self.high else _grid_size(self)
+
+    def from_unit(self, u: float) -> float:
+        """Return the value at coordinate `u` in [0, 1]."""
+        if math.isfinite(self.size):
+            return _grid_value(self, _index(u, int(self.size)))
+        return min(max(_tidy(_unwarp(self, u, self.low, self.high)), self.low), self.high)
+
+    def to_unit(self, value: Value) -> float:
+        """Return the coordinate of the nearest value that the dimension has."""
+        value = min(max(float(value), self.low), self.high)
+        if math.isfinite(self.size):
+            return (_nearest_grid_index(self, value) + 0.5) / self.size
+        return float(np.clip(_warp(self, value, self.low, self.high), 0.0, 1.0))
+
+    def cells(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the edges of the cells that hold `u`; without a step they are `u` itself."""
+        return _uniform_cells(u, int(self.size)) if math.isfinite(self.size) else (u, u)
+
+    def contains(self, value: Value) -> bool:
+        """Tell whether `value` lies in the range; it need not lie on the grid."""
+        return _is_number(value) and self.low <= value <= self.high
+
+    def values(self) -> tuple[Value, ...]:
+        """Return every value, ascending; an error for a dimension without a step."""
+        return _all_values(self)
+
+
+@dataclass(frozen=True)
+class Int:
+    """An integer in [`low`, `high`], both included.
+
+    With a log sampling and no step every integer is possible, and its cell is its share of the
+    logarithmic range [`low` - 1/2, `high` + 1/2].
+
+    Args:
+        name: Unique among the dimensions that can be active at the same time.
+        low: Smallest value, included.
+        high: Largest value, included.
+        step: Distance between neighbours for `"linear"`, their ratio (above 1) for the log samplings.
+        sampling: `"linear"`, `"log"`, or `"reverse_log"` (log-uniform distance from `high`).
+        conditions: All must hold for the dimension to be active.
+
+    >>> Int("units", 8, 64, step=2, sampling="log").values()
+    (8, 16, 32, 64)
+    >>> Int("units", 1, 4).to_unit(2)
+    0.375
+    """
+
+    name: str
+    low: int
+    high: int
+    step: int | None = None
+    sampling: str = "linear"
+    conditions: tuple[Condition, ...] = ()
+
+    categorical = False
+
+    def __post_init__(self) -> None:
+        _check_range(self)
+
+    @property
+    def size(self) -> float:
+        """Number of values."""
+        return self.high - self.low + 1 if self._log_without_step else _grid_size(self)
+
+    def from_unit(self, u: float) -> int:
+        """Return the value whose cell holds `u`."""
+        if not self._log_without_step:
+            return int(round(_grid_value(self, _index(u, int(self.size)))))
+        value = round(_unwarp(self, u, self.low - 0.5, self.high + 0.5))
+        return int(min(max(value, self.low), self.high))
+
+    def to_unit(self, value: Value) -> float:
+        """Return the middle of the cell of the nearest value that the dimension has."""
+        value = min(max(float(value), self.low), self.high)
+        if not self._log_without_step:
+            return (_nearest_grid_index(self, value) + 0.5) / self.size
+        lower, upper = self._edges(np.array([float(round(value))]))
+        return float(0.5 * (lower[0] + upper[0]))
+
+    def cells(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the edges of the cells that hold `u`, each of shape ``(n,)``."""
+        if not self._log_without_step:
+            return _uniform_cells(u, int(self.size))
+        values = np.round(_unwarp(self, u, self.low - 0.5, self.high + 0.5))
+        return self._edges(np.clip(values, self.low, self.high))
+
+    def contains(self, value: Value) -> bool:
+        """Tell whether `value` lies in the range; it need not lie on the grid."""
+        return _is_number(value) and self.low <= value <= self.high and value == int(value)
+
+    def values(self) -> tuple[Value, ...]:
+        """Return every value, ascending."""
+        return _all_values(self)
+
+    @property
+    def _log_without_step(self) -> bool:
+        return self.sampling != "linear" and self.step is None and self.low < self.high
+
+    def _edges(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        low, high = self.low - 0.5, self.high + 0.5
+        return _warp(self, values - 0.5, low, high), _warp(self, values + 0.5, low, high)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `options`: a category, or a rung of a ladder if `ordered`.
+
+    Args:
+        name: Unique among the dimensions that can be active at the same time.
+        options: At least one value; numbers are sorted if `ordered`.
+        ordered: Whether neighbouring options resemble each other.
+        conditions: All must hold for the dimension to be active.
+
+    >>> Choice("batch", (64, 16, 32), ordered=True).values()
+    (16, 32, 64)
+    >>> Choice("act", ("relu", "tanh")).from_unit(0.7)
+    'tanh'
+    """
+
+    name: str
+    options: tuple[Value, ...]
+    ordered: bool = False
+    conditions: tuple[Condition, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise ValueError(f"`options` of {self.name!r} must name at least one value, got none.")
+        if self.ordered:
+            object.__setattr__(self, "options", tuple(sorted(self.options)))
+
+    @property
+    def categorical(self) -> bool:
+        """Whether the options have no order that a sampler may use."""
+        return not self.ordered
+
+    @property
+    def size(self) -> float:
+        """Number of options."""
+        return len(self.options)
+
+    def from_unit(self, u: float) -> Value:
+        """Return the option whose cell holds `u`."""
+        return self.options[_index(u, len(self.options))]
+
+    def to_unit(self, value: Value) -> float:
+        """Return the middle of the option's cell; NaN for a value that is no option any more."""
+        if value not in self.options:
+            return math.nan
+        return (self.options.index(value) + 0.5) / len(self.options)
+
+    def cells(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the edges of the cells that hold `u`, each of shape ``(n,)``."""
+        return _uniform_cells(u, len(self.options))
+
+    def contains(self, value: Value) -> bool:
+        """Tell whether `value` is one of the options."""
+        return value in self.options
+
+    def values(self) -> tuple[Value, ...]:
+        """Return every option."""
+        return self.options
+
+
+def Boolean(  # noqa: N802 - stands beside Float, Int and Choice and is written like them
+    name: str, conditions: tuple[Condition, ...] = ()
+) -> Choice:
+    """Return the dimension of a truth value."""
+    return Choice(name, (False, True), conditions=conditions)
+
+
+def Fixed(  # noqa: N802
+    name: str, value: Value, conditions: tuple[Condition, ...] = ()
+) -> Choice:
+    """Return the dimension of a hyperparameter that is not searched."""
+    return Choice(name, (value,), conditions=conditions)
+
+
+Dimension = Union[Float, Int, Choice]  # noqa: UP007 - Python 3.10 cannot use `|` at run time here
+
+
+def _check_range(dimension: Float | Int) -> None:
+    name, low, high = dimension.name, dimension.low, dimension.high
+    step, sampling = dimension.step, dimension.sampling
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(f"`low` of {name!r} must not exceed `high`, got {low!r} and {high!r}.")
+    if sampling not in SAMPLINGS:
+        raise ValueError(f"`sampling` of {name!r} must be one of {SAMPLINGS}, got {sampling!r}.")
+    if sampling != "linear" and low <= 0:
+        raise ValueError(
+            f"`low` of {name!r} must be positive for sampling {sampling!r}, got {low!r}; "
+            'use `sampling="linear"` or raise `low`.'
+        )
+    smallest = 0 if sampling == "linear" else 1
+    if step is not None and not step > smallest:
+        raise ValueError(
+            f"`step` of {name!r} must be above {smallest} for sampling {sampling!r}, got {step!r}."
+        )
+
+
+def _warp(dimension: Float | Int, value: Any, low: float, high: float) -> Any:
+    """Map [low, high] to [0, 1] in the dimension's own scale; scalars and arrays."""
+    if dimension.sampling == "log":
+        return np.log(value / low) / math.log(high / low)
+    if dimension.sampling == "reverse_log":
+        return 1.0 - np.log((low + high - value) / low) / math.log(high / low)
+    return (value - low) / (high - low)
+
+
+def _unwarp(dimension: Float | Int, u: Any, low: float, high: float) -> Any:
+    """Invert `_warp`."""
+    if dimension.sampling == "log":
+        return low * (high / low) ** u
+    if dimension.sampling == "reverse_log":
+        return low + high - low * (high / low) ** (1.0 - u)
+    return low + u * (high - low)
+
+
+def _grid_size(dimension: Float | Int) -> int:
+    low, high, step = dimension.low, dimension.high, dimension.step or 1
+    if low == high:
+        return 1
+    span = (high - low) / step if dimension.sampling == "linear" else math.log(high / low, step)
+    return math.floor(span + 1e-8) + 1
+
+
+def _grid_value(dimension: Float | Int, index: int) -> float:
+    low, high, step = dimension.low, dimension.high, dimension.step or 1
+    if dimension.sampling == "linear":
+        return _tidy(low + index * step)
+    if dimension.sampling == "log":
+        return _tidy(low * step**index)
+    return _tidy(low + high - low * step ** (_grid_size(dimension) - 1 - index))
+
+
+def _nearest_grid_index(dimension: Float | Int, value: float) -> int:
+    low, high, step, n = dimension.low, dimension.high, dimension.step or 1, _grid_size(dimension)
+    if n == 1:
+        return 0
+    if dimension.sampling == "linear":
+        index = (value - low) / step
+    elif dimension.sampling == "log":
+        index = math.log(value / low) / math.log(step)
+    else:
+        index = n - 1 - math.log((low + high - value) / low) / math.log(step)
+    return min(max(round(index), 0), n - 1)
+
+
+def _all_values(dimension: Float | Int) -> tuple[Value, ...]:
+    if not math.isfinite(dimension.size):
+        raise ValueError(f"{dimension.name!r} has no step, so its values cannot be listed.")
+    if isinstance(dimension, Int) and dimension.step is None:
+        return tuple(range(dimension.low, dimension.high + 1))
+    n = int(dimension.size)
+    return tuple(dimension.from_unit((i + 0.5) / n) for i in range(n))
+
+
+def _uniform_cells(u: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    index = np.clip(np.floor(u * n), 0, n - 1)
+    return index / n, (index + 1) / n
+
+
+def _index(u: float, n: int) -> int:
+    return min(max(int(u * n), 0), n - 1)
+
+
+def _tidy(value: float) -> float:
+    return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

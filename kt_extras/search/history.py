@@ -1,0 +1,285 @@
+"""What a search has seen: one observation a trial, kept in columns.
+
+Samplers and pruners read these columns; only the shell that drives a search appends to them.
+Losses are minimised and a failure is `inf`.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kt_extras.search.dimensions import FloatArray, Point
+from kt_extras.search.space import Space, point_key
+
+
+class State(enum.IntEnum):
+    """Where a trial stands."""
+
+    RUNNING = 0
+    COMPLETED = 1
+    PRUNED = 2  # stopped early because its curve was not worth more epochs
+    INFEASIBLE = 3  # cannot run: too large, out of memory, NaN loss, or it crashed
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The losses of one trial by epoch.
+
+    Args:
+        losses: Shape ``(epochs,)``; NaN where nothing was reported, `inf` for a NaN loss.
+        sign: What turns a loss into the value that the user sees: -1.0 if that is maximised.
+    """
+
+    losses: FloatArray
+    sign: float = 1.0
+
+    @property
+    def step(self) -> int:
+        """The last epoch reported, counted from 0; -1 before the first."""
+        return len(self.losses) - 1
+
+    @property
+    def reported(self) -> FloatArray:
+        """The losses of the epochs that were reported, in order."""
+        return self.losses[~np.isnan(self.losses)]
+
+    @property
+    def best(self) -> float:
+        """The lowest loss so far; `inf` before the first."""
+        return float(np.min(self.reported, initial=math.inf))
+
+
+class Curves(Sequence[Curve]):
+    """The curves of many trials as one matrix, read column by column.
+
+    Args:
+        losses: Shape ``(trials, epochs)``, NaN where nothing was reported.
+        best: Shape ``(trials, epochs)``: the lowest loss up to each epoch, NaN beyond the last.
+        lengths: Shape ``(trials,)``: the number of epochs of each trial.
+        sign: As in `Curve`.
+    """
+
+    def __init__(
+        self, losses: FloatArray, best: FloatArray, lengths: NDArray[np.int64], sign: float = 1.0
+    ) -> None:
+        self._losses, self._best, self._lengths, self._sign = losses, best, lengths, sign
+
+    @classmethod
+    def of(cls, curves: Sequence[Sequence[float]], sign: float = 1.0) -> Curves:
+        """Build from plain lists of losses, one a trial.
+
+        >>> Curves.of([[3.0, 1.0, 2.0], [5.0]]).best_by(1).tolist()
+        [1.0]
+        """
+        columns = _CurveColumns()
+        for row, losses in enumerate(curves):
+            for step, loss in enumerate(losses):
+                columns.report(row, step, loss)
+        return columns.view(np.arange(len(curves)), sign)
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # int or slice, as in Sequence
+        if isinstance(index, slice):
+            rows = (self._losses[index], self._best[index], self._lengths[index])
+            return Curves(*rows, self._sign)
+        return Curve(self._losses[index, : self._lengths[index]], self._sign)
+
+    def best_by(self, step: int) -> FloatArray:
+        """Return the lowest loss up to epoch `step` of each trial that got that far.
+
+        Returns:
+            Shape ``(m,)`` with m at most the number of trials, in their order.
+        """
+        reached = self._lengths > step
+        return self._best[reached, step] if reached.any() else np.empty(0)
+
+    @property
+    def best(self) -> float:
+        """The lowest loss of all; `inf` without any."""
+        finite = self._losses[np.isfinite(self._losses)]
+        return float(np.min(finite, initial=math.inf))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One trial: where it was, how it went, and how it ended."""
+
+    point: Point
+    state: State
+    loss: float
+    curve: Curve
+
+
+class History(Sequence[Observation]):
+    """The observations of a search in the order in which its trials began.
+
+    Starting, reporting and finishing a trial cost O(1) amortised, whatever the number of trials.
+
+    Args:
+        space: The space in which the points live.
+        sign: -1.0 if the user's objective is maximised; losses are its values times this.
+
+    >>> from kt_extras.search import Float
+    >>> history = History(Space([Float("x", 0, 1)]))
+    >>> number = history.start({"x": 0.25})
+    >>> history.report(number, step=0, loss=3.0)
+    >>> history.finish(number, State.COMPLETED, loss=3.0)
+    >>> history.unit.tolist(), history.losses.tolist()
+    ([[0.25]], [3.0])
+    """
+
+    def __init__(self, space: Space, sign: float = 1.0) -> None:
+        self.space = space
+        self.sign = sign
+        self._points: list[Point] = []
+        self._keys: dict[tuple[tuple[str, object], ...], int] = {}
+        self._unit = np.empty((0, len(space)))
+        self._losses = np.empty(0)
+        self._states = np.empty(0, dtype=np.int8)
+        self._curves = _CurveColumns()
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # int or slice, as in Sequence
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        state, loss = State(int(self._states[number])), float(self._losses[number])
+        return Observation(self._points[number], state, loss, self.curve(number))
+
+    def __iter__(self) -> Iterator[Observation]:
+        return (self[number] for number in range(len(self)))
+
+    def __contains__(self, point: object) -> bool:
+        """Tell whether a trial was begun at this very point."""
+        return isinstance(point, dict) and point_key(point) in self._keys
+
+    @property
+    def points(self) -> Sequence[Point]:
+        """The point of each trial."""
+        return self._points
+
+    @property
+    def unit(self) -> FloatArray:
+        """Shape ``(n, d)``: the points on the unit cube, NaN where inactive."""
+        return self._unit[: len(self)]
+
+    @property
+    def losses(self) -> FloatArray:
+        """Shape ``(n,)``: the loss of each trial, `inf` for a failed or running one."""
+        return self._losses[: len(self)]
+
+    @property
+    def states(self) -> NDArray[np.int8]:
+        """Shape ``(n,)``: the `State` of each trial."""
+        return self._states[: len(self)]
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """Shape ``(n,)``: the number of epochs that each trial has reported."""
+        return self._curves.lengths(len(self))
+
+    def start(self, point: Point) -> int:
+        """Begin a trial; return its number, counted from 0."""
+        number = len(self)
+        self._unit = _with_room(self._unit, number, math.nan)
+        self._losses = _with_room(self._losses, number, math.inf)
+        self._states = _with_room(self._states, number, State.RUNNING)
+        self._points.append({})
+        self.move(number, point)
+        return number
+
+    def move(self, number: int, point: Point) -> None:
+        """Change the point of a trial, as when it brought hyperparameters to light."""
+        self._points[number] = dict(point)
+        self._keys[point_key(point)] = number
+        self._unit[number] = self.space.encode(point)
+
+    def report(self, number: int, step: int, loss: float) -> None:
+        """Note the loss at the end of an epoch, counted from 0; NaN counts as `inf`."""
+        self._curves.report(number, step, loss)
+
+    def restart(self, number: int) -> None:
+        """Forget the curve of a trial that is run again."""
+        self._states[number], self._losses[number] = State.RUNNING, math.inf
+        self._curves.clear(number)
+
+    def finish(self, number: int, state: State, loss: float) -> None:
+        """End a trial; a loss that is not finite counts as `inf`."""
+        self._states[number] = state
+        self._losses[number] = loss if math.isfinite(loss) else math.inf
+
+    def curve(self, number: int) -> Curve:
+        """Return the losses of a trial by epoch."""
+        return self._curves.view(np.array([number]), self.sign)[0]
+
+    def curves(self, state: State) -> Curves:
+        """Return the curves of all trials in a state."""
+        return self._curves.view(np.flatnonzero(self.states == state), self.sign)
+
+    def moved_to(self, space: Space) -> History:
+        """Return the same history in another space, as when hyperparameters were added."""
+        history = History(space, self.sign)
+        for point in self._points:
+            history.start(point)
+        history._losses, history._states = self._losses.copy(), self._states.copy()
+        history._curves = self._curves
+        return history
+
+
+class _CurveColumns:
+    """Growing matrices of the losses by epoch and of the lowest so far."""
+
+    def __init__(self) -> None:
+        self._losses = np.empty((0, 0))
+        self._best = np.empty((0, 0))
+        self._lengths = np.zeros(0, dtype=np.int64)
+
+    def report(self, row: int, step: int, loss: float) -> None:
+        self._make_room(row, step)
+        loss = loss if math.isfinite(loss) else math.inf
+        length = self._lengths[row]
+        before = self._best[row, length - 1] if length else math.inf
+        self._losses[row, step] = loss
+        self._best[row, length:step] = before  # epochs without a report keep what there was
+        self._best[row, step] = min(before, loss)
+        self._lengths[row] = max(length, step + 1)
+
+    def clear(self, row: int) -> None:
+        if row < len(self._lengths):
+            self._losses[row], self._best[row], self._lengths[row] = math.nan, math.nan, 0
+
+    def lengths(self, rows: int) -> NDArray[np.int64]:
+        self._lengths = _with_room(self._lengths, rows, 0)
+        return self._lengths[:rows]
+
+    def view(self, rows: NDArray[np.int64], sign: float) -> Curves:
+        if len(rows):
+            self._make_room(int(rows.max()), 0)
+        return Curves(self._losses[rows], self._best[rows], self._lengths[rows], sign)
+
+    def _make_room(self, row: int, step: int) -> None:
+        if step >= self._losses.shape[1]:
+            more = max(step + 1 - self._losses.shape[1], self._losses.shape[1], 8)
+            self._losses = np.pad(self._losses, ((0, 0), (0, more)), constant_values=math.nan)
+            self._best = np.pad(self._best, ((0, 0), (0, more)), constant_values=math.nan)
+        self._losses = _with_room(self._losses, row, math.nan)
+        self._best = _with_room(self._best, row, math.nan)
+        self._lengths = _with_room(self._lengths, row, 0)
+
+
+def _with_room(column: np.ndarray, row: int, filling: float) -> np.ndarray:
+    """Return `column`, doubled until it has the row."""
+    if row < len(column):
+        return column
+    more = np.full((max(row + 1 - len(column), len(column), 16), *column.shape[1:]), filling)
+    return np.concatenate([column, more.astype(column.dtype)])

@@ -1,0 +1,26 @@
+"""Uniform random sampling on the unit cube."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kt_extras.search.dimensions import Point
+from kt_extras.search.history import History
+from kt_extras.search.space import Space
+
+
+@dataclass(frozen=True)
+class Random:
+    """Draw every active hyperparameter uniformly in its own scale (Bergstra & Bengio, JMLR 2012).
+
+    >>> from kt_extras.search import Float, Space, History, trial_rng
+    >>> space = Space([Float("x", 0, 1)])
+    >>> 0 <= Random().suggest(History(space), space, trial_rng(0, 0))["x"] <= 1
+    True
+    """
+
+    def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:  # noqa: ARG002
+        """Return a point that depends on nothing but the generator."""
+        return space.decode(rng.random(len(space)))
