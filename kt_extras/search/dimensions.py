@@ -47,7 +47,7 @@ class Float:
         name: Unique among the dimensions that can be active at the same time.
         low: Smallest value, included.
         high: Largest value, included.
-        step: Distance between neighbours for `"linear"`, their ratio (above 1) for the log samplings.
+        step: Distance between neighbours if `"linear"`, their ratio (above 1) otherwise.
         sampling: `"linear"`, `"log"`, or `"reverse_log"` (log-uniform distance from `high`).
         conditions: All must hold for the dimension to be active.
 
@@ -111,7 +111,7 @@ class Int:
         name: Unique among the dimensions that can be active at the same time.
         low: Smallest value, included.
         high: Largest value, included.
-        step: Distance between neighbours for `"linear"`, their ratio (above 1) for the log samplings.
+        step: Distance between neighbours if `"linear"`, their ratio (above 1) otherwise.
         sampling: `"linear"`, `"log"`, or `"reverse_log"` (log-uniform distance from `high`).
         conditions: All must hold for the dimension to be active.
 
@@ -141,7 +141,7 @@ class Int:
     def from_unit(self, u: float) -> int:
         """Return the value whose cell holds `u`."""
         if not self._log_without_step:
-            return int(round(_grid_value(self, _index(u, int(self.size)))))
+            return round(_grid_value(self, _index(u, int(self.size))))
         value = round(_unwarp(self, u, self.low - 0.5, self.high + 0.5))
         return int(min(max(value, self.low), self.high))
 

@@ -10,6 +10,7 @@ import enum
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,11 @@ class Curves(Sequence[Curve]):
     def __len__(self) -> int:
         return len(self._lengths)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # int or slice, as in Sequence
+    @overload
+    def __getitem__(self, index: int) -> Curve: ...
+    @overload
+    def __getitem__(self, index: slice) -> Curves: ...
+    def __getitem__(self, index: int | slice) -> Curve | Curves:
         if isinstance(index, slice):
             rows = (self._losses[index], self._best[index], self._lengths[index])
             return Curves(*rows, self._sign)
@@ -149,7 +154,11 @@ class History(Sequence[Observation]):
     def __len__(self) -> int:
         return len(self._points)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # int or slice, as in Sequence
+    @overload
+    def __getitem__(self, index: int) -> Observation: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Observation]: ...
+    def __getitem__(self, index: int | slice) -> Observation | list[Observation]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         number = range(len(self))[index]

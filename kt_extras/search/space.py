@@ -7,7 +7,6 @@ point is a row with NaN in the columns of inactive dimensions, so the row is its
 from __future__ import annotations
 
 import difflib
-import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -179,13 +178,12 @@ def _parents_first(dimensions: list[Dimension]) -> list[Dimension]:
     pending, ordered = list(dimensions), list[Dimension]()
     while pending:
         waiting = {dimension.name for dimension in pending}
-        ready = [d for d in pending if not any(c.parent in waiting for c in d.conditions)]
-        if not ready:
+        # The first that can go, so that the declared order stays wherever it can.
+        ready = (d for d in pending if not any(c.parent in waiting for c in d.conditions))
+        if (dimension := next(ready, None)) is None:
             raise ValueError(f"The conditions of {sorted(waiting)} form a circle.")
-        # Only up to the first dimension that has to wait: the declared order stays where it can.
-        ready = list(itertools.takewhile(lambda d: d in ready, pending)) or ready[:1]
-        ordered += ready
-        pending = [dimension for dimension in pending if dimension not in ready]
+        ordered.append(dimension)
+        pending.remove(dimension)
     _check_parents(ordered)
     return ordered
 
