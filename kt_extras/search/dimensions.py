@@ -77,8 +77,10 @@ class Float:
     def from_unit(self, u: float) -> float:
         """Return the value at coordinate `u` in [0, 1]."""
         if math.isfinite(self.size):
-            return _grid_value(self, _index(u, int(self.size)))
-        return min(max(_tidy(_unwarp(self, u, self.low, self.high)), self.low), self.high)
+            value = _grid_value(self, _index(u, int(self.size)))
+        else:
+            value = _tidy(_unwarp(self, u, self.low, self.high))
+        return min(max(value, self.low), self.high)
 
     def to_unit(self, value: Value) -> float:
         """Return the coordinate of the nearest value that the dimension has."""

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from kt_extras.search.dimensions import FloatArray, Point
 from kt_extras.search.space import Space, point_key
 
+IntArray = NDArray[np.int64]
+
 
 class State(enum.IntEnum):
     """Where a trial stands."""
@@ -57,19 +59,21 @@ class Curve:
 
 
 class Curves(Sequence[Curve]):
-    """The curves of many trials as one matrix, read column by column.
+    """The curves of some trials: rows of one matrix, read column by column without a copy.
 
     Args:
         losses: Shape ``(trials, epochs)``, NaN where nothing was reported.
-        best: Shape ``(trials, epochs)``: the lowest loss up to each epoch, NaN beyond the last.
+        best: Shape ``(trials, epochs)``: the lowest loss up to each epoch.
         lengths: Shape ``(trials,)``: the number of epochs of each trial.
+        rows: Shape ``(m,)``: the trials that are meant.
         sign: As in `Curve`.
     """
 
     def __init__(
-        self, losses: FloatArray, best: FloatArray, lengths: NDArray[np.int64], sign: float = 1.0
+        self, losses: FloatArray, best: FloatArray, lengths: IntArray, rows: IntArray, sign: float
     ) -> None:
-        self._losses, self._best, self._lengths, self._sign = losses, best, lengths, sign
+        self._losses, self._best, self._lengths = losses, best, lengths
+        self._rows, self._sign = rows, sign
 
     @classmethod
     def of(cls, curves: Sequence[Sequence[float]], sign: float = 1.0) -> Curves:
@@ -85,7 +89,7 @@ class Curves(Sequence[Curve]):
         return columns.view(np.arange(len(curves)), sign)
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> Curve: ...
@@ -93,24 +97,27 @@ class Curves(Sequence[Curve]):
     def __getitem__(self, index: slice) -> Curves: ...
     def __getitem__(self, index: int | slice) -> Curve | Curves:
         if isinstance(index, slice):
-            rows = (self._losses[index], self._best[index], self._lengths[index])
-            return Curves(*rows, self._sign)
-        return Curve(self._losses[index, : self._lengths[index]], self._sign)
+            rows = self._rows[index]
+            return Curves(self._losses, self._best, self._lengths, rows, self._sign)
+        row = self._rows[index]
+        return Curve(self._losses[row, : self._lengths[row]], self._sign)
 
     def best_by(self, step: int) -> FloatArray:
         """Return the lowest loss up to epoch `step` of each trial that got that far.
 
         Returns:
-            Shape ``(m,)`` with m at most the number of trials, in their order.
+            Shape ``(k,)`` with k at most the number of trials, in their order.
         """
-        reached = self._lengths > step
-        return self._best[reached, step] if reached.any() else np.empty(0)
+        reached = self._rows[self._lengths[self._rows] > step]
+        return self._best[reached, step] if len(reached) else np.empty(0)
 
     @property
     def best(self) -> float:
         """The lowest loss of all; `inf` without any."""
-        finite = self._losses[np.isfinite(self._losses)]
-        return float(np.min(finite, initial=math.inf))
+        begun = self._rows[self._lengths[self._rows] > 0]
+        if not len(begun):
+            return math.inf
+        return float(np.min(self._best[begun, self._lengths[begun] - 1]))
 
 
 @dataclass(frozen=True)
@@ -169,8 +176,11 @@ class History(Sequence[Observation]):
         return (self[number] for number in range(len(self)))
 
     def __contains__(self, point: object) -> bool:
+        return isinstance(point, dict) and self.tried(point)
+
+    def tried(self, point: Point) -> bool:
         """Tell whether a trial was begun at this very point."""
-        return isinstance(point, dict) and point_key(point) in self._keys
+        return point_key(point) in self._keys
 
     @property
     def points(self) -> Sequence[Point]:
@@ -193,7 +203,7 @@ class History(Sequence[Observation]):
         return self._states[: len(self)]
 
     @property
-    def epochs(self) -> NDArray[np.int64]:
+    def epochs(self) -> IntArray:
         """Shape ``(n,)``: the number of epochs that each trial has reported."""
         return self._curves.lengths(len(self))
 
@@ -256,25 +266,26 @@ class _CurveColumns:
     def report(self, row: int, step: int, loss: float) -> None:
         self._make_room(row, step)
         loss = loss if math.isfinite(loss) else math.inf
-        length = self._lengths[row]
-        before = self._best[row, length - 1] if length else math.inf
+        length, known = self._lengths[row], min(self._lengths[row], step)
+        before = self._best[row, known - 1] if known else math.inf
         self._losses[row, step] = loss
         self._best[row, length:step] = before  # epochs without a report keep what there was
-        self._best[row, step] = min(before, loss)
-        self._lengths[row] = max(length, step + 1)
+        self._lengths[row] = end = max(length, step + 1)
+        later = np.fmin.accumulate(self._losses[row, step:end])  # an epoch may be reported again
+        self._best[row, step:end] = np.minimum(before, later)
 
     def clear(self, row: int) -> None:
         if row < len(self._lengths):
             self._losses[row], self._best[row], self._lengths[row] = math.nan, math.nan, 0
 
-    def lengths(self, rows: int) -> NDArray[np.int64]:
+    def lengths(self, rows: int) -> IntArray:
         self._lengths = _with_room(self._lengths, rows, 0)
         return self._lengths[:rows]
 
-    def view(self, rows: NDArray[np.int64], sign: float) -> Curves:
+    def view(self, rows: IntArray, sign: float) -> Curves:
         if len(rows):
             self._make_room(int(rows.max()), 0)
-        return Curves(self._losses[rows], self._best[rows], self._lengths[rows], sign)
+        return Curves(self._losses, self._best, self._lengths, rows, sign)
 
     def _make_room(self, row: int, step: int) -> None:
         if step >= self._losses.shape[1]:

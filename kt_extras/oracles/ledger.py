@@ -1,0 +1,248 @@
+"""The state of a search as the fold of its events.
+
+Everything that changes is an event: a plain record that goes into the journal and is then applied
+here.  A reload applies the same events again, so there is one piece of code that changes state and
+no second one that restores it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+
+from kt_extras.oracles.journal import FORMAT
+from kt_extras.oracles.objective import loss_of, sign_of, value_in
+from kt_extras.oracles.translate import to_space
+from kt_extras.search import History, Point, State
+
+Metrics = dict[str, float]
+Event = dict[str, Any]
+
+_STATES = {
+    "running": State.RUNNING,
+    "completed": State.COMPLETED,
+    "pruned": State.PRUNED,
+    "infeasible": State.INFEASIBLE,
+    "failed": State.INFEASIBLE,
+}
+
+
+@dataclass
+class Entry:
+    """One trial in the books.
+
+    Attributes:
+        trial: KerasTuner's own object, the one that its readers see.
+        number: Counted from 0 in the order of beginning.
+        executions: For each training run of the trial, the metrics of each epoch.
+        state: `"running"`, `"waiting"` (for a retry), or how it ended: `"completed"`, `"pruned"`,
+            `"infeasible"` (it cannot run, or its loss is no number) or `"failed"` (it crashed).
+        attempt: How often it has been begun.
+        began, ended: Seconds on the search's clock, which stands still between sessions.
+        stop_asked: Whether the pruner has asked for its end.
+        results: Metrics that came with the end of the trial rather than with an epoch.
+    """
+
+    trial: Trial
+    number: int
+    executions: list[dict[int, Metrics]] = field(default_factory=list)
+    state: str = "running"
+    attempt: int = 1
+    began: float = 0.0
+    ended: float | None = None
+    stop_asked: bool = False
+    results: Metrics = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained, over all executions."""
+        return sum(max(run) + 1 for run in self.executions if run)
+
+    @property
+    def seconds(self) -> float | None:
+        """Time from its beginning to its end, None while it runs."""
+        return None if self.ended is None else self.ended - self.began
+
+
+@dataclass
+class Totals:
+    """Sums over a search, kept up to date so that nobody has to go through all trials."""
+
+    ended: int = 0
+    pruned: int = 0
+    failed: int = 0
+    epochs: int = 0
+    best: float | None = None
+
+
+class Ledger:
+    """All that is known of a search; changed by `apply` alone.
+
+    Args:
+        objective: With its direction settled.
+        hyperparameters: The declared space; grows as hyperparameters come to light.
+    """
+
+    def __init__(
+        self, objective: keras_tuner.Objective, hyperparameters: keras_tuner.HyperParameters
+    ) -> None:
+        self.objective = objective
+        self.hyperparameters = hyperparameters
+        self.entries: dict[str, Entry] = {}
+        self.waiting: deque[str] = deque()  # trials to be run again, oldest first
+        self.enqueued: deque[Point] = deque()  # points to be tried before the sampler is asked
+        self.ended: list[str] = []
+        self.totals = Totals()
+        self.clock = 0.0
+        self.seed: int | None = None
+        self.objective_recorded = str(objective)
+        self.declared = 0  # hyperparameters that the journal knows of
+        self.history = History(to_space(hyperparameters), sign_of(objective))
+
+    def apply(self, event: Event) -> None:
+        """Change the state by one event."""
+        self.clock = max(self.clock, event.get("t", 0.0))
+        getattr(self, f"_on_{event['kind']}")(event)
+
+    def refresh_space(self) -> None:
+        """Take over hyperparameters that were added since the last look."""
+        space = to_space(self.hyperparameters)
+        if space != self.history.space:
+            self.history = self.history.moved_to(space)
+
+    def _on_project(self, event: Event) -> None:
+        if event["format"] > FORMAT:
+            raise RuntimeError(
+                f"The journal has format {event['format']}, written by a newer kt_extras; this one "
+                f"reads up to {FORMAT}.  Upgrade kt_extras, or choose another `project_name`."
+            )
+        self.seed, self.objective_recorded = event["seed"], event["objective"]
+
+    def _on_space(self, event: Event) -> None:
+        self.declared = len(event["hyperparameters"]["space"])
+        declared = keras_tuner.HyperParameters.from_config(event["hyperparameters"])
+        self.hyperparameters.merge(declared, overwrite=False)
+        self.refresh_space()
+
+    def _on_enqueue(self, event: Event) -> None:
+        self.enqueued.append(event["values"])
+
+    def _on_create(self, event: Event) -> None:
+        if event["trial"] in self.entries:
+            self._begin_again(self.entries[event["trial"]], event)
+            return
+        if event.get("enqueued"):
+            self.enqueued.popleft()
+        trial = Trial(self._hyperparameters(event["values"]), trial_id=event["trial"])
+        number = self.history.start(event["values"])
+        self.entries[trial.trial_id] = Entry(trial, number, began=event["t"])
+
+    def _begin_again(self, entry: Entry, event: Event) -> None:
+        """A new attempt keeps nothing of the last one's metrics."""
+        if entry.trial.trial_id in self.waiting:
+            self.waiting.remove(entry.trial.trial_id)
+        entry.trial = Trial(self._hyperparameters(event["values"]), entry.trial.trial_id)
+        entry.executions, entry.results, entry.stop_asked = [], {}, False
+        entry.state, entry.began, entry.ended = "running", event["t"], None
+        entry.attempt += 1
+        self.history.restart(entry.number)
+
+    def _on_report(self, event: Event) -> None:
+        entry, step = self.entries[event["trial"]], event["step"]
+        metrics = decoded(event["metrics"])
+        if not entry.executions or step <= max(entry.executions[-1]):
+            entry.executions.append({})
+        entry.executions[-1][step] = metrics
+        self.totals.epochs += 1
+        for name, value in metrics.items():
+            metric_history(entry.trial, name, self.objective).update(value, step=step)
+        value = value_in(self.objective, metrics)
+        if value is not None and len(entry.executions) == 1:  # rivals are compared on their first
+            self.history.report(entry.number, step, loss_of(self.objective, value))
+
+    def _on_stop(self, event: Event) -> None:
+        self.entries[event["trial"]].stop_asked = True
+
+    def _on_end(self, event: Event) -> None:
+        entry = self.entries[event["trial"]]
+        trial = entry.trial
+        entry.state, entry.ended = event["state"], event["t"]
+        entry.results = decoded(event["results"])
+        for name, value in entry.results.items():
+            if not trial.metrics.exists(name):
+                metric_history(trial, name, self.objective).update(value, step=event["best_step"])
+        trial.hyperparameters = self._hyperparameters(event["values"])
+        trial.status, trial.message = event["status"], event["message"]
+        trial.score, trial.best_step = event["score"], event["best_step"]
+        self.history.move(entry.number, event["values"])
+        if entry.state == "waiting":
+            self.waiting.append(trial.trial_id)
+            return
+        self.ended.append(trial.trial_id)
+        loss = loss_of(self.objective, event["score"])
+        self.history.finish(entry.number, _STATES[entry.state], loss)
+        self._count(entry, loss)
+
+    def _count(self, entry: Entry, loss: float) -> None:
+        totals = self.totals
+        totals.ended += 1
+        totals.pruned += entry.state == "pruned"
+        totals.failed += entry.state in {"infeasible", "failed"}
+        if loss < loss_of(self.objective, totals.best):
+            totals.best = entry.trial.score
+
+    def _hyperparameters(self, values: Mapping[str, Any]) -> keras_tuner.HyperParameters:
+        hyperparameters = self.hyperparameters.copy()
+        hyperparameters.values = dict(values)
+        return hyperparameters
+
+    def interrupted(self) -> list[str]:
+        """Return the trials that were running when the last session ended, oldest first."""
+        return [name for name, entry in self.entries.items() if entry.state == "running"]
+
+    def best_epochs(self, entry: Entry) -> list[tuple[float, int]]:
+        """Return the objective's best value and its epoch for each execution that reported one."""
+        best = []
+        for run in entry.executions:
+            values = {step: value_in(self.objective, metrics) for step, metrics in run.items()}
+            losses = {s: loss_of(self.objective, v) for s, v in values.items() if v is not None}
+            if losses:
+                step = min(losses, key=lambda step: (losses[step], step))
+                best.append((values[step] or 0.0, step))
+        return best
+
+    def consecutive_failures(self) -> int:
+        """Return how many of the trials that ended last have crashed."""
+        failures = 0
+        for name in reversed(self.ended):
+            if self.entries[name].state != "failed":
+                break
+            failures += 1
+        return failures
+
+
+def encoded(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    """Return metrics as JSON can hold them: what is no finite number becomes its name."""
+    return {k: float(v) if math.isfinite(v) else str(float(v)) for k, v in metrics.items()}
+
+
+def decoded(metrics: Mapping[str, float | str]) -> Metrics:
+    """Invert `encoded`."""
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def metric_history(trial: Trial, name: str, objective: keras_tuner.Objective) -> Any:
+    """Return KerasTuner's record of a metric of a trial, registered if it is new.
+
+    Its direction is always given: KerasTuner's own guess raises for several metrics of Keras.
+    """
+    if not trial.metrics.exists(name):
+        direction = objective.direction if name == objective.name else "min"
+        trial.metrics.register(name, direction=direction)
+    return trial.metrics.metrics[name]

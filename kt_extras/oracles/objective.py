@@ -1,0 +1,122 @@
+"""Which way an objective is better.
+
+KerasTuner infers directions from a list of 2019 and minimises what it does not find there, F1 and
+R2 among them.  Here every metric and loss of Keras and tensorflow-addons has its direction written
+down, and an unknown name is an error.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
+
+import keras_tuner
+
+ObjectiveLike = Union[str, keras_tuner.Objective, Sequence[Any], None]  # noqa: UP007 - Python 3.10
+
+MAXIMISED = frozenset(
+    """
+    acc accuracy binary_accuracy categorical_accuracy sparse_categorical_accuracy
+    top_k_categorical_accuracy sparse_top_k_categorical_accuracy balanced_accuracy
+    auc average_precision precision recall specificity sensitivity geometric_mean
+    sensitivity_at_specificity specificity_at_sensitivity precision_at_recall recall_at_precision
+    true_positives true_negatives f1_score fbeta_score f_beta_score
+    binary_io_u io_u mean_io_u one_hot_io_u one_hot_mean_io_u
+    cosine_similarity concordance_correlation pearson_correlation pearsons_correlation
+    r2_score r_square cohen_kappa matthews_correlation_coefficient matthewscorrelationcoefficient
+    harmonic_mean kendalls_tau_b kendalls_tau_c spearmans_rank
+    """.split()  # noqa: SIM905 - a list of sixty quoted words is no easier to read
+)
+
+MINIMISED = frozenset(
+    """
+    loss crossentropy ce binary_crossentropy categorical_crossentropy
+    sparse_categorical_crossentropy binary_focal_crossentropy categorical_focal_crossentropy
+    categorical_generalized_cross_entropy sigmoid_focal_crossentropy
+    hinge squared_hinge categorical_hinge
+    mse mae mape msle mean_squared_error mean_absolute_error mean_absolute_percentage_error
+    mean_squared_logarithmic_error root_mean_squared_error mean_relative_error
+    kld kl_divergence kullback_leibler_divergence poisson huber huber_loss
+    logcosh log_cosh log_cosh_error circle ctc dice tversky
+    false_positives false_negatives hamming_loss pinball_loss giou_loss brier_score
+    expected_calibration_error expected_cost
+    """.split()  # noqa: SIM905 - a list of sixty quoted words is no easier to read
+)
+
+
+def resolve_objective(objective: ObjectiveLike) -> Any:
+    """Return what `keras_tuner.Oracle` takes, with the direction of every name settled.
+
+    Args:
+        objective: A name as it stands in the logs, a `keras_tuner.Objective`, a list of both (their
+            signed sum is minimised, as in KerasTuner), or None for a search whose `run_trial` or
+            `fit` returns the number to minimise.
+
+    Raises:
+        ValueError: The direction of a name is not known.
+
+    >>> resolve_objective("val_f1_score").direction
+    'max'
+    >>> resolve_objective("val_digit_loss").direction
+    'min'
+    """
+    if isinstance(objective, str):
+        return keras_tuner.Objective(objective, _direction(objective))
+    if isinstance(objective, (list, tuple)):
+        return [resolve_objective(part) for part in objective]
+    if objective is None or isinstance(objective, keras_tuner.Objective):
+        if objective is not None and objective.direction not in {"min", "max"}:
+            raise ValueError(
+                f"`direction` of an objective must be 'min' or 'max', got {objective.direction!r}."
+            )
+        return objective
+    raise TypeError(
+        "`objective` must be the name of a metric, a `keras_tuner.Objective` or a list of these, "
+        f"got {objective!r}."
+    )
+
+
+def sign_of(objective: keras_tuner.Objective) -> float:
+    """Return what turns the objective's value into a loss: -1.0 if it is maximised."""
+    return -1.0 if objective.direction == "max" else 1.0
+
+
+def value_in(objective: keras_tuner.Objective, metrics: Mapping[str, float]) -> float | None:
+    """Return the objective's value in one epoch's metrics, or None if it is not there."""
+    if objective.name in metrics:
+        return float(metrics[objective.name])
+    return float(objective.get_value(metrics)) if objective.has_value(metrics) else None
+
+
+def loss_of(objective: keras_tuner.Objective, value: float | None) -> float:
+    """Return the loss that the core minimises; `inf` for what is no finite number.
+
+    >>> import keras_tuner
+    >>> loss_of(keras_tuner.Objective("accuracy", "max"), 0.75)
+    -0.75
+    """
+    if value is None or not math.isfinite(value):
+        return math.inf
+    return sign_of(objective) * value
+
+
+def names_of(objective: keras_tuner.Objective) -> list[str]:
+    """Return the metrics that make up an objective."""
+    parts = getattr(objective, "objectives", None)
+    return [name for part in parts for name in names_of(part)] if parts else [objective.name]
+
+
+def _direction(name: str) -> str:
+    """Look a name up: bare, numbered (`auc_2`), or behind an output's name (`digit_accuracy`)."""
+    metric = re.sub(r"_\d+$", "", name.lower().removeprefix("val_").removeprefix("weighted_"))
+    words = metric.split("_")
+    for start in range(len(words)):  # the longest known ending decides
+        ending = "_".join(words[start:])
+        if ending in MAXIMISED or ending in MINIMISED:
+            return "max" if ending in MAXIMISED else "min"
+    raise ValueError(
+        f"`objective` {name!r} is no metric whose direction is known; pass "
+        f'`keras_tuner.Objective({name!r}, direction="max")` (or "min").'
+    )

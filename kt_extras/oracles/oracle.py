@@ -1,0 +1,395 @@
+"""A KerasTuner oracle made of a sampler and a pruner.
+
+It speaks KerasTuner's protocol (`create_trial`, `update_trial`, `end_trial`), in one process or
+behind its gRPC chief.  The decisions are made here; what follows from them is the ledger's part.
+"""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extras.oracles.books import Books
+from kt_extras.oracles.ledger import Entry, Event, Ledger, Metrics, Totals, encoded
+from kt_extras.oracles.objective import ObjectiveLike, names_of, resolve_objective, value_in
+from kt_extras.oracles.verdict import closing, verdict_on
+from kt_extras.pruning import Pruner
+from kt_extras.search import Sampler, Space, SpaceExhausted, State, trial_rng
+from kt_extras.search.distinct import Distinct
+from kt_extras.search.exhaustive import Exhaustive
+
+_INTERRUPTIONS_FORGIVEN = 3  # a trial that was running at more deaths than this is the likely cause
+
+
+class SamplerOracle(keras_tuner.Oracle):
+    """Asks any sampler for points and any pruner for mercy.
+
+    No point is suggested twice while a finite space has others.  The generator of a trial follows
+    from the seed and the trial's number, so a resumed search suggests what an uninterrupted one
+    would have.
+
+    Args:
+        sampler: A `kt_extras.samplers.Sampler`.
+        pruner: A `kt_extras.pruners.Pruner`, or None to let every trial run to its end.
+        objective: A metric's name as it stands in the logs, a `keras_tuner.Objective`, or a list.
+        max_trials: Trials to begin at most; None for no limit.
+        hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space; copied.
+        tune_new_entries: Whether hyperparameters that are not declared in it are searched too;
+            otherwise they keep their defaults.
+        allow_new_entries: Whether such hyperparameters may occur at all.
+        seed: Any integer from 0, or None for a random one.
+        max_retries_per_trial: How often a trial that crashed is run again.
+        max_consecutive_failed_trials: How many trials in a row may crash before the search ends
+            with an error.  Infeasible trials (too large, out of memory, NaN loss) do not count.
+
+    Raises:
+        ValueError: The direction of the objective is unknown, or an argument is out of its range.
+
+    >>> import keras_tuner, kt_extras as kte
+    >>> cost = keras_tuner.Objective("cost", "min")
+    >>> oracle = kte.SamplerOracle(kte.samplers.Random(), objective=cost, max_trials=3, seed=0)
+    >>> width = oracle.hyperparameters.Int("width", 1, 8)
+    >>> trial = oracle.create_trial("worker")
+    >>> trial = oracle.update_trial(trial.trial_id, {"cost": 4.0}, step=0)
+    >>> trial.status = "COMPLETED"
+    >>> oracle.end_trial(trial)
+    >>> oracle.get_best_trials()[0].score
+    4.0
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        pruner: Pruner | None = None,
+        objective: ObjectiveLike = None,
+        max_trials: int | None = None,
+        hyperparameters: keras_tuner.HyperParameters | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        seed: int | None = None,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+    ) -> None:
+        _check_protocol("sampler", sampler, Sampler, "suggest")
+        if pruner is not None:
+            _check_protocol("pruner", pruner, Pruner, "should_stop")
+        _check_count("max_trials", max_trials, least=1)
+        _check_count("seed", seed, least=0)
+        _check_count("max_retries_per_trial", max_retries_per_trial, least=0)
+        _check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, least=1)
+        super().__init__(
+            objective=resolve_objective(objective),
+            max_trials=max_trials,
+            hyperparameters=hyperparameters.copy() if hyperparameters else None,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+        )
+        self.sampler: Sampler = Exhaustive(Distinct(sampler))
+        self.pruner = pruner
+        self.seed = secrets.randbelow(2**31) if seed is None else seed
+        self.seed_given = seed is not None
+        self._books = Books(self.objective, self.hyperparameters, self.seed)
+        # One lock for all that reads or changes state; waiting workers sleep on it.
+        self._changed = threading.Condition(threading.RLock())
+
+    # KerasTuner's protocol.
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        """Return the next trial for a worker.
+
+        Args:
+            tuner_id: The worker; while its trial runs, it is given the same one again.
+
+        Returns:
+            A trial to run, or one whose status is `"STOPPED"` when nothing is left to do.
+        """
+        with self._changed:
+            if tuner_id in self.ongoing_trials:
+                return self.ongoing_trials[tuner_id]
+            self.tuner_ids.add(tuner_id)
+            self._sync_space()
+            event = self._waiting() or self._fresh()
+            if event is None:
+                self.tuner_ids.discard(tuner_id)
+                return Trial(self.get_space(), status=TrialStatus.STOPPED)
+            self._books.record(event)
+            trial = self._ledger.entries[event["trial"]].trial
+            self._adopt(trial)
+            self.ongoing_trials[tuner_id] = trial
+            self._books.save_trial(trial)
+            return trial
+
+    def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
+        """Take the metrics of one epoch.
+
+        Args:
+            trial_id: A running trial.
+            metrics: Any metrics; the objective may be missing in epochs without validation.
+            step: The epoch, counted from 0.  A step that does not go on from the last one begins
+                a new execution of the same trial.
+
+        Returns:
+            The trial; its status is `"STOPPED"` if it is not worth more epochs.
+
+        Raises:
+            KeyError: There is no such trial.
+            ValueError: It is not running.
+        """
+        with self._changed:
+            entry = self._running(trial_id)
+            metrics = {name: float(value) for name, value in metrics.items()}
+            report = {"kind": "report", "trial": trial_id, "step": int(step)}
+            self._books.record({**report, "metrics": encoded(metrics)})
+            if not entry.stop_asked and self._is_hopeless(entry, metrics):
+                self._books.record({"kind": "stop", "trial": trial_id})
+            if not entry.stop_asked:
+                return entry.trial
+            answer = copy.copy(entry.trial)
+            answer.status = TrialStatus.STOPPED
+            return answer
+
+    def end_trial(self, trial: Trial) -> None:
+        """Close a trial, or put it back to be run again.
+
+        Args:
+            trial: Its status says how it went: `"COMPLETED"` (or `"STOPPED"`, if it was asked to
+                stop), `"INVALID"` for a crash, which is retried, `"FAILED"` for what cannot run
+                and is not retried.  A score that is already set is kept.
+
+        Raises:
+            ValueError: It is called completed but never reported the objective.
+            RuntimeError: Too many trials in a row have crashed.  Everything is saved by then.
+        """
+        with self._changed:
+            entry = self._running(trial.trial_id)
+            known = entry.trial
+            self.update_space(trial.hyperparameters)
+            self._sync_space()
+            known.hyperparameters, known.message = trial.hyperparameters, trial.message
+            known.score, known.best_step = trial.score, trial.best_step
+            if trial.status not in {TrialStatus.INVALID, TrialStatus.FAILED}:
+                self.score_trial(known)
+            self._close(entry, verdict_on(entry, trial, self.max_retries_per_trial))
+            self._check_failures(known)
+
+    def score_trial(self, trial: Trial) -> None:
+        """Set the score and the best epoch: the mean over executions of each one's best.
+
+        Args:
+            trial: A completed trial; one whose score is set keeps it.
+
+        Raises:
+            ValueError: No epoch has reported the objective.
+        """
+        if trial.score is not None:
+            return
+        entry = self._ledger.entries[trial.trial_id]
+        best = self._ledger.best_epochs(entry)
+        if not best:
+            seen = sorted({name for run in entry.executions for m in run.values() for name in m})
+            raise ValueError(
+                f"`objective` {names_of(self.objective)} was never reported; the metrics that "
+                f"were are {seen}.  Choose one of these, or report the objective."
+            )
+        values, steps = zip(*best, strict=True)
+        trial.score, trial.best_step = float(np.mean(values)), round(float(np.mean(steps)))
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Return the trials with the best scores, best first; never one that failed."""
+        with self._changed:
+            scored = [t for t in self.trials.values() if t.status == TrialStatus.COMPLETED]
+            maximised = self.objective.direction == "max"
+            return sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
+
+    def update_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
+        """Add the hyperparameters that are not known yet."""
+        with self._changed:
+            super().update_space(hyperparameters)
+
+    def save(self) -> None:
+        """Do nothing: every change is in the journal before the call that made it returns."""
+
+    def reload(self) -> None:
+        """Take up the search that is recorded in the project's directory.
+
+        Trials that were running when it ended are run again first.
+
+        Raises:
+            kt_extras.oracles.journal.DamagedJournalError: A record cannot be read.
+            ValueError: The directory holds scores of another objective.
+        """
+        with self._changed:
+            self._books.load()
+            for entry in self._ledger.entries.values():
+                self._adopt(entry.trial)
+            if self._ledger.seed is not None and not self.seed_given:
+                self.seed = self._ledger.seed
+            self.end_order = list(self._ledger.ended)
+            self._ledger.waiting.extend(self._ledger.interrupted())
+
+    # What KerasTuner's oracles do not have.
+
+    @property
+    def space(self) -> Space:
+        """The search space as the samplers see it."""
+        with self._changed:
+            self._sync_space()
+            return self._ledger.history.space
+
+    @property
+    def totals(self) -> Totals:
+        """Counts of trials and epochs, and the best score."""
+        return self._ledger.totals
+
+    def entries(self) -> Sequence[Entry]:
+        """Return every trial with its curves, in the order in which they began."""
+        with self._changed:
+            return list(self._ledger.entries.values())
+
+    def entry(self, trial_id: str) -> Entry:
+        """Return what is known of one trial."""
+        return self._ledger.entries[trial_id]
+
+    def seconds(self) -> float:
+        """Return the time that the search has taken, over all sessions."""
+        return self._books.seconds()
+
+    def begin_session(self) -> None:
+        """Let the search's clock go on; it stands still between sessions."""
+        self._books.resume_clock()
+
+    def enqueue(self, values: Mapping[str, Any]) -> None:
+        """Have a point tried before the sampler is asked again.
+
+        Args:
+            values: Values of some or all hyperparameters, moved to the nearest grid point; the
+                rest are drawn at random.
+
+        Raises:
+            ValueError: A name or value that the space does not have.
+        """
+        with self._changed:
+            if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
+                self.space.complete(values, np.full(len(self.space), 0.5))
+            plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+            self._books.record({"kind": "enqueue", "values": plain})
+
+    def abandon(self, tuner_id: str) -> None:
+        """Take back the trial of a worker that will not end it; it is run again first."""
+        with self._changed:
+            trial = self.ongoing_trials.pop(tuner_id, None)
+            if trial is not None:
+                self._ledger.waiting.append(trial.trial_id)
+
+    def wait_for_change(self, timeout: float) -> None:
+        """Sleep until a trial ends, `timeout` seconds at most."""
+        with self._changed:
+            self._changed.wait(timeout)
+
+    # Decisions.
+
+    def _waiting(self) -> Event | None:
+        """Return the beginning of the oldest trial that waits to be run again."""
+        while self._ledger.waiting:
+            entry = self._ledger.entries[self._ledger.waiting[0]]
+            trial = entry.trial
+            if entry.attempt <= self.max_retries_per_trial + _INTERRUPTIONS_FORGIVEN:
+                values = dict(trial.hyperparameters.values)
+                return {"kind": "create", "trial": trial.trial_id, "values": values}
+            self._ledger.waiting.popleft()
+            trial.message = f"Given up: the process died in each of its {entry.attempt} attempts."
+            self._close(entry, closing(entry, "failed", TrialStatus.FAILED))
+        return None
+
+    def _fresh(self) -> Event | None:
+        """Return the beginning of a trial that never ran, or None if the search is done."""
+        number, space = len(self._ledger.entries), self._ledger.history.space
+        if self.max_trials is not None and number >= self.max_trials:
+            return None
+        rng = trial_rng(self.seed, number)
+        event: Event = {"kind": "create", "trial": f"{number:04d}"}
+        if self._ledger.enqueued:
+            values = space.complete(self._ledger.enqueued[0], rng.random(len(space)))
+            return {**event, "values": values, "enqueued": True}
+        try:
+            return {**event, "values": self.sampler.suggest(self._ledger.history, space, rng)}
+        except SpaceExhausted:
+            return None
+
+    def _is_hopeless(self, entry: Entry, metrics: Metrics) -> bool:
+        """Ask the pruner, in the first execution and where the objective was reported."""
+        if self.pruner is None or len(entry.executions) > 1:
+            return False
+        if value_in(self.objective, metrics) is None:
+            return False
+        history = self._ledger.history
+        return self.pruner.should_stop(history.curve(entry.number), history.curves(State.COMPLETED))
+
+    def _check_failures(self, trial: Trial) -> None:
+        if self._ledger.consecutive_failures() >= self.max_consecutive_failed_trials:
+            raise RuntimeError(
+                f"The last {self.max_consecutive_failed_trials} trials crashed "
+                f"(`max_consecutive_failed_trials`).  The last one said:\n{trial.message}"
+            )
+
+    # Bookkeeping.
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self._books.ledger
+
+    def _set_project_dir(self, directory: str, project_name: str) -> None:
+        """Be told by the tuner where the project is."""
+        super()._set_project_dir(directory, project_name)
+        self._books.directory = Path(directory) / project_name
+
+    def _sync_space(self) -> None:
+        """Notice hyperparameters that were declared since the last look."""
+        if len(self.hyperparameters.space) != self._ledger.declared:
+            config = self.hyperparameters.get_config()
+            self._books.record({"kind": "space", "hyperparameters": config})
+
+    def _running(self, trial_id: str) -> Entry:
+        entry = self._ledger.entries.get(trial_id)
+        if entry is None:
+            raise KeyError(f"`trial_id` {trial_id!r} is none of {len(self.trials)} known trials.")
+        if entry.state != "running":
+            raise ValueError(f"Trial {trial_id!r} is not running: it is {entry.state}.")
+        return entry
+
+    def _adopt(self, trial: Trial) -> None:
+        """Show a trial to those who read KerasTuner's attributes."""
+        if trial.trial_id not in self.trials:
+            self.start_order.append(trial.trial_id)
+        self.trials[trial.trial_id] = trial
+
+    def _close(self, entry: Entry, event: Event) -> None:
+        """Write down the end of a trial, and free its worker."""
+        self._books.record(event, sync=True)
+        self._books.save_trial(entry.trial)
+        if entry.state != "waiting":
+            self.end_order.append(entry.trial.trial_id)
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            if trial.trial_id == entry.trial.trial_id:
+                del self.ongoing_trials[tuner_id]
+        self._changed.notify_all()
+
+
+def _check_protocol(name: str, given: object, protocol: type, method: str) -> None:
+    if isinstance(given, type) or not isinstance(given, protocol):
+        raise TypeError(f"`{name}` must be an object with a method `{method}`, got {given!r}.")
+
+
+def _check_count(name: str, value: int | None, *, least: int) -> None:
+    if value is not None and (isinstance(value, bool) or value != int(value) or value < least):
+        raise ValueError(f"`{name}` must be an integer from {least} or None, got {value!r}.")

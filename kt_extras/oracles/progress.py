@@ -1,0 +1,76 @@
+"""One line that says how far a search is."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+_FORMAT = "trial {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}{postfix}"
+_FORMAT_ENDLESS = "trial {n_fmt} | {elapsed}{postfix}"
+
+
+class ProgressLine:
+    """A bar in a terminal or notebook, a line a trial in a log file, nothing if not wanted.
+
+    Args:
+        total: Trials in all, None if unknown.
+        done: Trials that an earlier session has finished.
+        objective: Its name, shown before the best score.
+        visible: Whether to show anything.
+    """
+
+    def __init__(self, total: int | None, done: int, objective: str, *, visible: bool) -> None:
+        self._objective = objective
+        self._live = _redraws(sys.stdout)
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            file=sys.stdout if self._live else _Lines(sys.stdout),
+            disable=not visible,
+            bar_format=_FORMAT if total else _FORMAT_ENDLESS,
+            ascii=" -",
+            dynamic_ncols=self._live,
+            mininterval=0.5 if self._live else float("inf"),
+        )
+
+    def show(self, *, epochs: int, best: float | None, pruned: int, failed: int) -> None:
+        """Renew what stands behind the bar; a log file waits for the end of the trial."""
+        parts = [f"best {self._objective} " + ("-" if best is None else f"{best:.5g}")]
+        parts += [f"{epochs} epochs", f"{pruned} pruned"] + [f"{failed} failed"] * bool(failed)
+        self._bar.set_postfix_str(", ".join(parts), refresh=False)
+        if self._live:
+            self._bar.update(0)
+
+    def advance(self) -> None:
+        """Count a trial that has ended."""
+        self._bar.update()
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Leave the line as it is."""
+        self._bar.leave = self._live
+        self._bar.close()
+
+
+class _Lines:
+    """A stream on which each drawing of the bar is a line of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last = ""
+
+    def write(self, text: str) -> None:
+        text = text.replace("\r", "").strip()
+        if text and text != self._last:
+            self._stream.write(f"{text}\n")
+            self._last = text
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def _redraws(stream: Any) -> bool:
+    """Tell whether a carriage return goes back to the start of the line."""
+    return stream.isatty() or "ipykernel" in type(stream).__module__

@@ -1,0 +1,108 @@
+"""The tree-structured Parzen estimator, as a KerasTuner oracle and as a tuner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras_tuner
+
+from kt_extras.oracles.objective import ObjectiveLike
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.oracles.tuner import Tuner
+from kt_extras.pruning import Pruner
+from kt_extras.search.tpe import TPE as TPESampler  # noqa: N811 - the tuner has the public name
+
+
+class TPEOracle(SamplerOracle):
+    """Suggests points by a tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011).
+
+    Args:
+        objective: As for `kt_extras.SamplerOracle`, and so are all that are not named here.
+        max_trials: Trials to begin at most.
+        seed: Any integer from 0, or None for a random one.
+        hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
+        pruner: A rule of early stopping, or None.
+        sampler: The estimator with settings of its own; by default `kt_extras.samplers.TPE()`.
+        **kwargs: The other arguments of `kt_extras.SamplerOracle`.
+
+    >>> import keras_tuner
+    >>> oracle = TPEOracle(keras_tuner.Objective("cost", "min"), max_trials=5, seed=0)
+    >>> rate = oracle.hyperparameters.Float("rate", 1e-4, 1e-1, sampling="log")
+    >>> 1e-4 <= oracle.create_trial("worker").hyperparameters.get("rate") <= 1e-1
+    True
+    """
+
+    def __init__(
+        self,
+        objective: ObjectiveLike = None,
+        max_trials: int | None = 10,
+        seed: int | None = None,
+        hyperparameters: keras_tuner.HyperParameters | None = None,
+        *,
+        pruner: Pruner | None = None,
+        sampler: TPESampler | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs = {**kwargs, "seed": seed, "hyperparameters": hyperparameters}
+        super().__init__(sampler or TPESampler(), pruner, objective, max_trials, **kwargs)
+
+
+class TPE(Tuner):
+    """A tuner that learns from its trials; takes the place of `keras_tuner.RandomSearch`.
+
+    Args:
+        hypermodel: A `keras_tuner.HyperModel`, or a function that takes a
+            `keras_tuner.HyperParameters` and returns a compiled model.
+        objective: A metric's name as it stands in the logs (`"val_accuracy"`), or a
+            `keras_tuner.Objective`.
+        max_trials: Trials to begin at most.
+        seed: Any integer from 0; it settles suggestions and training alike.  None: a random one,
+            and the training is left to Keras' own generators.
+        hyperparameters, tune_new_entries, allow_new_entries, max_retries_per_trial,
+            max_consecutive_failed_trials: As for `kt_extras.SamplerOracle`.
+        pruner: A rule that stops hopeless trials, such as `kt_extras.MedianPruner()`, or None.
+        sampler: A `kt_extras.samplers.TPE` with settings of its own.
+        **kwargs: The arguments of `keras_tuner.Tuner`: `directory`, `project_name`, `overwrite`,
+            `executions_per_trial`, `max_model_size`, ...
+
+    >>> import keras, tempfile, kt_extras as kte
+    >>> def build(hp):
+    ...     units = hp.Int("units", 4, 64, sampling="log")
+    ...     model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
+    ...     model.compile("adam", "mse")
+    ...     return model
+    >>> tuner = kte.TPE(build, "val_loss", max_trials=20, pruner=kte.MedianPruner(), seed=0,
+    ...                 directory=tempfile.mkdtemp())
+    >>> tuner.remaining_trials
+    20
+    """
+
+    def __init__(
+        self,
+        hypermodel: Any = None,
+        objective: ObjectiveLike = None,
+        max_trials: int | None = 10,
+        seed: int | None = None,
+        hyperparameters: keras_tuner.HyperParameters | None = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        *,
+        pruner: Pruner | None = None,
+        sampler: TPESampler | None = None,
+        **kwargs: Any,
+    ) -> None:
+        oracle = TPEOracle(
+            objective=objective,
+            max_trials=max_trials,
+            pruner=pruner,
+            sampler=sampler,
+            seed=seed,
+            hyperparameters=hyperparameters,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+        )
+        super().__init__(oracle, hypermodel, **kwargs)

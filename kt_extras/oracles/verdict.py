@@ -1,0 +1,61 @@
+"""How a trial ended: what its worker says, in the words of the ledger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extras.oracles.ledger import Entry, Event, Metrics, encoded
+
+
+def verdict_on(entry: Entry, given: Trial, max_retries: int) -> Event:
+    """Return the event that closes a trial, or puts it back to be run again.
+
+    Args:
+        entry: What is known of the trial; its score is settled if it was completed.
+        given: The trial as its worker hands it back: `"INVALID"` for a crash, `"FAILED"` for what
+            cannot run at all, anything else for a proper end.
+        max_retries: How often a trial that crashed is run again.
+    """
+    results = _unreported(given, entry)
+    if given.status == TrialStatus.FAILED:
+        return closing(entry, "infeasible", TrialStatus.FAILED, results)
+    score = entry.trial.score
+    if given.status != TrialStatus.INVALID and score is not None and math.isfinite(score):
+        state = "pruned" if entry.stop_asked else "completed"
+        return closing(entry, state, TrialStatus.COMPLETED, results)
+    if given.status != TrialStatus.INVALID:
+        entry.trial.message = f"The objective came out as {score}."
+    if entry.attempt <= max_retries:
+        return closing(entry, "waiting", TrialStatus.INVALID, results)
+    state = "failed" if given.status == TrialStatus.INVALID else "infeasible"
+    return closing(entry, state, TrialStatus.FAILED, results)
+
+
+def closing(entry: Entry, state: str, status: str, results: Mapping[str, float] = {}) -> Event:
+    """Return the event of a trial's end."""
+    trial = entry.trial
+    scored = status == TrialStatus.COMPLETED and trial.score is not None
+    return {
+        "kind": "end",
+        "trial": trial.trial_id,
+        "state": state,
+        "status": status,
+        "score": float(trial.score) if scored else None,
+        "best_step": int(trial.best_step or 0),
+        "values": dict(trial.hyperparameters.values),
+        "message": trial.message,
+        "results": encoded(results),
+    }
+
+
+def _unreported(trial: Trial, entry: Entry) -> Metrics:
+    """Return the metrics that a worker put into the trial without reporting them by epoch."""
+    reported = {name for run in entry.executions for metrics in run.values() for name in metrics}
+    return {
+        name: float(history.get_last_value())
+        for name, history in trial.metrics.metrics.items()
+        if name not in reported
+    }

@@ -1,0 +1,101 @@
+"""Those who look on while a search runs: the progress line and TensorBoard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_tuner.engine.trial import Trial
+
+from kt_extras.oracles.ledger import Entry, Metrics
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.oracles.progress import ProgressLine
+from kt_extras.search import Space
+from kt_extras.tensorboard import Progress, SearchBoard
+
+
+class SearchWatch:
+    """Tells the progress line and every TensorBoard directory what happens.
+
+    Args:
+        oracle: The oracle of the search.
+        visible: Whether to show the progress line.
+    """
+
+    def __init__(self, oracle: SamplerOracle, *, visible: bool) -> None:
+        self._oracle = oracle
+        self._line = ProgressLine(
+            oracle.max_trials, oracle.totals.ended, oracle.objective.name, visible=visible
+        )
+        self._boards: dict[str, SearchBoard] = {}
+        self._described: dict[str, Space] = {}
+        self._show()
+
+    def board(self, log_dir: str) -> SearchBoard:
+        """Return what writes to a TensorBoard directory."""
+        if log_dir not in self._boards:
+            self._boards[log_dir] = SearchBoard(log_dir, self._oracle.objective.name)
+        return self._boards[log_dir]
+
+    def trial_began(self, trial: Trial, log_dir: str) -> None:
+        """Show a trial in a TensorBoard directory."""
+        board = self.board(log_dir)
+        self._describe(log_dir)
+        board.begin_trial(trial.trial_id, dict(trial.hyperparameters.values))
+
+    def epoch_ended(self) -> None:
+        """Show an epoch."""
+        self._show()
+
+    def trial_ended(self, trial_id: str) -> None:
+        """Show the end of a trial, or of an attempt at it."""
+        entry = self._oracle.entry(trial_id)
+        self._show()
+        if entry.state == "waiting":
+            return
+        self._line.advance()
+        for log_dir, board in self._boards.items():
+            self._describe(log_dir)
+            board.end_trial(
+                trial_id,
+                values=dict(entry.trial.hyperparameters.values),
+                state=entry.state,
+                score=entry.trial.score,
+                best_epoch=entry.trial.best_step if entry.trial.score is not None else None,
+                epochs=entry.epochs,
+                metrics=_best_metrics(entry),
+            )
+            board.report(self._progress())
+
+    def close(self) -> None:
+        """Leave the line as it is."""
+        self._line.close()
+
+    def _describe(self, log_dir: str) -> None:
+        """Describe the space once, and again when it has grown."""
+        space = self._oracle.space
+        if self._described.get(log_dir) != space:
+            self._boards[log_dir].describe(space)
+            self._described[log_dir] = space
+
+    def _show(self) -> None:
+        totals = self._oracle.totals
+        self._line.show(
+            epochs=totals.epochs, best=totals.best, pruned=totals.pruned, failed=totals.failed
+        )
+
+    def _progress(self) -> Progress:
+        totals: Any = self._oracle.totals
+        return Progress(
+            trials=totals.ended,
+            pruned=totals.pruned,
+            epochs=totals.epochs,
+            seconds=self._oracle.seconds(),
+            best=totals.best,
+        )
+
+
+def _best_metrics(entry: Entry) -> Metrics:
+    """Return the metrics of the best epoch, and those that came with the end."""
+    runs = [run for run in entry.executions if run]
+    epoch = runs[0].get(entry.trial.best_step, {}) if runs else {}
+    return {**epoch, **entry.results}

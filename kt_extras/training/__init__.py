@@ -1,0 +1,1 @@
+"""What touches a live Keras model while a trial runs."""

@@ -1,0 +1,60 @@
+"""One set of callbacks for each training run."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, Union
+
+import keras
+import keras_tuner
+
+Callbacks = list[keras.callbacks.Callback]
+Factory = Callable[[keras_tuner.HyperParameters, Any], Callbacks]
+CallbacksLike = Union[Sequence[keras.callbacks.Callback], Factory, None]  # noqa: UP007 - Python 3.10
+
+
+def callbacks_for(given: CallbacksLike, trial: Any) -> Callbacks:
+    """Return callbacks that share no state with those of another training run.
+
+    Args:
+        given: Callbacks, of which copies are made; or a function ``(hp, trial) -> callbacks``,
+            for those that cannot be copied or that depend on the hyperparameters.
+        trial: The `keras_tuner` trial that is about to run.
+
+    Raises:
+        TypeError: One of the callbacks cannot be copied, or it is no callback.
+
+    >>> from types import SimpleNamespace
+    >>> stop = keras.callbacks.EarlyStopping(patience=3)
+    >>> (mine,) = callbacks_for([stop], SimpleNamespace(hyperparameters=None))
+    >>> mine is stop, mine.patience
+    (False, 3)
+    """
+    if given is None:
+        return []
+    if callable(given):
+        return _checked(given(trial.hyperparameters, trial))
+    return [_copied(callback) for callback in _checked(given)]
+
+
+def _checked(callbacks: Any) -> Callbacks:
+    if isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                "`callbacks` must hold `keras.callbacks.Callback` objects, or be one function "
+                f"`(hp, trial) -> callbacks`; got {callback!r}."
+            )
+    return list(callbacks)
+
+
+def _copied(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
+    try:
+        return copy.deepcopy(callback)
+    except Exception as error:
+        raise TypeError(
+            f"`callbacks` holds a {type(callback).__name__} that cannot be copied for each trial "
+            f"({error}).  Pass a function instead: `callbacks=lambda hp, trial: [...]`."
+        ) from error

@@ -1,0 +1,60 @@
+"""From the end of an epoch to the search, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+Report = Callable[[int, dict[str, float]], bool]
+
+
+class EpochReporter(keras.callbacks.Callback):
+    """Reports each epoch's metrics and stops the training when the answer is to stop.
+
+    It belongs behind the user's callbacks, so that it sees what they add to the logs.  A second
+    `fit` of the same model (first the head, then everything) goes on counting where the first
+    ended.
+
+    Args:
+        report: Called with the epoch, counted from 0, and the metrics that are single numbers; a
+            true answer ends the training.
+
+    >>> reporter = EpochReporter(lambda epoch, metrics: metrics["loss"] > 1)
+    >>> reporter.set_model(keras.Sequential())
+    >>> reporter.on_train_begin()
+    >>> reporter.on_epoch_end(0, {"loss": 2.0})
+    >>> reporter.stopped
+    True
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self.report = report
+        self.stopped = False
+        self.epochs = 0
+        self._shift: int | None = None
+
+    def on_train_begin(self, logs=None):
+        """Find out anew, at its first epoch, where this `fit` goes on."""
+        self._shift = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Report."""
+        if self._shift is None:
+            self._shift = max(self.epochs - epoch, 0)
+        step = epoch + self._shift
+        self.epochs = step + 1
+        if self.report(step, scalars(logs or {})):
+            self.stopped = True
+            self.model.stop_training = True
+
+
+def scalars(logs) -> dict[str, float]:
+    """Return the entries of Keras' logs that are single numbers.
+
+    >>> scalars({"loss": np.float32(0.5), "f1": [0.1, 0.9]})
+    {'loss': 0.5}
+    """
+    return {name: float(value) for name, value in logs.items() if np.ndim(value) == 0}
