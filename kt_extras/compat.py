@@ -30,7 +30,7 @@ def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None
         model.build_from_config(dict(build_config))
         if not model.built:
             shapes = build_config.get("shapes_dict") or build_config["input_shape"]
-            keras.backend.compute_output_spec(model, _symbolic(shapes))
+            model(_symbolic(shapes))
     if model.optimizer is not None:  # which would otherwise be left out, with a warning
         model.optimizer.build(model.trainable_variables)
 

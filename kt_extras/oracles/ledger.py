@@ -162,9 +162,11 @@ class Ledger:
         self.totals.epochs += 1
         for name, value in metrics.items():
             metric_history(entry.trial, name, self.objective).update(value, step=step)
-        value = value_in(self.objective, metrics)
-        if value is not None and len(entry.executions) == 1:  # rivals are compared on their first
-            self.history.report(entry.number, step, loss_of(self.objective, value))
+        objective = value_in(self.objective, metrics)
+        if (
+            objective is not None and len(entry.executions) == 1
+        ):  # rivals are compared on their first
+            self.history.report(entry.number, step, loss_of(self.objective, objective))
 
     def _on_stop(self, event: Event) -> None:
         self.entries[event["trial"]].stop_asked = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import time
@@ -76,6 +77,7 @@ class Tuner(keras_tuner.Tuner):
             kwargs["overwrite"] = False  # the project is the chief's
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
         self._watch: SearchWatch | None = None
+        self._overwrite = bool(kwargs.get("overwrite"))
         super().__init__(oracle, hypermodel, **kwargs)
 
     # What KerasTuner's tuners have.
@@ -91,18 +93,19 @@ class Tuner(keras_tuner.Tuner):
             ValueError: The objective is a validation metric but there is nothing to validate on.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
-        verbose = fit_kwargs.pop("verbose", 1)
-        verbose = 1 if verbose == "auto" else int(verbose)
+        given = fit_kwargs.pop("verbose", None)
+        verbose = 1 if given in {None, "auto"} else int(given)
         if _has_chief() and not self._is_worker():
             super().search(*fit_args, **fit_kwargs)  # the chief serves, and trains nothing
             return
         self._check_validation(fit_args, fit_kwargs)
-        if self._trains_with_keras or verbose != 1:
+        if self._trains_with_keras or (given is not None and _accepts(self.run_trial, "verbose")):
             fit_kwargs["verbose"] = 2 if verbose > 1 else 0
         self._local_oracle.begin_session()
         self.on_search_begin()
         if not self._is_worker():
-            self._watch = SearchWatch(self._local_oracle, visible=verbose > 0)
+            anew = self._overwrite and not self._local_oracle.trials
+            self._watch = SearchWatch(self._local_oracle, visible=verbose > 0, anew=anew)
         try:
             with settled_heap() as settle:
                 settle()
@@ -365,6 +368,11 @@ def is_infeasible(error: Exception) -> bool:
     """
     kinds = (keras_tuner.errors.FailedTrialError, MemoryError)
     return isinstance(error, kinds) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def _accepts(function: Any, argument: str) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.name == argument or p.kind == p.VAR_KEYWORD for p in parameters)
 
 
 def _only_histories(results: Any) -> bool:

@@ -19,10 +19,12 @@ class SearchWatch:
     Args:
         oracle: The oracle of the search.
         visible: Whether to show the progress line.
+        anew: Whether to remove what an earlier search has left in the TensorBoard directories.
     """
 
-    def __init__(self, oracle: SamplerOracle, *, visible: bool) -> None:
+    def __init__(self, oracle: SamplerOracle, *, visible: bool, anew: bool = False) -> None:
         self._oracle = oracle
+        self._anew = anew
         self._line = ProgressLine(
             oracle.max_trials, oracle.totals.ended, oracle.objective.name, visible=visible
         )
@@ -34,6 +36,8 @@ class SearchWatch:
         """Return what writes to a TensorBoard directory."""
         if log_dir not in self._boards:
             self._boards[log_dir] = SearchBoard(log_dir, self._oracle.objective.name)
+            if self._anew:
+                self._boards[log_dir].clear()
         return self._boards[log_dir]
 
     def trial_began(self, trial: Trial, log_dir: str) -> None:

@@ -59,6 +59,7 @@ def _point(seed: int, number: int, dimensions: int) -> FloatArray:
     if dimensions == 0:
         return np.empty(0)
     sequence = qmc.Sobol(dimensions, scramble=True, seed=seed)
-    sequence.fast_forward(number)
+    if number:  # SciPy cannot go forward by nothing
+        sequence.fast_forward(number)
     point: FloatArray = sequence.random(1)[0]
     return point

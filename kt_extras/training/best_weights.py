@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 
@@ -28,7 +29,7 @@ class BestWeights(keras.callbacks.Callback):
         self._weights = None
         self._trained = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Copy the weights if the epoch is the best so far."""
         self._trained = self.model
         loss = self.loss_in(logs or {})

@@ -11,7 +11,7 @@ import keras_tuner
 
 Callbacks = list[keras.callbacks.Callback]
 Factory = Callable[[keras_tuner.HyperParameters, Any], Callbacks]
-CallbacksLike = Union[Sequence[keras.callbacks.Callback], Factory, None]  # noqa: UP007 - Python 3.10
+CallbacksLike = Union[Sequence[Any], Factory, None]  # noqa: UP007 - Python 3.10
 
 
 def callbacks_for(given: CallbacksLike, trial: Any) -> Callbacks:
@@ -23,7 +23,7 @@ def callbacks_for(given: CallbacksLike, trial: Any) -> Callbacks:
         trial: The `keras_tuner` trial that is about to run.
 
     Raises:
-        TypeError: One of the callbacks cannot be copied, or it is no callback.
+        keras_tuner.errors.FatalTypeError: A callback cannot be copied, or is none.
 
     >>> from types import SimpleNamespace
     >>> stop = keras.callbacks.EarlyStopping(patience=3)
@@ -43,7 +43,7 @@ def _checked(callbacks: Any) -> Callbacks:
         callbacks = [callbacks]
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
-            raise TypeError(
+            raise keras_tuner.errors.FatalTypeError(
                 "`callbacks` must hold `keras.callbacks.Callback` objects, or be one function "
                 f"`(hp, trial) -> callbacks`; got {callback!r}."
             )
@@ -54,7 +54,7 @@ def _copied(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
     try:
         return copy.deepcopy(callback)
     except Exception as error:
-        raise TypeError(
+        raise keras_tuner.errors.FatalTypeError(
             f"`callbacks` holds a {type(callback).__name__} that cannot be copied for each trial "
             f"({error}).  Pass a function instead: `callbacks=lambda hp, trial: [...]`."
         ) from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,11 +37,11 @@ class EpochReporter(keras.callbacks.Callback):
         self.epochs = 0
         self._shift: int | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Find out anew, at its first epoch, where this `fit` goes on."""
         self._shift = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Report."""
         if self._shift is None:
             self._shift = max(self.epochs - epoch, 0)
@@ -51,7 +52,7 @@ class EpochReporter(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def scalars(logs) -> dict[str, float]:
+def scalars(logs: Mapping[str, Any]) -> dict[str, float]:
     """Return the entries of Keras' logs that are single numbers.
 
     >>> scalars({"loss": np.float32(0.5), "f1": [0.1, 0.9]})

@@ -1,0 +1,15 @@
+"""The samplers that a search can use, all in NumPy and SciPy alone.
+
+>>> from kt_extras import samplers
+>>> isinstance(samplers.Random(), samplers.Sampler)
+True
+"""
+
+from kt_extras.search.distinct import Distinct
+from kt_extras.search.exhaustive import Exhaustive
+from kt_extras.search.random import Random
+from kt_extras.search.sampler import Sampler, SpaceExhausted
+from kt_extras.search.sobol import Sobol
+from kt_extras.search.tpe import TPE
+
+__all__ = ["TPE", "Distinct", "Exhaustive", "Random", "Sampler", "Sobol", "SpaceExhausted"]

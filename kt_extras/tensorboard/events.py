@@ -1,0 +1,155 @@
+"""Event files and the runs that they make up: written, superseded, appended to, and read.
+
+TensorBoard keeps the first metadata that it finds for a tag of a run, and HParams data is metadata.
+So what may change is never written twice to one run: each version is a run of its own beside the
+former, which is deleted, and a TensorBoard that is already running sees the change too.
+
+Our files carry a suffix: those of Keras and of the user in the same directories are left alone.
+Every file is closed before the function that writes it returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+SUFFIX = ".kt_extras"
+_VERSION = "brain.Event:2"  # the format in which TensorBoard expects metadata with each tag
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing to write: a summary message, at a step of its run."""
+
+    summary: Any
+    step: int = 0
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """A run that replaces the former one: ``<parent>/<word>``, later ``<parent>/<word>_<number>``.
+
+    >>> os.path.basename(Version(3, "completed", "logs/0007").run_dir)
+    'completed_3'
+    """
+
+    number: int
+    word: str
+    parent: str
+
+    @property
+    def run_dir(self) -> str:
+        """The directory of the run."""
+        name = self.word if self.number == 1 else f"{self.word}_{self.number}"
+        return os.path.join(self.parent, name)
+
+
+def scalar(tag: str, value: float, step: int) -> Record:
+    """Return the record of one point of a curve."""
+    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+    return Record(scalar_pb(tag, value), step)
+
+
+def new_file(run_dir: str) -> str:
+    """Return an unused path in a run, sorted after the older ones, as TensorBoard reads them."""
+    host = socket.gethostname() or "localhost"
+    name = f"events.out.tfevents.{time.time_ns() / 1e9:.9f}.{host}.{os.getpid()}{SUFFIX}"
+    return os.path.join(run_dir, name)
+
+
+def append(path: str, records: Iterable[Record]) -> None:
+    """Add records to the file at `path`; start it if there is none."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    gfile, now, events = _gfile(), time.time(), list[Event]()
+    if not gfile.exists(path):
+        gfile.makedirs(os.path.dirname(path))
+        events.append(Event(wall_time=now, file_version=_VERSION))
+    for record in records:  # some helpers return TensorFlow's copy of the message class
+        summary = Summary.FromString(record.summary.SerializeToString())
+        events.append(Event(wall_time=now, step=record.step, summary=summary))
+    with gfile.GFile(path, "ab") as file:
+        writer = RecordWriter(file)
+        for event in events:
+            writer.write(event.SerializeToString())
+
+
+def versions(parent: str) -> list[Version]:
+    """Return the versions below `parent`, newest last; a crash may have left more than one."""
+    found = []
+    for run_dir in directories(parent):
+        name = os.path.basename(run_dir)
+        word, _, number = name.rpartition("_")
+        numbered = word and number.isdecimal()
+        if files(run_dir):
+            found.append(
+                Version(int(number), word, parent) if numbered else Version(1, name, parent)
+            )
+    return sorted(found)
+
+
+def supersede(version: Version, records: Iterable[Record]) -> None:
+    """Write a version, and only then delete the others: a crash leaves both, never nothing."""
+    append(new_file(version.run_dir), records)
+    keep_only(version)
+
+
+def keep_only(version: Version) -> None:
+    """Delete the older versions beside this one; a newer one is another process's."""
+    for other in versions(version.parent):
+        if other != version and other.number <= version.number:
+            remove(other.run_dir)
+
+
+def remove(directory: str) -> None:
+    """Delete a directory and all below it, unless another process was quicker."""
+    import tensorflow as tf
+
+    with contextlib.suppress(tf.errors.NotFoundError):
+        tf.io.gfile.rmtree(directory)
+
+
+def directories(directory: str) -> list[str]:
+    """Return the paths of the directories in `directory`, sorted; none if it does not exist."""
+    paths = (os.path.join(directory, name.rstrip("/")) for name in _names(directory))
+    return [path for path in paths if _gfile().isdir(path)]
+
+
+def files(run_dir: str) -> list[str]:
+    """Return the paths of our event files in a run, oldest first."""
+    return [os.path.join(run_dir, name) for name in _names(run_dir) if name.endswith(SUFFIX)]
+
+
+def read(run_dir: str) -> Iterator[Event]:
+    """Yield the events that we wrote to a run, those of each file up to a torn end."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    for path in files(run_dir):
+        yield from EventFileLoader(path).Load()
+
+
+def _names(directory: str) -> list[str]:
+    import tensorflow as tf
+
+    try:
+        return sorted(tf.io.gfile.listdir(directory))
+    except tf.errors.NotFoundError:
+        return []
+
+
+def _gfile() -> Any:
+    """Return TensorFlow's file system, which also reaches buckets, as the Keras callback does."""
+    import tensorflow as tf
+
+    return tf.io.gfile

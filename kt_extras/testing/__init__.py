@@ -1,0 +1,41 @@
+"""Contracts that any sampler, pruner or oracle must pass, to be inherited in tests of your own.
+
+>>> from kt_extras.search import Random
+>>> from kt_extras.testing import SamplerContract
+>>> class TestRandom(SamplerContract):
+...     def make(self):
+...         return Random()
+
+Names are resolved when they are first used, so the contracts of samplers and pruners need neither
+TensorFlow nor KerasTuner.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the same table once more, for editors and type checkers
+    from kt_extras.testing.oracles import OracleContract as OracleContract
+    from kt_extras.testing.pruners import PrunerContract as PrunerContract
+    from kt_extras.testing.samplers import SamplerContract as SamplerContract
+
+_HOMES = {
+    "OracleContract": "kt_extras.testing.oracles",
+    "PrunerContract": "kt_extras.testing.pruners",
+    "SamplerContract": "kt_extras.testing.samplers",
+}
+
+__all__ = ["OracleContract", "PrunerContract", "SamplerContract"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,77 @@
+"""KerasTuner's own chief and workers, as real processes."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import kt_extras as kte
+
+SCRIPT = """
+import json, sys
+import keras_tuner
+import kt_extras as kte
+
+class Steps(kte.Tuner):
+    def run_trial(self, trial):
+        x = trial.hyperparameters.Float("x", 0.0, 1.0)
+        for step in range(4):
+            metrics = {"cost": x / (step + 1), "other": 1.0}
+            if self.oracle.update_trial(trial.trial_id, metrics, step=step).status == "STOPPED":
+                break
+
+oracle = kte.SamplerOracle(
+    kte.samplers.Random(),
+    kte.MedianPruner(n_startup_trials=2),
+    keras_tuner.Objective("cost", "min"),
+    max_trials=12,
+    seed=0,
+)
+oracle.hyperparameters.Float("x", 0.0, 1.0)
+tuner = Steps(oracle, directory=sys.argv[1], project_name="shared")
+tuner.search()
+"""
+
+
+def start(tuner_id, port, directory):
+    environment = {
+        **os.environ,
+        "KERASTUNER_TUNER_ID": tuner_id,
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(port),
+        "PYTHONPATH": str(Path(kte.__file__).parents[1]),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(directory)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_workers_report_epochs_to_a_chief_that_prunes(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    chief = start("chief", port, tmp_path)
+    workers = [start(f"worker{i}", port, tmp_path) for i in range(2)]
+    try:
+        for worker in workers:
+            said = worker.communicate(timeout=100)[0]
+            assert worker.returncode == 0, said
+        events = [
+            json.loads(line.partition(" ")[2])
+            for line in (tmp_path / "shared" / "journal.jsonl").read_text().splitlines()
+        ]
+        ended = {event["trial"]: event["state"] for event in events if event["kind"] == "end"}
+        assert len(ended) == 12
+        assert set(ended.values()) == {"completed", "pruned"}
+        epochs = [event["step"] for event in events if event["kind"] == "report"]
+        assert len(epochs) > 12
+    finally:
+        for process in (chief, *workers):
+            process.kill()
+            process.communicate()

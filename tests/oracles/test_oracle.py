@@ -1,0 +1,316 @@
+import json
+import threading
+import time
+
+import keras_tuner
+import pytest
+
+import kt_extras as kte
+from kt_extras.search import Random
+from kt_extras.testing import OracleContract
+
+COST = keras_tuner.Objective("cost", "min")
+
+
+class TestRandomOracle(OracleContract):
+    def make(self, **kwargs):
+        return kte.SamplerOracle(Random(), **kwargs)
+
+
+class TestRandomOracleWithMedianPruner(OracleContract):
+    def make(self, **kwargs):
+        return kte.SamplerOracle(Random(), kte.MedianPruner(n_startup_trials=2), **kwargs)
+
+
+class TestTPEOracle(OracleContract):
+    def make(self, **kwargs):
+        return kte.TPEOracle(**kwargs)
+
+
+def make(sampler=None, pruner=None, *, directory=None, **kwargs):
+    oracle = kte.SamplerOracle(
+        sampler or Random(), pruner, **{"objective": COST, "max_trials": 20, "seed": 0, **kwargs}
+    )
+    if directory is not None:
+        oracle._set_project_dir(str(directory), "project")
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+    return oracle
+
+
+def run(oracle, *costs):
+    """Run one trial with these costs, an epoch each; return how it stands then."""
+    trial = oracle.create_trial("worker")
+    for epoch, cost in enumerate(costs):
+        if oracle.update_trial(trial.trial_id, {"cost": cost}, step=epoch).status == "STOPPED":
+            break
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    return oracle.entry(trial.trial_id)
+
+
+def test_a_hopeless_trial_is_stopped_and_keeps_the_score_of_its_best_epoch():
+    oracle = make(pruner=kte.MedianPruner(n_startup_trials=2))
+    run(oracle, 3.0, 2.0, 1.0)
+    run(oracle, 4.0, 3.0, 2.0)
+    entry = run(oracle, 5.0, 6.0, 0.0)
+    assert (entry.state, entry.trial.status, entry.trial.score) == ("pruned", "COMPLETED", 5.0)
+    assert entry.trial.best_step == 0
+    assert entry.epochs == 1
+
+
+def test_a_maximised_objective_prunes_what_is_low():
+    oracle = make(
+        pruner=kte.MedianPruner(n_startup_trials=2),
+        objective=keras_tuner.Objective("cost", "max"),
+    )
+    run(oracle, 0.5, 0.8)
+    run(oracle, 0.6, 0.9)
+    assert run(oracle, 0.1, 0.9).state == "pruned"
+    assert run(oracle, 0.9, 0.95).state == "completed"
+    assert oracle.get_best_trials()[0].score == 0.95
+
+
+def test_a_threshold_is_in_the_scale_of_the_objective():
+    oracle = make(
+        pruner=kte.ThresholdPruner(lower=0.2), objective=keras_tuner.Objective("cost", "max")
+    )
+    assert run(oracle, 0.5, 0.6).state == "completed"
+    assert run(oracle, 0.1, 0.9).state == "pruned"
+
+
+def test_the_score_of_several_executions_is_the_mean_of_their_best():
+    oracle = make()
+    trial = oracle.create_trial("worker")
+    for step, cost in [(0, 3.0), (1, 1.0), (2, 2.0), (0, 9.0), (1, 8.0), (2, 7.0)]:
+        oracle.update_trial(trial.trial_id, {"cost": cost}, step=step)
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    assert trial.score == 4.0
+    assert trial.best_step == 2  # 1 and 2, and Python rounds a half to the even neighbour
+
+
+def test_executions_of_one_epoch_are_told_apart():
+    oracle = make()
+    trial = oracle.create_trial("worker")
+    oracle.update_trial(trial.trial_id, {"cost": 1.0}, step=0)
+    oracle.update_trial(trial.trial_id, {"cost": 3.0}, step=0)
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    assert trial.score == 2.0
+
+
+def test_only_the_first_execution_is_pruned():
+    oracle = make(pruner=kte.MedianPruner(n_startup_trials=1))
+    run(oracle, 1.0, 1.0)
+    trial = oracle.create_trial("worker")
+    for step, cost in [(0, 0.5), (1, 0.4), (0, 9.0), (1, 9.0)]:
+        assert oracle.update_trial(trial.trial_id, {"cost": cost}, step=step).status == "RUNNING"
+
+
+def test_epochs_without_the_objective_are_kept_and_not_judged():
+    oracle = make(pruner=kte.MedianPruner(n_startup_trials=1))
+    run(oracle, 1.0, 1.0)
+    trial = oracle.create_trial("worker")
+    assert oracle.update_trial(trial.trial_id, {"loss": 9.0}, step=0).status == "RUNNING"
+    assert oracle.update_trial(trial.trial_id, {"cost": 9.0}, step=1).status == "STOPPED"
+
+
+def test_a_trial_that_never_reported_its_objective_says_what_it_did_report():
+    oracle = make()
+    trial = oracle.create_trial("worker")
+    oracle.update_trial(trial.trial_id, {"loss": 1.0}, step=0)
+    trial.status = "COMPLETED"
+    with pytest.raises(ValueError, match=r"\['cost'\] was never reported.*\['loss'\]"):
+        oracle.end_trial(trial)
+
+
+def test_a_score_that_the_worker_has_set_is_the_score():
+    oracle = make()
+    trial = oracle.create_trial("worker")
+    oracle.update_trial(trial.trial_id, {"cost": 1.0}, step=0)
+    trial.score, trial.status = 5.0, "COMPLETED"
+    oracle.end_trial(trial)
+    assert oracle.get_trial(trial.trial_id).score == 5.0
+
+
+def test_infeasible_trials_do_not_end_the_search():
+    oracle = make(max_consecutive_failed_trials=2)
+    for _ in range(5):
+        trial = oracle.create_trial("worker")
+        trial.status = "FAILED"
+        oracle.end_trial(trial)
+        assert oracle.entry(trial.trial_id).state == "infeasible"
+    assert run(oracle, 1.0).state == "completed"
+
+
+def test_infinity_is_no_score():
+    assert run(make(), float("-inf")).state == "infeasible"
+
+
+def test_nan_in_one_epoch_does_not_spoil_the_others():
+    assert run(make(), float("nan"), 0.5, 0.1).trial.score == 0.1
+
+
+def test_a_finite_space_is_tried_out_and_then_the_search_ends():
+    oracle = kte.SamplerOracle(Random(), objective=COST, max_trials=100, seed=0)
+    oracle.hyperparameters.Choice("a", list(range(6)))
+    oracle.hyperparameters.Boolean("b")
+    oracle.hyperparameters.Fixed("c", 3)
+    values = []
+    while (trial := oracle.create_trial("worker")).status != "STOPPED":
+        values.append(tuple(trial.hyperparameters.values.values()))
+        oracle.update_trial(trial.trial_id, {"cost": 1.0}, step=0)
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    assert len(values) == len(set(values)) == 12
+
+
+def test_enqueued_points_come_first_on_their_grid_and_the_rest_is_drawn():
+    oracle = kte.SamplerOracle(Random(), objective=COST, max_trials=3, seed=0)
+    oracle.hyperparameters.Float("drop", 0.0, 0.5, step=0.1)
+    oracle.hyperparameters.Int("units", 1, 100)
+    oracle.enqueue({"drop": 0.31, "units": 7})
+    oracle.enqueue({"units": 9})
+    first, second = oracle.create_trial("one"), oracle.create_trial("two")
+    assert first.hyperparameters.values == {"drop": 0.3, "units": 7}
+    assert second.hyperparameters.get("units") == 9
+    assert "drop" in second.hyperparameters.values
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"y": 1}, "no hyperparameter 'y'"),
+        ({"xs": 1}, "did you mean 'x'"),
+        ({"x": 2.0}, "'x' cannot be 2.0"),
+    ],
+)
+def test_a_point_that_the_space_does_not_have_cannot_be_enqueued(values, message):
+    with pytest.raises(ValueError, match=message):
+        make().enqueue(values)
+
+
+def test_a_trial_that_kills_its_process_again_and_again_is_given_up(tmp_path):
+    for _ in range(4):
+        oracle = make(directory=tmp_path)
+        if (tmp_path / "project" / "journal.jsonl").exists():
+            oracle.reload()
+        assert oracle.create_trial("worker").trial_id == "0000"  # and the process dies
+    oracle = make(directory=tmp_path)
+    oracle.reload()
+    assert oracle.create_trial("worker").trial_id == "0001"
+    assert oracle.entry("0000").state == "failed"
+    assert "died in each of its 4 attempts" in oracle.get_trial("0000").message
+
+
+def test_another_objective_is_refused_once_there_are_scores(tmp_path):
+    run(make(directory=tmp_path), 1.0)
+    other = make(directory=tmp_path, objective=keras_tuner.Objective("accuracy", "max"))
+    with pytest.raises(ValueError, match=r"`objective` is now .*accuracy.*holds scores of .*cost"):
+        other.reload()
+
+
+def test_a_misspelt_objective_can_be_mended_before_there_are_scores(tmp_path):
+    make(directory=tmp_path, objective=keras_tuner.Objective("csot", "min")).create_trial("worker")
+    oracle = make(directory=tmp_path)
+    oracle.reload()
+    run(oracle, 1.0)
+    again = make(directory=tmp_path)
+    again.reload()
+    assert again.get_best_trials()[0].score == 1.0
+
+
+def test_a_search_is_not_written_over_another_without_a_word(tmp_path):
+    run(make(directory=tmp_path), 1.0)
+    with pytest.raises(RuntimeError, match=r"holds another search.*reload"):
+        make(directory=tmp_path).create_trial("worker")
+
+
+def test_more_trials_can_be_asked_for_later(tmp_path):
+    oracle = make(directory=tmp_path, max_trials=2)
+    while oracle.remaining_trials():
+        run(oracle, 1.0)
+    oracle = make(directory=tmp_path, max_trials=3)
+    oracle.reload()
+    assert run(oracle, 0.5).trial.trial_id == "0002"
+    assert oracle.create_trial("worker").status == "STOPPED"
+
+
+def test_without_a_seed_the_first_one_is_kept(tmp_path):
+    before = make(directory=tmp_path, seed=None)
+    run(before, 1.0)
+    after = make(directory=tmp_path, seed=None)
+    after.reload()
+    assert after.seed == before.seed
+
+
+def test_the_space_of_the_user_is_not_touched():
+    hp = keras_tuner.HyperParameters()
+    hp.Int("mine", 1, 3)
+    oracle = make(hyperparameters=hp)
+    assert "x" in [p.name for p in oracle.hyperparameters.space]
+    assert [p.name for p in hp.space] == ["mine"]
+
+
+def test_a_worker_that_waits_is_woken_when_a_trial_ends():
+    oracle = make()
+    trial = oracle.create_trial("worker")
+    began = time.monotonic()
+
+    def end():
+        oracle.update_trial(trial.trial_id, {"cost": 1.0}, step=0)
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+
+    threading.Timer(0.05, end).start()
+    oracle.wait_for_change(60)
+    assert time.monotonic() - began < 30
+
+
+def test_reporting_twice_as_many_trials_writes_twice_as_many_bytes(tmp_path):
+    oracle = make(directory=tmp_path, max_trials=None)
+    journal = tmp_path / "project" / "journal.jsonl"
+    sizes = []
+    for _ in range(3):
+        for _ in range(50):
+            run(oracle, 1.0, 2.0)
+        sizes.append(journal.stat().st_size)
+    assert sizes[2] - sizes[1] == pytest.approx(sizes[1] - sizes[0], rel=0.1)
+
+
+def test_an_oracle_is_freed_with_its_last_reference():
+    import gc
+    import weakref
+
+    oracle = make()
+    run(oracle, 1.0)
+    reference = weakref.ref(oracle)
+    del oracle
+    gc.collect()
+    assert reference() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"sampler": Random}, TypeError, "`sampler` must be an object with a method `suggest`"),
+        ({"sampler": "tpe"}, TypeError, "`sampler` must be an object"),
+        ({"pruner": kte.MedianPruner}, TypeError, "`pruner` must be an object"),
+        ({"max_trials": 0}, ValueError, "`max_trials` must be an integer from 1"),
+        ({"seed": -1}, ValueError, "`seed` must be an integer from 0"),
+        ({"seed": True}, ValueError, "`seed` must be an integer"),
+        ({"max_retries_per_trial": -1}, ValueError, "`max_retries_per_trial`"),
+        ({"objective": "val_novelty"}, ValueError, "`objective` 'val_novelty' is no metric"),
+        ({"objective": 3}, TypeError, "`objective` must be the name"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        make(**arguments)
+
+
+def test_the_files_are_plain_json(tmp_path):
+    oracle = make(directory=tmp_path)
+    run(oracle, float("nan"), 1.0)
+    for line in (tmp_path / "project" / "journal.jsonl").read_text().splitlines():
+        json.loads(line.partition(" ")[2], parse_constant=pytest.fail)

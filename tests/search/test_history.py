@@ -1,0 +1,210 @@
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kt_extras.search import (
+    Choice,
+    Condition,
+    Curve,
+    Curves,
+    Float,
+    History,
+    Int,
+    Observation,
+    Space,
+    State,
+)
+from tests.strategies import reports
+
+SPACE = Space([Float("x", 0, 1)])
+
+
+def history_of(*losses, state=State.COMPLETED):
+    history = History(SPACE)
+    for number, loss in enumerate(losses):
+        history.start({"x": number / len(losses)})
+        history.finish(number, state, loss)
+    return history
+
+
+def test_a_trial_that_has_begun_is_running_and_has_the_worst_loss():
+    history = History(SPACE)
+    assert history.start({"x": 0.5}) == 0
+    assert history.states.tolist() == [State.RUNNING]
+    assert history.losses.tolist() == [math.inf]
+
+
+def test_the_columns_and_the_observations_agree():
+    history = history_of(3.0, math.nan, 1.0)
+    assert [observation.loss for observation in history] == history.losses.tolist()
+    assert [observation.point for observation in history] == list(history.points)
+    assert isinstance(history[-1], Observation)
+    assert history[-1].loss == 1.0
+    assert [o.loss for o in history[1:]] == [math.inf, 1.0]
+
+
+@pytest.mark.parametrize("number", [2, -3])
+def test_there_is_no_observation_beyond_the_last(number):
+    with pytest.raises(IndexError):
+        history_of(1.0, 2.0)[number]
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_is_the_worst(loss):
+    history = history_of(loss)
+    history.report(0, 0, loss)
+    assert history.losses.tolist() == [math.inf]
+    assert history.curve(0).losses.tolist() == [math.inf]
+
+
+def test_the_history_knows_which_points_were_tried():
+    history = history_of(1.0)
+    assert history.tried({"x": 0.0})
+    assert not history.tried({"x": 0.5})
+    assert {"x": 0.0} in history
+    assert "x" not in history
+
+
+def test_changing_a_point_after_a_trial_began_does_not_change_the_history():
+    history, point = History(SPACE), {"x": 0.25}
+    history.start(point)
+    point["x"] = 0.75
+    assert history.points[0] == {"x": 0.25}
+
+
+def test_a_trial_may_move():
+    history = history_of(1.0, 2.0)
+    history.move(0, {"x": 0.75})
+    assert history.unit[:, 0].tolist() == [0.75, 0.5]
+    assert history.tried({"x": 0.75})
+
+
+def test_epochs_without_a_report_are_nan_and_keep_the_best():
+    history = history_of(1.0)
+    for step, loss in ((1, 3.0), (4, 5.0)):
+        history.report(0, step, loss)
+    curve = history.curve(0)
+    np.testing.assert_equal(curve.losses, [math.nan, 3.0, math.nan, math.nan, 5.0])
+    assert curve.reported.tolist() == [3.0, 5.0]
+    assert (curve.step, curve.best) == (4, 3.0)
+    rivals = history.curves(State.COMPLETED)
+    assert [rivals.best_by(step).tolist() for step in range(6)] == [
+        [math.inf], [3.0], [3.0], [3.0], [3.0], []
+    ]  # fmt: skip
+
+
+def test_an_epoch_that_is_reported_again_counts_as_reported_last():
+    history = history_of(1.0)
+    for step, loss in ((0, 5.0), (1, 4.0), (2, 1.0), (0, 6.0), (2, 2.0)):
+        history.report(0, step, loss)
+    rivals = history.curves(State.COMPLETED)
+    assert [rivals.best_by(step).tolist() for step in range(3)] == [[6.0], [4.0], [2.0]]
+    assert rivals.best == history.curve(0).best == 2.0
+
+
+@given(curves=st.lists(reports, max_size=6))
+def test_the_best_by_an_epoch_is_the_lowest_loss_up_to_it(curves):
+    rivals = Curves.of(curves)
+    for step in range(7):
+        expected = [min(losses[: step + 1]) for losses in curves if len(losses) > step]
+        assert rivals.best_by(step).tolist() == expected
+    assert rivals.best == min((min(losses) for losses in curves), default=math.inf)
+    assert rivals.best == min((curve.best for curve in rivals), default=math.inf)
+
+
+def test_some_curves_are_curves_too():
+    rivals = Curves.of([[3.0, 1.0], [2.0], [0.5]], sign=-1.0)
+    assert [curve.best for curve in rivals[1:]] == [2.0, 0.5]
+    assert rivals[:2].best == 1.0
+    assert rivals[-1].sign == -1.0
+    with pytest.raises(IndexError):
+        rivals[3]
+
+
+def test_a_curve_before_its_first_epoch_is_the_worst():
+    assert Curve(np.empty(0)).best == math.inf
+    assert Curve(np.empty(0)).step == -1
+
+
+def test_the_curves_of_a_state_are_those_of_its_trials():
+    history = History(SPACE)
+    for number, state in enumerate((State.COMPLETED, State.PRUNED, State.COMPLETED)):
+        history.start({"x": 0.1})
+        history.report(number, 0, float(number))
+        history.finish(number, state, float(number))
+    assert history.curves(State.COMPLETED).best_by(0).tolist() == [0.0, 2.0]
+    assert history.curves(State.PRUNED).best_by(0).tolist() == [1.0]
+    assert len(history.curves(State.INFEASIBLE)) == 0
+
+
+def test_a_restarted_trial_has_no_past():
+    history = history_of(1.0)
+    history.report(0, 3, 1.0)
+    history.restart(0)
+    assert history.curve(0).step == -1
+    assert history.states.tolist() == [State.RUNNING]
+    assert history.epochs.tolist() == [0]
+
+
+def test_epochs_count_what_each_trial_has_reported():
+    history = history_of(1.0, 2.0, 3.0)
+    history.report(1, 4, 1.0)
+    assert history.epochs.tolist() == [0, 5, 0]
+
+
+def test_a_history_that_moves_to_a_larger_space_keeps_what_it_knows():
+    history = history_of(1.0, 2.0)
+    history.report(1, 0, 2.0)
+    larger = Space([Int("n", 1, 4), Float("x", 0, 1)])
+    moved = history.moved_to(larger)
+    np.testing.assert_equal(moved.unit, [[math.nan, 0.0], [math.nan, 0.5]])
+    assert moved.losses.tolist() == [1.0, 2.0]
+    assert moved.states.tolist() == history.states.tolist()
+    assert moved.curve(1).losses.tolist() == [2.0]
+    assert moved.start({"n": 1, "x": 0.0}) == 2
+    assert len(history) == 2
+
+
+def test_a_history_that_moves_to_a_smaller_space_keeps_its_trials():
+    space = Space([Choice("act", ("relu", "tanh")), Float("x", 0, 1)])
+    history = History(space)
+    history.start({"act": "tanh", "x": 0.5})
+    moved = history.moved_to(Space([Choice("act", ("relu", "elu"))]))
+    np.testing.assert_equal(moved.unit, [[math.nan]])
+    assert moved.points == [{"act": "tanh", "x": 0.5}]
+
+
+def test_inactive_dimensions_are_nan_on_the_cube():
+    deep = Condition("act", ("tanh",))
+    history = History(
+        Space([Choice("act", ("relu", "tanh")), Float("x", 0, 1, conditions=(deep,))])
+    )
+    history.start({"act": "relu"})
+    np.testing.assert_equal(history.unit, [[0.25, math.nan]])
+
+
+def seconds_per_trial(trials):
+    best = math.inf
+    for _ in range(3):
+        history, began = History(SPACE), time.perf_counter()
+        for number in range(trials):
+            history.start({"x": 0.5})
+            history.report(number, 0, 1.0)
+            history.finish(number, State.COMPLETED, 1.0)
+        best = min(best, time.perf_counter() - began)
+    return best / trials
+
+
+def test_a_trial_costs_the_same_whatever_came_before():
+    assert seconds_per_trial(4000) < 4 * seconds_per_trial(250)
+
+
+def test_a_trial_that_has_reported_nothing_may_be_restarted():
+    history = history_of(1.0)
+    history.restart(0)
+    assert history.epochs.tolist() == [0]
+    assert history.losses.tolist() == [math.inf]

@@ -1,0 +1,298 @@
+"""A search read back with TensorBoard's own readers and HParams handlers."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import kt_extras
+from kt_extras.search import Choice, Condition, Float, Int, Space
+from kt_extras.search.dimensions import Boolean
+from kt_extras.tensorboard import Progress, SearchBoard
+
+SPACE = Space(
+    [
+        Choice("optimizer", ("sgd", "adam")),
+        Float("rate", 1e-4, 1e-1, sampling="log"),
+        Float("momentum", 0.0, 0.9, step=0.3, conditions=(Condition("optimizer", ("sgd",)),)),
+        Boolean("norm"),
+    ]
+)
+SGD = {"optimizer": "sgd", "rate": 0.01, "momentum": 0.3, "norm": True}
+ADAM = {"optimizer": "adam", "rate": 0.001, "norm": False}
+
+
+@pytest.fixture
+def board(log_dir):
+    board = SearchBoard(log_dir, "val_accuracy")
+    board.describe(SPACE)
+    return board
+
+
+def end(board, trial_id, values=ADAM, state="completed", score=0.5, epochs=4, **metrics):
+    board.end_trial(
+        trial_id,
+        values=values,
+        state=state,
+        score=score,
+        best_epoch=None if score is None else epochs - 1,
+        epochs=epochs,
+        metrics=metrics,
+    )
+
+
+def run(board, trial_id, values=ADAM, **how):
+    board.begin_trial(trial_id, values)
+    end(board, trial_id, values, **how)
+
+
+def test_every_trial_has_its_values_and_no_others(board, look):
+    run(board, "0000", SGD)
+    run(board, "0001", ADAM)
+    rows = look().trials()
+    assert {name: row.values for name, row in rows.items()} == {"0000": SGD, "0001": ADAM}
+
+
+def test_every_trial_has_its_final_numbers(board, look):
+    run(board, "0000", score=0.75, epochs=8, val_accuracy=0.75, loss=0.5)
+    assert look().trials()["0000"].metrics == {
+        "score": 0.75,
+        "pruned": 0,
+        "best_epoch": 7,
+        "epochs": 8,
+        "val_accuracy": 0.75,
+        "loss": 0.5,
+    }
+
+
+def test_the_columns_of_all_trials_are_declared_and_their_own_numbers_come_first(board, look):
+    run(board, "0000", val_loss=1.0)
+    run(board, "0001", accuracy=1.0)
+    run(board, "0002", val_loss=1.0)
+    assert look().metrics == ["score", "pruned", "best_epoch", "epochs", "accuracy", "val_loss"]
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "pruned"),
+    [
+        ("completed", "SUCCESS", 0),
+        ("pruned", "SUCCESS", 1),
+        ("infeasible", "FAILURE", 0),
+        ("failed", "FAILURE", 0),
+    ],
+)
+def test_the_state_is_the_name_of_the_run_a_status_and_a_column(board, look, state, status, pruned):
+    run(board, "0000", state=state)
+    row = look().trials()["0000"]
+    assert (row.runs, row.status) == ([os.path.join("0000", state)], status)
+    assert row.metrics["pruned"] == pruned
+
+
+def test_a_running_trial_is_shown_without_numbers(board, look):
+    board.begin_trial("0000", SGD)
+    row = look().trials()["0000"]
+    assert (row.values, row.metrics, row.status) == (SGD, {}, "UNKNOWN")
+
+
+def test_numbers_that_are_not_finite_are_left_empty(board, look):
+    run(board, "0000", state="infeasible", score=None, loss=float("nan"), val_loss=float("inf"))
+    assert look().trials()["0000"].metrics == {"pruned": 0, "epochs": 4}
+
+
+def test_a_resumed_trial_is_one_row_with_the_last_word(board, look):
+    run(board, "0000", SGD, score=0.5, epochs=3)
+    run(board, "0000", {**SGD, "rate": 0.02}, score=0.75, epochs=9)
+    [row] = look().trials().values()
+    assert row.values["rate"] == 0.02
+    assert (row.metrics["score"], row.metrics["epochs"]) == (0.75, 9)
+
+
+def test_a_retried_trial_is_a_success_in_the_end(board, look):
+    run(board, "0000", state="failed", score=None, epochs=5)
+    run(board, "0000", score=0.5, epochs=2)
+    [row] = look().trials().values()
+    assert (row.status, row.metrics["epochs"], row.metrics["score"]) == ("SUCCESS", 2, 0.5)
+
+
+def test_no_run_ever_changes_its_data_so_a_running_tensorboard_sees_every_change(board, look):
+    seen = []
+    for _ in range(2):
+        board.begin_trial("0000", ADAM)
+        seen += look().trials()["0000"].runs
+        for _ in range(2):
+            end(board, "0000")
+            seen += look().trials()["0000"].runs
+    assert len(set(seen)) == len(seen) == 6
+
+
+def test_a_version_left_by_a_crash_goes_with_the_next_word(board, look, log_dir):
+    board.begin_trial("0000", ADAM)
+    left = log_dir / "0000" / "running"
+    files = {file.name: file.read_bytes() for file in left.iterdir()}
+    end(board, "0000")
+    left.mkdir()
+    for name, content in files.items():
+        (left / name).write_bytes(content)
+    end(board, "0000", score=0.75)
+    [row] = look().trials().values()
+    assert len(row.runs) == 1
+    assert row.metrics["score"] == 0.75
+
+
+def test_a_grown_space_replaces_the_former_description(board, look):
+    run(board, "0000")
+    board.describe(Space([*SPACE.dimensions, Int("units", 1, 3)]))
+    run(board, "0001", {**ADAM, "units": 2}, val_loss=1.0)
+    dashboard = look()
+    assert dashboard.domain("units") == [1, 2, 3]
+    assert set(dashboard.columns) == {"optimizer", "rate", "momentum", "norm", "units"}
+    assert [run for run in dashboard.runs if "space" in run] == [os.path.join("search", "space_3")]
+
+
+def test_describing_the_same_space_again_writes_nothing(board, log_dir):
+    def files():
+        return {path: path.stat().st_mtime_ns for path in log_dir.rglob("*")}
+
+    before = files()
+    SearchBoard(log_dir, "val_accuracy").describe(SPACE)
+    assert files() == before
+
+
+def test_a_description_left_by_a_crash_is_deleted(board, log_dir, look):
+    left = log_dir / "search" / "space"
+    [file] = left.iterdir()
+    content = file.read_bytes()
+    board.describe(Space([*SPACE.dimensions, Int("units", 1, 3)]))
+    left.mkdir()
+    file.write_bytes(content)
+    board.describe(Space([*SPACE.dimensions, Int("units", 1, 3)]))
+    assert look().runs == [os.path.join("search", "space_2")]
+
+
+def test_two_processes_that_describe_their_parts_of_a_space_share_one_description(log_dir, look):
+    one, other = (SearchBoard(log_dir, "val_loss") for _ in range(2))
+    for _ in range(2):
+        one.describe(SPACE)
+        other.describe(Space([Int("units", 1, 3)]))
+    assert set(look().columns) == {"optimizer", "rate", "momentum", "norm", "units"}
+    assert len(look().runs) == 1
+
+
+def test_the_search_has_its_curves(board, look):
+    board.report(Progress(trials=1, pruned=0, epochs=8, seconds=3.4, best=None))
+    board.report(Progress(trials=2, pruned=1, epochs=10, seconds=5.6, best=0.5))
+    board.report(Progress(trials=3, pruned=1, epochs=18, seconds=9.0, best=0.75))
+    dashboard = look()
+    assert dashboard.curve("search", "search/best_val_accuracy/by_trials") == [(2, 0.5), (3, 0.75)]
+    assert dashboard.curve("search", "search/best_val_accuracy/by_epochs") == [
+        (10, 0.5),
+        (18, 0.75),
+    ]
+    assert dashboard.curve("search", "search/best_val_accuracy/by_seconds") == [
+        (6, 0.5),
+        (9, 0.75),
+    ]
+    assert dashboard.curve("search", "search/pruned_trials") == [(1, 0), (2, 1), (3, 1)]
+
+
+def test_a_search_goes_on_in_another_board(board, log_dir, look):
+    run(board, "0000", SGD, val_loss=1.0)
+    board.report(Progress(trials=1, pruned=0, epochs=8, seconds=3.0, best=0.5))
+    resumed = SearchBoard(log_dir, "val_accuracy")
+    resumed.describe(SPACE)
+    run(resumed, "0001", state="failed", score=None)
+    resumed.report(Progress(trials=2, pruned=0, epochs=8, seconds=4.0, best=0.5))
+    dashboard = look()
+    assert dashboard.curve("search", "search/best_val_accuracy/by_trials") == [(1, 0.5), (2, 0.5)]
+    assert list(dashboard.trials()) == ["0000", "0001"]
+    assert "val_loss" in dashboard.metrics
+
+
+def test_a_torn_end_of_the_search_run_costs_no_later_point(board, log_dir, look):
+    board.report(Progress(trials=1, pruned=0, epochs=1, seconds=1.0, best=0.5))
+    board.report(Progress(trials=2, pruned=0, epochs=2, seconds=2.0, best=0.5))
+    [file] = [path for path in (log_dir / "search").iterdir() if path.is_file()]
+    file.write_bytes(file.read_bytes()[:-7])
+    resumed = SearchBoard(log_dir, "val_accuracy")
+    resumed.report(Progress(trials=3, pruned=1, epochs=3, seconds=3.0, best=0.75))
+    assert look().curve("search", "search/pruned_trials") == [(1, 0), (2, 0), (3, 1)]
+
+
+def test_clearing_deletes_the_runs_of_a_search_and_nothing_else(board, log_dir, look):
+    run(board, "0000")
+    (log_dir / "0000" / "train").mkdir()
+    board.report(Progress(trials=1, pruned=0, epochs=8, seconds=3.0, best=0.5))
+    run(SearchBoard(log_dir / "other", "val_loss"), "0000")
+    (log_dir / "mine").mkdir()
+    board.clear()
+    assert sorted(os.listdir(log_dir)) == ["mine", "other"]
+    assert list(look().trials()) == ["0000"]
+
+
+def test_clearing_a_directory_that_does_not_exist_is_no_error(tmp_path):
+    SearchBoard(tmp_path / "nowhere", "val_loss").clear()
+
+
+def test_files_of_others_in_a_trial_are_left_alone(board, log_dir):
+    for name in ("train", "validation"):
+        path = log_dir / "0000" / name
+        path.mkdir(parents=True)
+        (path / "events.out.tfevents.1.host.v2").write_bytes(b"")
+    run(board, "0000")
+    run(board, "0000")
+    assert sorted(os.listdir(log_dir / "0000")) == ["completed_2", "train", "validation"]
+
+
+def test_an_unknown_state_is_refused(board):
+    with pytest.raises(ValueError, match=r"`state` must be one of .*, got 'stopped'"):
+        end(board, "0000", state="stopped")
+
+
+def test_many_trials_leave_no_file_and_no_thread_open(board):
+    run(board, "warm")
+    board.report(Progress(1, 0, 1, 1.0, 0.5))
+    threads, files = threading.active_count(), _open_files()
+    for trial in range(20):
+        run(board, str(trial))
+        board.report(Progress(trial + 2, 0, 1, 1.0, 0.5))
+    assert (threading.active_count(), _open_files()) == (threads, files)
+
+
+def _open_files():
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+def test_importing_loads_neither_tensorflow_nor_tensorboard():
+    heavy = ("tensorflow", "tensorboard", "keras", "keras_tuner")
+    code = (
+        "import sys, kt_extras.tensorboard;"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(kt_extras.__file__).parent.parent)}
+    loaded = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_the_curves_of_the_stock_keras_callback_stand_beside_the_row(board, look):
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.zeros((4, 2)), np.zeros((4, 1))
+    board.begin_trial("0000", SGD)
+    callback = keras.callbacks.TensorBoard(board.trial_dir("0000"), write_graph=False)
+    history = model.fit(
+        x, y, validation_data=(x, y), epochs=3, verbose=0, callbacks=[callback]
+    ).history
+    end(board, "0000", SGD, epochs=3, **{name: curve[-1] for name, curve in history.items()})
+    dashboard = look()
+    validation = dashboard.curve(os.path.join("0000", "validation"), "epoch_loss")
+    assert validation == list(enumerate(pytest.approx(v) for v in history["val_loss"]))
+    assert dashboard.trials()["0000"].metrics["val_loss"] == pytest.approx(history["val_loss"][-1])

@@ -1,0 +1,63 @@
+"""The names that users write, and what importing them costs."""
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+
+import kt_extras
+
+
+def modules_loaded_by(statement):
+    """Run one statement in a new interpreter and return the top-level modules it has then."""
+    report = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    command = [sys.executable, "-c", report]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import kt_extras; dir(kt_extras)",
+        "import kt_extras.search, kt_extras.pruning",
+        "import kt_extras as kte; kte.samplers.TPE, kte.pruners.AnyOf, kte.MedianPruner",
+    ],
+)
+def test_the_core_loads_neither_tensorflow_nor_keras_nor_keras_tuner(statement):
+    assert not modules_loaded_by(statement) & {"tensorflow", "keras", "keras_tuner", "tensorboard"}
+
+
+@pytest.mark.parametrize("name", kt_extras.__all__)
+def test_every_public_name_resolves_and_says_what_it_is(name):
+    assert inspect.getdoc(getattr(kt_extras, name))
+
+
+@pytest.mark.parametrize("name", kt_extras.__all__)
+def test_every_public_name_is_listed_by_dir(name):
+    assert name in dir(kt_extras)
+
+
+@pytest.mark.parametrize("module", ["samplers", "pruners", "search", "pruning", "testing"])
+def test_every_class_and_function_of_a_public_module_says_what_it_is(module):
+    public = importlib.import_module(f"kt_extras.{module}")
+    values = {name: getattr(public, name) for name in public.__all__}
+    code = {
+        name
+        for name, value in values.items()
+        if inspect.isclass(value) or inspect.isfunction(value)
+    }
+    assert [name for name in code if not inspect.getdoc(values[name])] == []
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'GridSearch'"):
+        kt_extras.GridSearch  # noqa: B018
+
+
+def test_type_checkers_see_the_names_that_users_see():
+    declared = re.findall(r"^    from \S+ import (\w+) as \1$", inspect.getsource(kt_extras), re.M)
+    assert sorted(declared) == kt_extras.__all__
