@@ -22,13 +22,13 @@ def build(hp):
     model = keras.Sequential([keras.Input((8, 8, 1))])
     for layer in range(1, depth + 1):
         with hp.conditional_scope("depth", list(range(layer, 4))):  # filters_3 needs a depth of 3
-            filters = hp.Int(f"filters_{layer}", 4, 32, step=2, sampling="log")
+            filters = hp.Int(f"filters_{layer}", 8, 32, step=2, sampling="log")
         model.add(keras.layers.Conv2D(filters, 3, padding="same", activation="relu"))
         model.add(keras.layers.MaxPooling2D(2))
-    model.add(keras.layers.Flatten())
+    model.add(keras.layers.GlobalAveragePooling2D())
     model.add(keras.layers.Dropout(hp.Float("dropout", 0, 0.5)))
     model.add(keras.layers.Dense(10, activation="softmax"))
-    rate = hp.Float("learning_rate", 1e-4, 1e-1, sampling="log")
+    rate = hp.Float("learning_rate", 1e-3, 1e-1, sampling="log")
     model.compile(
         keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
@@ -47,7 +47,7 @@ tuner = kte.TPE(
 if done := len(tuner.results()):
     print(f"Going on after {done} trials.  To start anew, delete runs/quickstart.")
 board = keras.callbacks.TensorBoard("runs/quickstart/logs")
-tuner.search(x, y, validation_data=(x_val, y_val), epochs=12, batch_size=64, callbacks=[board])
+tuner.search(x, y, validation_data=(x_val, y_val), epochs=10, batch_size=64, callbacks=[board])
 
 print("\nThe best trials:")
 best_first = sorted(tuner.results(), key=lambda row: row["score"] or 0, reverse=True)

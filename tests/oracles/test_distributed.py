@@ -10,7 +10,8 @@ from pathlib import Path
 import kt_extras as kte
 
 SCRIPT = """
-import json, sys
+import sys, time
+from pathlib import Path
 import keras_tuner
 import kt_extras as kte
 
@@ -31,6 +32,10 @@ oracle = kte.SamplerOracle(
 )
 oracle.hyperparameters.Float("x", 0.0, 1.0)
 tuner = Steps(oracle, directory=sys.argv[1], project_name="shared")
+if tuner.tuner_id != "chief":  # which ends as soon as all workers that it knows have
+    Path(sys.argv[1], tuner.tuner_id).touch()
+    while len(list(Path(sys.argv[1]).glob("worker*"))) < 2:
+        time.sleep(0.1)
 tuner.search()
 """
 

@@ -1,0 +1,39 @@
+"""What can go wrong with a database."""
+
+from __future__ import annotations
+
+
+class StorageError(RuntimeError):
+    """The database cannot be reached, read or written.
+
+    >>> raise StorageError("`storage` sqlite:///runs.db: the disk is full")
+    Traceback (most recent call last):
+    kt_extras.storage.errors.StorageError: `storage` sqlite:///runs.db: the disk is full
+    """
+
+
+class DamagedRecordError(StorageError):
+    """A record of a project is missing, or is not what was written.
+
+    Args:
+        storage: The database's URL, without a password.
+        project: The name of the project.
+        sequence: The record, counted from 1.
+        count: How many records there should be.
+        reason: What is wrong with it.
+
+    >>> raise DamagedRecordError("sqlite:///runs.db", "digits", 3, 10, "it is missing")
+    Traceback (most recent call last):
+    kt_extras.storage.errors.DamagedRecordError: Record 3 of 10 of the project 'digits' in
+    sqlite:///runs.db is damaged: it is missing.  The 2 before it are whole; to go on from there,
+    drop the others: `kt_extras.storage.database.Database(url, 'digits').cut(2)`.
+    """
+
+    def __init__(self, storage: str, project: str, sequence: int, count: int, reason: str) -> None:
+        self.project, self.sequence = project, sequence
+        whole = sequence - 1
+        super().__init__(
+            f"Record {sequence} of {count} of the project {project!r} in {storage} is damaged: "
+            f"{reason}.  The {whole} before it are whole; to go on from there, drop the others: "
+            f"`kt_extras.storage.database.Database(url, {project!r}).cut({whole})`."
+        )

@@ -1,0 +1,183 @@
+"""Locks that die with their holder, for a project is written by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import sys
+import weakref
+from pathlib import Path
+from typing import Protocol
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
+_FAR = 1 << 30  # the byte that is locked on Windows, where a locked byte can't be read
+
+
+class ProjectInUseError(RuntimeError):
+    """Another process writes to the project.
+
+    Args:
+        project: Its name or place.
+        holder: What is known of the process, `""` if nothing is.
+
+    >>> raise ProjectInUseError("runs/digits", "process 4711 on ada")
+    Traceback (most recent call last):
+    kt_extras.storage.lock.ProjectInUseError: The project 'runs/digits' is in use by process 4711 on
+    ada.  Wait until it is done or end it, or choose another `project_name`.
+    """
+
+    def __init__(self, project: str, holder: str = "") -> None:
+        self.project, self.holder = project, holder
+        super().__init__(
+            f"The project {project!r} is in use by {holder or 'another process'}.  Wait until it "
+            "is done or end it, or choose another `project_name`."
+        )
+
+
+class Heirless(Protocol):
+    """Holds something that must not outlive this process in a child that it has forked."""
+
+    def disinherit(self) -> None:
+        """Let go of it in the child, without a word to anybody."""
+
+
+_heirless: weakref.WeakSet[Heirless] = weakref.WeakSet()
+
+
+class FileLock:
+    """An exclusive lock on a file; the operating system ends it with the process, however it ends.
+
+    Not re-entrant: a second lock on the same file is refused in the same process too.  The file
+    is removed at the release; one that a killed process leaves behind locks nothing.  Children
+    that this process forks (to load data, say) have no part in the lock.
+
+    Args:
+        path: The file; it and its folder are made when the lock is acquired.
+        project: What an error calls the locked thing; by default the folder of the file.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with FileLock(os.path.join(folder, "lock"), project="digits"):
+    ...     FileLock(os.path.join(folder, "lock"), project="digits").acquire()
+    Traceback (most recent call last):
+    kt_extras.storage.lock.ProjectInUseError: The project 'digits' is in use by process ...
+    """
+
+    def __init__(self, path: str | os.PathLike[str], project: str | None = None) -> None:
+        self.path = Path(path)
+        self.project = str(self.path.parent) if project is None else project
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> FileLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def __del__(self) -> None:
+        self.release()
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._descriptor is not None
+
+    def acquire(self) -> None:
+        """Take the lock, at once or not at all.
+
+        Raises:
+            ProjectInUseError: It is held already, by this process or another.
+            OSError: The file cannot be made, or its file system has no locks.
+        """
+        if self.held:
+            raise ProjectInUseError(self.project, this_process())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        while not self.held:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                self._take(descriptor)
+            finally:
+                if not self.held:
+                    os.close(descriptor)
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        if sys.platform == "win32":  # only a closed file can be removed
+            os.close(descriptor)
+            self._remove()
+        else:  # only a locked file can be removed without taking somebody else's
+            if _is_at(descriptor, self.path):
+                self._remove()
+            os.close(descriptor)
+
+    def disinherit(self) -> None:
+        """Let go of the file in a forked child, which does not end its parent's lock."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            _lock(descriptor)
+        except OSError as error:
+            if error.errno not in _BUSY:
+                raise
+            holder = os.pread(descriptor, 200, 0) if hasattr(os, "pread") else b""
+            raise ProjectInUseError(self.project, holder.decode(errors="replace")) from None
+        if not _is_at(descriptor, self.path):  # removed by its last holder since it was opened
+            return
+        os.truncate(descriptor, 0)
+        os.write(descriptor, this_process().encode())
+        self._descriptor = descriptor
+        _heirless.add(self)
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):  # it is there for nobody, but it harms nobody
+            self.path.unlink()
+
+
+def this_process() -> str:
+    """Return what others are told of this process."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def keep_from_children(holder: Heirless) -> None:
+    """Have `holder.disinherit()` called in every child that this process forks."""
+    _heirless.add(holder)
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _in_child() -> None:
+    for holder in list(_heirless):
+        holder.disinherit()
+    _heirless.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
