@@ -11,6 +11,7 @@ decide.  With `--warm 200` each process first runs two hundred short trials.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -79,7 +80,7 @@ def run(loop: str, trials: int, warm: int) -> dict[str, float]:
         def build(self, hp):
             return build(hp)
 
-        def fit(self, hp, model, *args, **kwargs):
+        def fit(self, hp, model, *args, **kwargs):  # noqa: ARG002 - KerasTuner's signature
             wall.append(time.perf_counter())
             cpu.append(time.process_time())
             memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -112,7 +113,7 @@ def run(loop: str, trials: int, warm: int) -> dict[str, float]:
 
 def differences(times: list[float]) -> list[float]:
     """Return the time from the beginning of each trial's training to that of the next."""
-    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
 def report(rounds: list[dict[str, dict[str, float]]]) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import keras
 import keras_tuner
-import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.engine.tuner import maybe_distribute
 
@@ -21,15 +20,12 @@ from kt_extras import compat
 from kt_extras.oracles.exploration import declare_space
 from kt_extras.oracles.journal import FILE_NAME
 from kt_extras.oracles.ledger import metric_history
-from kt_extras.oracles.objective import loss_of, names_of, value_in
+from kt_extras.oracles.objective import names_of
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.oracles.results import epochs_of, final_metrics, missing_objective, table
+from kt_extras.oracles.results import epochs_of, final_metrics, table
+from kt_extras.oracles.trial_run import TrialRun, is_infeasible, may_lack_objective
 from kt_extras.oracles.watch import SearchWatch
-from kt_extras.training.best_weights import BestWeights
-from kt_extras.training.callbacks import Callbacks, callbacks_for
 from kt_extras.training.heap import settled_heap
-from kt_extras.training.hooks import tuner_hooks
-from kt_extras.training.reporter import EpochReporter, Report
 
 _WAIT = 5.0  # seconds between questions to an oracle that has nothing to do yet
 _VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
@@ -130,21 +126,24 @@ class Tuner(keras_tuner.Tuner):
         Returns:
             What `HyperModel.fit` returned, one an execution.
         """
+        run = TrialRun(
+            self,
+            trial,
+            watch=self._watch,
+            seed=self._local_oracle.seed if self._local_oracle.seed_given else None,
+            patient=not self._trains_with_keras
+            or may_lack_objective(self.oracle.objective, kwargs),
+        )
         results = []
-        may_wait = not self._trains_with_keras or _may_come_later(self.oracle.objective, kwargs)
-        keeper = BestWeights(self._loss_in)
         for execution in range(self.executions_per_trial):
-            reporter = EpochReporter(self._report(trial, may_wait))
-            own = callbacks_for(callbacks, trial)
-            self._point_tensorboard(own, trial, execution)
-            watchers = [*own, tuner_hooks(self, trial), keeper, reporter]
-            self._seed_training(trial, execution)
+            watchers = run.callbacks(callbacks, execution)
+            run.settle_seed(execution)
             results.append(self._build_and_fit_model(trial, *args, callbacks=watchers, **kwargs))
             if isinstance(results[-1], keras.callbacks.History):
                 compat.forget_model(results[-1])
-            if reporter.stopped:
+            if run.stopped:
                 break
-        keeper.write(self._get_checkpoint_fname(trial.trial_id))
+        run.write_weights(self._get_checkpoint_fname(trial.trial_id))
         return results
 
     def load_model(self, trial: Trial) -> keras.Model:
@@ -274,43 +273,6 @@ class Tuner(keras_tuner.Tuner):
                 metric_history(trial, name, objective).update(value, step=step)
         trial.score, trial.best_step = metrics[objective.name], step
 
-    # One training run.
-
-    def _report(self, trial: Trial, may_wait: bool) -> Report:
-        """Return what hands an epoch to the oracle and says whether to stop."""
-
-        def report(epoch: int, metrics: dict[str, float]) -> bool:
-            objective = self.oracle.objective
-            if not may_wait and value_in(objective, metrics) is None:
-                raise missing_objective(objective, metrics)
-            answer = self.oracle.update_trial(trial.trial_id, metrics, step=epoch)
-            if self._watch is not None:
-                self._watch.epoch_ended()
-            return bool(answer.status == TrialStatus.STOPPED)
-
-        return report
-
-    def _loss_in(self, logs: Mapping[str, Any]) -> float | None:
-        value = value_in(self.oracle.objective, logs)
-        return None if value is None else loss_of(self.oracle.objective, value)
-
-    def _point_tensorboard(self, callbacks: Callbacks, trial: Trial, execution: int) -> None:
-        """Give each TensorBoard callback the directory of this run."""
-        for callback in callbacks:
-            if isinstance(callback, keras.callbacks.TensorBoard):
-                log_dir = str(callback.log_dir)
-                callback.log_dir = os.path.join(log_dir, trial.trial_id)
-                if self.executions_per_trial > 1:
-                    callback.log_dir = os.path.join(callback.log_dir, f"execution{execution}")
-                if self._watch is not None and execution == 0:
-                    self._watch.trial_began(trial, log_dir)
-
-    def _seed_training(self, trial: Trial, execution: int) -> None:
-        """Make the training repeatable if the user has asked for that by giving a seed."""
-        if self._local_oracle.seed_given:
-            entropy = [self._local_oracle.seed, int(trial.trial_id), execution]
-            keras.utils.set_random_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
-
     # Before and beside the trials.
 
     def _populate_initial_space(self) -> None:
@@ -360,16 +322,6 @@ def _has_chief() -> bool:
     return "KERASTUNER_ORACLE_IP" in os.environ
 
 
-def is_infeasible(error: Exception) -> bool:
-    """Tell whether an error says that a model cannot run, rather than that something broke.
-
-    >>> is_infeasible(MemoryError()), is_infeasible(KeyError())
-    (True, False)
-    """
-    kinds = (keras_tuner.errors.FailedTrialError, MemoryError)
-    return isinstance(error, kinds) or type(error).__name__ == "ResourceExhaustedError"
-
-
 def _accepts(function: Any, argument: str) -> bool:
     parameters = inspect.signature(function).parameters.values()
     return any(p.name == argument or p.kind == p.VAR_KEYWORD for p in parameters)
@@ -378,9 +330,3 @@ def _accepts(function: Any, argument: str) -> bool:
 def _only_histories(results: Any) -> bool:
     results = results if isinstance(results, list) else [results]
     return all(isinstance(result, keras.callbacks.History) for result in results)
-
-
-def _may_come_later(objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]) -> bool:
-    """Tell whether an epoch may lack the objective because it was not validated."""
-    validated = all(name.startswith("val_") for name in names_of(objective))
-    return validated and fit_kwargs.get("validation_freq", 1) != 1

@@ -1,0 +1,113 @@
+"""One trial on its way through training: what it reports, and what is kept of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extras.oracles.objective import loss_of, names_of, value_in
+from kt_extras.oracles.results import missing_objective
+from kt_extras.oracles.watch import SearchWatch
+from kt_extras.training.best_weights import BestWeights
+from kt_extras.training.callbacks import Callbacks, callbacks_for
+from kt_extras.training.hooks import tuner_hooks
+from kt_extras.training.reporter import EpochReporter
+
+
+class TrialRun:
+    """Makes the callbacks of each execution of a trial.
+
+    Args:
+        tuner: Whose hooks are called and whose oracle is told of every epoch.
+        trial: The trial.
+        watch: Who looks on, None on a worker.
+        seed: Settles the training if it is not None.
+        patient: Whether an epoch may lack the objective.
+
+    Attributes:
+        stopped: Whether the oracle has asked for the end of the training.
+    """
+
+    def __init__(
+        self,
+        tuner: keras_tuner.Tuner,
+        trial: Trial,
+        *,
+        watch: SearchWatch | None,
+        seed: int | None,
+        patient: bool,
+    ) -> None:
+        self._tuner, self._trial, self._watch = tuner, trial, watch
+        self._seed, self._patient = seed, patient
+        self._weights = BestWeights(self._loss_in)
+        self.stopped = False
+
+    def callbacks(self, given: Any, execution: int) -> Callbacks:
+        """Return the callbacks of one execution: the user's, and behind them ours."""
+        own = callbacks_for(given, self._trial)
+        for callback in own:
+            if isinstance(callback, keras.callbacks.TensorBoard):
+                self._point(callback, execution)
+        hooks = tuner_hooks(self._tuner, self._trial)
+        return [*own, hooks, self._weights, EpochReporter(self._report)]
+
+    def settle_seed(self, execution: int) -> None:
+        """Make the training repeatable, if the user has asked for that by giving a seed."""
+        if self._seed is not None:
+            entropy = [self._seed, int(self._trial.trial_id), execution]
+            keras.utils.set_random_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+
+    def write_weights(self, path: str) -> None:
+        """Write the weights of the best epoch of all executions."""
+        self._weights.write(path)
+
+    def _report(self, epoch: int, metrics: dict[str, float]) -> bool:
+        """Hand an epoch to the oracle; tell whether to stop."""
+        oracle = self._tuner.oracle
+        if not self._patient and value_in(oracle.objective, metrics) is None:
+            raise missing_objective(oracle.objective, metrics)
+        answer = oracle.update_trial(self._trial.trial_id, metrics, step=epoch)
+        if self._watch is not None:
+            self._watch.epoch_ended()
+        self.stopped = answer.status == TrialStatus.STOPPED
+        return self.stopped
+
+    def _loss_in(self, logs: Mapping[str, Any]) -> float | None:
+        objective = self._tuner.oracle.objective
+        value = value_in(objective, logs)
+        return None if value is None else loss_of(objective, value)
+
+    def _point(self, callback: keras.callbacks.TensorBoard, execution: int) -> None:
+        """Give a TensorBoard callback the directory of this execution."""
+        log_dir = str(callback.log_dir)
+        callback.log_dir = os.path.join(log_dir, self._trial.trial_id)
+        if self._tuner.executions_per_trial > 1:
+            callback.log_dir = os.path.join(callback.log_dir, f"execution{execution}")
+        if self._watch is not None and execution == 0:
+            self._watch.trial_began(self._trial, log_dir)
+
+
+def may_lack_objective(objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether an epoch may lack the objective because it was not validated.
+
+    >>> may_lack_objective(keras_tuner.Objective("val_loss", "min"), {"validation_freq": 2})
+    True
+    """
+    validated = all(name.startswith("val_") for name in names_of(objective))
+    return validated and fit_kwargs.get("validation_freq", 1) != 1
+
+
+def is_infeasible(error: Exception) -> bool:
+    """Tell whether an error says that a model cannot run, rather than that something broke.
+
+    >>> is_infeasible(MemoryError()), is_infeasible(KeyError())
+    (True, False)
+    """
+    kinds = (keras_tuner.errors.FailedTrialError, MemoryError)
+    return isinstance(error, kinds) or type(error).__name__ == "ResourceExhaustedError"
