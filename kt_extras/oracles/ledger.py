@@ -17,6 +17,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from kt_extras.oracles.journal import FORMAT
+from kt_extras.oracles.lazy_trial import LazyTrial
 from kt_extras.oracles.objective import loss_of, sign_of, value_in
 from kt_extras.oracles.translate import to_space
 from kt_extras.search import History, Point, State
@@ -30,6 +31,7 @@ _STATES = {
     "pruned": State.PRUNED,
     "infeasible": State.INFEASIBLE,
     "failed": State.INFEASIBLE,
+    "rejected": State.INFEASIBLE,
 }
 
 
@@ -49,7 +51,7 @@ class Entry:
         results: Metrics that came with the end of the trial rather than with an epoch.
     """
 
-    trial: Trial
+    trial: LazyTrial
     number: int
     executions: list[dict[int, Metrics]] = field(default_factory=list)
     state: str = "running"
@@ -77,8 +79,10 @@ class Totals:
     ended: int = 0
     pruned: int = 0
     failed: int = 0
+    rejected: int = 0  # not among those that ended: they use up no trial
     epochs: int = 0
     best: float | None = None
+    stale: int = 0  # trials with a score that ended since the best of them
 
 
 class Ledger:
@@ -139,7 +143,7 @@ class Ledger:
             return
         if event.get("enqueued"):
             self.enqueued.popleft()
-        trial = Trial(self._hyperparameters(event["values"]), trial_id=event["trial"])
+        trial = self._trial(event)
         number = self.history.start(event["values"])
         self.entries[trial.trial_id] = Entry(trial, number, began=event["t"])
 
@@ -147,7 +151,7 @@ class Ledger:
         """A new attempt keeps nothing of the last one's metrics."""
         if entry.trial.trial_id in self.waiting:
             self.waiting.remove(entry.trial.trial_id)
-        entry.trial = Trial(self._hyperparameters(event["values"]), entry.trial.trial_id)
+        entry.trial = self._trial(event)
         entry.executions, entry.results, entry.stop_asked = [], {}, False
         entry.state, entry.began, entry.ended = "running", event["t"], None
         entry.attempt += 1
@@ -163,9 +167,8 @@ class Ledger:
         for name, value in metrics.items():
             metric_history(entry.trial, name, self.objective).update(value, step=step)
         objective = value_in(self.objective, metrics)
-        if (
-            objective is not None and len(entry.executions) == 1
-        ):  # rivals are compared on their first
+        first = len(entry.executions) == 1  # rivals are compared on their first execution
+        if objective is not None and first:
             self.history.report(entry.number, step, loss_of(self.objective, objective))
 
     def _on_stop(self, event: Event) -> None:
@@ -179,10 +182,11 @@ class Ledger:
         for name, value in entry.results.items():
             if not trial.metrics.exists(name):
                 metric_history(trial, name, self.objective).update(value, step=event["best_step"])
-        trial.hyperparameters = self._hyperparameters(event["values"])
+        trial.settle(event["values"])
         trial.status, trial.message = event["status"], event["message"]
         trial.score, trial.best_step = event["score"], event["best_step"]
-        self.history.move(entry.number, event["values"])
+        if event["values"] != self.history.points[entry.number]:
+            self.history.move(entry.number, event["values"])
         if entry.state == "waiting":
             self.waiting.append(trial.trial_id)
             return
@@ -193,16 +197,19 @@ class Ledger:
 
     def _count(self, entry: Entry, loss: float) -> None:
         totals = self.totals
+        if entry.state == "rejected":
+            totals.rejected += 1
+            return
         totals.ended += 1
         totals.pruned += entry.state == "pruned"
         totals.failed += entry.state in {"infeasible", "failed"}
         if loss < loss_of(self.objective, totals.best):
-            totals.best = entry.trial.score
+            totals.best, totals.stale = entry.trial.score, 0
+        elif entry.trial.score is not None:
+            totals.stale += 1
 
-    def _hyperparameters(self, values: Mapping[str, Any]) -> keras_tuner.HyperParameters:
-        hyperparameters = self.hyperparameters.copy()
-        hyperparameters.values = dict(values)
-        return hyperparameters
+    def _trial(self, event: Event) -> LazyTrial:
+        return LazyTrial(event["values"], lambda: self.hyperparameters, event["trial"])
 
     def interrupted(self) -> list[str]:
         """Return the trials that were running when the last session ended, oldest first."""
@@ -213,10 +220,10 @@ class Ledger:
         best = []
         for run in entry.executions:
             values = {step: value_in(self.objective, metrics) for step, metrics in run.items()}
-            losses = {s: loss_of(self.objective, v) for s, v in values.items() if v is not None}
-            if losses:
-                step = min(losses, key=lambda step: (losses[step], step))
-                best.append((values[step] or 0.0, step))
+            measured = {step: value for step, value in values.items() if value is not None}
+            if measured:
+                step = min(measured, key=lambda s: (loss_of(self.objective, measured[s]), s))
+                best.append((measured[step], step))
         return best
 
     def consecutive_failures(self) -> int:

@@ -17,7 +17,9 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.oracles import budget
 from kt_extras.oracles.books import Books
+from kt_extras.oracles.budget import Budget, Spent
 from kt_extras.oracles.ledger import Entry, Event, Ledger, Metrics, Totals, encoded
 from kt_extras.oracles.objective import ObjectiveLike, names_of, resolve_objective, value_in
 from kt_extras.oracles.verdict import closing, verdict_on
@@ -304,7 +306,7 @@ class SamplerOracle(keras_tuner.Oracle):
             entry = self._ledger.entries[self._ledger.waiting[0]]
             trial = entry.trial
             if entry.attempt <= self.max_retries_per_trial + _INTERRUPTIONS_FORGIVEN:
-                values = dict(trial.hyperparameters.values)
+                values = dict(trial.values)
                 return {"kind": "create", "trial": trial.trial_id, "values": values}
             self._ledger.waiting.popleft()
             trial.message = f"Given up: the process died in each of its {entry.attempt} attempts."

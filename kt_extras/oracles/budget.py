@@ -1,0 +1,113 @@
+"""What a search may cost, and when it has found enough."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from numbers import Real
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a search has cost so far, over all its sessions.
+
+    Attributes:
+        seconds: On the search's clock, which stands still between sessions.
+        epochs: Trained, of all trials and executions.
+        best: The best score in the user's scale, None before the first.
+        stale: Trials with a score that ended since the best of them.
+    """
+
+    seconds: float = 0.0
+    epochs: int = 0
+    best: float | None = None
+    stale: int = 0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of a search besides the number of its trials; None is no limit.
+
+    Args:
+        max_time: Seconds or a `datetime.timedelta`, above 0.
+        max_total_epochs: From 1.
+        target: A score in the user's scale; as good or better is enough.
+        max_trials_without_improvement: From 1.
+
+    Raises:
+        ValueError: A limit is out of its range.
+
+    >>> Budget(max_total_epochs=20).verdict(Spent(epochs=21))
+    '`max_total_epochs=20` is spent (21 epochs trained); raise it to go on.'
+    >>> Budget(target=0.9).verdict(Spent(best=0.8), maximised=True)
+    """
+
+    max_time: float | timedelta | None = None
+    max_total_epochs: int | None = None
+    target: float | None = None
+    max_trials_without_improvement: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise ValueError(
+                "`max_time` must be a number of seconds above 0 or a `datetime.timedelta`, got "
+                f"{self.max_time!r}."
+            )
+        for name in ("max_total_epochs", "max_trials_without_improvement"):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and value >= 1 and value == int(value)):
+                raise ValueError(f"`{name}` must be an integer from 1 or None, got {value!r}.")
+        if self.target is not None and not (_is_number(self.target) and math.isfinite(self.target)):
+            raise ValueError(f"`target` must be a finite score or None, got {self.target!r}.")
+
+    @property
+    def seconds(self) -> float | None:
+        """`max_time` in seconds."""
+        if isinstance(self.max_time, timedelta):
+            return self.max_time.total_seconds()
+        if self.max_time is not None and not _is_number(self.max_time):
+            return math.nan  # which no range holds
+        return self.max_time
+
+    def verdict(self, spent: Spent, *, maximised: bool = False) -> str | None:
+        """Return why no new trial may begin and what to change, or None if one may.
+
+        Args:
+            spent: What the search has cost.
+            maximised: Whether a higher score is better.
+        """
+        if self.target is not None and _reached(spent.best, self.target, maximised=maximised):
+            return f"`target={self.target}` is reached (best score {spent.best:.6g})."
+        if self.seconds is not None and spent.seconds >= self.seconds:
+            limit = f"`max_time={self.seconds:g}` seconds"
+            return f"{limit} are spent ({spent.seconds:.1f} s); raise it to go on."
+        if self.max_total_epochs is not None and spent.epochs >= self.max_total_epochs:
+            limit = f"`max_total_epochs={self.max_total_epochs}`"
+            return f"{limit} is spent ({spent.epochs} epochs trained); raise it to go on."
+        patience = self.max_trials_without_improvement
+        if patience is not None and spent.best is not None and spent.stale >= patience:
+            limit = f"`max_trials_without_improvement={patience}`"
+            return (
+                f"{limit} is reached ({spent.stale} trials since the best score "
+                f"{spent.best:.6g}); raise it to go on."
+            )
+        return None
+
+
+def all_begun(max_trials: int) -> str:
+    """Return why a search ends that has begun all its trials."""
+    return f"`max_trials={max_trials}` trials have been begun; raise it to go on."
+
+
+ALL_TRIED = "every point of the search space has been tried; widen it to go on."
+
+
+def _reached(best: float | None, target: float, *, maximised: bool) -> bool:
+    if best is None:
+        return False
+    return best >= target if maximised else best <= target
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

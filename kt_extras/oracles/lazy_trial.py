@@ -1,0 +1,63 @@
+"""A KerasTuner trial that costs little until somebody looks into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+
+Value = Any
+
+
+class LazyTrial(Trial):
+    """Makes its own copy of the space when its hyperparameters are first asked for.
+
+    A reload brings back thousands of trials of which hardly one is looked into, and KerasTuner's
+    copy of a space takes a millisecond.
+
+    Args:
+        values: The values of the active hyperparameters.
+        space: Returns the hyperparameters that were declared, whatever their values.
+        trial_id: As in KerasTuner.
+
+    >>> hp = keras_tuner.HyperParameters()
+    >>> units = hp.Int("units", 1, 9)
+    >>> LazyTrial({"units": 3}, lambda: hp, "0000").hyperparameters.get("units")
+    3
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Value],
+        space: Callable[[], keras_tuner.HyperParameters],
+        trial_id: str,
+    ) -> None:
+        self._values, self._space = dict(values), space
+        super().__init__(None, trial_id)
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The values of the active hyperparameters."""
+        made = self._hyperparameters
+        return self._values if made is None else made.values
+
+    def settle(self, values: Mapping[str, Value]) -> None:
+        """Take over the values with which the trial has ended, on the space as it is then."""
+        if dict(values) != self.values:
+            self._values, self._hyperparameters = dict(values), None
+
+    @property
+    def hyperparameters(self) -> keras_tuner.HyperParameters:
+        """The space with this trial's values."""
+        if self._hyperparameters is None:
+            made = keras_tuner.HyperParameters()
+            made.merge(self._space().space)
+            made.values = self._values
+            self._hyperparameters = made
+        return self._hyperparameters
+
+    @hyperparameters.setter
+    def hyperparameters(self, hyperparameters: keras_tuner.HyperParameters | None) -> None:
+        self._hyperparameters = hyperparameters
