@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import io
 import itertools
 import multiprocessing
 import tempfile
@@ -181,7 +182,8 @@ def keras_tuner(oracle_name: str) -> Run:
             seed=seed,
         )
         losses = []
-        with tempfile.TemporaryDirectory() as directory:
+        quiet = contextlib.redirect_stdout(io.StringIO())
+        with tempfile.TemporaryDirectory() as directory, quiet:
             oracle._set_project_dir(directory, "benchmark")
             while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
                 losses.append(problem(trial.hyperparameters.values))
