@@ -50,7 +50,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not 0 < self.seconds < math.inf:
-            raise ValueError(
+            raise ValueError(  # NaN is in no range
                 "`max_time` must be a number of seconds above 0 or a `datetime.timedelta`, got "
                 f"{self.max_time!r}."
             )
@@ -64,11 +64,9 @@ class Budget:
     @property
     def seconds(self) -> float | None:
         """`max_time` in seconds."""
-        if isinstance(self.max_time, timedelta):
-            return self.max_time.total_seconds()
-        if self.max_time is not None and not _is_number(self.max_time):
-            return math.nan  # which no range holds
-        return self.max_time
+        if self.max_time is None or _is_number(self.max_time):
+            return self.max_time  # type: ignore[return-value]
+        return self.max_time.total_seconds() if isinstance(self.max_time, timedelta) else math.nan
 
     def verdict(self, spent: Spent, *, maximised: bool = False) -> str | None:
         """Return why no new trial may begin and what to change, or None if one may.

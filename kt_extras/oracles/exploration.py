@@ -1,20 +1,23 @@
 """Finding every hyperparameter that a model-building function can declare.
 
 A function `build(hp)` declares some hyperparameters only inside a branch.  KerasTuner's conditional
-scopes say which values lead there; the function is called until every scope has been entered.
+scopes say which values lead there; the function is called until every scope has been entered, and
+every value of a parent has been seen, since a scope may itself stand in a branch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras_tuner
 import numpy as np
+from keras_tuner.errors import FailedTrialError
 
 from kt_extras.oracles.translate import to_space
 from kt_extras.search import Point, Space
 
+_MOST_VALUES = 8  # of a parent, beyond which its values are left to the trials
 _Scope = tuple[tuple[str, tuple[Any, ...]], ...]  # the conditions of a scope, outermost first
 
 
@@ -24,6 +27,8 @@ def declare_space(
     declare: Callable[[keras_tuner.HyperParameters], None],
 ) -> None:
     """Call `build` until no reachable conditional scope is left unseen.
+
+    An exception in a branch leaves that branch to the trials, where it counts as their failure.
 
     Args:
         build: Declares hyperparameters on what it is given.
@@ -36,17 +41,33 @@ def declare_space(
     while True:
         hp = hyperparameters()
         hp.values = dict(point) if point is not None else hp.values
-        build(hp)
+        try:
+            build(hp)
+        except FailedTrialError:
+            pass  # too large, say; what it has declared until then is worth having
+        except Exception:
+            if point is None:  # at the defaults this is the program's fault, elsewhere a trial's
+                raise
         declare(hp)
         entered.update(map(_scope, hp.active_scopes))
-        unseen = dict.fromkeys(map(_scope, hp.inactive_scopes))  # in order, once each
         space = to_space(hyperparameters())
-        for scope in unseen:
+        goals = dict.fromkeys([*map(_scope, hp.inactive_scopes), *_values_of_parents(space)])
+        for scope in goals:
             if scope not in entered | tried and (point := _entrance(space, scope)) is not None:
                 tried.add(scope)
                 break
         else:
             return
+
+
+def _values_of_parents(space: Space) -> Iterator[_Scope]:
+    """Yield every value of every hyperparameter on which another one depends."""
+    parents = {c.parent for dimension in space.dimensions for c in dimension.conditions}
+    for dimension in space.dimensions:
+        if dimension.name in parents and dimension.size <= _MOST_VALUES:
+            above = tuple((c.parent, c.values) for c in dimension.conditions)
+            for value in dimension.values():
+                yield (*above, (dimension.name, (value,)))
 
 
 def _scope(conditions: Sequence[Any]) -> _Scope:

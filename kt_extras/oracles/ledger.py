@@ -7,22 +7,20 @@ no second one that restores it.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
-from kt_extras.oracles.journal import FORMAT
+from kt_extras.oracles.epochs import Metrics, decoded, rows
 from kt_extras.oracles.lazy_trial import LazyTrial
 from kt_extras.oracles.objective import loss_of, sign_of, value_in
 from kt_extras.oracles.translate import to_space
 from kt_extras.search import History, Point, State
+from kt_extras.storage.journal import FORMAT
 
-Metrics = dict[str, float]
 Event = dict[str, Any]
 
 _STATES = {
@@ -44,7 +42,8 @@ class Entry:
         number: Counted from 0 in the order of beginning.
         executions: For each training run of the trial, the metrics of each epoch.
         state: `"running"`, `"waiting"` (for a retry), or how it ended: `"completed"`, `"pruned"`,
-            `"infeasible"` (it cannot run, or its loss is no number) or `"failed"` (it crashed).
+            `"infeasible"` (it cannot run, or its loss is no number), `"failed"` (it crashed) or
+            `"rejected"` (by `constraint`, before it ran).
         attempt: How often it has been begun.
         began, ended: Seconds on the search's clock, which stands still between sessions.
         stop_asked: Whether the pruner has asked for its end.
@@ -69,7 +68,7 @@ class Entry:
     @property
     def seconds(self) -> float | None:
         """Time from its beginning to its end, None while it runs."""
-        return None if self.ended is None else self.ended - self.began
+        return None if self.ended is None else round(self.ended - self.began, 3)
 
 
 @dataclass
@@ -107,12 +106,18 @@ class Ledger:
         self.seed: int | None = None
         self.objective_recorded = str(objective)
         self.declared = 0  # hyperparameters that the journal knows of
+        self.found: set[str] = set()  # those that came to light during a trial
         self.history = History(to_space(hyperparameters), sign_of(objective))
 
     def apply(self, event: Event) -> None:
         """Change the state by one event."""
         self.clock = max(self.clock, event.get("t", 0.0))
         getattr(self, f"_on_{event['kind']}")(event)
+
+    def forget_space(self) -> None:
+        """Begin with nothing declared, as before the first event."""
+        self.hyperparameters = keras_tuner.HyperParameters()
+        self.refresh_space()
 
     def refresh_space(self) -> None:
         """Take over hyperparameters that were added since the last look."""
@@ -131,7 +136,12 @@ class Ledger:
     def _on_space(self, event: Event) -> None:
         self.declared = len(event["hyperparameters"]["space"])
         declared = keras_tuner.HyperParameters.from_config(event["hyperparameters"])
-        self.hyperparameters.merge(declared, overwrite=False)
+        if "trial" in event:
+            self.found |= {p.name for p in declared.space} - set(self.history.space.names)
+        if event.get("anew"):
+            self.hyperparameters = declared
+        else:
+            self.hyperparameters.merge(declared, overwrite=False)
         self.refresh_space()
 
     def _on_enqueue(self, event: Event) -> None:
@@ -145,7 +155,8 @@ class Ledger:
             self.enqueued.popleft()
         trial = self._trial(event)
         number = self.history.start(event["values"])
-        self.entries[trial.trial_id] = Entry(trial, number, began=event["t"])
+        attempt = event.get("attempt", 1)  # more than 1 in a snapshot alone
+        self.entries[trial.trial_id] = Entry(trial, number, attempt=attempt, began=event["t"])
 
     def _begin_again(self, entry: Entry, event: Event) -> None:
         """A new attempt keeps nothing of the last one's metrics."""
@@ -164,6 +175,10 @@ class Ledger:
             entry.executions.append({})
         entry.executions[-1][step] = metrics
         self.totals.epochs += 1
+        self._note(entry, step, metrics)
+
+    def _note(self, entry: Entry, step: int, metrics: Metrics) -> None:
+        """Tell those who keep curves of the last epoch."""
         for name, value in metrics.items():
             metric_history(entry.trial, name, self.objective).update(value, step=step)
         objective = value_in(self.objective, metrics)
@@ -195,6 +210,23 @@ class Ledger:
         self.history.finish(entry.number, _STATES[entry.state], loss)
         self._count(entry, loss)
 
+    def _on_past(self, event: Event) -> None:
+        """A trial that had ended when a snapshot was taken."""
+        trial = self._trial(event)
+        entry = Entry(trial, self.history.start(event["values"]), attempt=event["attempt"])
+        entry.began, entry.stop_asked = event["began"], event["stop_asked"]
+        self.entries[trial.trial_id] = entry
+        for run in map(rows, event["executions"]):
+            entry.executions.append(run)
+            for step, metrics in run.items():
+                self._note(entry, step, metrics)
+        self._on_end(event)
+
+    def _on_restore(self, event: Event) -> None:
+        """The rest of what a snapshot holds."""
+        self.found, self.ended = set(event["found"]), event["ended"]
+        self.waiting, self.totals = deque(event["waiting"]), Totals(**event["totals"])
+
     def _count(self, entry: Entry, loss: float) -> None:
         totals = self.totals
         if entry.state == "rejected":
@@ -225,25 +257,6 @@ class Ledger:
                 step = min(measured, key=lambda s: (loss_of(self.objective, measured[s]), s))
                 best.append((measured[step], step))
         return best
-
-    def consecutive_failures(self) -> int:
-        """Return how many of the trials that ended last have crashed."""
-        failures = 0
-        for name in reversed(self.ended):
-            if self.entries[name].state != "failed":
-                break
-            failures += 1
-        return failures
-
-
-def encoded(metrics: Mapping[str, float]) -> dict[str, float | str]:
-    """Return metrics as JSON can hold them: what is no finite number becomes its name."""
-    return {k: float(v) if math.isfinite(v) else str(float(v)) for k, v in metrics.items()}
-
-
-def decoded(metrics: Mapping[str, float | str]) -> Metrics:
-    """Invert `encoded`."""
-    return {name: float(value) for name, value in metrics.items()}
 
 
 def metric_history(trial: Trial, name: str, objective: keras_tuner.Objective) -> Any:

@@ -7,6 +7,7 @@ down, and an unknown name is an error.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -116,7 +117,9 @@ def _direction(name: str) -> str:
         ending = "_".join(words[start:])
         if ending in MAXIMISED or ending in MINIMISED:
             return "max" if ending in MAXIMISED else "min"
+    near = difflib.get_close_matches(metric, MAXIMISED | MINIMISED, n=1, cutoff=0.8)
+    hint = f"did you mean {name.lower().replace(metric, near[0])!r}?  Otherwise " if near else ""
     raise ValueError(
-        f"`objective` {name!r} is no metric whose direction is known; pass "
+        f"`objective` {name!r} is no metric whose direction is known; {hint}pass "
         f'`keras_tuner.Objective({name!r}, direction="max")` (or "min").'
     )

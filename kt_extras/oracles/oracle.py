@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.oracles import budget
 from kt_extras.oracles.books import Books
-from kt_extras.oracles.budget import Budget, Spent
-from kt_extras.oracles.ledger import Entry, Event, Ledger, Metrics, Totals, encoded
+from kt_extras.oracles.budget import ALL_TRIED, Budget, Spent, all_begun
+from kt_extras.oracles.epochs import Metrics, encoded
+from kt_extras.oracles.failures import Tally, report
+from kt_extras.oracles.ledger import Entry, Event, Ledger, Totals
 from kt_extras.oracles.objective import ObjectiveLike, names_of, resolve_objective, value_in
+from kt_extras.oracles.space_change import differences
+from kt_extras.oracles.translate import to_space
 from kt_extras.oracles.verdict import closing, verdict_on
 from kt_extras.pruning import Pruner
 from kt_extras.search import Sampler, Space, SpaceExhausted, State, trial_rng
@@ -49,8 +53,26 @@ class SamplerOracle(keras_tuner.Oracle):
         allow_new_entries: Whether such hyperparameters may occur at all.
         seed: Any integer from 0, or None for a random one.
         max_retries_per_trial: How often a trial that crashed is run again.
-        max_consecutive_failed_trials: How many trials in a row may crash before the search ends
-            with an error.  Infeasible trials (too large, out of memory, NaN loss) do not count.
+        max_consecutive_failed_trials: How many trials of a session may crash in a row before the
+            search ends with an error, which says what these trials have in common.  Infeasible
+            trials (too large, out of memory, NaN loss) are no crashes.
+        max_time: Seconds or a `datetime.timedelta` that the search may take, over all sessions;
+            the time between sessions does not count.
+        max_total_epochs: Epochs to train at most, of all trials and executions.
+        target: A score in the objective's own scale; one as good or better ends the search.
+        max_trials_without_improvement: How many trials with a score may follow the best one.
+
+        max_failure_fraction: The part of trials that may crash, once ten have ended; the search
+            ends with an error if there are more.  None for no such limit.
+
+    `max_time`, `max_total_epochs`, `target` and `max_trials_without_improvement` are looked at
+    before a trial begins, or begins again: what runs then may end.  A search that is continued
+    with a raised limit goes on.
+
+    Attributes:
+        ended_because: Why there was no further trial when last asked for one, and what to change
+            so that there is; None while there was.
+        when_ended: Called with every trial that has ended, once that is on record.
 
     Raises:
         ValueError: The direction of the objective is unknown, or an argument is out of its range.
@@ -79,6 +101,12 @@ class SamplerOracle(keras_tuner.Oracle):
         seed: int | None = None,
         max_retries_per_trial: int = 0,
         max_consecutive_failed_trials: int = 3,
+        *,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
     ) -> None:
         _check_protocol("sampler", sampler, Sampler, "suggest")
         if pruner is not None:
@@ -87,6 +115,12 @@ class SamplerOracle(keras_tuner.Oracle):
         _check_count("seed", seed, least=0)
         _check_count("max_retries_per_trial", max_retries_per_trial, least=0)
         _check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, least=1)
+        _check_fraction("max_failure_fraction", max_failure_fraction)
+        self.budget = Budget(max_time, max_total_epochs, target, max_trials_without_improvement)
+        self.max_failure_fraction = max_failure_fraction
+        self._tally = Tally()
+        self.ended_because: str | None = None
+        self.when_ended: Callable[[Entry], None] = lambda _: None
         super().__init__(
             objective=resolve_objective(objective),
             max_trials=max_trials,
@@ -120,7 +154,7 @@ class SamplerOracle(keras_tuner.Oracle):
                 return self.ongoing_trials[tuner_id]
             self.tuner_ids.add(tuner_id)
             self._sync_space()
-            event = self._waiting() or self._fresh()
+            event = self._beginning()
             if event is None:
                 self.tuner_ids.discard(tuner_id)
                 return Trial(self.get_space(), status=TrialStatus.STOPPED)
@@ -166,23 +200,26 @@ class SamplerOracle(keras_tuner.Oracle):
         Args:
             trial: Its status says how it went: `"COMPLETED"` (or `"STOPPED"`, if it was asked to
                 stop), `"INVALID"` for a crash, which is retried, `"FAILED"` for what cannot run
-                and is not retried.  A score that is already set is kept.
+                and is not retried, `"IDLE"` for what was rejected before it ran and does not
+                count as a trial.  A score that is already set is kept.
 
         Raises:
             ValueError: It is called completed but never reported the objective.
-            RuntimeError: Too many trials in a row have crashed.  Everything is saved by then.
+            RuntimeError: Too many trials have crashed, or been rejected in a row.  Everything is
+                saved by then.
         """
         with self._changed:
             entry = self._running(trial.trial_id)
             known = entry.trial
             self.update_space(trial.hyperparameters)
-            self._sync_space()
+            self._sync_space(found_by=trial.trial_id)
             known.hyperparameters, known.message = trial.hyperparameters, trial.message
             known.score, known.best_step = trial.score, trial.best_step
-            if trial.status not in {TrialStatus.INVALID, TrialStatus.FAILED}:
+            if trial.status not in {TrialStatus.INVALID, TrialStatus.FAILED, TrialStatus.IDLE}:
                 self.score_trial(known)
             self._close(entry, verdict_on(entry, trial, self.max_retries_per_trial))
-            self._check_failures(known)
+            if entry.state in {"failed", "rejected"}:
+                self._check_failures()
 
     def score_trial(self, trial: Trial) -> None:
         """Set the score and the best epoch: the mean over executions of each one's best.
@@ -218,6 +255,30 @@ class SamplerOracle(keras_tuner.Oracle):
         with self._changed:
             super().update_space(hyperparameters)
 
+    def redeclare(self, hyperparameters: keras_tuner.HyperParameters) -> list[str]:
+        """Take over a space that is declared anew, as by a program that was edited.
+
+        Results are kept; a value that lies outside its new range counts as unknown.
+        Hyperparameters that came to light during a trial stay.
+
+        Args:
+            hyperparameters: All that are declared before the first trial.
+
+        Returns:
+            A line for each difference.
+        """
+        with self._changed:
+            anew = keras_tuner.HyperParameters()
+            anew.merge(hyperparameters.space)
+            found = [p for p in self.hyperparameters.space if p.name in self._ledger.found]
+            anew.merge(found, overwrite=False)
+            changes = differences(self._ledger.history.space, to_space(anew))
+            if changes:
+                config = anew.get_config()
+                self._books.record({"kind": "space", "hyperparameters": config, "anew": True})
+                self.hyperparameters = self._ledger.hyperparameters
+            return changes
+
     def save(self) -> None:
         """Do nothing: every change is in the journal before the call that made it returns."""
 
@@ -227,17 +288,14 @@ class SamplerOracle(keras_tuner.Oracle):
         Trials that were running when it ended are run again first.
 
         Raises:
-            kt_extras.oracles.journal.DamagedJournalError: A record cannot be read.
+            kt_extras.storage.journal.DamagedJournalError: A record cannot be read.
             ValueError: The directory holds scores of another objective.
         """
         with self._changed:
+            declared = self.hyperparameters
             self._books.load()
-            for entry in self._ledger.entries.values():
-                self._adopt(entry.trial)
-            if self._ledger.seed is not None and not self.seed_given:
-                self.seed = self._ledger.seed
-            self.end_order = list(self._ledger.ended)
-            self._ledger.waiting.extend(self._ledger.interrupted())
+            self._take_over()
+            self.hyperparameters.merge(declared, overwrite=False)
 
     # What KerasTuner's oracles do not have.
 
@@ -266,9 +324,38 @@ class SamplerOracle(keras_tuner.Oracle):
         """Return the time that the search has taken, over all sessions."""
         return self._books.seconds()
 
-    def begin_session(self) -> None:
-        """Let the search's clock go on; it stands still between sessions."""
-        self._books.resume_clock()
+    def use_storage(self, storage: str | None) -> None:
+        """Keep the records in a database instead of the project's directory.
+
+        Args:
+            storage: Its URL, such as `sqlite:///runs.db`; None for a journal in the directory.
+        """
+        self._books.storage = storage
+
+    def is_recorded(self) -> bool:
+        """Tell whether the project holds a search to go on with."""
+        return self._books.exists()
+
+    def forget_recorded(self) -> None:
+        """Remove the records of an earlier search of the same project."""
+        self._books.clear()
+
+    def open_session(self) -> None:
+        """Keep other processes from searching the project, and let the search's clock go on.
+
+        Raises:
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        """
+        with self._changed:
+            self._tally = Tally()  # the program may have been mended
+            declared = self.hyperparameters
+            if self._books.open_session():
+                self._take_over()
+                self.hyperparameters.merge(declared, overwrite=False)
+
+    def close_session(self) -> None:
+        """Let other processes search the project; the clock stands still until the next session."""
+        self._books.close_session()
 
     def enqueue(self, values: Mapping[str, Any]) -> None:
         """Have a point tried before the sampler is asked again.
@@ -298,7 +385,19 @@ class SamplerOracle(keras_tuner.Oracle):
         with self._changed:
             self._changed.wait(timeout)
 
+    def remaining_trials(self) -> int | None:
+        """Return how many trials `max_trials` leaves; None if it is None."""
+        return None if self.max_trials is None else max(0, self.max_trials - self._begun)
+
     # Decisions.
+
+    def _beginning(self) -> Event | None:
+        """Return the beginning of the next trial; if there is none, `ended_because` says why."""
+        totals = self._ledger.totals
+        spent = Spent(self.seconds(), totals.epochs, totals.best, totals.stale)
+        maximised = self.objective.direction == "max"
+        self.ended_because = self.budget.verdict(spent, maximised=maximised)
+        return None if self.ended_because else self._waiting() or self._fresh()
 
     def _waiting(self) -> Event | None:
         """Return the beginning of the oldest trial that waits to be run again."""
@@ -316,7 +415,8 @@ class SamplerOracle(keras_tuner.Oracle):
     def _fresh(self) -> Event | None:
         """Return the beginning of a trial that never ran, or None if the search is done."""
         number, space = len(self._ledger.entries), self._ledger.history.space
-        if self.max_trials is not None and number >= self.max_trials:
+        if self.max_trials is not None and self._begun >= self.max_trials:
+            self.ended_because = all_begun(self.max_trials)
             return None
         rng = trial_rng(self.seed, number)
         event: Event = {"kind": "create", "trial": f"{number:04d}"}
@@ -326,6 +426,7 @@ class SamplerOracle(keras_tuner.Oracle):
         try:
             return {**event, "values": self.sampler.suggest(self._ledger.history, space, rng)}
         except SpaceExhausted:
+            self.ended_because = ALL_TRIED
             return None
 
     def _is_hopeless(self, entry: Entry, metrics: Metrics) -> bool:
@@ -337,14 +438,20 @@ class SamplerOracle(keras_tuner.Oracle):
         history = self._ledger.history
         return self.pruner.should_stop(history.curve(entry.number), history.curves(State.COMPLETED))
 
-    def _check_failures(self, trial: Trial) -> None:
-        if self._ledger.consecutive_failures() >= self.max_consecutive_failed_trials:
-            raise RuntimeError(
-                f"The last {self.max_consecutive_failed_trials} trials crashed "
-                f"(`max_consecutive_failed_trials`).  The last one said:\n{trial.message}"
-            )
+    def _check_failures(self) -> None:
+        broken = self._tally.broken(
+            in_a_row=self.max_consecutive_failed_trials, fraction=self.max_failure_fraction
+        )
+        if broken:
+            ended = [self._ledger.entries[name] for name in self._ledger.ended]
+            raise RuntimeError(report(broken, ended))
 
     # Bookkeeping.
+
+    @property
+    def _begun(self) -> int:
+        """How many of `max_trials` have begun; a rejected model uses up none."""
+        return len(self._ledger.entries) - self._ledger.totals.rejected
 
     @property
     def _ledger(self) -> Ledger:
@@ -353,13 +460,26 @@ class SamplerOracle(keras_tuner.Oracle):
     def _set_project_dir(self, directory: str, project_name: str) -> None:
         """Be told by the tuner where the project is."""
         super()._set_project_dir(directory, project_name)
-        self._books.directory = Path(directory) / project_name
+        self._books.settle(Path(directory) / project_name)
 
-    def _sync_space(self) -> None:
-        """Notice hyperparameters that were declared since the last look."""
+    def _take_over(self) -> None:
+        """Make KerasTuner's attributes those of a ledger that was filled from records."""
+        self.hyperparameters = self._ledger.hyperparameters
+        for entry in self._ledger.entries.values():
+            self._adopt(entry.trial)
+        if self._ledger.seed is not None and not self.seed_given:
+            self.seed = self._ledger.seed
+        self.end_order = list(self._ledger.ended)
+        ongoing = {trial.trial_id for trial in self.ongoing_trials.values()}
+        left = [name for name in self._ledger.interrupted() if name not in ongoing]
+        self._ledger.waiting.extend(left)
+
+    def _sync_space(self, found_by: str | None = None) -> None:
+        """Notice hyperparameters that were declared since the last look, perhaps by a trial."""
         if len(self.hyperparameters.space) != self._ledger.declared:
             config = self.hyperparameters.get_config()
-            self._books.record({"kind": "space", "hyperparameters": config})
+            by = {} if found_by is None else {"trial": found_by}
+            self._books.record({"kind": "space", "hyperparameters": config, **by})
 
     def _running(self, trial_id: str) -> Entry:
         entry = self._ledger.entries.get(trial_id)
@@ -381,6 +501,8 @@ class SamplerOracle(keras_tuner.Oracle):
         self._books.save_trial(entry.trial)
         if entry.state != "waiting":
             self.end_order.append(entry.trial.trial_id)
+            self._tally = self._tally.after(entry.state)
+            self.when_ended(entry)
         for tuner_id, trial in list(self.ongoing_trials.items()):
             if trial.trial_id == entry.trial.trial_id:
                 del self.ongoing_trials[tuner_id]
@@ -395,3 +517,8 @@ def _check_protocol(name: str, given: object, protocol: type, method: str) -> No
 def _check_count(name: str, value: int | None, *, least: int) -> None:
     if value is not None and (isinstance(value, bool) or value != int(value) or value < least):
         raise ValueError(f"`{name}` must be an integer from {least} or None, got {value!r}.")
+
+
+def _check_fraction(name: str, value: float | None) -> None:
+    if value is not None and (isinstance(value, bool) or not 0 < value <= 1):
+        raise ValueError(f"`{name}` must be above 0 and at most 1, or None, got {value!r}.")

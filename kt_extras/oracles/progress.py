@@ -23,6 +23,7 @@ class ProgressLine:
 
     def __init__(self, total: int | None, done: int, objective: str, *, visible: bool) -> None:
         self._objective = objective
+        self._visible = visible
         self._live = _redraws(sys.stdout)
         self._bar = tqdm(
             total=total,
@@ -31,14 +32,18 @@ class ProgressLine:
             disable=not visible,
             bar_format=_FORMAT if total else _FORMAT_ENDLESS,
             ascii=" -",
+            delay=0 if self._live else 1e-9,  # a log file gets no line before the first trial
             dynamic_ncols=self._live,
             mininterval=0.5 if self._live else float("inf"),
         )
 
-    def show(self, *, epochs: int, best: float | None, pruned: int, failed: int) -> None:
+    def show(
+        self, *, epochs: int, best: float | None, pruned: int, failed: int, rejected: int = 0
+    ) -> None:
         """Renew what stands behind the bar; a log file waits for the end of the trial."""
         parts = [f"best {self._objective} " + ("-" if best is None else f"{best:.5g}")]
         parts += [f"{epochs} epochs", f"{pruned} pruned"] + [f"{failed} failed"] * bool(failed)
+        parts += [f"{rejected} rejected"] * bool(rejected)
         self._bar.set_postfix_str(", ".join(parts), refresh=False)
         if self._live:
             self._bar.update(0)
@@ -47,6 +52,11 @@ class ProgressLine:
         """Count a trial that has ended."""
         self._bar.update()
         self._bar.refresh()
+
+    def say(self, text: str) -> None:
+        """Write a line of its own."""
+        if self._visible:
+            sys.stdout.write(f"{text}\n")
 
     def close(self) -> None:
         """Leave the line as it is."""

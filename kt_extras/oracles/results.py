@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import keras_tuner
 
-from kt_extras.oracles.ledger import Entry, Metrics
+from kt_extras.oracles.epochs import Metrics
+from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.objective import loss_of, names_of, value_in
 
 
@@ -76,6 +77,11 @@ def missing_objective(
     objective: keras_tuner.Objective, metrics: Mapping[str, Any]
 ) -> keras_tuner.errors.FatalValueError:
     """Return the error for an objective that is not among the metrics."""
+    if objective.name == "default_objective":
+        return keras_tuner.errors.FatalValueError(
+            "`objective` was not given, so `run_trial` or `HyperModel.fit` has to return one number "
+            f"to minimise, not {sorted(metrics)}.  Return a number, or name one of these as objective."
+        )
     return keras_tuner.errors.FatalValueError(
         f"`objective` {names_of(objective)} is not among the metrics that the training reports: "
         f"{sorted(metrics)}.  Choose one of these, or add it to `model.compile(metrics=...)`."
@@ -125,3 +131,16 @@ def epochs_of(entry: Entry) -> dict[str, list[Any]]:
             for name in names:
                 columns[name].append(metrics.get(name, math.nan))
     return columns
+
+
+def resumption(oracle: Any, project: str, changes: Sequence[str]) -> str:
+    """Return what a resumed search has found, for the user to read."""
+    left = oracle.remaining_trials()
+    lines = [
+        f"Going on with {project!r}: {oracle.totals.ended} trials done"
+        + ("." if left is None else f", {max(left, 0)} to go.")
+    ]
+    if changes:
+        lines.append("The search space has changed; results are kept where they still fit:")
+        lines += [f"  {change}" for change in changes]
+    return "\n".join(lines)

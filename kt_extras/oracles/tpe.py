@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import keras_tuner
@@ -62,8 +63,14 @@ class TPE(Tuner):
             max_consecutive_failed_trials: As for `kt_extras.SamplerOracle`.
         pruner: A rule that stops hopeless trials, such as `kt_extras.MedianPruner()`, or None.
         sampler: A `kt_extras.samplers.TPE` with settings of its own.
+        max_time: Seconds or a `datetime.timedelta` that the search may take, over all sessions.
+        max_total_epochs: Epochs to train at most, of all trials and executions.
+        target: A score in the objective's own scale; one as good or better ends the search.
+        max_trials_without_improvement: How many trials with a score may follow the best one.
+        max_failure_fraction: The part of trials that may crash, once ten have ended.
         **kwargs: The arguments of `keras_tuner.Tuner`: `directory`, `project_name`, `overwrite`,
-            `executions_per_trial`, `max_model_size`, ...
+            `executions_per_trial`, `max_model_size`, ...; and those of `kt_extras.Tuner`:
+            `constraint`, `keep_checkpoints`, `resume`.
 
     >>> import keras, tempfile, kt_extras as kte
     >>> def build(hp):
@@ -91,6 +98,11 @@ class TPE(Tuner):
         *,
         pruner: Pruner | None = None,
         sampler: TPESampler | None = None,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
         **kwargs: Any,
     ) -> None:
         oracle = TPEOracle(
@@ -104,5 +116,10 @@ class TPE(Tuner):
             allow_new_entries=allow_new_entries,
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
         )
         super().__init__(oracle, hypermodel, **kwargs)

@@ -11,12 +11,13 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.oracles.objective import loss_of, names_of, value_in
+from kt_extras.oracles.objective import loss_of, value_in
 from kt_extras.oracles.results import missing_objective
 from kt_extras.oracles.watch import SearchWatch
 from kt_extras.training.best_weights import BestWeights
 from kt_extras.training.callbacks import Callbacks, callbacks_for
 from kt_extras.training.hooks import tuner_hooks
+from kt_extras.training.interruption import EndOnWish, Interruption
 from kt_extras.training.reporter import EpochReporter
 
 
@@ -27,6 +28,7 @@ class TrialRun:
         tuner: Whose hooks are called and whose oracle is told of every epoch.
         trial: The trial.
         watch: Who looks on, None on a worker.
+        wish: Whether the user wants to end the search.
         seed: Settles the training if it is not None.
         patient: Whether an epoch may lack the objective.
 
@@ -40,12 +42,14 @@ class TrialRun:
         trial: Trial,
         *,
         watch: SearchWatch | None,
+        wish: Interruption,
         seed: int | None,
         patient: bool,
     ) -> None:
         self._tuner, self._trial, self._watch = tuner, trial, watch
         self._seed, self._patient = seed, patient
         self._weights = BestWeights(self._loss_in)
+        self._wish, self._end = wish, EndOnWish(wish)
         self.stopped = False
 
     def callbacks(self, given: Any, execution: int) -> Callbacks:
@@ -55,13 +59,16 @@ class TrialRun:
             if isinstance(callback, keras.callbacks.TensorBoard):
                 self._point(callback, execution)
         hooks = tuner_hooks(self._tuner, self._trial)
-        return [*own, hooks, self._weights, EpochReporter(self._report)]
+        return [*own, hooks, self._weights, EpochReporter(self._report), self._end]
 
     def settle_seed(self, execution: int) -> None:
         """Make the training repeatable, if the user has asked for that by giving a seed."""
-        if self._seed is not None:
-            entropy = [self._seed, int(self._trial.trial_id), execution]
-            keras.utils.set_random_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+        settle_seed(self._seed, self._trial, execution)
+
+    def heed(self) -> None:
+        """End the search here, if the user's wish has cut the training short."""
+        if self._end.cut_short:
+            self._wish.heed()
 
     def write_weights(self, path: str) -> None:
         """Write the weights of the best epoch of all executions."""
@@ -93,21 +100,14 @@ class TrialRun:
             self._watch.trial_began(self._trial, log_dir)
 
 
-def may_lack_objective(objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]) -> bool:
-    """Tell whether an epoch may lack the objective because it was not validated.
+def settle_seed(seed: int | None, trial: Trial, execution: int = 0) -> None:
+    """Begin all of Keras' random streams where this execution of this trial begins them.
 
-    >>> may_lack_objective(keras_tuner.Objective("val_loss", "min"), {"validation_freq": 2})
-    True
+    Args:
+        seed: The search's, None to leave them alone.
+        trial: The trial.
+        execution: Counted from 0.
     """
-    validated = all(name.startswith("val_") for name in names_of(objective))
-    return validated and fit_kwargs.get("validation_freq", 1) != 1
-
-
-def is_infeasible(error: Exception) -> bool:
-    """Tell whether an error says that a model cannot run, rather than that something broke.
-
-    >>> is_infeasible(MemoryError()), is_infeasible(KeyError())
-    (True, False)
-    """
-    kinds = (keras_tuner.errors.FailedTrialError, MemoryError)
-    return isinstance(error, kinds) or type(error).__name__ == "ResourceExhaustedError"
+    if seed is not None:
+        entropy = [seed, int(trial.trial_id), execution]
+        keras.utils.set_random_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))

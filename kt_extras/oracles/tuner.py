@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 import os
-import time
-import traceback
+import sys
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import keras
 import keras_tuner
-from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.engine.tuner import maybe_distribute
+from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
 from kt_extras.oracles.exploration import declare_space
-from kt_extras.oracles.journal import FILE_NAME
-from kt_extras.oracles.ledger import metric_history
-from kt_extras.oracles.objective import names_of
+from kt_extras.oracles.fit_arguments import accepts, check_validation, may_lack_objective
+from kt_extras.oracles.kept_models import Epochs, KeptModels, trial_to_refit
+from kt_extras.oracles.loop import TrialLoop
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.oracles.results import epochs_of, final_metrics, table
-from kt_extras.oracles.trial_run import TrialRun, is_infeasible, may_lack_objective
-from kt_extras.oracles.watch import SearchWatch
+from kt_extras.oracles.outcome import Constraint, check_constraint
+from kt_extras.oracles.results import epochs_of, resumption, table
+from kt_extras.oracles.trial_run import TrialRun, settle_seed
+from kt_extras.oracles.watch import SearchWatch, ending
+from kt_extras.training.checkpoints import Keep
 from kt_extras.training.heap import settled_heap
-
-_WAIT = 5.0  # seconds between questions to an oracle that has nothing to do yet
-_VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
+from kt_extras.training.interruption import Interruption, interruptible
 
 
 class Tuner(keras_tuner.Tuner):
@@ -44,10 +40,21 @@ class Tuner(keras_tuner.Tuner):
         hypermodel: A `keras_tuner.HyperModel`, or a function that takes a
             `keras_tuner.HyperParameters` and returns a compiled model; None if `run_trial` is
             overridden and needs none.
+        resume: What to do with a search that is already in the project's directory: `"auto"` goes
+            on with it, `"never"` refuses, `"must"` refuses to begin a new one.
+        storage: The URL of a database to keep the search in, such as `sqlite:///runs.db` or one of
+            PostgreSQL, beside other searches; None for a journal in the project's directory.
+        keep_checkpoints: How many trials keep the weights of their best epoch on disk, the best
+            ones: a number, `"best"` for 1, `"all"`, or `"none"`.  `get_best_models` returns no
+            more.  Other trials lose theirs as soon as that is certain.
+        constraint: A function ``(hp, model) -> bool``, called before a model is trained; a false
+            answer rejects it.  A rejected point uses up no trial and is not suggested again; a
+            hundred rejections in a row are an error.
         **kwargs: The arguments of `keras_tuner.Tuner`.
 
     Raises:
-        ValueError: The directory holds a search that KerasTuner itself has made.
+        ValueError: The directory holds a search that KerasTuner itself has made, or `resume` does
+            not allow what it holds.
 
     >>> import tempfile, kt_extras as kte
     >>> class Parabola(kte.Tuner):
@@ -61,9 +68,21 @@ class Tuner(keras_tuner.Tuner):
     ['completed', 'completed', 'completed']
     """
 
-    def __init__(self, oracle: SamplerOracle, hypermodel: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        oracle: SamplerOracle,
+        hypermodel: Any = None,
+        *,
+        resume: str = "auto",
+        storage: str | None = None,
+        keep_checkpoints: Keep = 10,
+        constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
         if not isinstance(oracle, SamplerOracle):
             raise TypeError(f"`oracle` must be a `kt_extras.SamplerOracle`, got {oracle!r}.")
+        if constraint is not None and not callable(constraint):
+            raise TypeError(f"`constraint` must be a function (hp, model), got {constraint!r}.")
         if hypermodel is None and type(self).run_trial is Tuner.run_trial:
             raise ValueError(
                 "`hypermodel` must be a `HyperModel` or a function `build(hp)`, got None; only a "
@@ -71,9 +90,20 @@ class Tuner(keras_tuner.Tuner):
             )
         if kwargs.get("overwrite") and _has_chief() and self._is_worker():
             kwargs["overwrite"] = False  # the project is the chief's
+        overwrite = bool(kwargs.get("overwrite"))
+        project = kwargs.get("project_name") or "untitled_project"
+        oracle.use_storage(storage)
+        oracle._set_project_dir(str(kwargs.get("directory") or "."), project)
+        _check_resume(resume, project, oracle.is_recorded(), overwrite)
+        if overwrite:
+            oracle.forget_recorded()
+        self._declared = oracle.hyperparameters.copy()  # before the model has its say
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
         self._watch: SearchWatch | None = None
-        self._overwrite = bool(kwargs.get("overwrite"))
+        self._overwrite = overwrite
+        self._constraint = constraint
+        self._wish = Interruption()
+        self._models = KeptModels(self, oracle, keep_checkpoints)
         super().__init__(oracle, hypermodel, **kwargs)
 
     # What KerasTuner's tuners have.
@@ -81,38 +111,48 @@ class Tuner(keras_tuner.Tuner):
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Run trials until the oracle has no more.
 
+        Ctrl-C ends the search after the running epoch, a second one at once.  The trial in hand is
+        run again when the search goes on.
+
         Args:
             *fit_args: As for `keras.Model.fit`.
             **fit_kwargs: As for `keras.Model.fit`.
 
         Raises:
+            KeyboardInterrupt: The user has ended the search; everything is saved.
             ValueError: The objective is a validation metric but there is nothing to validate on.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
         given = fit_kwargs.pop("verbose", None)
         verbose = 1 if given in {None, "auto"} else int(given)
         if _has_chief() and not self._is_worker():
-            super().search(*fit_args, **fit_kwargs)  # the chief serves, and trains nothing
+            self._serve(verbose)
             return
-        self._check_validation(fit_args, fit_kwargs)
-        if self._trains_with_keras or (given is not None and _accepts(self.run_trial, "verbose")):
+        if self._trains_with_keras:
+            check_validation(self.oracle.objective, fit_args, fit_kwargs)
+        if self._trains_with_keras or (given is not None and accepts(self.run_trial, "verbose")):
             fit_kwargs["verbose"] = 2 if verbose > 1 else 0
-        self._local_oracle.begin_session()
-        self.on_search_begin()
-        if not self._is_worker():
-            anew = self._overwrite and not self._local_oracle.trials
-            self._watch = SearchWatch(self._local_oracle, visible=verbose > 0, anew=anew)
+        self._local_oracle.open_session()
         try:
-            with settled_heap() as settle:
+            self.on_search_begin()
+            if not self._is_worker():
+                self._models.tidy()
+                anew = self._overwrite and not self._local_oracle.trials
+                self._watch = SearchWatch(self._local_oracle, visible=verbose > 0, anew=anew)
+            with settled_heap() as settle, interruptible(visible=verbose > 0) as self._wish:
+                loop = TrialLoop(self, self._local_oracle, self._wish)
                 settle()
-                while (trial := self._next_trial()) is not None:
-                    self._run(trial, fit_args, fit_kwargs)
+                while (trial := loop.next()) is not None:
+                    loop.run(trial, fit_args, fit_kwargs)
                     settle()
         finally:
             if self._watch is not None:
                 self._watch.close()
             self._local_oracle.abandon(self.tuner_id)
+            self._local_oracle.close_session()
         self.on_search_end()
+        if self._watch is not None:
+            self._watch.say_why()
 
     def run_trial(self, trial: Trial, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
         """Build and train the trial's model, once for each execution.
@@ -130,7 +170,8 @@ class Tuner(keras_tuner.Tuner):
             self,
             trial,
             watch=self._watch,
-            seed=self._local_oracle.seed if self._local_oracle.seed_given else None,
+            wish=self._wish,
+            seed=self._training_seed,
             patient=not self._trains_with_keras
             or may_lack_objective(self.oracle.objective, kwargs),
         )
@@ -139,11 +180,13 @@ class Tuner(keras_tuner.Tuner):
             watchers = run.callbacks(callbacks, execution)
             run.settle_seed(execution)
             results.append(self._build_and_fit_model(trial, *args, callbacks=watchers, **kwargs))
+            run.heed()
             if isinstance(results[-1], keras.callbacks.History):
                 compat.forget_model(results[-1])
             if run.stopped:
                 break
-        run.write_weights(self._get_checkpoint_fname(trial.trial_id))
+        if self._models.wanted:
+            run.write_weights(self._get_checkpoint_fname(trial.trial_id))
         return results
 
     def load_model(self, trial: Trial) -> keras.Model:
@@ -155,28 +198,60 @@ class Tuner(keras_tuner.Tuner):
         Raises:
             FileNotFoundError: Its weights were never written, or have been removed.
         """
-        path = Path(self._get_checkpoint_fname(trial.trial_id))
-        if not list(path.parent.glob(f"{path.name}*")):
-            raise FileNotFoundError(
-                f"The weights of trial {trial.trial_id!r} are not in {path.parent}: it has "
-                "written none, or they were removed.  Its hyperparameters are in `results()`."
-            )
-        model = self._try_build(trial.hyperparameters.copy())
-        with maybe_distribute(self.distribution_strategy):
-            compat.build_for_loading(model, self._build_config(trial.trial_id))
-            model.load_weights(str(path))
-        return model
+        return self._models.load(trial)
+
+    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
+        """Return the models of the best trials with the weights of their best epochs.
+
+        Args:
+            num_models: How many, best first; fewer if there are not as many with a score.
+
+        Raises:
+            FileNotFoundError: `keep_checkpoints` is lower than `num_models`.
+        """
+        trials = self.oracle.get_best_trials(num_models)
+        self._models.check(trials)
+        return [self.load_model(trial) for trial in trials]
 
     def save(self) -> None:
         """Do nothing: the oracle's journal is always up to date."""
 
     def reload(self) -> None:
         """Take up the search in the project's directory."""
-        if not self._is_worker():
-            self.oracle.reload()
-            self._populate_initial_space()
+        if self._is_worker():
+            return
+        self.oracle.reload()
+        changes = self.oracle.redeclare(self._declare_anew())
+        print(resumption(self.oracle, self.project_name, changes))  # noqa: T201 - as KerasTuner does
 
     # What they do not have.
+
+    def refit(
+        self, *fit_args: Any, trial: Trial | None = None, epochs: Epochs = "best", **fit_kwargs: Any
+    ) -> keras.Model:
+        """Train the best configuration once more, for instance on all the data there is.
+
+        The model is built and trained as in the trial, with its seed if the search has one, and as
+        long as the trial took to its best epoch.  So on the same data a search with a seed gives
+        the model that was measured.
+
+        Args:
+            *fit_args: As for `search`; `validation_data` is not needed.
+            trial: One with a score, as from `oracle.get_best_trials()`; by default the best.
+            epochs: By default the trial's best epoch, counted from 1.  None leaves it to a
+                `HyperModel.fit` that settles it itself, and ends the training after that epoch.
+            **fit_kwargs: As for `search`.
+
+        Returns:
+            The trained model, with the weights of the last epoch.
+
+        Raises:
+            RuntimeError: No trial has a score yet.
+            ValueError: `trial` has none, or there is no `hypermodel`.
+        """
+        chosen = trial_to_refit(self, trial)
+        settle = partial(settle_seed, self._training_seed, chosen)
+        return self._models.refit(chosen, settle, fit_args, fit_kwargs, epochs)
 
     def enqueue(self, values: Mapping[str, Any]) -> None:
         """Have a known-good point tried first.
@@ -195,9 +270,9 @@ class Tuner(keras_tuner.Tuner):
 
         Returns:
             Rows with `number`, `trial_id`, `state` (`"completed"`, `"pruned"`, `"infeasible"`,
-            `"failed"`, `"running"` or `"waiting"`), `score`, `best_epoch` (counted from 0),
-            `epochs` (trained, over all executions), `seconds`, `message`, and each active
-            hyperparameter under its own name.
+            `"failed"`, `"rejected"`, `"running"` or `"waiting"`), `score`, `best_epoch` (counted
+            from 0), `epochs` (trained, over all executions), `seconds`, `message`, and each
+            active hyperparameter under its own name.
         """
         return table(self._local_oracle.entries())
 
@@ -219,32 +294,22 @@ class Tuner(keras_tuner.Tuner):
                 return epochs_of(entry)
         raise KeyError(f"`trial_id` {trial_id!r} is none of {len(self._local_oracle.trials)}.")
 
+    def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Build a model that is to be trained in a trial."""
+        model = super()._try_build(hp)
+        check_constraint(self._constraint, hp, model)
+        return model
+
     # The loop.
 
-    def _next_trial(self) -> Trial | None:
-        while True:
-            self.pre_create_trial()
-            trial = self.oracle.create_trial(self.tuner_id)
-            if trial.status == TrialStatus.STOPPED:
-                return None
-            if trial.status != TrialStatus.IDLE:
-                return trial
-            if self._is_worker():
-                time.sleep(_WAIT)
-            else:
-                self.oracle.wait_for_change(_WAIT)
-
-    def _run(self, trial: Trial, fit_args: Any, fit_kwargs: Mapping[str, Any]) -> None:
-        self.on_trial_begin(trial)
-        try:
-            self._publish(trial, self.run_trial(trial, *fit_args, **fit_kwargs))
-            trial.status = TrialStatus.COMPLETED
-        except keras_tuner.errors.FatalError:
-            raise  # the program is wrong, not the trial, which is run again once that is mended
-        except Exception as error:
-            trial.status = TrialStatus.FAILED if is_infeasible(error) else TrialStatus.INVALID
-            trial.message = traceback.format_exc()
-        self.on_trial_end(trial)
+    def _serve(self, verbose: int) -> None:
+        """Be the chief, who serves and trains nothing."""
+        before = self._local_oracle.totals.ended
+        self._local_oracle.open_session()
+        self._models.tidy()
+        super().search()
+        if verbose:
+            sys.stdout.write(f"{ending(self._local_oracle, before)}\n")
 
     def on_trial_end(self, trial: Trial) -> None:
         """Called at the end of a trial."""
@@ -253,25 +318,6 @@ class Tuner(keras_tuner.Tuner):
         finally:
             if not self._is_worker() and self._watch is not None:
                 self._watch.trial_ended(trial.trial_id)
-
-    def _publish(self, trial: Trial, results: Any) -> None:
-        """Give the trial what came out of it, where its epochs have not said so already."""
-        objective = self.oracle.objective
-        reported = self.oracle.get_trial(trial.trial_id).metrics
-        told = all(reported.exists(name) for name in names_of(objective))
-        if told and (results is None or _only_histories(results)):
-            return
-        metrics, step = final_metrics(results, objective)
-        if self._local_oracle.pruner is not None and not reported.metrics:
-            raise keras_tuner.errors.FatalValueError(
-                "`pruner` needs the metrics of every epoch, but this `run_trial` or "
-                "`HyperModel.fit` reported none.  Pass the `callbacks` that it is given on to "
-                "`model.fit`, or set `pruner=None`."
-            )
-        for name, value in metrics.items():
-            if not trial.metrics.exists(name):
-                metric_history(trial, name, objective).update(value, step=step)
-        trial.score, trial.best_step = metrics[objective.name], step
 
     # Before and beside the trials.
 
@@ -284,16 +330,37 @@ class Tuner(keras_tuner.Tuner):
         self.oracle.update_space(hp)
         declare_space(self.hypermodel.build, self.oracle.get_space, self.oracle.update_space)
 
+    def _declare_anew(self) -> keras_tuner.HyperParameters:
+        """Return the space as this program declares it, whatever the journal holds."""
+        scratch = keras_tuner.Oracle(
+            objective="loss",
+            hyperparameters=self._declared.copy(),
+            allow_new_entries=self.oracle.allow_new_entries,
+            tune_new_entries=self.oracle.tune_new_entries,
+        )
+        if self.hypermodel is not None:
+            hp = scratch.get_space()
+            self.hypermodel.declare_hyperparameters(hp)
+            scratch.update_space(hp)
+            declare_space(self.hypermodel.build, scratch.get_space, scratch.update_space)
+        return scratch.hyperparameters
+
     def _get_tuner_fname(self) -> str:
-        """Return the file whose existence tells KerasTuner that there is a search to go on with."""
+        """Return a path that exists if there is a search to go on with, as KerasTuner asks."""
         project = os.path.join(str(self.directory), self.project_name)
-        journal = os.path.join(project, FILE_NAME)
-        if os.path.exists(os.path.join(project, "oracle.json")) and not os.path.exists(journal):
+        if self._local_oracle.is_recorded():
+            return project
+        if os.path.exists(os.path.join(project, "oracle.json")):
             raise ValueError(
                 f"`project_name` {self.project_name!r} in {self.directory!r} holds a search that "
                 "KerasTuner made itself.  Choose another name, or pass `overwrite=True`."
             )
-        return journal
+        return os.path.join(project, "nothing-recorded")
+
+    @property
+    def _training_seed(self) -> int | None:
+        """What settles the training, if the user has asked for that by giving a seed."""
+        return self._local_oracle.seed if self._local_oracle.seed_given else None
 
     @property
     def _trains_with_keras(self) -> bool:
@@ -301,32 +368,22 @@ class Tuner(keras_tuner.Tuner):
         fit = getattr(type(self.hypermodel), "fit", None)
         return type(self).run_trial is Tuner.run_trial and fit is keras_tuner.HyperModel.fit
 
-    def _check_validation(self, fit_args: Any, fit_kwargs: Mapping[str, Any]) -> None:
-        """Find out before any training that a validation metric cannot be had."""
-        given = fit_kwargs.get("validation_data") is not None or fit_kwargs.get("validation_split")
-        if not self._trains_with_keras or given or len(fit_args) > _VALIDATION_POSITION:
-            return
-        names = [name for name in names_of(self.oracle.objective) if name.startswith("val_")]
-        if names and not fit_kwargs.get("callbacks"):  # which might add the metric to the logs
-            raise ValueError(
-                f"`objective` {names} is measured on validation data, but there is none: pass "
-                "`validation_data=(x, y)` or `validation_split=0.2` to `search`."
-            )
-
-    def _build_config(self, trial_id: str) -> Mapping[str, Any] | None:
-        path = Path(self._get_build_config_fname(trial_id))
-        return json.loads(path.read_text()) if path.exists() else None
-
 
 def _has_chief() -> bool:
     return "KERASTUNER_ORACLE_IP" in os.environ
 
 
-def _accepts(function: Any, argument: str) -> bool:
-    parameters = inspect.signature(function).parameters.values()
-    return any(p.name == argument or p.kind == p.VAR_KEYWORD for p in parameters)
-
-
-def _only_histories(results: Any) -> bool:
-    results = results if isinstance(results, list) else [results]
-    return all(isinstance(result, keras.callbacks.History) for result in results)
+def _check_resume(resume: str, project: str, exists: bool, overwrite: bool) -> None:
+    """Compare what the user wants with what is recorded."""
+    if resume not in {"auto", "never", "must"}:
+        raise ValueError(f"`resume` must be 'auto', 'never' or 'must', got {resume!r}.")
+    if resume == "never" and exists and not overwrite:
+        raise ValueError(
+            f"`resume` is 'never', but the project {project!r} holds a search.  Choose another "
+            "`project_name`, or pass `overwrite=True` to remove it."
+        )
+    if resume == "must" and (not exists or overwrite):
+        raise ValueError(
+            f"`resume` is 'must', but the project {project!r} holds no search that could go on.  "
+            "Check `directory` and `project_name`, and leave `overwrite` off."
+        )

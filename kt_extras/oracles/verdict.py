@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.oracles.ledger import Entry, Event, Metrics, encoded
+from kt_extras.oracles.epochs import Metrics, encoded
+from kt_extras.oracles.ledger import Entry, Event
 
 
 def verdict_on(entry: Entry, given: Trial, max_retries: int) -> Event:
@@ -16,9 +17,11 @@ def verdict_on(entry: Entry, given: Trial, max_retries: int) -> Event:
     Args:
         entry: What is known of the trial; its score is settled if it was completed.
         given: The trial as its worker hands it back: `"INVALID"` for a crash, `"FAILED"` for what
-            cannot run at all, anything else for a proper end.
+            cannot run at all, `"IDLE"` for what was not wanted, anything else for a proper end.
         max_retries: How often a trial that crashed is run again.
     """
+    if given.status == TrialStatus.IDLE:
+        return closing(entry, "rejected", TrialStatus.FAILED)
     results = _unreported(given, entry)
     if given.status == TrialStatus.FAILED:
         return closing(entry, "infeasible", TrialStatus.FAILED, results)

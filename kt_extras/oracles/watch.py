@@ -6,7 +6,8 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
-from kt_extras.oracles.ledger import Entry, Metrics
+from kt_extras.oracles.epochs import Metrics
+from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.progress import ProgressLine
 from kt_extras.search import Space
@@ -28,6 +29,7 @@ class SearchWatch:
         self._line = ProgressLine(
             oracle.max_trials, oracle.totals.ended, oracle.objective.name, visible=visible
         )
+        self._before = oracle.totals.ended
         self._boards: dict[str, SearchBoard] = {}
         self._described: dict[str, Space] = {}
         self._show()
@@ -56,13 +58,14 @@ class SearchWatch:
         self._show()
         if entry.state == "waiting":
             return
-        self._line.advance()
+        if entry.state != "rejected":
+            self._line.advance()
         for log_dir, board in self._boards.items():
             self._describe(log_dir)
             board.end_trial(
                 trial_id,
                 values=dict(entry.trial.hyperparameters.values),
-                state=entry.state,
+                state="infeasible" if entry.state == "rejected" else entry.state,
                 score=entry.trial.score,
                 best_epoch=entry.trial.best_step if entry.trial.score is not None else None,
                 epochs=entry.epochs,
@@ -74,6 +77,10 @@ class SearchWatch:
         """Leave the line as it is."""
         self._line.close()
 
+    def say_why(self) -> None:
+        """Say why the search has ended."""
+        self._line.say(ending(self._oracle, self._before))
+
     def _describe(self, log_dir: str) -> None:
         """Describe the space once, and again when it has grown."""
         space = self._oracle.space
@@ -84,7 +91,11 @@ class SearchWatch:
     def _show(self) -> None:
         totals = self._oracle.totals
         self._line.show(
-            epochs=totals.epochs, best=totals.best, pruned=totals.pruned, failed=totals.failed
+            epochs=totals.epochs,
+            best=totals.best,
+            pruned=totals.pruned,
+            failed=totals.failed,
+            rejected=totals.rejected,
         )
 
     def _progress(self) -> Progress:
@@ -96,6 +107,19 @@ class SearchWatch:
             seconds=self._oracle.seconds(),
             best=totals.best,
         )
+
+
+def ending(oracle: SamplerOracle, before: int) -> str:
+    """Return why a search has ended.
+
+    Args:
+        oracle: Which has just had no further trial.
+        before: How many trials had ended when the session began.
+    """
+    ended = oracle.totals.ended
+    counted = f"{ended} trial{'s' * (ended != 1)}"
+    what = f"Search ended after {counted}" if ended > before else "No trial was left to run"
+    return f"{what}: {oracle.ended_because}"
 
 
 def _best_metrics(entry: Entry) -> Metrics:

@@ -219,6 +219,8 @@ class History(Sequence[Observation]):
 
     def move(self, number: int, point: Point) -> None:
         """Change the point of a trial, as when it brought hyperparameters to light."""
+        if self._keys.get(before := point_key(self._points[number])) == number:
+            del self._keys[before]
         self._points[number] = dict(point)
         self._keys[point_key(point)] = number
         self._unit[number] = self.space.encode(point)

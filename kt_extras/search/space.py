@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from kt_extras.search.dimensions import Dimension, FloatArray, Point, Value
+from kt_extras.search.dimensions import Choice, Dimension, FloatArray, Point, Value
 
 
 class Space:
@@ -74,7 +74,8 @@ class Space:
     def encode(self, point: Mapping[str, Value]) -> FloatArray:
         """Return the place of a point on the unit cube.
 
-        Values outside a range are moved to its edge; an unknown option or a missing value is NaN.
+        A value outside its range counts as missing, and what is missing is NaN; a value between
+        two grid points is moved to the nearer one.
 
         Returns:
             Shape ``(d,)``, NaN where a dimension is inactive.
@@ -83,8 +84,9 @@ class Space:
         seen: Point = {}
         for column, dimension in enumerate(self.dimensions):
             if _is_active(dimension, seen) and dimension.name in point:
-                seen[dimension.name] = point[dimension.name]
-                unit[column] = dimension.to_unit(point[dimension.name])
+                value = seen[dimension.name] = point[dimension.name]
+                if dimension.contains(value):
+                    unit[column] = dimension.to_unit(value)
         return unit
 
     def active(self, point: Mapping[str, Value]) -> list[Dimension]:
@@ -160,13 +162,30 @@ def point_key(point: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
     return tuple(sorted(point.items(), key=lambda item: item[0]))
 
 
+def describe(dimension: Dimension) -> str:
+    """Return the range of a dimension in words.
+
+    >>> from kt_extras.search import Float
+    >>> describe(Float("rate", 1e-4, 1e-1, sampling="log"))
+    '0.0001 to 0.1, log'
+    """
+    if isinstance(dimension, Choice):
+        return "one of " + ", ".join(map(repr, dimension.options))
+    words = [f"{dimension.low:g} to {dimension.high:g}"]
+    if dimension.step not in {None, 1}:
+        words.append(f"step {dimension.step:g}")
+    if dimension.sampling != "linear":
+        words.append(dimension.sampling)
+    return ", ".join(words)
+
+
 def _is_active(dimension: Dimension, point: Mapping[str, Value]) -> bool:
     return dimension.name not in point and all(c.holds(point) for c in dimension.conditions)
 
 
 def _checked_unit(dimension: Dimension, value: Value) -> float:
     if not dimension.contains(value):
-        raise ValueError(f"{dimension.name!r} cannot be {value!r}; it is declared as {dimension}.")
+        raise ValueError(f"{dimension.name!r} cannot be {value!r}; it is {describe(dimension)}.")
     return dimension.to_unit(value)
 
 

@@ -73,7 +73,10 @@ def engine(url: sa.URL, arguments: dict[str, object]) -> sa.Engine:
         ModuleNotFoundError: The driver is not installed.
         ValueError: There is no such driver, or it is an asynchronous one.
     """
-    wrong = f"`storage` must name a driver that SQLAlchemy knows and that is not asynchronous, got {shown(url)!r}."
+    wrong = (
+        "`storage` must name a driver that SQLAlchemy knows and that is not asynchronous, got "
+        f"{shown(url)!r}."
+    )
     try:
         made = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=arguments)
     except ModuleNotFoundError as error:

@@ -7,52 +7,32 @@ transaction together with what it changes in the tables of `kt_extras.storage.sc
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-import sqlite3
-import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from kt_extras.storage.address import address, shown, without_secrets
+from kt_extras.storage.address import shown
 from kt_extras.storage.derived import derive
-from kt_extras.storage.errors import DamagedRecordError, StorageError
-from kt_extras.storage.lock import ProjectInUseError, keep_from_children
-from kt_extras.storage.postgresql import PostgreSQL
-from kt_extras.storage.reading import Row, checked, page
-from kt_extras.storage.schema import DERIVED, is_laid_out, lay_out, projects, records
+from kt_extras.storage.errors import DamagedRecordError
+from kt_extras.storage.lock import ProjectInUseError
+from kt_extras.storage.reading import checked, page
+from kt_extras.storage.schema import DERIVED, projects, records
+from kt_extras.storage.session import Session
 from kt_extras.storage.sql import sa
-from kt_extras.storage.sqlite import SQLite
 
 Record = dict[str, Any]
+Place = tuple[int, int]  # a project's id and its number of records
 
 _DELAYS = (0.1, 0.5, 1, 2, 4, 8, 16)  # seconds before each attempt to get a lost connection back
-_CURES = {
-    "database is locked": "  Another process has been writing for too long; end it.",
-    "is full": "  Make room on the disk; nothing of the last record was written.",
-    "readonly": "  Give this process the right to write the file and its folder.",
-    "unable to open": "  Choose a file in a folder that this process may write.",
-    "not a database": "  Choose another file.",
-    "malformed": "  The file is damaged; `sqlite3 FILE .recover` may save what is left.",
-    "onnection": "  Check the host, the port and that the server is running.",
-    "authentication": "  Check the user and the password.",
-    "permission denied": "  Grant the user the right to create tables and to write them.",
-}
-
-
-class Backend(Protocol):
-    """What differs from one kind of database to another."""
-
-    def is_there(self) -> bool: ...
-    def connect(self) -> sa.Connection: ...
-    def transaction(
-        self, connection: sa.Connection, *, writing: bool, sync: bool
-    ) -> contextlib.AbstractContextManager[None]: ...
-    def exclude(self, connection: sa.Connection, /) -> None: ...
-    def lock(self, connection: sa.Connection, project: str, /) -> None: ...
-    def unlock(self) -> None: ...
-    def disinherit(self, connection: sa.Connection, /) -> None: ...
+_COUNT = (
+    sa.update(projects)
+    .where(projects.c.id == sa.bindparam("of_project"), projects.c.records == sa.bindparam("last"))
+    .values(records=projects.c.records + 1)
+)
+_INSERT = sa.insert(records)
 
 
 class Database:
@@ -81,15 +61,11 @@ class Database:
     """
 
     def __init__(self, url: str | sa.URL, project: str) -> None:
-        self.url = address(url)
         self.project = _name(project)
-        sqlite = self.url.get_backend_name() == "sqlite"
-        self._backend: Backend = SQLite(self.url) if sqlite else PostgreSQL(self.url)
-        self._connection: sa.Connection | None = None
-        self._laid_out = False  # whether the tables are there, in a format that is known
-        self._locked = False
-        self._place: tuple[int, int] | None = None  # the project's id and its number of records
-        self._mutex = threading.RLock()
+        self._session = Session(url, project)
+        self._shown = shown(self._session.url)
+        self._place: Place | None = None  # where the next append goes on
+        self._seen = 0  # records that were read or written here
 
     def __enter__(self) -> Database:
         self.acquire()
@@ -99,13 +75,13 @@ class Database:
         self.release()
 
     def __str__(self) -> str:
-        return f"{shown(self.url)} (project {self.project!r})"
+        return f"{self._shown} (project {self.project!r})"
 
     # What the journal has, too.
 
     def exists(self) -> bool:
         """Tell whether there is such a project."""
-        with self._reading() as connection:
+        with self._session.reading() as connection:
             return connection is not None and self._find(connection) is not None
 
     def append(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
@@ -120,10 +96,12 @@ class Database:
             StorageError: Nothing was written.
         """
         text = json.dumps(record, allow_nan=False, separators=(",", ":"))
-        with self._mutex, self._explained():
+        with self._session.mutex, self._session.explained():
             place = self._place
             try:
                 self._write(record, text, sync=sync)
+            except sa.exc.IntegrityError:  # somebody else has made the project just now
+                raise ProjectInUseError(self.project) from None
             except sa.exc.DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
@@ -136,11 +114,30 @@ class Database:
             FileNotFoundError: There is no such project.
             DamagedRecordError: A record is missing or does not match its checksum.
         """
-        with self._reading() as connection:
+        self._seen = 0
+        yield from self.news()
+
+    def news(self) -> Iterator[Record]:
+        """Yield the records behind the last one that was read or written.
+
+        Raises:
+            FileNotFoundError: There is no such project.
+            DamagedRecordError: A record is missing or does not match its checksum.
+        """
+        with self._session.reading() as connection:
             place = self._find(connection) if connection is not None else None
         if place is None:
-            raise FileNotFoundError(f"{shown(self.url)} holds no project {self.project!r}.")
-        yield from self._records(*place)
+            raise self._unknown()
+        for record in itertools.islice(self._records(*place), self._seen, None):
+            self._seen += 1
+            yield record
+
+    def outgrown(self) -> bool:
+        """Tell that a snapshot would not pay: a database is read page by page."""
+        return False
+
+    def compact(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Do nothing."""
 
     def acquire(self) -> None:
         """Keep other processes from writing to the project, until `release` or the process's end.
@@ -148,156 +145,96 @@ class Database:
         Raises:
             ProjectInUseError: Another process does so.
         """
-        with self._mutex, self._explained():
-            connection = self._open()
-            if not self._locked:
-                self._backend.lock(connection, self.project)
-                self._locked = True
+        self._session.lock()
 
     def release(self) -> None:
         """Let others write, and close the connection; it is opened again when needed."""
-        with self._mutex:
-            self._locked = False
-            self._close()
-            self._backend.unlock()
+        self._session.close()
 
     # What the journal does not have.
 
     def delete(self) -> None:
         """Remove the project with all that belongs to it, if there is one."""
-        with self._writing() as connection:
-            if (place := self._find(connection)) is not None:
+        if self.exists():
+            with self._changing() as (connection, project, _):
                 for table in (*DERIVED, records):
-                    connection.execute(sa.delete(table).where(table.c.project == place[0]))
-                connection.execute(sa.delete(projects).where(projects.c.id == place[0]))
+                    connection.execute(sa.delete(table).where(table.c.project == project))
+                connection.execute(sa.delete(projects).where(projects.c.id == project))
 
     def cut(self, count: int) -> None:
-        """Keep the first `count` records and drop those after them, whole or damaged."""
-        with self._writing() as connection:
-            if (place := self._find(connection)) is not None:
-                rest = sa.and_(records.c.project == place[0], records.c.sequence > count)
-                connection.execute(sa.delete(records).where(rest))
-                kept = {"records": min(count, place[1])}
-                change = sa.update(projects).where(projects.c.id == place[0]).values(kept)
-                connection.execute(change)
-                self._derive_again(connection, place[0], kept["records"])
+        """Keep the first `count` records and drop all others, whole or damaged.
+
+        Raises:
+            FileNotFoundError: There is no such project.
+            DamagedRecordError: One that should be kept is not whole; nothing is changed.
+        """
+        with self._changing() as (connection, project, there):
+            kept = min(max(count, 0), there)
+            rest = sa.not_(records.c.sequence.between(1, kept))
+            connection.execute(sa.delete(records).where(records.c.project == project, rest))
+            change = sa.update(projects).where(projects.c.id == project)
+            connection.execute(change.values(records=kept))
+            self._derive_again(connection, project, kept)
 
     def rebuild(self) -> None:
-        """Make the derived tables of the project anew from its records."""
-        with self._writing() as connection:
-            if (place := self._find(connection)) is not None:
-                self._derive_again(connection, *place)
+        """Make the derived tables of the project anew from its records.
 
-    def disinherit(self) -> None:
-        """Let go of the connection in a forked child; called by Python itself."""
-        if self._connection is not None:
-            self._backend.disinherit(self._connection)
+        Raises:
+            FileNotFoundError: There is no such project.
+            DamagedRecordError: A record is not whole; nothing is changed.
+        """
+        with self._changing() as (connection, project, count):
+            self._derive_again(connection, project, count)
 
     # How it is done.
 
-    def _open(self) -> sa.Connection:
-        if self._connection is None:
-            connection = self._backend.connect()
-            try:
-                if self._locked:  # the lock was lost with the connection
-                    self._backend.lock(connection, self.project)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-            keep_from_children(self)
-        return self._connection
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        self._laid_out = False
-        if connection is not None:
-            with contextlib.suppress(sa.exc.SQLAlchemyError, sqlite3.Error):
-                connection.close()
-
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say what is wrong in the words of the one who gave the URL."""
-        try:
-            yield
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            if getattr(error, "connection_invalidated", False):
-                self._close()
-            said = str(getattr(error, "orig", None) or error).strip()
-            raise StorageError(
-                f"`storage` {shown(self.url)} cannot be used: "
-                f"{without_secrets(said, self.url)}.{_cure(said)}"
-            ) from None
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sa.Connection | None]:
-        """Give a connection in a transaction, or None if there are no tables to read."""
-        with self._mutex, self._explained():
-            if not self._backend.is_there():
-                yield None
-                return
-            connection = self._open()
-            with self._backend.transaction(connection, writing=False, sync=False):
-                self._laid_out = self._laid_out or is_laid_out(connection, shown(self.url))
-                yield connection if self._laid_out else None
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._mutex, self._explained():
+    def _changing(self) -> Iterator[tuple[sa.Connection, int, int]]:
+        """Change more than the end; what comes next has to find its place anew."""
+        with self._session.writing() as connection:
             self._place = None
-            with self._transaction(sync=True) as connection:
-                yield connection
+            place = self._find(connection)
+            if place is None:
+                raise self._unknown()
+            yield connection, *place
 
-    @contextlib.contextmanager
-    def _transaction(self, *, sync: bool) -> Iterator[sa.Connection]:
-        connection = self._open()
-        if not self._laid_out:
-            with self._backend.transaction(connection, writing=True, sync=True):
-                self._backend.exclude(connection)
-                if not is_laid_out(connection, shown(self.url)):
-                    lay_out(connection)
-            self._laid_out = True
-        with self._backend.transaction(connection, writing=True, sync=sync):
-            yield connection
-
-    def _find(self, connection: sa.Connection) -> tuple[int, int] | None:
+    def _find(self, connection: sa.Connection) -> Place | None:
         query = sa.select(projects.c.id, projects.c.records).where(projects.c.name == self.project)
         row = connection.execute(query).first()
         return None if row is None else (row.id, row.records)
 
-    def _found(self, connection: sa.Connection) -> tuple[int, int]:
+    def _found(self, connection: sa.Connection) -> Place:
         """Make the project."""
         row = sa.insert(projects).values(name=self.project, records=0)
         return connection.execute(row.returning(projects.c.id)).scalar_one(), 0
 
     def _write(self, record: Mapping[str, Any], text: str, *, sync: bool) -> None:
-        with self._transaction(sync=sync) as connection:
+        with self._session.transaction(sync=sync) as connection:
             project, last = self._place or self._find(connection) or self._found(connection)
-            mine = sa.and_(projects.c.id == project, projects.c.records == last)
-            change = sa.update(projects).where(mine).values(records=last + 1)
-            if connection.execute(change).rowcount != 1:
+            if connection.execute(_COUNT, {"of_project": project, "last": last}).rowcount != 1:
                 raise ProjectInUseError(self.project)
             self._place = None  # until it is certain that this is written
             row = {"project": project, "sequence": last + 1, "kind": record.get("kind")}
             row |= {"checksum": zlib.crc32(text.encode()), "record": text}
-            connection.execute(sa.insert(records), row)
+            connection.execute(_INSERT, row)
             derive(connection, project, record)
         self._place = project, last + 1
+        self._seen = last + 1
 
     def _write_again(
         self,
         record: Mapping[str, Any],
         text: str,
-        place: tuple[int, int] | None,
+        place: Place | None,
         *,
         sync: bool,
     ) -> None:
         """Get a lost connection back, and write the record unless it has been written."""
         for delay in _DELAYS:
-            self._close()
+            self._session.disconnect()
             time.sleep(delay)
             try:
-                with self._transaction(sync=sync) as connection:
+                with self._session.transaction(sync=sync) as connection:
                     now = self._find(connection)
                     written = now != place and self._ends_with(connection, now, text)
                 if written:
@@ -310,9 +247,7 @@ class Database:
                 if delay == _DELAYS[-1]:
                     raise
 
-    def _ends_with(
-        self, connection: sa.Connection, place: tuple[int, int] | None, text: str
-    ) -> bool:
+    def _ends_with(self, connection: sa.Connection, place: Place | None, text: str) -> bool:
         if place is None:
             return False
         query = sa.select(records.c.record).where(
@@ -321,8 +256,8 @@ class Database:
         return connection.scalar(query) == text
 
     def _records(self, project: int, count: int) -> Iterator[Record]:
-        def fetch(after: int) -> Sequence[Row]:
-            with self._reading() as connection:
+        def fetch(after: int) -> Sequence[Any]:
+            with self._session.reading() as connection:
                 return [] if connection is None else page(connection, project, after)
 
         return checked(fetch, count, self._damaged)
@@ -333,8 +268,11 @@ class Database:
         for record in checked(lambda after: page(connection, project, after), count, self._damaged):
             derive(connection, project, record)
 
+    def _unknown(self) -> FileNotFoundError:
+        return FileNotFoundError(f"{self._shown} holds no project {self.project!r}.")
+
     def _damaged(self, sequence: int, count: int, reason: str) -> DamagedRecordError:
-        return DamagedRecordError(shown(self.url), self.project, sequence, count, reason)
+        return DamagedRecordError(self._shown, self.project, sequence, count, reason)
 
 
 def _name(project: str) -> str:
@@ -344,7 +282,3 @@ def _name(project: str) -> str:
             f"`project_name` must be a text that a database can hold, not empty, got {project!r}."
         )
     return project
-
-
-def _cure(said: str) -> str:
-    return next((cure for sign, cure in _CURES.items() if sign in said), "")

@@ -23,6 +23,27 @@ Record = Mapping[str, Any]
 Row = dict[str, Any]
 
 
+def _of_trial(table: sa.Table) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        table.c.project == sa.bindparam("of_project"), table.c.trial == sa.bindparam("of_trial")
+    )
+
+
+# Statements are built once: for each record that would cost more than to execute them.
+_LAST = sa.select(sa.func.max(trials.c.number)).where(
+    trials.c.project == sa.bindparam("of_project")
+)
+_PROJECT = sa.update(projects).where(projects.c.id == sa.bindparam("of_project"))
+_BEGIN = sa.insert(trials).values(number=sa.func.coalesce(_LAST.scalar_subquery() + 1, 0))
+_BEGIN_AGAIN = sa.update(trials).where(_of_trial(trials)).values(attempt=trials.c.attempt + 1)
+_PROGRESS = sa.select(trials.c.execution, trials.c.epoch, trials.c.epochs).where(_of_trial(trials))
+_CHANGE = sa.update(trials).where(_of_trial(trials))
+_DELETE = {
+    t: sa.delete(t).where(_of_trial(t)) for t in (trial_values, epoch_metrics, trial_results)
+}
+_INSERT = {table: sa.insert(table) for table in _DELETE}
+
+
 def derive(connection: sa.Connection, project: int, record: Record) -> None:
     """Bring the derived tables up to date with one more record.
 
@@ -42,58 +63,53 @@ def _project(connection: sa.Connection, project: int, record: Record) -> None:
         "objective": _plain(record.get("objective")),
         "seed": None if seed is None else str(seed),
     }
-    connection.execute(sa.update(projects).where(projects.c.id == project).values(values))
+    connection.execute(_PROJECT, {"of_project": project, **values})
 
 
 def _create(connection: sa.Connection, project: int, record: Record) -> None:
     """Begin a trial, or begin it again: a new attempt keeps nothing of the last one's metrics."""
-    trial = record["trial"]
+    key = _key(project, record)
     fresh: Row = dict.fromkeys(("score", "best_epoch", "execution", "epoch", "ended", "message"))
     fresh |= {"state": "running", "epochs": 0, "began": record.get("t")}
-    again = sa.update(trials).where(_is(trials, project, trial))
-    if connection.execute(again.values(**fresh, attempt=trials.c.attempt + 1)).rowcount:
-        for table in (epoch_metrics, trial_results):
-            connection.execute(sa.delete(table).where(_is(table, project, trial)))
+    if connection.execute(_BEGIN_AGAIN, key | fresh).rowcount:
+        connection.execute(_DELETE[epoch_metrics], key)
+        connection.execute(_DELETE[trial_results], key)
     else:
-        last = sa.select(sa.func.max(trials.c.number)).where(trials.c.project == project)
-        number = sa.func.coalesce(last.scalar_subquery() + 1, 0)
-        row = {**fresh, "project": project, "trial": trial, "attempt": 1, "number": number}
-        connection.execute(sa.insert(trials).values(row))
+        own = {"project": project, "trial": record["trial"], "attempt": 1}
+        connection.execute(_BEGIN, {"of_project": project} | own | fresh)
     _set_values(connection, project, record)
 
 
 def _report(connection: sa.Connection, project: int, record: Record) -> None:
     """Add an epoch; a step that does not go on from the last one begins a new execution."""
-    trial, step = record["trial"], record["step"]
-    columns = (trials.c.execution, trials.c.epoch, trials.c.epochs)
-    row = connection.execute(sa.select(*columns).where(_is(trials, project, trial))).first()
+    key, step = _key(project, record), record["step"]
+    row = connection.execute(_PROGRESS, key).first()
     if row is None:
         return
     execution, last, epochs = row
     if last is None or step <= last:
         execution, last = (0 if execution is None else execution + 1), -1
-    values = {"execution": execution, "epoch": step, "epochs": epochs + step - last}
-    connection.execute(sa.update(trials).where(_is(trials, project, trial)).values(values))
-    key = {"project": project, "trial": trial, "execution": execution, "epoch": step}
-    _insert(connection, epoch_metrics, [key | m for m in _metrics(record["metrics"])])
+    progress = {"execution": execution, "epoch": step, "epochs": epochs + step - last}
+    connection.execute(_CHANGE, key | progress)
+    own = {"project": project, "trial": record["trial"], "execution": execution, "epoch": step}
+    _insert(connection, epoch_metrics, [own | m for m in _metrics(record["metrics"])])
 
 
 def _end(connection: sa.Connection, project: int, record: Record) -> None:
-    trial, score = record["trial"], record.get("score")
-    values = {
+    key, score = _key(project, record), record.get("score")
+    ending = {
         "state": record["state"],
         "score": score,
         "best_epoch": None if score is None else record.get("best_step"),
         "ended": record.get("t"),
         "message": _plain(record.get("message")),
     }
-    change = sa.update(trials).where(_is(trials, project, trial)).values(values)
-    if not connection.execute(change).rowcount:
+    if not connection.execute(_CHANGE, key | ending).rowcount:
         return
     _set_values(connection, project, record)
-    connection.execute(sa.delete(trial_results).where(_is(trial_results, project, trial)))
-    key = {"project": project, "trial": trial}
-    _insert(connection, trial_results, [key | m for m in _metrics(record.get("results", {}))])
+    connection.execute(_DELETE[trial_results], key)
+    own = {"project": project, "trial": record["trial"]}
+    _insert(connection, trial_results, [own | m for m in _metrics(record.get("results", {}))])
 
 
 _CHANGES: dict[str, Callable[[sa.Connection, int, Record], None]] = {
@@ -104,25 +120,23 @@ _CHANGES: dict[str, Callable[[sa.Connection, int, Record], None]] = {
 }
 
 
+def _key(project: int, record: Record) -> Row:
+    return {"of_project": project, "of_trial": record["trial"]}
+
+
 def _set_values(connection: sa.Connection, project: int, record: Record) -> None:
-    trial = record["trial"]
-    connection.execute(sa.delete(trial_values).where(_is(trial_values, project, trial)))
-    key = {"project": project, "trial": trial}
-    values = record.get("values", {})
+    connection.execute(_DELETE[trial_values], _key(project, record))
+    own = {"project": project, "trial": record["trial"]}
     rows = [
-        {**key, "name": _plain(name), "value": _text(value), "number": _number(value)}
-        for name, value in values.items()
+        {**own, "name": _plain(name), "value": _text(value), "number": _number(value)}
+        for name, value in record.get("values", {}).items()
     ]
     _insert(connection, trial_values, rows)
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: list[Row]) -> None:
     if rows:
-        connection.execute(sa.insert(table), rows)
-
-
-def _is(table: sa.Table, project: int, trial: str) -> sa.ColumnElement[bool]:
-    return sa.and_(table.c.project == project, table.c.trial == trial)
+        connection.execute(_INSERT[table], rows)
 
 
 def _metrics(metrics: Mapping[str, float | str]) -> list[Row]:

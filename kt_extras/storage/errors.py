@@ -31,9 +31,13 @@ class DamagedRecordError(StorageError):
 
     def __init__(self, storage: str, project: str, sequence: int, count: int, reason: str) -> None:
         self.project, self.sequence = project, sequence
+        self._arguments = (storage, project, sequence, count, reason)
         whole = sequence - 1
         super().__init__(
             f"Record {sequence} of {count} of the project {project!r} in {storage} is damaged: "
             f"{reason}.  The {whole} before it are whole; to go on from there, drop the others: "
             f"`kt_extras.storage.database.Database(url, {project!r}).cut({whole})`."
         )
+
+    def __reduce__(self) -> tuple[type[DamagedRecordError], tuple[str, str, int, int, str]]:
+        return type(self), self._arguments

@@ -40,6 +40,9 @@ class ProjectInUseError(RuntimeError):
             "is done or end it, or choose another `project_name`."
         )
 
+    def __reduce__(self) -> tuple[type[ProjectInUseError], tuple[str, str]]:
+        return type(self), (self.project, self.holder)
+
 
 class Heirless(Protocol):
     """Holds something that must not outlive this process in a child that it has forked."""
@@ -70,10 +73,11 @@ class FileLock:
     kt_extras.storage.lock.ProjectInUseError: The project 'digits' is in use by process ...
     """
 
+    _descriptor: int | None = None
+
     def __init__(self, path: str | os.PathLike[str], project: str | None = None) -> None:
         self.path = Path(path)
         self.project = str(self.path.parent) if project is None else project
-        self._descriptor: int | None = None
 
     def __enter__(self) -> FileLock:
         self.acquire()
@@ -133,8 +137,9 @@ class FileLock:
         except OSError as error:
             if error.errno not in _BUSY:
                 raise
-            holder = os.pread(descriptor, 200, 0) if hasattr(os, "pread") else b""
-            raise ProjectInUseError(self.project, holder.decode(errors="replace")) from None
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            holder = os.read(descriptor, 200).decode(errors="replace")
+            raise ProjectInUseError(self.project, holder) from None
         if not _is_at(descriptor, self.path):  # removed by its last holder since it was opened
             return
         os.truncate(descriptor, 0)

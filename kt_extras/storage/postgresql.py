@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from kt_extras.storage.sql import sa
 
 _DRIVERS = {"psycopg", "psycopg2"}  # whose names for the arguments of a connection are known here
 _PATIENCE = 15  # seconds to reach the server
+_GRACE = 1.0  # seconds for the server to notice that the last holder was killed
 _NAME_LENGTH = 63  # of an application, as the server cuts it
 
 _locks = sa.table(
@@ -68,9 +70,13 @@ class PostgreSQL:
     def lock(self, connection: sa.Connection, project: str) -> None:
         """Keep other sessions from writing to the project, until this one ends."""
         key = _key("project", project)
-        with connection.begin():
-            if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(*key))):
-                raise ProjectInUseError(project, _holder(connection, key))
+        query = sa.select(sa.func.pg_try_advisory_lock(*key))
+        end = time.monotonic() + _GRACE
+        while not _scalar(connection, query):
+            if time.monotonic() >= end:
+                with connection.begin():
+                    raise ProjectInUseError(project, _holder(connection, key))
+            time.sleep(0.02)
 
     def unlock(self) -> None:
         """Do nothing: the session is closed, and its locks with it."""
@@ -88,6 +94,11 @@ def _set_up(raw: Any, _: object) -> None:
     with raw.cursor() as cursor:
         cursor.execute("SET synchronous_commit TO off")
     raw.commit()
+
+
+def _scalar(connection: sa.Connection, query: sa.Select[Any]) -> Any:
+    with connection.begin():
+        return connection.scalar(query)
 
 
 def _application() -> str:

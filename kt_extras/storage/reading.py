@@ -12,7 +12,7 @@ from kt_extras.storage.schema import records
 from kt_extras.storage.sql import sa
 
 Record = dict[str, Any]
-Row = sa.Row[tuple[int, int, str]]
+Row = Any  # SQLAlchemy 2.0 and 2.1 have different types for it
 
 _PAGE = 1000
 

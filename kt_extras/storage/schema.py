@@ -18,6 +18,8 @@ A learning curve:
 
 from __future__ import annotations
 
+from typing import Any
+
 from kt_extras.storage.errors import StorageError
 from kt_extras.storage.sql import sa
 
@@ -34,7 +36,7 @@ def _trial_key() -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["project", "trial"], ["kte_trials.project", "kte_trials.trial"])
 
 
-def _key(name: str, type_: type[sa.types.TypeEngine[object]]) -> sa.Column[object]:
+def _key(name: str, type_: type[sa.types.TypeEngine[Any]]) -> sa.Column[Any]:
     return sa.Column(name, type_, primary_key=True, autoincrement=False)
 
 

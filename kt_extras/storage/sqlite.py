@@ -93,14 +93,20 @@ def _set_up(raw: Any, _: object) -> None:
 def _switch_to_log(raw: Any) -> None:
     """Turn the write-ahead log on; the one moment for which SQLite itself does not wait."""
     end = time.monotonic() + _PATIENCE
-    while raw.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        try:
-            raw.execute("PRAGMA journal_mode = WAL")
-            return  # or the file system can't have one
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
+    while not _has_switched(raw, last=time.monotonic() > end):
+        time.sleep(0.01)
+
+
+def _has_switched(raw: Any, *, last: bool) -> bool:
+    if raw.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        return True
+    try:
+        raw.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if last or "locked" not in str(error):
+            raise
+        return False
+    return True  # also where the file system can't have one
 
 
 def _begin(connection: sa.Connection) -> None:

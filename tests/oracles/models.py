@@ -54,3 +54,27 @@ def build_two_outputs(hp):
         metrics={"digit": ["accuracy"], "even": ["accuracy"]},
     )
     return model
+
+
+class TwoInputs(keras.Model):
+    """A subclassed model that takes a dictionary."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.upper = keras.layers.Dense(units, "relu")
+        self.lower = keras.layers.Dense(units, "tanh")
+        self.out = keras.layers.Dense(10, "softmax")
+
+    def call(self, inputs):
+        return self.out(self.upper(inputs["upper"]) + self.lower(inputs["lower"]))
+
+
+def build_dict_inputs(hp):
+    model = TwoInputs(hp.Int("units", 4, 32))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def halves(images):
+    """Return the upper and the lower half of each image, as `TwoInputs` takes them."""
+    return {"upper": images[:, :32], "lower": images[:, 32:]}

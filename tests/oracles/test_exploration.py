@@ -57,6 +57,15 @@ def test_depth_as_a_hyperparameter_unfolds_its_layers():
     assert names_found(build) == ["depth", "units_0", "units_1", "units_2"]
 
 
+def test_a_scope_that_stands_in_a_branch_is_found():
+    def build(hp):
+        for layer in range(1, hp.Int("depth", 1, 3) + 1):
+            with hp.conditional_scope("depth", list(range(layer, 4))):
+                hp.Int(f"units_{layer}", 8, 64)
+
+    assert names_found(build) == ["depth", "units_1", "units_2", "units_3"]
+
+
 def test_a_scope_that_no_value_reaches_is_left_alone():
     def build(hp):
         hp.Choice("m", ["a"])

@@ -1,0 +1,27 @@
+"""All comparisons, one after the other; the README shows what they print.
+
+    python -m benchmarks
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+COMMANDS = (
+    ("suggestion_quality", "--seeds", "20", "--trials", "100"),
+    ("suggest_latency",),
+    ("search_overhead", "--trials", "12", "--rounds", "3"),
+    ("search_overhead", "--trials", "12", "--rounds", "1", "--warm", "200"),
+)
+
+
+def main() -> None:
+    """Run each in a process of its own, so that none sees what another has loaded."""
+    for module, *arguments in COMMANDS:
+        print(f"\n## {module} {' '.join(arguments)}\n", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{module}", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What can be known of a search from the arguments of `fit`, before any training."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras_tuner
+
+from kt_extras.oracles.objective import names_of
+
+_VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
+
+
+def check_validation(
+    objective: keras_tuner.Objective, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]
+) -> None:
+    """Find out that a validation metric cannot be had.
+
+    Raises:
+        ValueError: The objective is one, and there is nothing to validate on.
+    """
+    given = fit_kwargs.get("validation_data") is not None or fit_kwargs.get("validation_split")
+    if given or len(fit_args) > _VALIDATION_POSITION:
+        return
+    names = [name for name in names_of(objective) if name.startswith("val_")]
+    if names and not fit_kwargs.get("callbacks"):  # which might add the metric to the logs
+        raise ValueError(
+            f"`objective` {names} is measured on validation data, but there is none: pass "
+            "`validation_data=(x, y)` or `validation_split=0.2` to `search`."
+        )
+
+
+def may_lack_objective(objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether an epoch may lack the objective because it was not validated.
+
+    >>> may_lack_objective(keras_tuner.Objective("val_loss", "min"), {"validation_freq": 2})
+    True
+    """
+    validated = all(name.startswith("val_") for name in names_of(objective))
+    return validated and fit_kwargs.get("validation_freq", 1) != 1
+
+
+def accepts(function: Any, argument: str) -> bool:
+    """Tell whether a function takes an argument of that name.
+
+    >>> accepts(lambda **others: None, "verbose"), accepts(len, "verbose")
+    (True, False)
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.name == argument or p.kind == p.VAR_KEYWORD for p in parameters)

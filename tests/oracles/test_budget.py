@@ -1,0 +1,170 @@
+import time
+from datetime import timedelta
+
+import keras_tuner
+import pytest
+from hypothesis import given
+from hypothesis.strategies import floats, integers
+
+import kt_extras as kte
+from kt_extras.oracles.budget import Budget, Spent
+from tests.oracles.models import VALIDATION, X, Y, build
+
+COST = keras_tuner.Objective("cost", "min")
+
+
+def oracle_with(directory=None, **kwargs):
+    oracle = kte.SamplerOracle(kte.samplers.Random(), objective=COST, seed=0, **kwargs)
+    if directory is not None:
+        oracle._set_project_dir(str(directory), "project")
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+    if directory is not None and (directory / "project" / "journal.jsonl").exists():
+        oracle.reload()
+    return oracle
+
+
+def run(oracle, costs, epochs=1):
+    """Run trials with these scores while there are any; return how many there were."""
+    for number, cost in enumerate(costs):
+        trial = oracle.create_trial("worker")
+        if trial.status == "STOPPED":
+            return number
+        for step in range(epochs):
+            oracle.update_trial(trial.trial_id, {"cost": cost}, step=step)
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    return len(costs)
+
+
+@given(seconds=floats(0, 1e9), epochs=integers(0, 10**9))
+def test_without_limits_nothing_is_too_much(seconds, epochs):
+    assert Budget().verdict(Spent(seconds, epochs, best=0.0, stale=epochs)) is None
+
+
+@pytest.mark.parametrize("limit", [90, 90.0, timedelta(minutes=1.5)])
+def test_time_is_given_in_seconds_or_as_a_timedelta(limit):
+    budget = Budget(max_time=limit)
+    assert budget.verdict(Spent(seconds=89.9)) is None
+    assert "`max_time=90` seconds are spent (90.5 s); raise it" in budget.verdict(Spent(90.5))
+
+
+def test_a_target_is_reached_from_the_side_that_the_objective_comes_from():
+    budget = Budget(target=0.5)
+    assert budget.verdict(Spent()) is None
+    assert budget.verdict(Spent(best=0.6)) is None
+    assert "`target=0.5` is reached" in budget.verdict(Spent(best=0.5))
+    assert budget.verdict(Spent(best=0.4), maximised=True) is None
+    assert "best score 0.6" in budget.verdict(Spent(best=0.6), maximised=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_time": 0}, "`max_time` must be a number of seconds above 0"),
+        ({"max_time": "1h"}, "`max_time` .* got '1h'"),
+        ({"max_time": True}, "`max_time`"),
+        ({"max_time": timedelta(seconds=-1)}, "`max_time`"),
+        ({"max_total_epochs": 0}, "`max_total_epochs` must be an integer from 1"),
+        ({"max_total_epochs": 1.5}, "`max_total_epochs`"),
+        ({"target": float("nan")}, "`target` must be a finite score"),
+        ({"target": "0.9"}, "`target`"),
+        ({"max_trials_without_improvement": True}, "`max_trials_without_improvement`"),
+    ],
+)
+def test_a_wrong_limit_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        oracle_with(**arguments)
+
+
+def test_no_trial_begins_once_the_epochs_are_spent():
+    oracle = oracle_with(max_total_epochs=7)
+    assert run(oracle, [1.0] * 9, epochs=3) == 3
+    assert "`max_total_epochs=7` is spent (9 epochs trained)" in oracle.ended_because
+
+
+def test_no_trial_begins_once_the_time_is_spent():
+    oracle = oracle_with(max_time=0.05)
+    oracle.open_session()
+    assert run(oracle, [1.0]) == 1
+    time.sleep(0.06)
+    assert run(oracle, [1.0]) == 0
+    assert "`max_time=0.05` seconds are spent" in oracle.ended_because
+
+
+def test_time_is_counted_over_all_sessions_but_not_between_them(tmp_path):
+    oracle = oracle_with(tmp_path)
+    oracle.open_session()
+    time.sleep(0.2)
+    run(oracle, [1.0])
+    time.sleep(0.3)
+    assert run(oracle_with(tmp_path, max_time=0.1), [1.0]) == 0
+    assert run(oracle_with(tmp_path, max_time=0.45), [1.0]) == 1
+
+
+def test_a_score_as_good_as_the_target_ends_the_search():
+    oracle = oracle_with(target=0.2)
+    assert run(oracle, [0.5, 0.3, 0.2, 0.1]) == 3
+    assert "`target=0.2` is reached" in oracle.ended_because
+
+
+def test_trials_that_do_not_improve_are_counted_from_the_best():
+    oracle = oracle_with(max_trials_without_improvement=3)
+    assert run(oracle, [5.0, 4.0, 6.0, 4.0, 3.0, 3.0, 9.0, 8.0, 1.0]) == 8
+    assert "since the best score 3)" in oracle.ended_because
+
+
+def test_trials_without_a_score_are_no_lack_of_improvement():
+    oracle = oracle_with(max_trials_without_improvement=1)
+    assert run(oracle, [1.0, float("nan"), float("nan"), 2.0, 3.0]) == 4
+
+
+def test_a_running_trial_ends_naturally_when_the_budget_is_spent():
+    oracle = oracle_with(max_total_epochs=2)
+    trial = oracle.create_trial("worker")
+    for step in range(5):
+        answer = oracle.update_trial(trial.trial_id, {"cost": 1.0}, step=step)
+        assert answer.status == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    "limit", [{"max_total_epochs": 2}, {"target": 1.0}, {"max_trials_without_improvement": 1}]
+)
+def test_a_limit_holds_after_a_reload_and_a_raised_one_goes_on(tmp_path, limit):
+    assert run(oracle_with(tmp_path, **limit), [1.0] * 9) < 9
+    again = oracle_with(tmp_path, **limit)
+    assert run(again, [1.0]) == 0
+    assert next(iter(limit)) in again.ended_because
+    free = oracle_with(tmp_path)
+    assert run(free, [1.0]) == 1
+    assert free.ended_because is None
+
+
+def test_every_end_has_its_reason():
+    oracle = oracle_with(max_trials=2)
+    assert run(oracle, [1.0] * 3) == 2
+    assert oracle.ended_because == "`max_trials=2` trials have been begun; raise it to go on."
+    oracle = kte.SamplerOracle(kte.samplers.Random(), objective=COST, max_trials=9, seed=0)
+    oracle.hyperparameters.Boolean("b")
+    assert run(oracle, [1.0] * 9) == 2
+    assert "every point of the search space has been tried" in oracle.ended_because
+
+
+def search(verbose=1, **kwargs):
+    tuner = kte.TPE(build, "val_accuracy", seed=0, **kwargs)
+    tuner.search(X, Y, validation_data=VALIDATION, epochs=2, verbose=verbose)
+    return tuner
+
+
+def test_a_tuner_says_why_it_ends_and_why_a_finished_project_has_nothing_to_do(capsys):
+    tuner = search(max_total_epochs=2, max_time=timedelta(days=1))
+    assert len(tuner.results()) == 1
+    assert "Search ended after 1 trial: `max_total_epochs=2` is spent" in capsys.readouterr().out
+    search(max_total_epochs=2)
+    assert "No trial was left to run: `max_total_epochs=2` is spent" in capsys.readouterr().out
+    search(max_total_epochs=3)
+    assert "Search ended after 2 trials" in capsys.readouterr().out
+
+
+def test_a_target_of_zero_is_a_target():
+    tuner = search(target=0.0, max_trials_without_improvement=5, verbose=0)
+    assert "`target=0.0` is reached" in tuner.oracle.ended_because

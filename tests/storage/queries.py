@@ -1,0 +1,21 @@
+"""Plain SQL, as somebody without our code would write it."""
+
+import sqlite3
+
+
+def rows(url, sql):
+    """Return what a query finds."""
+    if url.startswith("sqlite:///"):
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    else:
+        import psycopg
+
+        connection = psycopg.connect(url)
+    try:
+        cursor = connection.cursor()
+        cursor.execute(sql)
+        found = cursor.fetchall() if cursor.description else []
+        connection.commit()
+        return found
+    finally:
+        connection.close()

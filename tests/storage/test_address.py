@@ -1,0 +1,129 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kt_extras.storage.address import address, shown
+from kt_extras.storage.database import Database
+from kt_extras.storage.errors import StorageError
+from tests.storage.search import PROJECT
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("runs.db", "`storage` must be a URL such as 'sqlite:///runs.db'.*got 'runs.db'"),
+        ("", "`storage` must be a URL"),
+        ("postgres://ada:secret@db/runs", "must be an SQLite or a PostgreSQL database"),
+        ("mysql://ada:secret@db/runs", "must be an SQLite or a PostgreSQL database"),
+        ("postgresql://ada:secret@db:port/runs", "`storage` must be a URL"),
+        ("postgresql://ada:sec@ret@db:port/runs?sslpassword=secret", "`storage` must be a URL"),
+        ("postgresql+nonsense://ada:secret@db/runs", "must name a driver that SQLAlchemy knows"),
+        ("sqlite://", "`storage` must name a file"),
+        ("sqlite:///:memory:", "`storage` must name a file"),
+        ("sqlite:///file:runs.db?uri=true", "`storage` must name a file"),
+        ("sqlite://runs.db", "`storage` must name a file"),
+    ],
+)
+def test_a_wrong_url_is_named_without_its_password(url, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        Database(url, "digits")
+    assert "sec" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_something_else_than_a_url_is_refused():
+    with pytest.raises(TypeError, match=r"`storage` must be a URL .*, got 3"):
+        Database(3, "digits")
+
+
+@pytest.mark.parametrize("project", ["", None, 3, "a\x00b", "\ud800"])
+def test_a_project_needs_a_name(project):
+    with pytest.raises(ValueError, match="`project_name` must be a text"):
+        Database("sqlite:///runs.db", project)
+
+
+def test_a_relative_file_stays_where_it_was_when_the_directory_changes(tmp_path, monkeypatch):
+    with Database("sqlite:///runs.db", "digits") as database:
+        database.append(PROJECT)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert database.exists()
+    assert (tmp_path / "runs.db").exists()
+    database.release()
+
+
+def test_a_driver_can_be_chosen():
+    assert address("postgresql://db/runs").drivername == "postgresql+psycopg"
+    assert address("postgresql+psycopg2://db/runs").drivername == "postgresql+psycopg2"
+
+
+def test_a_password_is_never_shown():
+    url = "postgresql://ada:se%40cret@db/runs?password=secret&sslpassword=secret&x=1"
+    assert "secret" not in shown(address(url))
+    assert "secret" not in str(Database(url, "digits"))
+
+
+def test_a_server_that_cannot_be_reached_is_named():
+    database = Database("postgresql://ada:secret@127.0.0.1:1/runs", "digits")
+    for use in (database.exists, database.acquire, lambda: database.append(PROJECT)):
+        with pytest.raises(StorageError, match=r"ada:\*\*\*@127.0.0.1:1.*Check the host") as raised:
+            use()
+        assert "secret" not in str(raised.value)
+
+
+def test_a_database_that_a_server_does_not_have_is_named(server):
+    url = server.url.replace("/postgres?", "/missing?")
+    with pytest.raises(StorageError, match='"missing" does not exist'):
+        Database(url, "digits").exists()
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path):
+    (tmp_path / "runs.db").write_text("trial,score\n" * 100)
+    with pytest.raises(StorageError, match=r"runs.db cannot be used.*Choose another file"):
+        Database(f"sqlite:///{tmp_path}/runs.db", "digits").exists()
+
+
+def test_a_folder_is_no_database(tmp_path):
+    with pytest.raises(StorageError, match="unable to open"):
+        Database(f"sqlite:///{tmp_path}", "digits").append(PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("module", "url"), [("sqlalchemy", "sqlite:///runs.db"), ("psycopg", "postgresql://db/runs")]
+)
+def test_what_is_not_installed_is_named_with_the_extra_that_has_it(module, url):
+    script = f"""
+import importlib.abc
+import sys
+
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+import kt_extras.storage.lock
+from kt_extras.storage.database import Database
+Database({url!r}, "digits")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == (
+        f"ModuleNotFoundError: `storage` needs the module `{module}` for this URL; "
+        "run `pip install kt_extras[sql]`."
+    )
+
+
+def test_the_storage_knows_nothing_of_oracles():
+    script = """
+import sys
+import kt_extras.storage.database
+heavy = {"tensorflow", "keras", "keras_tuner", "kt_extras.oracles", "numpy"} & set(sys.modules)
+sys.exit(", ".join(heavy) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,292 @@
+import json
+import pickle
+import threading
+import zlib
+
+import pytest
+
+from kt_extras.storage.database import Database
+from kt_extras.storage.errors import DamagedRecordError, StorageError
+from kt_extras.storage.lock import ProjectInUseError
+from tests.storage.queries import rows
+from tests.storage.search import PROJECT, search
+
+
+def write(database, records):
+    for record in records:
+        database.append(record, sync=record["kind"] == "end")
+
+
+def test_what_was_written_is_read_to_the_last_bit(database, connect):
+    odd = {"kind": "note", "x": 0.1 + 0.2, "text": 'a\0"é\ud800\n', "n": 2**70, "no": None}
+    records = [*search(), odd]
+    write(database, records)
+    assert list(database.read()) == records
+    assert list(connect().read()) == records
+
+
+def test_a_project_exists_from_its_first_record_on(database, connect):
+    assert not database.exists()
+    database.append(PROJECT)
+    assert database.exists()
+    assert connect().exists()
+
+
+def test_asking_for_a_project_makes_no_file(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/deep/runs.db", "digits")
+    assert not database.exists()
+    with pytest.raises(FileNotFoundError, match="holds no project 'digits'"):
+        next(database.read())
+    database.delete()
+    assert list(tmp_path.iterdir()) == []
+    database.append(PROJECT)
+    assert database.exists()
+    database.release()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["runs.db"]
+
+
+def test_a_search_goes_on_where_another_session_has_ended(connect):
+    first, second = connect(), connect()
+    first.append(PROJECT)
+    first.release()
+    second.append({"kind": "stop", "trial": "0000"})
+    assert [record["kind"] for record in second.read()] == ["project", "stop"]
+
+
+def test_projects_in_one_database_do_not_see_each_other(url, project, connect):
+    one, other = connect(project + "/one"), connect(project + "/other")
+    for kind in ("a", "b"):
+        one.append({"kind": kind})
+        other.append({"kind": kind.upper()})
+    assert [r["kind"] for r in one.read()] == ["a", "b"]
+    assert [r["kind"] for r in other.read()] == ["A", "B"]
+    one.delete()
+    assert not one.exists()
+    assert [r["kind"] for r in other.read()] == ["A", "B"]
+
+
+def test_a_deleted_project_begins_anew(url, database):
+    write(database, search())
+    database.delete()
+    assert not database.exists()
+    left = "SELECT count(*) FROM {} WHERE project NOT IN (SELECT id FROM kte_projects)"
+    for table in ("kte_records", "kte_trials", "kte_trial_values", "kte_epoch_metrics"):
+        assert rows(url, left.format(table)) == [(0,)]
+    database.append(PROJECT)
+    assert list(database.read()) == [PROJECT]
+
+
+def test_more_records_than_are_read_at_once_keep_their_order(database, monkeypatch):
+    monkeypatch.setattr("kt_extras.storage.reading._PAGE", 10)
+    for count in range(1, 32):
+        database.append({"n": count})
+        assert [record["n"] for record in database.read()] == list(range(1, count + 1))
+
+
+def test_one_can_append_while_reading(database, monkeypatch):
+    monkeypatch.setattr("kt_extras.storage.reading._PAGE", 1)
+    write(database, [PROJECT, PROJECT])
+    for record in database.read():
+        if record == PROJECT:
+            database.append({"kind": "note"})
+    assert len(list(database.read())) == 4
+
+
+def test_threads_take_turns(database):
+    def append(name):
+        for number in range(20):
+            database.append({"kind": "note", "thread": name, "n": number})
+
+    threads = [threading.Thread(target=append, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = list(database.read())
+    assert len(found) == 80
+    for name in range(4):
+        assert [r["n"] for r in found if r["thread"] == name] == list(range(20))
+
+
+def test_not_a_number_cannot_be_written(database):
+    database.append(PROJECT)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        database.append({"score": float("nan")})
+    assert list(database.read()) == [PROJECT]
+
+
+def test_a_record_that_cannot_be_taken_in_leaves_no_trace(url, database):
+    write(database, search())
+    with pytest.raises(KeyError):
+        database.append({"kind": "end", "trial": "0000"})
+    database.append({"kind": "note"})
+    assert list(database.read()) == [*search(), {"kind": "note"}]
+
+
+def test_a_second_writer_without_the_lock_is_noticed(connect):
+    one, other = connect(), connect()
+    one.append({"kind": "mine"})
+    other.append({"kind": "theirs"})
+    for _ in range(2):
+        with pytest.raises(ProjectInUseError):
+            one.append({"kind": "mine"})
+    assert [record["kind"] for record in other.read()] == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE kte_records SET record = '{\"kind\": 1}' WHERE {here}", "checksum does not match"),
+        ("UPDATE kte_records SET record = '' WHERE {here}", "checksum does not match"),
+        ("UPDATE kte_records SET checksum = 0 WHERE {here}", "checksum does not match"),
+        ("DELETE FROM kte_records WHERE {here}", "it is missing"),
+        ("UPDATE kte_records SET sequence = -1 WHERE {here}", "it is missing"),
+        ("DELETE FROM kte_records WHERE {project} AND sequence >= 3", "it is missing"),
+    ],
+)
+def test_a_damaged_record_is_named_with_its_place(url, project, database, change, message):
+    records = search()
+    write(database, records)
+    mine = f"project = (SELECT id FROM kte_projects WHERE name = '{project}')"
+    rows(url, change.replace("{here}", "{project} AND sequence = 3").replace("{project}", mine))
+    reading = database.read()
+    assert [next(reading), next(reading)] == records[:2]
+    with pytest.raises(DamagedRecordError, match=f"Record 3 of 9 of .*{message}") as raised:
+        next(reading)
+    assert (raised.value.project, raised.value.sequence) == (project, 3)
+    with pytest.raises(DamagedRecordError):
+        database.rebuild()
+    database.cut(2)
+    database.append({"kind": "note"})
+    assert list(database.read()) == [*records[:2], {"kind": "note"}]
+    assert rows(url, f"SELECT trial, state FROM kte_trials WHERE {mine}") == [("0000", "running")]
+
+
+def test_text_that_is_no_json_is_damaged_even_if_its_checksum_fits(url, project, database):
+    database.append(PROJECT)
+    mine = f"project = (SELECT id FROM kte_projects WHERE name = '{project}')"
+    checksum = zlib.crc32(b"[")
+    rows(url, f"UPDATE kte_records SET record = '[', checksum = {checksum} WHERE {mine}")
+    with pytest.raises(DamagedRecordError, match=r"Record 1 of 1 .* no JSON"):
+        list(database.read())
+
+
+def test_flipped_bits_of_the_file_are_never_passed_over_in_silence(tmp_path):
+    path = tmp_path / "runs.db"
+    url, records = f"sqlite:///{path}", search(trials=4)
+    with Database(url, "digits") as database:
+        write(database, records)
+    whole = path.read_bytes()
+    used = [i for i, byte in enumerate(whole) if byte]
+    noticed = 0
+    for position in used[:: len(used) // 150]:
+        flipped = bytearray(whole)
+        flipped[position] ^= 4
+        path.write_bytes(flipped)
+        database = Database(url, "digits")
+        try:
+            assert list(database.read()) == records
+        except (StorageError, FileNotFoundError):
+            noticed += 1
+        database.release()
+    assert noticed
+
+
+def test_only_what_must_survive_a_power_cut_waits_for_the_disk(tmp_path):
+    with Database(f"sqlite:///{tmp_path}/runs.db", "digits") as database:
+        database.append(PROJECT)
+        heard = []
+        database._session._connection.connection.dbapi_connection.set_trace_callback(heard.append)
+        for sync, level in [(False, "NORMAL"), (True, "FULL"), (False, "NORMAL")]:
+            heard.clear()
+            database.append({"kind": "note"}, sync=sync)
+            order = [line for line in heard if "synchronous" in line or line.startswith("BEGIN")]
+            assert order == [f"PRAGMA synchronous = {level}", "BEGIN IMMEDIATE"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProjectInUseError("digits", "process 1"),
+        DamagedRecordError("sqlite:///runs.db", "digits", 3, 9, "it is missing"),
+        StorageError("the disk is full"),
+    ],
+)
+def test_an_error_says_the_same_in_another_process(error):
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_full_disk_is_an_error_after_which_one_can_go_on(tmp_path):
+    with Database(f"sqlite:///{tmp_path}/runs.db", "digits") as database:
+        database.append(PROJECT)
+        raw = database._session._connection.connection.dbapi_connection
+        (pages,) = raw.execute("PRAGMA page_count").fetchone()
+        raw.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StorageError, match=r"is full.*Make room on the disk"):
+            database.append({"kind": "note", "text": "x" * 100_000})
+        raw.execute("PRAGMA max_page_count = 1000000")
+        database.append({"kind": "note"})
+        assert list(database.read()) == [PROJECT, {"kind": "note"}]
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path):
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with Database(url, "digits") as database:
+        database.append(PROJECT)
+    rows(url, "UPDATE kte_format SET format = 99")
+    for use in (database.exists, lambda: list(database.read()), lambda: database.append(PROJECT)):
+        with pytest.raises(
+            StorageError, match=r"has format 99, made by a newer kt_extras.*Upgrade"
+        ):
+            use()
+    database.release()
+
+
+def test_a_server_that_restarts_is_waited_for(server, project):
+    with Database(server.url, project) as database:
+        for number in range(3):
+            database.append({"kind": "note", "n": number})
+            server.stop()
+            server.start()
+        database.append({"kind": "note", "n": 3}, sync=True)
+        assert [record["n"] for record in database.read()] == [0, 1, 2, 3]
+        with pytest.raises(ProjectInUseError):  # the lock was taken again, too
+            Database(server.url, project).acquire()
+
+
+def test_a_record_whose_commit_was_not_heard_of_is_not_written_twice(server, project, monkeypatch):
+    with Database(server.url, project) as database:
+        database.append({"kind": "note", "n": 0})
+        place = database._place
+        database.append({"kind": "note", "n": 1})
+        database._write_again({"kind": "note", "n": 1}, _text(n=1), place, sync=True)
+        database._write_again({"kind": "note", "n": 2}, _text(n=2), database._place, sync=True)
+        assert [record["n"] for record in database.read()] == [0, 1, 2]
+
+
+def _text(**fields):
+    return json.dumps({"kind": "note", **fields}, separators=(",", ":"))
+
+
+def test_the_work_of_an_append_does_not_grow(tmp_path):
+    """Counted in SQLite's own steps, which no other process disturbs."""
+    with Database(f"sqlite:///{tmp_path}/runs.db", "digits") as database:
+        write(database, search(trials=10))
+        raw = database._session._connection.connection.dbapi_connection
+        few = _steps(raw, database, "a")
+        write(database, search(trials=200, epochs=1)[31:])
+        many = _steps(raw, database, "b")
+    assert many <= 1.2 * few, (few, many)
+
+
+def _steps(raw, database, mark):
+    steps = 0
+
+    def count():
+        nonlocal steps
+        steps += 1
+
+    raw.set_progress_handler(count, 1)
+    write(database, [{**r, "trial": r["trial"] + mark} for r in search(trials=3)[1:]])
+    raw.set_progress_handler(None, 1)
+    return steps

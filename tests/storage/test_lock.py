@@ -1,0 +1,141 @@
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kt_extras.storage.database import Database
+from kt_extras.storage.lock import FileLock, ProjectInUseError
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextlib.contextmanager
+def holder(*arguments):
+    """Run another process that holds a lock; yield it, and the child that it has forked."""
+    command = [sys.executable, "-W", "error", "-m", "tests.storage.holder", *map(str, arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        child = 0
+        try:
+            child = int(process.stdout.readline())
+            yield process, child
+        finally:
+            process.kill()
+            if child:
+                os.kill(child, signal.SIGKILL)
+
+
+def test_a_lock_is_held_by_one(tmp_path):
+    one, other = FileLock(tmp_path / "deep" / "lock"), FileLock(tmp_path / "deep" / "lock")
+    one.acquire()
+    assert one.held
+    for lock in (one, other):
+        with pytest.raises(ProjectInUseError, match=f"'{tmp_path}/deep' is in use by process "):
+            lock.acquire()
+    one.release()
+    one.release()
+    assert not one.held
+    other.acquire()
+    with pytest.raises(ProjectInUseError):
+        one.acquire()
+    other.release()
+
+
+def test_a_released_lock_leaves_no_file(tmp_path):
+    with FileLock(tmp_path / "lock"):
+        assert (tmp_path / "lock").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forgotten_lock_is_released(tmp_path):
+    FileLock(tmp_path / "lock").acquire()
+    FileLock(tmp_path / "lock").acquire()
+
+
+def test_a_lock_whose_file_was_removed_does_not_take_away_the_next_one(tmp_path):
+    lost, next_one = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    lost.acquire()
+    (tmp_path / "lock").unlink()
+    next_one.acquire()
+    lost.release()
+    with pytest.raises(ProjectInUseError):
+        FileLock(tmp_path / "lock").acquire()
+    next_one.release()
+
+
+def test_another_process_is_named(tmp_path):
+    with holder("file", tmp_path / "lock") as (process, _):
+        message = f"'digits' is in use by process {process.pid} on "
+        with pytest.raises(ProjectInUseError, match=message):
+            FileLock(tmp_path / "lock", "digits").acquire()
+
+
+@pytest.mark.parametrize("kind", ["file", "forking-file"])
+def test_a_killed_process_leaves_no_lock(tmp_path, kind):
+    """Not even if a child that it has forked lives on."""
+    for _ in range(2):
+        with holder(kind, tmp_path / "lock") as (process, _):
+            process.kill()
+            process.wait()
+            with FileLock(tmp_path / "lock"):
+                pass
+
+
+def test_what_cannot_be_locked_is_not_called_in_use(tmp_path):
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(IsADirectoryError):
+        FileLock(tmp_path / "lock").acquire()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("kt_extras.storage.postgresql._GRACE", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_project_is_written_by_one_process(connect):
+    one, other = connect(), connect()
+    with one:
+        one.acquire()
+        with pytest.raises(ProjectInUseError, match=r"in use by process \d+ on "):
+            other.acquire()
+        one.append({"kind": "note"})
+        assert other.exists()
+    one.release()
+    with other:
+        other.append({"kind": "note"})
+
+
+def test_projects_are_locked_one_by_one(connect, project):
+    with connect(f"{project} a/b"), connect(f"{project} a_b"):
+        pass
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_database_names_the_process_that_holds_a_project(url, project):
+    with holder("database", url, project) as (process, _):
+        message = f"{project}' is in use by process {process.pid} on "
+        with pytest.raises(ProjectInUseError, match=message):
+            Database(url, project).acquire()
+
+
+def test_the_lock_of_a_project_dies_with_its_process_and_not_with_its_children(url, project):
+    project = f"forking {project}"
+    with holder("database", url, project) as (process, child):
+        process.kill()
+        process.wait()
+        os.kill(child, 0)  # which is there
+        with Database(url, project):
+            pass
+
+
+def test_no_lock_file_is_left_beside_a_database(tmp_path):
+    with Database(f"sqlite:///{tmp_path}/runs.db", "a/b c") as database:
+        database.append({"kind": "note"})
+        locks = [path.name for path in tmp_path.glob("*.lock")]
+        assert [re.sub("-[0-9a-f]{8}", "-#", name) for name in locks] == ["runs.db-a_b_c-#.lock"]
+    assert list(tmp_path.glob("*.lock")) == []

@@ -1,0 +1,123 @@
+"""A whole search through the oracle, with its records in a database."""
+
+import math
+
+import keras_tuner
+import pytest
+
+import kt_extras as kte
+from kt_extras.oracles import books
+from kt_extras.storage.database import Database
+from kt_extras.storage.journal import Journal
+from tests.storage.queries import rows
+
+COST = keras_tuner.Objective("cost", "min")
+
+
+@pytest.fixture
+def in_database(url, project, monkeypatch):
+    """A context in which searches are recorded in the database."""
+    opened = []
+
+    def connect(_, directory):
+        opened.append(Database(url, f"{project}/{directory.name}"))
+        return opened[-1]
+
+    def enter():
+        monkeypatch.setattr(books, "open_store", connect)
+
+    yield enter
+    for database in opened:
+        database.release()
+
+
+def make(directory, name):
+    pruner = kte.MedianPruner(n_startup_trials=2)
+    oracle = kte.SamplerOracle(
+        kte.samplers.Random(), pruner, COST, max_trials=8, seed=0, max_retries_per_trial=1
+    )
+    oracle._set_project_dir(str(directory), name)
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+    oracle.hyperparameters.Choice("act", ["relu", "tanh"])
+    return oracle
+
+
+def run(oracle, *, trials):
+    """Run some trials: the third one crashes at first, the fifth one's loss is no number."""
+    for _ in range(trials):
+        trial = oracle.create_trial("worker")
+        if trial.status == "STOPPED":
+            return
+        entry = oracle.entry(trial.trial_id)
+        x = trial.hyperparameters.get("x")
+        for epoch in range(3):
+            cost = float("nan") if entry.number == 4 else x + 1 / (epoch + 1)
+            if oracle.update_trial(trial.trial_id, {"cost": cost}, step=epoch).status == "STOPPED":
+                break
+        crashed = entry.number == 2 and entry.attempt == 1
+        trial.status = "INVALID" if crashed else "COMPLETED"
+        oracle.end_trial(trial)
+
+
+def story(oracle):
+    return [
+        (e.trial.trial_id, e.state, e.attempt, e.trial.score, repr(e.executions), e.epochs)
+        for e in oracle.entries()
+    ]
+
+
+def timeless(store):
+    return [{**record, "t": 0} for record in store.read()]
+
+
+def test_a_search_that_is_cut_and_taken_up_is_the_same_in_a_database(
+    tmp_path, url, project, in_database
+):
+    embedded = make(tmp_path, "embedded")
+    run(embedded, trials=20)
+    in_database()
+    run(make(tmp_path, "cut"), trials=4)
+    running = make(tmp_path, "cut")
+    running.reload()
+    died = running.create_trial("worker").trial_id  # and the process with it
+    oracle = make(tmp_path, "cut")
+    oracle.reload()
+    run(oracle, trials=20)
+    expected = [(*row[:2], row[2] + (row[0] == died), *row[3:]) for row in story(embedded)]
+    assert story(oracle) == expected
+    again = make(tmp_path, "cut")
+    again.reload()
+    assert story(again) == story(oracle)
+
+
+def test_the_records_are_those_of_the_journal(tmp_path, url, project, in_database):
+    run(make(tmp_path, "embedded"), trials=20)
+    in_database()
+    run(make(tmp_path, "database"), trials=20)
+    journal = Journal(tmp_path / "embedded" / "journal.jsonl")
+    assert timeless(Database(url, f"{project}/database")) == timeless(journal)
+
+
+def test_the_tables_say_what_the_oracle_says(tmp_path, url, project, in_database):
+    in_database()
+    oracle = make(tmp_path, "tables")
+    run(oracle, trials=20)
+    mine = f"project = (SELECT id FROM kte_projects WHERE name = '{project}/tables')"
+    columns = "trial, state, attempt, score, epochs"
+    found = rows(url, f"SELECT {columns} FROM kte_trials WHERE {mine} ORDER BY number")
+    assert found == [(*row[:4], row[5]) for row in story(oracle)]
+    for entry in oracle.entries():
+        curve = rows(
+            url,
+            f"SELECT epoch, value FROM kte_epoch_metrics WHERE {mine} "
+            f"AND trial = '{entry.trial.trial_id}' ORDER BY epoch",
+        )
+        costs = {epoch: metrics["cost"] for epoch, metrics in entry.executions[0].items()}
+        finite = {e: cost if math.isfinite(cost) else None for e, cost in costs.items()}
+        assert dict(curve) == finite
+        values = rows(
+            url,
+            f"SELECT name, coalesce(number, 0) FROM kte_trial_values WHERE {mine} "
+            f"AND trial = '{entry.trial.trial_id}'",
+        )
+        assert dict(values)["x"] == entry.trial.hyperparameters.get("x")
