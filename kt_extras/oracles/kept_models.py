@@ -115,7 +115,7 @@ class _End(EpochReporter):
         self._last = epochs - 1
         self._weights: Any = None
 
-    def _is_last(self, epoch: int, metrics: Any) -> bool:  # noqa: ARG002 - as a reporter is called
+    def _is_last(self, epoch: int, *_: Any) -> bool:
         if epoch == self._last:
             self._weights = self.model.get_weights()
         return epoch >= self._last

@@ -187,7 +187,7 @@ class Ledger:
             self.history.report(entry.number, step, loss_of(self.objective, objective))
 
     def _on_stop(self, event: Event) -> None:
-        self.entries[event["trial"]].stop_asked = True
+        self.entries[event["trial"]].stop_asked = not event.get("withdrawn", False)
 
     def _on_end(self, event: Event) -> None:
         entry = self.entries[event["trial"]]

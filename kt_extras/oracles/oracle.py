@@ -373,6 +373,12 @@ class SamplerOracle(keras_tuner.Oracle):
             plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
             self._books.record({"kind": "enqueue", "values": plain})
 
+    def spare(self, trial_id: str) -> None:
+        """Take back that a trial was asked to stop, since it had come to its last epoch."""
+        with self._changed:
+            if self._running(trial_id).stop_asked:
+                self._books.record({"kind": "stop", "trial": trial_id, "withdrawn": True})
+
     def abandon(self, tuner_id: str) -> None:
         """Take back the trial of a worker that will not end it; it is run again first."""
         with self._changed:

@@ -54,6 +54,8 @@ class TrialRun:
 
     def callbacks(self, given: Any, execution: int) -> Callbacks:
         """Return the callbacks of one execution: the user's, and behind them ours."""
+        self._weights.forget_model()
+        self._end.set_model(None)
         own = callbacks_for(given, self._trial)
         for callback in own:
             if isinstance(callback, keras.callbacks.TensorBoard):
@@ -74,15 +76,18 @@ class TrialRun:
         """Write the weights of the best epoch of all executions."""
         self._weights.write(path)
 
-    def _report(self, epoch: int, metrics: dict[str, float]) -> bool:
+    def _report(self, epoch: int, metrics: dict[str, float], last: bool) -> bool:
         """Hand an epoch to the oracle; tell whether to stop."""
         oracle = self._tuner.oracle
         if not self._patient and value_in(oracle.objective, metrics) is None:
             raise missing_objective(oracle.objective, metrics)
         answer = oracle.update_trial(self._trial.trial_id, metrics, step=epoch)
+        self.stopped = answer.status == TrialStatus.STOPPED
+        if self.stopped and last and self._watch is not None:  # there is nothing left to stop
+            self._watch.spare(self._trial.trial_id)
+            self.stopped = False
         if self._watch is not None:
             self._watch.epoch_ended()
-        self.stopped = answer.status == TrialStatus.STOPPED
         return self.stopped
 
     def _loss_in(self, logs: Mapping[str, Any]) -> float | None:

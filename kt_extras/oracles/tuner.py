@@ -132,7 +132,8 @@ class Tuner(keras_tuner.Tuner):
             check_validation(self.oracle.objective, fit_args, fit_kwargs)
         if self._trains_with_keras or (given is not None and accepts(self.run_trial, "verbose")):
             fit_kwargs["verbose"] = 2 if verbose > 1 else 0
-        self._local_oracle.open_session()
+        if not self._is_worker():
+            self._local_oracle.open_session()
         try:
             self.on_search_begin()
             if not self._is_worker():
@@ -306,8 +307,11 @@ class Tuner(keras_tuner.Tuner):
         """Be the chief, who serves and trains nothing."""
         before = self._local_oracle.totals.ended
         self._local_oracle.open_session()
-        self._models.tidy()
-        super().search()
+        try:
+            self._models.tidy()
+            super().search()
+        finally:
+            self._local_oracle.close_session()
         if verbose:
             sys.stdout.write(f"{ending(self._local_oracle, before)}\n")
 

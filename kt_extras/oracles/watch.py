@@ -48,6 +48,10 @@ class SearchWatch:
         self._describe(log_dir)
         board.begin_trial(trial.trial_id, dict(trial.hyperparameters.values))
 
+    def spare(self, trial_id: str) -> None:
+        """Take back that a trial was asked to stop: it has come to its end by itself."""
+        self._oracle.spare(trial_id)
+
     def epoch_ended(self) -> None:
         """Show an epoch."""
         self._show()

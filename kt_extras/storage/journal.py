@@ -120,7 +120,7 @@ class Journal:
         if rest:
             warnings.warn(
                 f"Dropped a torn last record ({len(rest)} bytes) of {self.path}: the process died "
-                "while writing it.",
+                "while writing it, or the disk was full.",
                 stacklevel=2,
             )
             self._torn = len(rest)

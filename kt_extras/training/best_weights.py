@@ -37,6 +37,11 @@ class BestWeights(keras.callbacks.Callback):
             self._best = loss
             self._weights = self.model.get_weights()
 
+    def forget_model(self) -> None:
+        """Let go of the model, before the one of the next execution is built."""
+        self._trained = None
+        self.set_model(None)
+
     def write(self, path: str) -> None:
         """Write the weights to a file, and let go of them and of the model."""
         model, weights = self._trained, self._weights

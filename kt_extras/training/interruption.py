@@ -18,11 +18,10 @@ _NOTICE = "\nThe search ends after this epoch; press Ctrl-C once more to end it 
 class Interruption:
     """Whether the user wants to end a search.
 
-    >>> wish = Interruption()
-    >>> wish.asked = True
-    >>> wish.heed()
-    Traceback (most recent call last):
-    KeyboardInterrupt: ...
+    Attributes:
+        asked: Whether Ctrl-C was pressed.
+
+    >>> Interruption().heed()  # nothing happens
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-Report = Callable[[int, dict[str, float]], bool]
+Report = Callable[[int, dict[str, float], bool], bool]
 
 
 class EpochReporter(keras.callbacks.Callback):
@@ -19,10 +19,10 @@ class EpochReporter(keras.callbacks.Callback):
     ended.
 
     Args:
-        report: Called with the epoch, counted from 0, and the metrics that are single numbers; a
-            true answer ends the training.
+        report: Called with the epoch, counted from 0, the metrics that are single numbers, and
+            whether it was the last epoch anyway; a true answer ends the training.
 
-    >>> reporter = EpochReporter(lambda epoch, metrics: metrics["loss"] > 1)
+    >>> reporter = EpochReporter(lambda epoch, metrics, last: metrics["loss"] > 1)
     >>> reporter.set_model(keras.Sequential())
     >>> reporter.on_train_begin()
     >>> reporter.on_epoch_end(0, {"loss": 2.0})
@@ -47,7 +47,8 @@ class EpochReporter(keras.callbacks.Callback):
             self._shift = max(self.epochs - epoch, 0)
         step = epoch + self._shift
         self.epochs = step + 1
-        if self.report(step, scalars(logs or {})):
+        last = epoch + 1 == (self.params or {}).get("epochs")
+        if self.report(step, scalars(logs or {}), last):
             self.stopped = True
             self.model.stop_training = True
 

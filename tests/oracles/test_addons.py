@@ -15,7 +15,6 @@ with warnings.catch_warnings():
     tfa = pytest.importorskip("tensorflow_addons")
 
 
-
 def one_hot(labels):
     return np.eye(10, dtype="float32")[labels]
 

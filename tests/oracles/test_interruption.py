@@ -54,6 +54,7 @@ def read_until(process, wanted):
     pytest.fail(f"the process ended without {wanted!r}:\n" + "\n".join(lines))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
 def test_ctrl_c_ends_a_real_search_after_the_epoch_and_twice_at_once(tmp_path):
     root = str(Path(kte.__file__).parents[1])
     process = subprocess.Popen(

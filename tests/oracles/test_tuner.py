@@ -121,6 +121,18 @@ def test_hopeless_trials_are_stopped():
     assert tuner.get_best_models(num_models=3)
 
 
+def test_a_trial_that_has_reached_its_last_epoch_is_not_pruned_any_more():
+    tuner = tpe(pruner=kte.ThresholdPruner(upper=0.0), objective="val_loss")
+    assert states(fit(tuner, epochs=1)) == ["completed"] * 2
+    assert states(
+        fit(tpe(objective="val_loss", pruner=tuner.oracle.pruner, max_trials=3), epochs=3)
+    ) == [
+        "completed",
+        "completed",
+        "pruned",
+    ]
+
+
 def test_a_model_with_a_fit_of_its_own_reports_and_is_stopped_like_any_other():
     class Own(keras_tuner.HyperModel):
         def build(self, hp):
