@@ -1,6 +1,6 @@
 """All comparisons, one after the other; the README shows what they print.
 
-    python -m benchmarks
+python -m benchmarks
 """
 
 from __future__ import annotations

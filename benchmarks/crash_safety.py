@@ -92,7 +92,7 @@ def ours_keras(directory: str) -> keras_tuner.Tuner:
         return model
 
     class Real(kte.TPE):
-        def run_trial(self, trial, *args, **kwargs):
+        def run_trial(self, trial, **kwargs):
             log(directory, trial)
             return super().run_trial(
                 trial, x, y, validation_split=0.25, epochs=3, verbose=0, **kwargs

@@ -79,8 +79,8 @@ def missing_objective(
     """Return the error for an objective that is not among the metrics."""
     if objective.name == "default_objective":
         return keras_tuner.errors.FatalValueError(
-            "`objective` was not given, so `run_trial` or `HyperModel.fit` has to return one number "
-            f"to minimise, not {sorted(metrics)}.  Return a number, or name one of these as objective."
+            "`objective` was not given, so `run_trial` or `HyperModel.fit` has to return one "
+            f"number to minimise, not {sorted(metrics)}.  Return a number, or name one of these."
         )
     return keras_tuner.errors.FatalValueError(
         f"`objective` {names_of(objective)} is not among the metrics that the training reports: "
