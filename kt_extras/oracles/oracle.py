@@ -18,6 +18,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.oracles.arguments import check_count, check_fraction, check_protocol
 from kt_extras.oracles.books import Books
 from kt_extras.oracles.budget import ALL_TRIED, Budget, Spent, all_begun
 from kt_extras.oracles.epochs import Metrics, encoded
@@ -89,6 +90,8 @@ class SamplerOracle(keras_tuner.Oracle):
     4.0
     """
 
+    hyperparameters: keras_tuner.HyperParameters  # KerasTuner's own attribute
+
     def __init__(
         self,
         sampler: Sampler,
@@ -108,14 +111,14 @@ class SamplerOracle(keras_tuner.Oracle):
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
     ) -> None:
-        _check_protocol("sampler", sampler, Sampler, "suggest")
+        check_protocol("sampler", sampler, Sampler, "suggest")
         if pruner is not None:
-            _check_protocol("pruner", pruner, Pruner, "should_stop")
-        _check_count("max_trials", max_trials, least=1)
-        _check_count("seed", seed, least=0)
-        _check_count("max_retries_per_trial", max_retries_per_trial, least=0)
-        _check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, least=1)
-        _check_fraction("max_failure_fraction", max_failure_fraction)
+            check_protocol("pruner", pruner, Pruner, "should_stop")
+        check_count("max_trials", max_trials, least=1)
+        check_count("seed", seed, least=0)
+        check_count("max_retries_per_trial", max_retries_per_trial, least=0)
+        check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, least=1)
+        check_fraction("max_failure_fraction", max_failure_fraction)
         self.budget = Budget(max_time, max_total_epochs, target, max_trials_without_improvement)
         self.max_failure_fraction = max_failure_fraction
         self._tally = Tally()
@@ -464,7 +467,16 @@ class SamplerOracle(keras_tuner.Oracle):
         return self._books.ledger
 
     def _set_project_dir(self, directory: str, project_name: str) -> None:
-        """Be told by the tuner where the project is."""
+        """Be told by the tuner where the project is.
+
+        Raises:
+            ValueError: `directory` is not a local path.
+        """
+        if "://" in str(directory):
+            raise ValueError(
+                f"`directory` must be on a local disk, where files can be locked and appended to, "
+                f"got {directory!r}.  Keep the records elsewhere with `storage=`."
+            )
         super()._set_project_dir(directory, project_name)
         self._books.settle(Path(directory) / project_name)
 
@@ -513,18 +525,3 @@ class SamplerOracle(keras_tuner.Oracle):
             if trial.trial_id == entry.trial.trial_id:
                 del self.ongoing_trials[tuner_id]
         self._changed.notify_all()
-
-
-def _check_protocol(name: str, given: object, protocol: type, method: str) -> None:
-    if isinstance(given, type) or not isinstance(given, protocol):
-        raise TypeError(f"`{name}` must be an object with a method `{method}`, got {given!r}.")
-
-
-def _check_count(name: str, value: int | None, *, least: int) -> None:
-    if value is not None and (isinstance(value, bool) or value != int(value) or value < least):
-        raise ValueError(f"`{name}` must be an integer from {least} or None, got {value!r}.")
-
-
-def _check_fraction(name: str, value: float | None) -> None:
-    if value is not None and (isinstance(value, bool) or not 0 < value <= 1):
-        raise ValueError(f"`{name}` must be above 0 and at most 1, or None, got {value!r}.")

@@ -77,6 +77,11 @@ def test_a_file_in_the_place_of_the_directory_is_an_error_at_once(tmp_path):
         oracle_in(tmp_path).create_trial("worker")
 
 
+def test_a_bucket_is_refused_with_the_alternative():
+    with pytest.raises(ValueError, match=r"`directory` must be on a local disk.*`storage=`"):
+        oracle_in("gs://bucket/runs")
+
+
 def test_removed_trial_directories_cost_their_weights_and_nothing_else():
     def tuner(**kwargs):
         return kte.TPE(build, "val_accuracy", max_trials=2, seed=0, directory="runs", **kwargs)

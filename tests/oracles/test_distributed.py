@@ -40,7 +40,28 @@ tuner.search()
 """
 
 
-def start(tuner_id, port, directory):
+FRUGAL = """
+import sys
+import keras_tuner
+import kt_extras as kte
+from kt_extras.oracles.outcome import RejectedModelError
+
+class Picky(kte.Tuner):
+    def run_trial(self, trial):
+        x = trial.hyperparameters.Float("x", 0.0, 1.0)
+        if x > 0.5:
+            raise RejectedModelError("too large")
+        for step in range(2):
+            self.oracle.update_trial(trial.trial_id, {"cost": x}, step=step)
+
+cost = keras_tuner.Objective("cost", "min")
+oracle = kte.SamplerOracle(kte.samplers.Random(), objective=cost, max_total_epochs=7, seed=0)
+oracle.hyperparameters.Float("x", 0.0, 1.0)
+Picky(oracle, directory=sys.argv[1], project_name="shared").search()
+"""
+
+
+def start(tuner_id, port, directory, script=SCRIPT):
     environment = {
         **os.environ,
         "KERASTUNER_TUNER_ID": tuner_id,
@@ -49,7 +70,7 @@ def start(tuner_id, port, directory):
         "PYTHONPATH": str(Path(kte.__file__).parents[1]),
     }
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(directory)],
+        [sys.executable, "-c", script, str(directory)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -57,10 +78,36 @@ def start(tuner_id, port, directory):
     )
 
 
-def test_workers_report_epochs_to_a_chief_that_prunes(tmp_path):
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def test_budgets_and_rejections_work_through_a_chief_which_says_why_it_ends(tmp_path):
+    port = free_port()
+    processes = [start(who, port, tmp_path, FRUGAL) for who in ("chief", "worker0")]
+    try:
+        chief, worker = processes
+        said = worker.communicate(timeout=100)[0]
+        assert worker.returncode == 0, said
+        said = chief.communicate(timeout=60)[0]
+        assert "Search ended after 4 trials: `max_total_epochs=7` is spent (8 epochs" in said
+        events = [
+            json.loads(line.partition(" ")[2])
+            for line in (tmp_path / "shared" / "journal.jsonl").read_text().splitlines()
+        ]
+        states = [event["state"] for event in events if event["kind"] == "end"]
+        assert states.count("completed") == 4
+        assert set(states) == {"completed", "rejected"}
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def test_workers_report_epochs_to_a_chief_that_prunes(tmp_path):
+    port = free_port()
     chief = start("chief", port, tmp_path)
     workers = [start(f"worker{i}", port, tmp_path) for i in range(2)]
     try:

@@ -48,7 +48,7 @@ def test_asking_for_more_models_than_are_kept_says_what_is_kept():
 
 
 def test_a_pruned_trial_among_the_best_keeps_its_weights():
-    tuner = search(pruner=kte.ThresholdPruner(lower=1.0), epochs=1, keep_checkpoints="best")
+    tuner = search(pruner=kte.ThresholdPruner(lower=1.0), epochs=2, keep_checkpoints="best")
     assert {row["state"] for row in tuner.results()} == {"pruned"}
     assert weights_of(tuner) == best(tuner, 1)
 

@@ -1,0 +1,26 @@
+"""Checks of what a user passes, whose errors name the argument and its rule."""
+
+from __future__ import annotations
+
+
+def check_protocol(name: str, given: object, protocol: type, method: str) -> None:
+    """Refuse what does not have the method, such as a class in place of an object."""
+    if isinstance(given, type) or not isinstance(given, protocol):
+        raise TypeError(f"`{name}` must be an object with a method `{method}`, got {given!r}.")
+
+
+def check_count(name: str, value: int | None, *, least: int) -> None:
+    """Refuse what is neither None nor an integer from `least`.
+
+    >>> check_count("max_trials", 0, least=1)
+    Traceback (most recent call last):
+    ValueError: `max_trials` must be an integer from 1 or None, got 0.
+    """
+    if value is not None and (isinstance(value, bool) or value != int(value) or value < least):
+        raise ValueError(f"`{name}` must be an integer from {least} or None, got {value!r}.")
+
+
+def check_fraction(name: str, value: float | None) -> None:
+    """Refuse what is neither None nor a part above 0."""
+    if value is not None and (isinstance(value, bool) or not 0 < value <= 1):
+        raise ValueError(f"`{name}` must be above 0 and at most 1, or None, got {value!r}.")
