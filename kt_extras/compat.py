@@ -35,6 +35,17 @@ def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None
         model.optimizer.build(model.trainable_variables)
 
 
+def load_weights(model: keras.Model, path: str) -> None:
+    """Load weights that the same model has saved.
+
+    Keras 2 restores the optimizer's state when it is first used, and complains at the end of the
+    program if it never was.
+    """
+    status = model.load_weights(path)
+    if not KERAS_3 and status is not None:
+        status.expect_partial()
+
+
 def _symbolic(shapes: Any) -> Any:
     """Turn a nest of shapes into a nest of symbolic tensors."""
     if isinstance(shapes, Mapping):

@@ -62,7 +62,7 @@ class KeptModels:
             compat.build_for_loading(
                 model, json.loads(config.read_text()) if config.exists() else None
             )
-            model.load_weights(self._tuner._get_checkpoint_fname(trial.trial_id))
+            compat.load_weights(model, self._tuner._get_checkpoint_fname(trial.trial_id))
         return model
 
     def refit(

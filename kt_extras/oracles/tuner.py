@@ -88,8 +88,8 @@ class Tuner(keras_tuner.Tuner):
                 "`hypermodel` must be a `HyperModel` or a function `build(hp)`, got None; only a "
                 "tuner that overrides `run_trial` can do without."
             )
-        if kwargs.get("overwrite") and _has_chief() and self._is_worker():
-            kwargs["overwrite"] = False  # the project is the chief's
+        if _has_chief() and self._is_worker():  # the project is the chief's
+            kwargs["overwrite"], resume = False, "auto"
         overwrite = bool(kwargs.get("overwrite"))
         project = kwargs.get("project_name") or "untitled_project"
         oracle.use_storage(storage)

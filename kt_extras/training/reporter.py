@@ -32,6 +32,7 @@ class EpochReporter(keras.callbacks.Callback):
 
     def __init__(self, report: Report) -> None:
         super().__init__()
+        self.params = None  # which Keras 2 leaves unset before the first `fit`
         self.report = report
         self.stopped = False
         self.epochs = 0
@@ -47,7 +48,7 @@ class EpochReporter(keras.callbacks.Callback):
             self._shift = max(self.epochs - epoch, 0)
         step = epoch + self._shift
         self.epochs = step + 1
-        last = epoch + 1 == (self.params or {}).get("epochs")
+        last = self.params is not None and epoch + 1 == self.params.get("epochs")
         if self.report(step, scalars(logs or {}), last):
             self.stopped = True
             self.model.stop_training = True
