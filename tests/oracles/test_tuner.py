@@ -71,6 +71,31 @@ def test_a_subclassed_model_comes_back_as_measured():
     assert measured == pytest.approx(tuner.oracle.get_best_trials()[0].score)
 
 
+def test_the_same_name_in_sibling_scopes_is_trained_and_recorded_as_suggested():
+    trained = []
+
+    def twins(hp):
+        kind = hp.Choice("kind", ["small", "large"])
+        for name, low, high in (("small", 4, 8), ("large", 16, 32)):
+            with hp.conditional_scope("kind", [name]):
+                units = hp.Int("units", low, high)
+                if kind == name:
+                    chosen = units
+        layers = [keras.layers.Input((64,)), keras.layers.Dense(chosen, "relu")]
+        model = keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        trained.append((kind, chosen))
+        return model
+
+    tuner = tpe(twins, max_trials=5)
+    trained.clear()
+    fit(tuner, epochs=1)
+    assert states(tuner) == ["completed"] * 5
+    assert [(row["kind"], row["units"]) for row in tuner.results()] == trained
+    assert {row["kind"] for row in tuner.results()} == {"small", "large"}
+    assert all((row["units"] >= 16) == (row["kind"] == "large") for row in tuner.results())
+
+
 def test_an_output_has_an_objective_of_its_own():
     labels = {"digit": Y, "even": Y % 2}
     validation = (XV, {"digit": YV, "even": YV % 2})
