@@ -145,6 +145,7 @@ class Tuner(keras_tuner.Tuner):
                 settle()
                 while (trial := loop.next()) is not None:
                     loop.run(trial, fit_args, fit_kwargs)
+                    keras.backend.clear_session()  # which lets go of the trial's model
                     settle()
         finally:
             if self._watch is not None:
