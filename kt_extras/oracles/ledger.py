@@ -8,6 +8,7 @@ no second one that restores it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -242,6 +243,12 @@ class Ledger:
 
     def _trial(self, event: Event) -> LazyTrial:
         return LazyTrial(event["values"], lambda: self.hyperparameters, event["trial"])
+
+    def put_back(self, names: Iterable[str], apart_from: Container[str] = ()) -> None:
+        """Have trials run again, each once, and none that another process has ended since."""
+        open_ones = [n for n in self.waiting if self.entries[n].state in {"running", "waiting"}]
+        more = [name for name in names if name not in apart_from]
+        self.waiting = deque(dict.fromkeys([*open_ones, *more]))
 
     def interrupted(self) -> list[str]:
         """Return the trials that were running when the last session ended, oldest first."""

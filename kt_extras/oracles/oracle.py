@@ -489,8 +489,7 @@ class SamplerOracle(keras_tuner.Oracle):
             self.seed = self._ledger.seed
         self.end_order = list(self._ledger.ended)
         ongoing = {trial.trial_id for trial in self.ongoing_trials.values()}
-        left = [name for name in self._ledger.interrupted() if name not in ongoing]
-        self._ledger.waiting.extend(left)
+        self._ledger.put_back(self._ledger.interrupted(), apart_from=ongoing)
 
     def _sync_space(self, found_by: str | None = None) -> None:
         """Notice hyperparameters that were declared since the last look, perhaps by a trial."""

@@ -75,6 +75,21 @@ def test_a_program_that_waited_goes_on_where_the_other_ended(storage):
     assert waiting.results()[:3] == first.results()
 
 
+def test_a_trial_that_ran_when_the_program_was_loaded_is_not_run_again_by_it(storage):
+    waiting, begun = [], []
+
+    class Noted(Line):
+        def run_trial(self, trial):
+            begun.append(trial.trial_id)
+            return super().run_trial(trial)
+
+    first = Noted(lambda: waiting.append(Noted(max_trials=5, storage=storage)), storage=storage)
+    first.search(verbose=0)
+    waiting[0].search(verbose=0)
+    assert begun == ["0000", "0001", "0002", "0003", "0004"]
+    assert waiting[0].results()[:3] == first.results()
+
+
 def test_overwriting_begins_anew(storage):
     Line(max_trials=5, storage=storage).search(verbose=0)
     tuner = Line(storage=storage, overwrite=True)
