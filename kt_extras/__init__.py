@@ -18,11 +18,18 @@ if TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras import pruners as pruners
     from kt_extras import pruning as pruning
     from kt_extras import samplers as samplers
+    from kt_extras import scheduling as scheduling
     from kt_extras import search as search
     from kt_extras import tensorboard as tensorboard
     from kt_extras import testing as testing
     from kt_extras import training as training
+    from kt_extras.oracles.asha import ASHA as ASHA
+    from kt_extras.oracles.asha import ASHAOracle as ASHAOracle
+    from kt_extras.oracles.bohb import BOHB as BOHB
+    from kt_extras.oracles.bohb import BOHBOracle as BOHBOracle
     from kt_extras.oracles.oracle import SamplerOracle as SamplerOracle
+    from kt_extras.oracles.pbt import PBT as PBT
+    from kt_extras.oracles.pbt import PBTOracle as PBTOracle
     from kt_extras.oracles.tpe import TPE as TPE
     from kt_extras.oracles.tpe import TPEOracle as TPEOracle
     from kt_extras.oracles.tuner import Tuner as Tuner
@@ -39,14 +46,21 @@ _MODULES = (
     "pruners",
     "pruning",
     "samplers",
+    "scheduling",
     "search",
     "tensorboard",
     "testing",
     "training",
 )
 _HOMES = {
+    "ASHA": "kt_extras.oracles.asha",
+    "ASHAOracle": "kt_extras.oracles.asha",
     "AnyOf": "kt_extras.pruning",
+    "BOHB": "kt_extras.oracles.bohb",
+    "BOHBOracle": "kt_extras.oracles.bohb",
     "MedianPruner": "kt_extras.pruning",
+    "PBT": "kt_extras.oracles.pbt",
+    "PBTOracle": "kt_extras.oracles.pbt",
     "PatientPruner": "kt_extras.pruning",
     "PercentilePruner": "kt_extras.pruning",
     "SamplerOracle": "kt_extras.oracles.oracle",

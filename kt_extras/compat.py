@@ -10,11 +10,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 KERAS_3 = keras.__version__.startswith("3.")
 
+if KERAS_3:
+    from keras.src.backend.common import global_state
+    from keras.src.random import seed_generator
+
 #: What KerasTuner names the file of a trial's weights (a prefix of several files on Keras 2).
 WEIGHTS_NAME = "checkpoint.weights.h5" if KERAS_3 else "checkpoint"
+
+#: What hands out batches by their number.
+PyDataset: Any = keras.utils.PyDataset if KERAS_3 else keras.utils.Sequence
+
+#: Whether those hear that an epoch begins; then they also hear of an end before the first one.
+ANNOUNCES_EPOCHS = hasattr(PyDataset, "on_epoch_begin")
 
 
 def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None) -> None:
@@ -31,8 +42,9 @@ def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None
         if not model.built:
             shapes = build_config.get("shapes_dict") or build_config["input_shape"]
             model(_symbolic(shapes))
-    if model.optimizer is not None:  # which would otherwise be left out, with a warning
-        model.optimizer.build(model.trainable_variables)
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built:  # it would be left out, with a warning
+        optimizer.build(model.trainable_variables)
 
 
 def load_weights(model: keras.Model, path: str) -> None:
@@ -44,6 +56,22 @@ def load_weights(model: keras.Model, path: str) -> None:
     status = model.load_weights(path)
     if not KERAS_3 and status is not None:
         status.expect_partial()
+
+
+def learning_rate(model: keras.Model) -> float | None:
+    """Return the learning rate of a compiled model, None if a schedule settles it."""
+    optimizer = model.optimizer
+    rate = getattr(optimizer, "_learning_rate", None)
+    if rate is None:  # optimizers before Keras 2.11, and tensorflow-addons'
+        rate = getattr(optimizer, "_hyper", {}).get("learning_rate")
+    if rate is None or isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return None
+    return float(rate.numpy() if hasattr(rate, "numpy") else rate)
+
+
+def set_learning_rate(model: keras.Model, rate: float) -> None:
+    """Change the learning rate of a compiled model that has no schedule; nothing is traced anew."""
+    model.optimizer.learning_rate = rate
 
 
 def _symbolic(shapes: Any) -> Any:
@@ -58,3 +86,146 @@ def _symbolic(shapes: Any) -> Any:
 def forget_model(history: keras.callbacks.History) -> None:
     """Let go of the model that a `History` keeps alive."""
     history.set_model(None)
+
+
+def hold_randomness(model: keras.Model) -> None:
+    """See to it that the random numbers that a model's layers draw can be saved and restored.
+
+    On Keras 3 they are drawn from variables.  On Keras 2 a layer such as `Dropout` leaves them to
+    operations whose state nobody can read; from here on it draws them from a `tf.random.Generator`.
+    """
+    held = False
+    for generator in _own_generators(model):
+        if getattr(generator, "_rng_type", None) == "legacy_stateful":
+            generator._rng_type, generator._built, held = "stateful", False, True
+    if held and model.train_function is not None:  # it may know the operations already
+        model.make_train_function(force=True)
+
+
+def trace_anew(model: keras.Model) -> None:
+    """Let the next batch be traced anew, if one was traced already."""
+    for optimizer in (model.optimizer, getattr(model.optimizer, "inner_optimizer", None)):
+        if getattr(optimizer, "jit_compile", False):  # Keras 2 traces its steps by themselves
+            step = type(optimizer)._update_step_xla.python_function
+            optimizer._update_step_xla = tf.function(step.__get__(optimizer), jit_compile=True)
+    if model.train_function is not None:
+        model.make_train_function(force=True)
+
+
+def state_variables(model: keras.Model) -> list[Any]:
+    """Return all variables of a built model but those of its optimizer and its metrics.
+
+    The order is that of its layers.
+    """
+    states = []
+    for generator in _own_generators(model):
+        if hasattr(generator, "_maybe_init"):
+            generator._maybe_init()
+            generator = generator._generator
+        if isinstance(generator, tf.random.Generator):
+            states.append(generator.state)
+    return [*model.variables, *states]
+
+
+def optimizer_variables(model: keras.Model) -> list[Any]:
+    """Build the optimizer of a built model, and return all variables that it has."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        return []
+    _build_optimizer(optimizer, list(model.trainable_variables))
+    found = {id(variable): variable for variable in _variables_of(optimizer)}
+    return list(found.values())
+
+
+def input_spec(model: keras.Model) -> Any:
+    """Return what `build_from_spec` needs: a nest of shapes, and on Keras 2 of types."""
+    if KERAS_3:
+        return model.get_build_config()
+    return tf.nest.map_structure(_spec, model.save_spec())
+
+
+def build_from_spec(model: keras.Model, spec: Any) -> None:
+    """Create the variables of a model that has not seen data yet, as those of another are."""
+    if KERAS_3:
+        build_for_loading(model, spec)
+    elif not model.built and spec is not None:
+        arguments, keywords = _tensor_specs(spec)
+        tf.function(model.__call__).get_concrete_function(*arguments, **keywords)
+
+
+def global_seed_state() -> Any:
+    """Return the state of the generator that Keras 3 uses where no seed is given."""
+    generator = _global_generator() if KERAS_3 else None
+    return None if generator is None else generator.state.numpy()
+
+
+def set_global_seed_state(state: Any) -> None:
+    """Put that generator where it was."""
+    if KERAS_3 and state is not None:
+        seed_generator.global_seed_generator().state.assign(state)
+
+
+def multi_optimizer(assignment: Any) -> Any:
+    """Return an optimizer that leaves each variable to the one that `assignment` names for it."""
+    if not KERAS_3:
+        from kt_extras.optimizers.composite import CompositeOptimizer
+
+        return CompositeOptimizer(assignment)
+    if not hasattr(keras.optimizers, "MultiOptimizer"):
+        raise ImportError(
+            "Learning rates that differ between layers need `keras.optimizers.MultiOptimizer`, "
+            f"which Keras {keras.__version__} does not have; run `pip install -U keras`."
+        )
+    return keras.optimizers.MultiOptimizer(assignment)
+
+
+def _own_generators(model: keras.Model) -> list[Any]:
+    """Return the random generators of layers that are not among their variables."""
+    layers = model._flatten_layers(recursive=True, include_self=True)
+    values = (value for layer in layers for value in vars(layer).values())
+    found = (v for v in values if isinstance(v, tf.random.Generator) or hasattr(v, "_rng_type"))
+    return list({id(generator): generator for generator in found}.values())
+
+
+def _build_optimizer(optimizer: Any, variables: list[Any]) -> None:
+    if hasattr(optimizer, "optimizer_specs"):  # tensorflow-addons' MultiOptimizer
+        for spec in optimizer.optimizer_specs:
+            own = [variable for variable in variables if variable.name in spec["weights"]]
+            _build_optimizer(spec["optimizer"], own)
+        _ = optimizer.iterations
+    elif hasattr(optimizer, "_create_all_weights"):  # before Keras 2.11, and tensorflow-addons'
+        optimizer._create_all_weights(variables)
+    elif not (KERAS_3 and optimizer.built):
+        optimizer.build(variables)
+
+
+def _variables_of(optimizer: Any) -> list[Any]:
+    weights = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
+    # On Keras 2 numbers that may be changed and the scale of the loss are not among them.
+    own = {**vars(optimizer), **vars(optimizer).get("_hyper", {})}
+    others = [value for _, value in sorted(own.items()) if _is_variable(value)]
+    others += getattr(own.get("_loss_scale"), "_weights", {}).values()
+    inner = [getattr(optimizer, "inner_optimizer", None) or own.get("_optimizer")]
+    inner += [spec["optimizer"] for spec in own.get("optimizer_specs", ())]
+    theirs = [_variables_of(wrapped) for wrapped in inner if wrapped is not None]
+    return [*weights, *others, *(variable for found in theirs for variable in found)]
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, (tf.Variable, getattr(keras, "Variable", tf.Variable)))
+
+
+def _spec(tensor: tf.TensorSpec) -> Any:
+    return "tensor", tensor.shape.as_list(), tensor.dtype.name
+
+
+def _tensor_specs(spec: Any) -> Any:
+    if isinstance(spec, dict):
+        return {name: _tensor_specs(item) for name, item in spec.items()}
+    if spec and spec[0] == "tensor":
+        return tf.TensorSpec(*spec[1:])
+    return type(spec)(_tensor_specs(item) for item in spec)
+
+
+def _global_generator() -> Any:
+    return global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from kt_extras.search import Random, Sampler
+from kt_extras.search.sobol import Sobol
+from kt_extras.search.tpe import TPE
+
+_SAMPLERS: dict[str, type[Sampler]] = {"random": Random, "sobol": Sobol, "tpe": TPE}
+
 
 def check_protocol(name: str, given: object, protocol: type, method: str) -> None:
     """Refuse what does not have the method, such as a class in place of an object."""
@@ -24,3 +34,28 @@ def check_fraction(name: str, value: float | None) -> None:
     """Refuse what is neither None nor a part above 0."""
     if value is not None and (isinstance(value, bool) or not 0 < value <= 1):
         raise ValueError(f"`{name}` must be above 0 and at most 1, or None, got {value!r}.")
+
+
+def sampler_of(given: Sampler | str) -> Sampler:
+    """Return a sampler, which may be given by its name.
+
+    >>> sampler_of("random")
+    Random()
+    """
+    if not isinstance(given, str):
+        return given
+    if given not in _SAMPLERS:
+        names = ", ".join(map(repr, sorted(_SAMPLERS)))
+        raise ValueError(f"`sampler` must be one of {names}, or a sampler itself; got {given!r}.")
+    return _SAMPLERS[given]()
+
+
+def taken_by(function: Any, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split keyword arguments into those that a function names and the others.
+
+    >>> taken_by(lambda seed, objective: None, {"seed": 0, "directory": "runs"})
+    ({'seed': 0}, {'directory': 'runs'})
+    """
+    names = inspect.signature(function).parameters
+    taken = {name: value for name, value in arguments.items() if name in names}
+    return taken, {name: value for name, value in arguments.items() if name not in names}

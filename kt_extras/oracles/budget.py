@@ -98,6 +98,7 @@ def all_begun(max_trials: int) -> str:
     return f"`max_trials={max_trials}` trials have been begun; raise it to go on."
 
 
+ALL_TRAINED = "every trial has been trained as far as its scheduler allows."
 ALL_TRIED = "every point of the search space has been tried; widen it to go on."
 
 

@@ -12,7 +12,7 @@ from kt_extras.oracles.ledger import Entry
 LEAST = 10  # trials that must have ended before a fraction of them means anything
 REJECTIONS = 100  # models in a row
 _COMPARED = 200  # failures at most, the last ones
-_SUCCESSES = {"completed", "pruned"}
+_SUCCESSES = {"completed", "pruned", "paused"}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import keras_tuner
 
 from kt_extras.oracles.objective import names_of
 
+_EPOCHS_POSITION = 3  # of `epochs` in `keras.Model.fit`
 _VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
 
 
@@ -29,6 +30,25 @@ def check_validation(
         raise ValueError(
             f"`objective` {names} is measured on validation data, but there is none: pass "
             "`validation_data=(x, y)` or `validation_split=0.2` to `search`."
+        )
+
+
+def check_epochs(fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
+    """Find out that the user settles what the scheduler has to settle.
+
+    Raises:
+        ValueError: That is so.
+    """
+    for name in ("epochs", "initial_epoch"):
+        if name in fit_kwargs:
+            raise ValueError(
+                f"`{name}` can't be passed to `search`, got {fit_kwargs[name]!r}: the scheduler "
+                "settles how long each trial trains.  Set `max_epochs` of the tuner instead."
+            )
+    if len(fit_args) > _EPOCHS_POSITION:
+        raise ValueError(
+            "`epochs` can't be passed to `search`, not by position either: the scheduler settles "
+            "how long each trial trains.  Set `max_epochs` of the tuner instead."
         )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras_tuner
-from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.oracles.epochs import Metrics, decoded, rows
 from kt_extras.oracles.lazy_trial import LazyTrial
@@ -31,7 +31,26 @@ _STATES = {
     "infeasible": State.INFEASIBLE,
     "failed": State.INFEASIBLE,
     "rejected": State.INFEASIBLE,
+    "paused": State.PAUSED,
 }
+
+
+@dataclass
+class Takeover:
+    """A member of a population has taken over the state of another, and changed its point.
+
+    Attributes:
+        epoch: The number of epochs that both had trained.
+        parent: The id of the other trial.
+        generation: How many takeovers of its own the parent's state at that epoch came from.
+        before, after: The values of the active hyperparameters.
+    """
+
+    epoch: int
+    parent: str
+    generation: int
+    before: Point
+    after: Point
 
 
 @dataclass
@@ -42,12 +61,19 @@ class Entry:
         trial: KerasTuner's own object, the one that its readers see.
         number: Counted from 0 in the order of beginning.
         executions: For each training run of the trial, the metrics of each epoch.
-        state: `"running"`, `"waiting"` (for a retry), or how it ended: `"completed"`, `"pruned"`,
-            `"infeasible"` (it cannot run, or its loss is no number), `"failed"` (it crashed) or
-            `"rejected"` (by `constraint`, before it ran).
-        attempt: How often it has been begun.
+        state: `"running"`, `"waiting"` (for a retry), `"paused"` (its scheduler may give it more
+            epochs), or how it ended: `"completed"`, `"pruned"`, `"infeasible"` (it cannot run, or
+            its loss is no number), `"failed"` (it crashed) or `"rejected"` (by `constraint`,
+            before it ran).
+        attempt: How often it has been begun, since it was last paused.
         began, ended: Seconds on the search's clock, which stands still between sessions.
         stop_asked: Whether the pruner has asked for its end.
+        until: The epochs that its scheduler has given it, None for no limit.
+        rested: The epochs after which it was last paused, 0 if it never was; its state at that
+            time is on disk, or that of the trial from which it has taken over.
+        spent: Seconds that it has run before it was last resumed.
+        takeovers: What it has taken over from others.
+        counted: Whether it is among the trials that have ended.
         results: Metrics that came with the end of the trial rather than with an epoch.
     """
 
@@ -60,6 +86,27 @@ class Entry:
     ended: float | None = None
     stop_asked: bool = False
     results: Metrics = field(default_factory=dict)
+    until: int | None = None
+    rested: int = 0
+    spent: float = 0.0
+    takeovers: list[Takeover] = field(default_factory=list)
+    counted: bool = False
+
+    @property
+    def trained(self) -> int:
+        """Epochs of its growing curve, that is of its first execution."""
+        return max(self.executions[0]) + 1 if self.executions and self.executions[0] else 0
+
+    @property
+    def budget_spent(self) -> bool:
+        """Whether it has trained all the epochs that its scheduler has given it."""
+        return self.until is not None and self.trained >= self.until
+
+    @property
+    def parent(self) -> str | None:
+        """The trial whose state it goes on with, None if that is its own."""
+        last = self.takeovers[-1] if self.takeovers else None
+        return last.parent if last is not None and last.epoch == self.rested else None
 
     @property
     def epochs(self) -> int:
@@ -68,8 +115,8 @@ class Entry:
 
     @property
     def seconds(self) -> float | None:
-        """Time from its beginning to its end, None while it runs."""
-        return None if self.ended is None else round(self.ended - self.began, 3)
+        """The time for which it ran, None while it does."""
+        return None if self.ended is None else round(self.spent + self.ended - self.began, 3)
 
 
 @dataclass
@@ -154,20 +201,63 @@ class Ledger:
             return
         if event.get("enqueued"):
             self.enqueued.popleft()
+        entry = self._enter(event)
+        entry.attempt = event.get("attempt", 1)  # more than 1 in a snapshot alone
+        entry.began = event["t"]
+
+    def _enter(self, event: Event) -> Entry:
+        """Open an entry for a trial; what was taken over is there in a snapshot alone."""
         trial = self._trial(event)
-        number = self.history.start(event["values"])
-        attempt = event.get("attempt", 1)  # more than 1 in a snapshot alone
-        self.entries[trial.trial_id] = Entry(trial, number, attempt=attempt, began=event["t"])
+        takeovers = [Takeover(**taken) for taken in event.get("takeovers", ())]
+        first = takeovers[0].before if takeovers else event["values"]
+        entry = Entry(trial, self.history.start(first, event.get("bracket", 0)))
+        entry.until, entry.rested = event.get("until"), event.get("rested", 0)
+        entry.spent, entry.takeovers = event.get("spent", 0.0), takeovers
+        for taken in takeovers:
+            self.history.change(entry.number, taken.epoch, taken.after)
+        self.entries[trial.trial_id] = entry
+        return entry
 
     def _begin_again(self, entry: Entry, event: Event) -> None:
-        """A new attempt keeps nothing of the last one's metrics."""
+        """A new attempt keeps of the last one's metrics what belongs to a state on disk."""
         if entry.trial.trial_id in self.waiting:
             self.waiting.remove(entry.trial.trial_id)
+        kept = event.get("kept", 0)
+        run = entry.executions[0] if entry.executions else {}
         entry.trial = self._trial(event)
         entry.executions, entry.results, entry.stop_asked = [], {}, False
         entry.state, entry.began, entry.ended = "running", event["t"], None
-        entry.attempt += 1
-        self.history.restart(entry.number)
+        entry.attempt, entry.rested = entry.attempt + 1, kept
+        entry.until = event.get("until", entry.until)
+        entry.takeovers = [taken for taken in entry.takeovers if taken.epoch <= kept]
+        self.history.restart(entry.number, kept)
+        if kept:
+            entry.executions.append({step: m for step, m in run.items() if step < kept})
+            for step, metrics in entry.executions[0].items():
+                self._note(entry, step, metrics)
+
+    def _on_grant(self, event: Event) -> None:
+        """A trial that has spent its epochs is given more."""
+        self.entries[event["trial"]].until = event["until"]
+
+    def _on_resume(self, event: Event) -> None:
+        """A trial that was paused runs again, perhaps with what another one had."""
+        entry = self.entries[event["trial"]]
+        entry.until, entry.attempt, entry.state = event["until"], 1, "running"
+        entry.spent += (entry.ended or entry.began) - entry.began
+        entry.began, entry.ended, entry.results = event["t"], None, {}
+        self.history.resume(entry.number)
+        trial = entry.trial
+        trial.status, trial.score, trial.best_step = TrialStatus.RUNNING, None, 0
+        if "parent" in event:
+            self._take_over(entry, event["parent"], event["values"])
+
+    def _take_over(self, entry: Entry, parent: str, values: Point) -> None:
+        epoch, before = entry.rested, dict(self.history.points[entry.number])
+        generation = sum(taken.epoch <= epoch for taken in self.entries[parent].takeovers)
+        entry.takeovers.append(Takeover(epoch, parent, generation, before, dict(values)))
+        entry.trial.settle(values)
+        self.history.change(entry.number, epoch, values)
 
     def _on_report(self, event: Event) -> None:
         entry, step = self.entries[event["trial"]], event["step"]
@@ -206,17 +296,17 @@ class Ledger:
         if entry.state == "waiting":
             self.waiting.append(trial.trial_id)
             return
-        self.ended.append(trial.trial_id)
+        if entry.state == "paused":
+            entry.rested = entry.trained
         loss = loss_of(self.objective, event["score"])
         self.history.finish(entry.number, _STATES[entry.state], loss)
         self._count(entry, loss)
 
     def _on_past(self, event: Event) -> None:
         """A trial that had ended when a snapshot was taken."""
-        trial = self._trial(event)
-        entry = Entry(trial, self.history.start(event["values"]), attempt=event["attempt"])
-        entry.began, entry.stop_asked = event["began"], event["stop_asked"]
-        self.entries[trial.trial_id] = entry
+        entry = self._enter(event)
+        entry.attempt, entry.began = event["attempt"], event["began"]
+        entry.stop_asked = event["stop_asked"]
         for run in map(rows, event["executions"]):
             entry.executions.append(run)
             for step, metrics in run.items():
@@ -227,19 +317,24 @@ class Ledger:
         """The rest of what a snapshot holds."""
         self.found, self.ended = set(event["found"]), event["ended"]
         self.waiting, self.totals = deque(event["waiting"]), Totals(**event["totals"])
+        for name in self.ended:
+            self.entries[name].counted = True
 
     def _count(self, entry: Entry, loss: float) -> None:
-        totals = self.totals
+        totals, first = self.totals, not entry.counted
+        entry.counted = True
+        if first:
+            self.ended.append(entry.trial.trial_id)
         if entry.state == "rejected":
             totals.rejected += 1
             return
-        totals.ended += 1
+        totals.ended += first
         totals.pruned += entry.state == "pruned"
         totals.failed += entry.state in {"infeasible", "failed"}
         if loss < loss_of(self.objective, totals.best):
             totals.best, totals.stale = entry.trial.score, 0
         elif entry.trial.score is not None:
-            totals.stale += 1
+            totals.stale += first
 
     def _trial(self, event: Event) -> LazyTrial:
         return LazyTrial(event["values"], lambda: self.hyperparameters, event["trial"])

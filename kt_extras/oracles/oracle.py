@@ -18,22 +18,23 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.oracles.agenda import Agenda
 from kt_extras.oracles.arguments import check_count, check_fraction, check_protocol
 from kt_extras.oracles.books import Books
-from kt_extras.oracles.budget import ALL_TRIED, Budget, Spent, all_begun
+from kt_extras.oracles.budget import Budget, Spent
 from kt_extras.oracles.epochs import Metrics, encoded
 from kt_extras.oracles.failures import Tally, report
 from kt_extras.oracles.ledger import Entry, Event, Ledger, Totals
 from kt_extras.oracles.objective import ObjectiveLike, names_of, resolve_objective, value_in
 from kt_extras.oracles.space_change import differences
 from kt_extras.oracles.translate import to_space
-from kt_extras.oracles.verdict import closing, verdict_on
+from kt_extras.oracles.verdict import verdict_on
 from kt_extras.pruning import Pruner
-from kt_extras.search import Sampler, Space, SpaceExhausted, State, trial_rng
+from kt_extras.scheduling import Scheduler
+from kt_extras.search import Sampler, Space, State
 from kt_extras.search.distinct import Distinct
 from kt_extras.search.exhaustive import Exhaustive
-
-_INTERRUPTIONS_FORGIVEN = 3  # a trial that was running at more deaths than this is the likely cause
+from kt_extras.storage.states import StateFiles
 
 
 class SamplerOracle(keras_tuner.Oracle):
@@ -65,6 +66,8 @@ class SamplerOracle(keras_tuner.Oracle):
 
         max_failure_fraction: The part of trials that may crash, once ten have ended; the search
             ends with an error if there are more.  None for no such limit.
+        scheduler: A `kt_extras.scheduling.Scheduler` that gives epochs to trials bit by bit, or
+            None to let each train to its end at once.
 
     `max_time`, `max_total_epochs`, `target` and `max_trials_without_improvement` are looked at
     before a trial begins, or begins again: what runs then may end.  A search that is continued
@@ -110,15 +113,19 @@ class SamplerOracle(keras_tuner.Oracle):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        scheduler: Scheduler | None = None,
     ) -> None:
         check_protocol("sampler", sampler, Sampler, "suggest")
         if pruner is not None:
             check_protocol("pruner", pruner, Pruner, "should_stop")
+        if scheduler is not None:
+            check_protocol("scheduler", scheduler, Scheduler, "next_step")
         check_count("max_trials", max_trials, least=1)
         check_count("seed", seed, least=0)
         check_count("max_retries_per_trial", max_retries_per_trial, least=0)
         check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, least=1)
         check_fraction("max_failure_fraction", max_failure_fraction)
+        self._restores = False
         self.budget = Budget(max_time, max_total_epochs, target, max_trials_without_improvement)
         self.max_failure_fraction = max_failure_fraction
         self._tally = Tally()
@@ -133,7 +140,7 @@ class SamplerOracle(keras_tuner.Oracle):
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
         )
-        self.sampler: Sampler = Exhaustive(Distinct(sampler))
+        self._agenda = Agenda(Exhaustive(Distinct(sampler)), scheduler, max_retries_per_trial)
         self.pruner = pruner
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         self.seed_given = seed is not None
@@ -157,16 +164,19 @@ class SamplerOracle(keras_tuner.Oracle):
                 return self.ongoing_trials[tuner_id]
             self.tuner_ids.add(tuner_id)
             self._sync_space()
-            event = self._beginning()
+            event = self._next()
+            if event is None and self._may_follow():
+                return Trial(self.get_space(), status=TrialStatus.IDLE)
             if event is None:
                 self.tuner_ids.discard(tuner_id)
                 return Trial(self.get_space(), status=TrialStatus.STOPPED)
             self._books.record(event)
-            trial = self._ledger.entries[event["trial"]].trial
-            self._adopt(trial)
-            self.ongoing_trials[tuner_id] = trial
-            self._books.save_trial(trial)
-            return trial
+            entry = self._ledger.entries[event["trial"]]
+            self._hand_down_state(entry)
+            self._adopt(entry.trial)
+            self.ongoing_trials[tuner_id] = entry.trial
+            self._books.save_trial(entry.trial)
+            return entry.trial
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Take the metrics of one epoch.
@@ -178,7 +188,7 @@ class SamplerOracle(keras_tuner.Oracle):
                 a new execution of the same trial.
 
         Returns:
-            The trial; its status is `"STOPPED"` if it is not worth more epochs.
+            The trial; its status is `"STOPPED"` if it is not worth more epochs, or not now.
 
         Raises:
             KeyError: There is no such trial.
@@ -191,7 +201,9 @@ class SamplerOracle(keras_tuner.Oracle):
             self._books.record({**report, "metrics": encoded(metrics)})
             if not entry.stop_asked and self._is_hopeless(entry, metrics):
                 self._books.record({"kind": "stop", "trial": trial_id})
-            if not entry.stop_asked:
+            if entry.budget_spent and not entry.stop_asked:
+                self._extend(entry)
+            if not (entry.stop_asked or entry.budget_spent):
                 return entry.trial
             answer = copy.copy(entry.trial)
             answer.status = TrialStatus.STOPPED
@@ -220,7 +232,8 @@ class SamplerOracle(keras_tuner.Oracle):
             known.score, known.best_step = trial.score, trial.best_step
             if trial.status not in {TrialStatus.INVALID, TrialStatus.FAILED, TrialStatus.IDLE}:
                 self.score_trial(known)
-            self._close(entry, verdict_on(entry, trial, self.max_retries_per_trial))
+            rest = self._agenda.rest(entry)
+            self._close(entry, verdict_on(entry, trial, self.max_retries_per_trial, rest))
             if entry.state in {"failed", "rejected"}:
                 self._check_failures()
 
@@ -327,6 +340,13 @@ class SamplerOracle(keras_tuner.Oracle):
         """Return the time that the search has taken, over all sessions."""
         return self._books.seconds()
 
+    def restore_states(self) -> None:
+        """Be told that whoever runs the trials writes the states of those that pause to files.
+
+        Without that, a trial that is resumed is taken to go on after the last epoch it reported.
+        """
+        self._restores = True
+
     def use_storage(self, storage: str | None) -> None:
         """Keep the records in a database instead of the project's directory.
 
@@ -396,47 +416,60 @@ class SamplerOracle(keras_tuner.Oracle):
 
     def remaining_trials(self) -> int | None:
         """Return how many trials `max_trials` leaves; None if it is None."""
-        return None if self.max_trials is None else max(0, self.max_trials - self._begun)
+        if self.max_trials is None:
+            return None
+        begun = len(self._ledger.entries) - self._ledger.totals.rejected
+        return max(0, self.max_trials - begun)
 
     # Decisions.
 
-    def _beginning(self) -> Event | None:
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """What gives epochs to trials bit by bit."""
+        return self._agenda.scheduler
+
+    @scheduler.setter
+    def scheduler(self, scheduler: Scheduler | None) -> None:
+        self._agenda.scheduler = scheduler
+
+    @property
+    def sampler(self) -> Sampler:
+        """What suggests points."""
+        return self._agenda.sampler
+
+    def _next(self) -> Event | None:
         """Return the beginning of the next trial; if there is none, `ended_because` says why."""
+        self.ended_because = self._overspent()
+        if self.ended_because:
+            return None
+        for entry, end in self._agenda.given_up(self._ledger):
+            self._close(entry, end)
+        event = self._agenda.next(self._ledger, self.seed, self.max_trials)
+        self.ended_because = self._agenda.reason if event is None else None
+        return event
+
+    def _overspent(self) -> str | None:
+        """Return which of the search's budgets is spent."""
         totals = self._ledger.totals
         spent = Spent(self.seconds(), totals.epochs, totals.best, totals.stale)
-        maximised = self.objective.direction == "max"
-        self.ended_because = self.budget.verdict(spent, maximised=maximised)
-        return None if self.ended_because else self._waiting() or self._fresh()
+        return self.budget.verdict(spent, maximised=self.objective.direction == "max")
 
-    def _waiting(self) -> Event | None:
-        """Return the beginning of the oldest trial that waits to be run again."""
-        while self._ledger.waiting:
-            entry = self._ledger.entries[self._ledger.waiting[0]]
-            trial = entry.trial
-            if entry.attempt <= self.max_retries_per_trial + _INTERRUPTIONS_FORGIVEN:
-                values = dict(trial.values)
-                return {"kind": "create", "trial": trial.trial_id, "values": values}
-            self._ledger.waiting.popleft()
-            trial.message = f"Given up: the process died in each of its {entry.attempt} attempts."
-            self._close(entry, closing(entry, "failed", TrialStatus.FAILED))
-        return None
+    def _may_follow(self) -> bool:
+        """Tell whether the end of a running trial may lead to further work for its scheduler."""
+        return (
+            self.scheduler is not None and self._overspent() is None and bool(self.ongoing_trials)
+        )
 
-    def _fresh(self) -> Event | None:
-        """Return the beginning of a trial that never ran, or None if the search is done."""
-        number, space = len(self._ledger.entries), self._ledger.history.space
-        if self.max_trials is not None and self._begun >= self.max_trials:
-            self.ended_because = all_begun(self.max_trials)
-            return None
-        rng = trial_rng(self.seed, number)
-        event: Event = {"kind": "create", "trial": f"{number:04d}"}
-        if self._ledger.enqueued:
-            values = space.complete(self._ledger.enqueued[0], rng.random(len(space)))
-            return {**event, "values": values, "enqueued": True}
-        try:
-            return {**event, "values": self.sampler.suggest(self._ledger.history, space, rng)}
-        except SpaceExhausted:
-            self.ended_because = ALL_TRIED
-            return None
+    def _extend(self, entry: Entry) -> None:
+        """Let a trial that has spent its epochs go on at once, if its scheduler wants that."""
+        until = self._agenda.extension(self._ledger, entry, self.seed, self.max_trials)
+        if until > entry.trained and self._overspent() is None:
+            self._books.record({"kind": "grant", "trial": entry.trial.trial_id, "until": until})
+
+    def _hand_down_state(self, entry: Entry) -> None:
+        """Give a trial the state that it is to take over, before its worker looks for it."""
+        if entry.parent is not None and self._agenda.states is not None:
+            self._agenda.states.copy(entry.parent, entry.trial.trial_id, entry.rested)
 
     def _is_hopeless(self, entry: Entry, metrics: Metrics) -> bool:
         """Ask the pruner, in the first execution and where the objective was reported."""
@@ -458,11 +491,6 @@ class SamplerOracle(keras_tuner.Oracle):
     # Bookkeeping.
 
     @property
-    def _begun(self) -> int:
-        """How many of `max_trials` have begun; a rejected model uses up none."""
-        return len(self._ledger.entries) - self._ledger.totals.rejected
-
-    @property
     def _ledger(self) -> Ledger:
         return self._books.ledger
 
@@ -478,7 +506,9 @@ class SamplerOracle(keras_tuner.Oracle):
                 f"got {directory!r}.  Keep the records elsewhere with `storage=`."
             )
         super()._set_project_dir(directory, project_name)
-        self._books.settle(Path(directory) / project_name)
+        project = Path(directory) / project_name
+        self._books.settle(project)
+        self._agenda.states = StateFiles(project) if self._restores else None
 
     def _take_over(self) -> None:
         """Make KerasTuner's attributes those of a ledger that was filled from records."""
@@ -490,6 +520,7 @@ class SamplerOracle(keras_tuner.Oracle):
         self.end_order = list(self._ledger.ended)
         ongoing = {trial.trial_id for trial in self.ongoing_trials.values()}
         self._ledger.put_back(self._ledger.interrupted(), apart_from=ongoing)
+        self._agenda.forget_states(self._ledger, self.max_trials)
 
     def _sync_space(self, found_by: str | None = None) -> None:
         """Notice hyperparameters that were declared since the last look, perhaps by a trial."""
@@ -514,12 +545,17 @@ class SamplerOracle(keras_tuner.Oracle):
 
     def _close(self, entry: Entry, event: Event) -> None:
         """Write down the end of a trial, and free its worker."""
+        counted = entry.counted
         self._books.record(event, sync=True)
         self._books.save_trial(entry.trial)
-        if entry.state != "waiting":
+        if entry.counted and not counted:
             self.end_order.append(entry.trial.trial_id)
+        if entry.state == "paused" and self._agenda.states is not None:
+            self._agenda.states.written(entry.trial.trial_id, entry.rested)
+        if entry.state != "waiting":
             self._tally = self._tally.after(entry.state)
             self.when_ended(entry)
+        self._agenda.forget_states(self._ledger, self.max_trials)
         for tuner_id, trial in list(self.ongoing_trials.items()):
             if trial.trial_id == entry.trial.trial_id:
                 del self.ongoing_trials[tuner_id]

@@ -48,9 +48,9 @@ class ProgressLine:
         if self._live:
             self._bar.update(0)
 
-    def advance(self) -> None:
-        """Count a trial that has ended."""
-        self._bar.update()
+    def advance(self, ended: int) -> None:
+        """Show how many trials have ended."""
+        self._bar.update(ended - self._bar.n)
         self._bar.refresh()
 
     def say(self, text: str) -> None:

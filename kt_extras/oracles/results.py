@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial
 
 from kt_extras.oracles.epochs import Metrics
 from kt_extras.oracles.ledger import Entry
@@ -86,6 +88,20 @@ def missing_objective(
         f"`objective` {names_of(objective)} is not among the metrics that the training reports: "
         f"{sorted(metrics)}.  Choose one of these, or add it to `model.compile(metrics=...)`."
     )
+
+
+def reported_epochs(trial: Trial) -> dict[int, Metrics]:
+    """Return the metrics of each epoch as KerasTuner's own trial holds them, on a worker too."""
+    epochs: dict[int, Metrics] = {}
+    for name, history in trial.metrics.metrics.items():
+        for observation in history.get_history():
+            epochs.setdefault(observation.step, {})[name] = float(np.mean(observation.value))
+    return epochs
+
+
+def epochs_reported(trial: Trial) -> int:
+    """Return how many epochs a trial has trained."""
+    return max(reported_epochs(trial), default=-1) + 1
 
 
 def table(entries: Sequence[Entry]) -> list[dict[str, Any]]:

@@ -27,10 +27,11 @@ def summary(ledger: Ledger) -> Iterator[Event]:
     config = ledger.hyperparameters.get_config()
     yield {"kind": "space", "hyperparameters": config, "anew": True}
     for entry in ledger.entries.values():
+        bracket = int(ledger.history.brackets[entry.number])
         if entry.state in {"running", "waiting"}:
-            yield from _open(entry, ledger.history.points[entry.number])
+            yield from _open(entry, ledger.history.points[entry.number], bracket)
         else:
-            yield _past(entry)
+            yield _past(entry, bracket)
     for values in ledger.enqueued:
         yield {"kind": "enqueue", "values": values}
     yield {
@@ -43,10 +44,11 @@ def summary(ledger: Ledger) -> Iterator[Event]:
     }
 
 
-def _past(entry: Entry) -> Event:
+def _past(entry: Entry, bracket: int) -> Event:
     end = closing(entry, entry.state, entry.trial.status, entry.results)
     return {
         **end,
+        **_scheduled(entry, bracket),
         "kind": "past",
         "attempt": entry.attempt,
         "began": entry.began,
@@ -56,10 +58,23 @@ def _past(entry: Entry) -> Event:
     }
 
 
-def _open(entry: Entry, point: Point) -> Iterator[Event]:
+def _scheduled(entry: Entry, bracket: int) -> Event:
+    """Return what a scheduler has settled, nothing if there is none."""
+    if entry.until is None:
+        return {}
+    return {
+        "until": entry.until,
+        "bracket": bracket,
+        "rested": entry.rested,
+        "spent": entry.spent,
+        "takeovers": [asdict(taken) for taken in entry.takeovers],
+    }
+
+
+def _open(entry: Entry, point: Point, bracket: int) -> Iterator[Event]:
     name = entry.trial.trial_id
     began = {"trial": name, "values": dict(point), "attempt": entry.attempt, "t": entry.began}
-    yield {"kind": "create", **began}
+    yield {"kind": "create", **began, **_scheduled(entry, bracket)}
     for run in entry.executions:
         for step, metrics in run.items():
             report = {"trial": name, "step": step, "metrics": encoded(metrics)}

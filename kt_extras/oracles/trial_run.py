@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +13,13 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.oracles.objective import loss_of, value_in
-from kt_extras.oracles.results import missing_objective
+from kt_extras.oracles.results import epochs_reported, missing_objective, reported_epochs
 from kt_extras.oracles.watch import SearchWatch
+from kt_extras.storage.states import StateFiles
 from kt_extras.training.best_weights import BestWeights
 from kt_extras.training.callbacks import Callbacks, callbacks_for
+from kt_extras.training.full_state import save_state
+from kt_extras.training.going_on import GoOn, TrainedWith
 from kt_extras.training.hooks import tuner_hooks
 from kt_extras.training.interruption import EndOnWish, Interruption
 from kt_extras.training.reporter import EpochReporter
@@ -31,8 +35,10 @@ class TrialRun:
         wish: Whether the user wants to end the search.
         seed: Settles the training if it is not None.
         patient: Whether an epoch may lack the objective.
+        pauses: Where the states of trials that pause are, None if trials never do.
 
     Attributes:
+        begun: Epochs that the trial was trained before it was paused.
         stopped: Whether the oracle has asked for the end of the training.
     """
 
@@ -45,11 +51,16 @@ class TrialRun:
         wish: Interruption,
         seed: int | None,
         patient: bool,
+        pauses: StateFiles | None = None,
     ) -> None:
         self._tuner, self._trial, self._watch = tuner, trial, watch
-        self._seed, self._patient = seed, patient
-        self._weights = BestWeights(self._loss_in)
+        self._seed, self._patient, self._pauses = seed, patient, pauses
+        self.begun = epochs_reported(trial) if pauses else 0
+        self._weights = BestWeights(self._loss_in, best=self._best_before())
         self._wish, self._end = wish, EndOnWish(wish)
+        self._trained_with = TrainedWith(trial.hyperparameters.values)
+        self._reporter = EpochReporter(self._report, self.begun)
+        self._own: Callbacks = []
         self.stopped = False
 
     def callbacks(self, given: Any, execution: int) -> Callbacks:
@@ -61,7 +72,15 @@ class TrialRun:
             if isinstance(callback, keras.callbacks.TensorBoard):
                 self._point(callback, execution)
         hooks = tuner_hooks(self._tuner, self._trial)
-        return [*own, hooks, self._weights, EpochReporter(self._report), self._end]
+        if self._pauses is None:
+            self._reporter = EpochReporter(self._report)
+            return [*own, hooks, self._weights, self._reporter, self._end]
+        self._own = [*own, self._trained_with]
+        watchers = [*self._own, hooks, self._weights, self._reporter, self._end]
+        if self.begun:
+            state = self._pauses.path(self._trial.trial_id, self.begun)
+            watchers.append(GoOn(state, self._own, self._trained_with))
+        return watchers
 
     def settle_seed(self, execution: int) -> None:
         """Make the training repeatable, if the user has asked for that by giving a seed."""
@@ -86,9 +105,20 @@ class TrialRun:
         if self.stopped and last and self._watch is not None:  # there is nothing left to stop
             self._watch.spare(self._trial.trial_id)
             self.stopped = False
+        if self.stopped and self._pauses is not None:
+            state = self._pauses.path(self._trial.trial_id, epoch + 1)
+            save_state(state, self._reporter.model, self._own, epoch=epoch + 1)
         if self._watch is not None:
             self._watch.epoch_ended()
         return self.stopped
+
+    def _best_before(self) -> float:
+        """Return the lowest loss of the epochs before the trial was paused."""
+        if not self.begun:
+            return math.inf
+        rows = reported_epochs(self._trial).values()
+        losses = (self._loss_in(metrics) for metrics in rows)
+        return min((loss for loss in losses if loss is not None), default=math.inf)
 
     def _loss_in(self, logs: Mapping[str, Any]) -> float | None:
         objective = self._tuner.oracle.objective

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,15 +15,23 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
 from kt_extras.oracles.exploration import declare_space
-from kt_extras.oracles.fit_arguments import accepts, check_validation, may_lack_objective
+from kt_extras.oracles.fit_arguments import (
+    accepts,
+    check_epochs,
+    check_validation,
+    may_lack_objective,
+)
 from kt_extras.oracles.kept_models import Epochs, KeptModels, trial_to_refit
 from kt_extras.oracles.loop import TrialLoop
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.outcome import Constraint, check_constraint
+from kt_extras.oracles.plan import plan_table, planned_rows
 from kt_extras.oracles.results import epochs_of, resumption, table
 from kt_extras.oracles.trial_run import TrialRun, settle_seed
 from kt_extras.oracles.watch import SearchWatch, ending
+from kt_extras.storage.states import StateFiles
 from kt_extras.training.checkpoints import Keep
+from kt_extras.training.continued_model import ContinuedModel
 from kt_extras.training.heap import settled_heap
 from kt_extras.training.interruption import Interruption, interruptible
 
@@ -88,6 +97,9 @@ class Tuner(keras_tuner.Tuner):
                 "`hypermodel` must be a `HyperModel` or a function `build(hp)`, got None; only a "
                 "tuner that overrides `run_trial` can do without."
             )
+        if oracle.scheduler is not None:
+            _check_one_execution(kwargs.get("executions_per_trial", 1))
+            oracle.restore_states()
         if _has_chief() and self._is_worker():  # the project is the chief's
             kwargs["overwrite"], resume = False, "auto"
         overwrite = bool(kwargs.get("overwrite"))
@@ -102,6 +114,8 @@ class Tuner(keras_tuner.Tuner):
         self._watch: SearchWatch | None = None
         self._overwrite = overwrite
         self._constraint = constraint
+        self._continued: ContinuedModel | None = None
+        self._goes_on = False  # whether the model in hand will have its state restored
         self._wish = Interruption()
         self._models = KeptModels(self, oracle, keep_checkpoints)
         super().__init__(oracle, hypermodel, **kwargs)
@@ -128,6 +142,8 @@ class Tuner(keras_tuner.Tuner):
         if _has_chief() and not self._is_worker():
             self._serve(verbose)
             return
+        if self._local_oracle.scheduler is not None:
+            check_epochs(fit_args, fit_kwargs)
         if self._trains_with_keras:
             check_validation(self.oracle.objective, fit_args, fit_kwargs)
         if self._trains_with_keras or (given is not None and accepts(self.run_trial, "verbose")):
@@ -140,13 +156,8 @@ class Tuner(keras_tuner.Tuner):
                 self._models.tidy()
                 anew = self._overwrite and not self._local_oracle.trials
                 self._watch = SearchWatch(self._local_oracle, visible=verbose > 0, anew=anew)
-            with settled_heap() as settle, interruptible(visible=verbose > 0) as self._wish:
-                loop = TrialLoop(self, self._local_oracle, self._wish)
-                settle()
-                while (trial := loop.next()) is not None:
-                    loop.run(trial, fit_args, fit_kwargs)
-                    keras.backend.clear_session()  # which lets go of the trial's model
-                    settle()
+            with interruptible(visible=verbose > 0) as self._wish:
+                self._run_trials(fit_args, fit_kwargs)
         finally:
             if self._watch is not None:
                 self._watch.close()
@@ -176,7 +187,12 @@ class Tuner(keras_tuner.Tuner):
             seed=self._training_seed,
             patient=not self._trains_with_keras
             or may_lack_objective(self.oracle.objective, kwargs),
+            pauses=self._pauses,
         )
+        if self._local_oracle.scheduler is not None:
+            kwargs["epochs"] = self._local_oracle.scheduler.max_epochs
+            kwargs["initial_epoch"] = run.begun
+            self._goes_on = run.begun > 0
         results = []
         for execution in range(self.executions_per_trial):
             watchers = run.callbacks(callbacks, execution)
@@ -255,6 +271,22 @@ class Tuner(keras_tuner.Tuner):
         settle = partial(settle_seed, self._training_seed, chosen)
         return self._models.refit(chosen, settle, fit_args, fit_kwargs, epochs)
 
+    def plan(self) -> list[dict[str, int]]:
+        """Print what the scheduler intends, and return it.
+
+        Returns:
+            One row a rung, ready for `pandas.DataFrame`: its `bracket`, the `epochs` that a trial
+            has trained when it reaches it, the `trials` that do, and the `new_epochs` that they
+            train to come from the rung below.  It is the least of what will be trained where
+            trials are promoted before all have arrived.
+
+        Raises:
+            ValueError: There is no scheduler, or nothing but time or epochs limits the search.
+        """
+        rows = planned_rows(self._local_oracle)
+        print(plan_table(rows))  # noqa: T201 - that is what it is for
+        return rows
+
     def enqueue(self, values: Mapping[str, Any]) -> None:
         """Have a known-good point tried first.
 
@@ -298,11 +330,29 @@ class Tuner(keras_tuner.Tuner):
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model that is to be trained in a trial."""
+        if self._continued is None:
+            return self._build_anew(hp)
+        if not self._goes_on:
+            return self._continued.begin(self._build_anew(hp))
+        return self._continued.go_on(hp, self._build_anew, self._build_hypermodel)
+
+    def _build_anew(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
         check_constraint(self._constraint, hp, model)
         return model
 
     # The loop.
+
+    def _run_trials(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
+        """Run one trial after the other until there are no more."""
+        with settled_heap() as settle:
+            loop = TrialLoop(self, self._local_oracle, self._wish)
+            settle()
+            while (trial := loop.next()) is not None:
+                loop.run(trial, fit_args, fit_kwargs)
+                if self._continued is None:
+                    keras.backend.clear_session()  # which lets go of the trial's model
+                    settle()
 
     def _serve(self, verbose: int) -> None:
         """Be the chief, who serves and trains nothing."""
@@ -363,6 +413,14 @@ class Tuner(keras_tuner.Tuner):
         return os.path.join(project, "nothing-recorded")
 
     @property
+    def _pauses(self) -> StateFiles | None:
+        """Where the states of trials that pause are, None if trials never do."""
+        scheduler = self._local_oracle.scheduler
+        if scheduler is None or not scheduler.resumes:
+            return None
+        return StateFiles(Path(self.project_dir))
+
+    @property
     def _training_seed(self) -> int | None:
         """What settles the training, if the user has asked for that by giving a seed."""
         return self._local_oracle.seed if self._local_oracle.seed_given else None
@@ -376,6 +434,14 @@ class Tuner(keras_tuner.Tuner):
 
 def _has_chief() -> bool:
     return "KERASTUNER_ORACLE_IP" in os.environ
+
+
+def _check_one_execution(executions: int) -> None:
+    if executions != 1:
+        raise ValueError(
+            f"`executions_per_trial` must be 1, got {executions!r}: a scheduler pauses and resumes "
+            "one training of each trial."
+        )
 
 
 def _check_resume(resume: str, project: str, exists: bool, overwrite: bool) -> None:

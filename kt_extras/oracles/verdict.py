@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
@@ -11,14 +12,28 @@ from kt_extras.oracles.epochs import Metrics, encoded
 from kt_extras.oracles.ledger import Entry, Event
 
 
-def verdict_on(entry: Entry, given: Trial, max_retries: int) -> Event:
-    """Return the event that closes a trial, or puts it back to be run again.
+@dataclass(frozen=True)
+class Rest:
+    """What becomes of a trial that has spent the epochs which its scheduler has given it.
+
+    Args:
+        state: `"paused"`, or `"pruned"` if it will not be resumed.
+        diverged_too: Whether that holds for a trial whose loss is no number as well.
+    """
+
+    state: str
+    diverged_too: bool
+
+
+def verdict_on(entry: Entry, given: Trial, max_retries: int, rest: Rest | None = None) -> Event:
+    """Return the event that closes a trial, pauses it, or puts it back to be run again.
 
     Args:
         entry: What is known of the trial; its score is settled if it was completed.
         given: The trial as its worker hands it back: `"INVALID"` for a crash, `"FAILED"` for what
             cannot run at all, `"IDLE"` for what was not wanted, anything else for a proper end.
         max_retries: How often a trial that crashed is run again.
+        rest: What becomes of a trial that has spent its epochs; None if it has not.
     """
     if given.status == TrialStatus.IDLE:
         return closing(entry, "rejected", TrialStatus.FAILED)
@@ -26,9 +41,12 @@ def verdict_on(entry: Entry, given: Trial, max_retries: int) -> Event:
     if given.status == TrialStatus.FAILED:
         return closing(entry, "infeasible", TrialStatus.FAILED, results)
     score = entry.trial.score
-    if given.status != TrialStatus.INVALID and score is not None and math.isfinite(score):
-        state = "pruned" if entry.stop_asked else "completed"
+    finite = score is not None and math.isfinite(score)
+    if given.status != TrialStatus.INVALID and finite:
+        state = "pruned" if entry.stop_asked else rest.state if rest else "completed"
         return closing(entry, state, TrialStatus.COMPLETED, results)
+    if given.status != TrialStatus.INVALID and rest is not None and rest.diverged_too:
+        return closing(entry, rest.state, TrialStatus.IDLE, results)
     if given.status != TrialStatus.INVALID:
         entry.trial.message = f"The objective came out as {score}."
     if entry.attempt <= max_retries:

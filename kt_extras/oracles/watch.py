@@ -62,8 +62,7 @@ class SearchWatch:
         self._show()
         if entry.state == "waiting":
             return
-        if entry.state != "rejected":
-            self._line.advance()
+        self._line.advance(self._oracle.totals.ended)
         for log_dir, board in self._boards.items():
             self._describe(log_dir)
             board.end_trial(

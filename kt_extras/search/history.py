@@ -28,6 +28,7 @@ class State(enum.IntEnum):
     COMPLETED = 1
     PRUNED = 2  # stopped early because its curve was not worth more epochs
     INFEASIBLE = 3  # cannot run: too large, out of memory, NaN loss, or it crashed
+    PAUSED = 4  # waits at its budget; a scheduler may give it more epochs
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,8 @@ class History(Sequence[Observation]):
         self._unit = np.empty((0, len(space)))
         self._losses = np.empty(0)
         self._states = np.empty(0, dtype=np.int8)
+        self._brackets = np.empty(0, dtype=np.int64)
+        self._changes: dict[int, list[tuple[int, Point]]] = {}
         self._curves = _CurveColumns()
 
     def __len__(self) -> int:
@@ -194,7 +197,10 @@ class History(Sequence[Observation]):
 
     @property
     def losses(self) -> FloatArray:
-        """Shape ``(n,)``: the loss of each trial, `inf` for a failed or running one."""
+        """Shape ``(n,)``: the loss of each trial, `inf` for a failed or running one.
+
+        That of a paused trial is its best so far.
+        """
         return self._losses[: len(self)]
 
     @property
@@ -207,12 +213,27 @@ class History(Sequence[Observation]):
         """Shape ``(n,)``: the number of epochs that each trial has reported."""
         return self._curves.lengths(len(self))
 
-    def start(self, point: Point) -> int:
+    @property
+    def brackets(self) -> IntArray:
+        """Shape ``(n,)``: the bracket of its scheduler in which each trial was begun."""
+        return self._brackets[: len(self)]
+
+    def best_by(self, epochs: int) -> FloatArray:
+        """Return the lowest loss of each trial within its first epochs.
+
+        Returns:
+            Shape ``(n,)``, `inf` for a trial that has reported none.
+        """
+        return self._curves.best_by(len(self), epochs)
+
+    def start(self, point: Point, bracket: int = 0) -> int:
         """Begin a trial; return its number, counted from 0."""
         number = len(self)
         self._unit = _with_room(self._unit, number, math.nan)
         self._losses = _with_room(self._losses, number, math.inf)
         self._states = _with_room(self._states, number, State.RUNNING)
+        self._brackets = _with_room(self._brackets, number, 0)
+        self._brackets[number] = bracket
         self._points.append({})
         self.move(number, point)
         return number
@@ -229,10 +250,26 @@ class History(Sequence[Observation]):
         """Note the loss at the end of an epoch, counted from 0; NaN counts as `inf`."""
         self._curves.report(number, step, loss)
 
-    def restart(self, number: int) -> None:
-        """Forget the curve of a trial that is run again."""
+    def change(self, number: int, epoch: int, point: Point) -> None:
+        """Give a trial another point from an epoch on, as when it takes over another's."""
+        before = self._changes.setdefault(number, [(0, self._points[number])])
+        before[:] = [past for past in before if past[0] < epoch]
+        before.append((epoch, dict(point)))
+        self.move(number, point)
+
+    def point_at(self, number: int, epoch: int) -> Point:
+        """Return the point of a trial that was in force from an epoch on, counted from 0."""
+        changes = self._changes.get(number, [(0, self._points[number])])
+        return next(point for since, point in reversed(changes) if since <= epoch)
+
+    def resume(self, number: int) -> None:
+        """Let a trial that was paused run again."""
         self._states[number], self._losses[number] = State.RUNNING, math.inf
-        self._curves.clear(number)
+
+    def restart(self, number: int, kept: int = 0) -> None:
+        """Run a trial again, and forget its curve but for its first epochs."""
+        self.resume(number)
+        self._curves.cut(number, kept)
 
     def finish(self, number: int, state: State, loss: float) -> None:
         """End a trial; a loss that is not finite counts as `inf`."""
@@ -247,12 +284,30 @@ class History(Sequence[Observation]):
         """Return the curves of all trials in a state."""
         return self._curves.view(np.flatnonzero(self.states == state), self.sign)
 
+    def at(self, epochs: int) -> History:
+        """Return what the history would be if no trial had trained longer than so many epochs.
+
+        Trials that have trained less are left out, unless they are running or have failed; one
+        that has trained as much counts as completed, though it may be running again.
+        """
+        history = History(self.space, self.sign)
+        reached = (self.epochs >= epochs) & (self.states != State.INFEASIBLE)
+        open_ones = (self.states == State.RUNNING) | (self.states == State.INFEASIBLE)
+        rows = np.flatnonzero(reached | open_ones)
+        history._points = [self._points[row] for row in rows]
+        history._keys = {point_key(point): n for n, point in enumerate(history._points)}
+        history._unit, history._brackets = self.unit[rows], self.brackets[rows]
+        history._states = np.where(reached, State.COMPLETED, self.states)[rows].astype(np.int8)
+        history._losses = np.where(reached, self.best_by(epochs), math.inf)[rows]
+        return history
+
     def moved_to(self, space: Space) -> History:
         """Return the same history in another space, as when hyperparameters were added."""
         history = History(space, self.sign)
-        for point in self._points:
-            history.start(point)
+        for point, bracket in zip(self._points, self.brackets.tolist(), strict=True):
+            history.start(point, bracket)
         history._losses, history._states = self._losses.copy(), self._states.copy()
+        history._changes = self._changes
         history._curves = self._curves
         return history
 
@@ -276,9 +331,17 @@ class _CurveColumns:
         later = np.fmin.accumulate(self._losses[row, step:end])  # an epoch may be reported again
         self._best[row, step:end] = np.minimum(before, later)
 
-    def clear(self, row: int) -> None:
+    def cut(self, row: int, length: int) -> None:
         if row < len(self._lengths):
-            self._losses[row], self._best[row], self._lengths[row] = math.nan, math.nan, 0
+            self._losses[row, length:], self._best[row, length:] = math.nan, math.nan
+            self._lengths[row] = min(self._lengths[row], length)
+
+    def best_by(self, rows: int, epochs: int) -> FloatArray:
+        reached = np.minimum(self.lengths(rows), epochs)
+        best = np.full(rows, math.inf)
+        begun = np.flatnonzero(reached)
+        best[begun] = self._best[begun, reached[begun] - 1]
+        return best
 
     def lengths(self, rows: int) -> IntArray:
         self._lengths = _with_room(self._lengths, rows, 0)

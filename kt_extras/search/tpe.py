@@ -201,7 +201,7 @@ def split_good_bad(
     ([1, 2], [0, 3])
     """
     states, losses = history.states[rows], history.losses[rows]
-    pruned = states == State.PRUNED
+    pruned = (states == State.PRUNED) | (states == State.PAUSED)
     hopeless = (states == State.INFEASIBLE) | (states == State.RUNNING) | np.isinf(losses)
     longest_first = np.where(pruned, -history.epochs[rows], 0)
     order = rows[np.lexsort((rows, losses, longest_first, pruned, hopeless))]

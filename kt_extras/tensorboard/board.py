@@ -4,7 +4,7 @@ Below `log_dir` the runs are
 
 - ``<trial>/train``, ``<trial>/validation``: the trial's curves, written by Keras' own callback;
 - ``<trial>/<state>``: its row of the dashboard, that is its hyperparameters and final numbers;
-  the state is ``running``, ``completed``, ``pruned``, ``infeasible`` or ``failed``;
+  the state is ``running``, ``completed``, ``pruned``, ``paused``, ``infeasible`` or ``failed``;
 - ``search``: the best score so far against trials, epochs and seconds, and the pruned trials;
 - ``search/space``: the domains of the hyperparameters, and which numbers are columns.
 
@@ -27,7 +27,7 @@ from kt_extras.tensorboard import domains, events
 if TYPE_CHECKING:
     from tensorboard.plugins.hparams.api_pb2 import Experiment, HParamInfo, MetricInfo
 
-STATES = ("completed", "pruned", "infeasible", "failed")
+STATES = ("completed", "pruned", "paused", "infeasible", "failed")
 
 _RUNNING = "running"
 _SEARCH = "search"
@@ -131,8 +131,8 @@ class SearchBoard:
         Args:
             trial_id: Unique in the search.
             values: The active hyperparameters only, with those discovered while it ran.
-            state: `"completed"`, `"pruned"`, `"infeasible"` or `"failed"`; the last two have the
-                status of a failure in the dashboard.
+            state: `"completed"`, `"pruned"`, `"paused"`, `"infeasible"` or `"failed"`; the last
+                two have the status of a failure in the dashboard.
             score: The objective; None if there is none.
             best_epoch: Epoch of `score`.
             epochs: Epochs trained.
@@ -213,7 +213,7 @@ class SearchBoard:
 def _end(state: str) -> events.Record:
     from tensorboard.plugins.hparams import api_pb2, summary
 
-    succeeded = state in ("completed", "pruned")
+    succeeded = state in ("completed", "pruned", "paused")
     status = api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE
     return events.Record(summary.session_end_pb(status))
 

@@ -18,14 +18,17 @@ class BestWeights(keras.callbacks.Callback):
     Args:
         loss_in: Returns the loss to be minimised in an epoch's logs, None if it is not there.
             Without any, the weights of the last epoch are the ones kept.
+        best: The lowest loss of earlier training, whose weights are in the file already.
 
     >>> keeper = BestWeights(lambda logs: logs.get("val_loss"))
     """
 
-    def __init__(self, loss_in: Callable[[Mapping[str, float]], float | None]) -> None:
+    def __init__(
+        self, loss_in: Callable[[Mapping[str, float]], float | None], best: float = math.inf
+    ) -> None:
         super().__init__()
         self.loss_in = loss_in
-        self._best = math.inf
+        self._best = self._written = best
         self._weights = None
         self._trained = None
 
@@ -47,8 +50,9 @@ class BestWeights(keras.callbacks.Callback):
         model, weights = self._trained, self._weights
         self._trained = self._weights = None
         self.set_model(None)
-        if model is None:
+        if model is None or self._best == self._written < math.inf:
             return
+        self._written = self._best
         if weights is not None:
             model.set_weights(weights)
         model.save_weights(path)

@@ -46,6 +46,8 @@ class Checkpoints:
     def trial_ended(self, trial_id: str, number: int, loss: float) -> None:
         """Remove the weights that are not needed any more, now that a trial has ended.
 
+        A trial that was resumed may end more than once.
+
         Args:
             trial_id: The trial.
             number: Of two equal trials, that with the lower number is better.
@@ -53,6 +55,8 @@ class Checkpoints:
         """
         if self.limit is None:
             return
+        self._best = [known for known in self._best if known[-1] != trial_id]
+        heapq.heapify(self._best)
         if not math.isfinite(loss):
             self._remove(trial_id)
             return

@@ -21,6 +21,7 @@ class EpochReporter(keras.callbacks.Callback):
     Args:
         report: Called with the epoch, counted from 0, the metrics that are single numbers, and
             whether it was the last epoch anyway; a true answer ends the training.
+        begun: Epochs that were trained before, in an earlier part of the same training.
 
     >>> reporter = EpochReporter(lambda epoch, metrics, last: metrics["loss"] > 1)
     >>> reporter.set_model(keras.Sequential())
@@ -30,12 +31,12 @@ class EpochReporter(keras.callbacks.Callback):
     True
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, begun: int = 0) -> None:
         super().__init__()
         self.params = None  # which Keras 2 leaves unset before the first `fit`
         self.report = report
         self.stopped = False
-        self.epochs = 0
+        self.epochs = begun
         self._shift: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -1,0 +1,89 @@
+"""Rungs: the budgets at which trials are compared."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kt_extras.search import History, State
+from kt_extras.search.history import IntArray
+
+#: More epochs than any trial trains: the state of a trial that is not needed any more.
+NEVER = int(np.iinfo(np.int64).max)
+
+Mask = NDArray[np.bool_]
+
+
+def rungs(max_epochs: int, min_epochs: int, reduction_factor: int) -> tuple[int, ...]:
+    """Return the budgets r, r eta, r eta^2, ..., R (Li et al., MLSys 2020, section 3.1).
+
+    Args:
+        max_epochs: R, the last one.
+        min_epochs: r, the first one.
+        reduction_factor: eta.
+
+    Raises:
+        ValueError: They don't fit together.
+
+    >>> rungs(27, 1, 3), rungs(100, 4, 4)
+    ((1, 3, 9, 27), (4, 16, 64, 100))
+    """
+    check_whole("reduction_factor", reduction_factor, least=2)
+    check_whole("min_epochs", min_epochs, least=1)
+    check_whole("max_epochs", max_epochs, least=1)
+    if min_epochs > max_epochs:
+        raise ValueError(
+            f"`min_epochs` must not be above `max_epochs`, got {min_epochs} and {max_epochs}."
+        )
+    levels = []
+    while min_epochs < max_epochs:
+        levels.append(min_epochs)
+        min_epochs *= reduction_factor
+    return (*levels, max_epochs)
+
+
+def check_whole(name: str, value: object, *, least: int) -> None:
+    """Check that an argument is an integer and not too small.
+
+    Raises:
+        ValueError: It is not.
+
+    >>> check_whole("max_epochs", 27, least=1)
+    """
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise ValueError(f"`{name}` must be an integer from {least}, got {value!r}.")
+
+
+def arrived(history: History, level: int) -> Mask:
+    """Tell which trials have reached a rung; one that came to its end earlier counts as well.
+
+    Returns:
+        Shape ``(n,)``.
+    """
+    states = history.states
+    ended = (states == State.COMPLETED) | (states == State.PRUNED)
+    return (states != State.INFEASIBLE) & ((history.epochs >= level) | ended)
+
+
+def best_of(history: History, members: Mask, level: int, count: int) -> IntArray:
+    """Return the members that are best at a rung, by their lowest loss so far.
+
+    Args:
+        history: All trials.
+        members: Shape ``(n,)``: those who are compared.
+        level: The epochs of the rung.
+        count: How many to return.
+
+    Returns:
+        Their numbers, best first; of two equal ones the older is better.
+    """
+    numbers = np.flatnonzero(members)
+    losses = history.best_by(level)[numbers]
+    order: IntArray = numbers[np.argsort(losses, kind="stable")[:count]]
+    return order
+
+
+def first_below(numbers: IntArray, resting: Mask, history: History, above: int) -> int | None:
+    """Return the first of some trials that rests and has not been promoted to a rung yet."""
+    epochs = history.epochs
+    return next((int(n) for n in numbers if resting[n] and epochs[n] < above), None)

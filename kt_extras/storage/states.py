@@ -1,0 +1,65 @@
+"""The files that hold the full state of trials which may go on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+_NAME = "state-{:05d}.npz"
+_PATTERN = re.compile(r"state-(\d{5,})\.npz")
+
+
+class StateFiles:
+    """Knows where the state of a trial at an epoch is, and removes what is not needed any more.
+
+    Args:
+        directory: The project's; trials have directories below it, as in KerasTuner.
+
+    >>> StateFiles(Path("runs")).path("0007", 9).as_posix()
+    'runs/trial_0007/state-00009.npz'
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._known: dict[str, set[int]] | None = None
+
+    def path(self, trial_id: str, epochs: int) -> Path:
+        """Return where the state of a trial after so many epochs is, or would be."""
+        return self._directory / f"trial_{trial_id}" / _NAME.format(epochs)
+
+    def exists(self, trial_id: str, epochs: int) -> bool:
+        """Tell whether there is such a state."""
+        return self.path(trial_id, epochs).exists()
+
+    def copy(self, parent: str, child: str, epochs: int) -> None:
+        """Give a trial the state that another one had after so many epochs."""
+        target = self.path(child, epochs)
+        draft = target.with_suffix(".copy")
+        shutil.copyfile(self.path(parent, epochs), draft)
+        os.replace(draft, target)
+        self.written(child, epochs)
+
+    def written(self, trial_id: str, epochs: int) -> None:
+        """Be told that a state was written, perhaps by another process."""
+        self._all().setdefault(trial_id, set()).add(epochs)
+
+    def forget(self, needed: Mapping[str, int]) -> None:
+        """Remove states, given for each trial the least number of epochs whose state is needed."""
+        for trial_id, states in self._all().items():
+            over = {epochs for epochs in states if epochs < needed.get(trial_id, 0)}
+            for epochs in over:
+                self.path(trial_id, epochs).unlink(missing_ok=True)
+            states -= over
+
+    def _all(self) -> dict[str, set[int]]:
+        """Return the epochs of the states of each trial; the directory is read once."""
+        if self._known is None:
+            self._known = {}
+            for file in self._directory.glob("trial_*/state-*.npz"):
+                if match := _PATTERN.fullmatch(file.name):
+                    trial_id = file.parent.name.removeprefix("trial_")
+                    self._known.setdefault(trial_id, set()).add(int(match[1]))
+        return self._known

@@ -1,0 +1,218 @@
+"""A model that goes on training with other numbers in its optimizer, without being built again.
+
+Building a model and tracing its first batch takes hundreds of times longer than restoring its
+state.  In population based training (Jaderberg et al. 2017, sec. 3) a member takes over another's
+weights, and hyperparameters that often differ in the optimizer alone: then its live model can go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kt_extras import compat
+from kt_extras.training.model_difference import alike
+from kt_extras.training.optimizer_numbers import (
+    Number,
+    holder,
+    is_number,
+    leaves,
+    optimizer_numbers,
+    put,
+    same_number,
+)
+
+# Numbers that may become zero, or more than that, without a change of the optimizer's variables.
+_MAY_VANISH = ("learning_rate", "weight_decay")
+
+
+def differing_numbers(live: keras.Model, rebuilt: keras.Model) -> dict[str, Number] | None:
+    """Return the numbers in which the optimizers of two models differ, if nothing else does.
+
+    Args:
+        live: A compiled model.
+        rebuilt: Another, built with other hyperparameters.
+
+    Returns:
+        The numbers of `rebuilt` by name, for `take_numbers`; None if something else differs, or
+        may differ: a subclassed model without a configuration tells nothing.
+
+    >>> def build(rate):
+    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    ...     model.compile(keras.optimizers.SGD(rate), "mse")
+    ...     return model
+    >>> differing_numbers(build(0.5), build(0.25))
+    {'learning_rate': 0.25}
+    """
+    if not alike(live, rebuilt) or type(live.optimizer) is not type(rebuilt.optimizer):
+        return None
+    before = dict(leaves(live.optimizer.get_config()))
+    after = dict(leaves(rebuilt.optimizer.get_config()))
+    if before.keys() != after.keys():
+        return None
+    changed = [path for path in after if not _same(path, before[path], after[path])]
+    if not all(_exchangeable(live, path, before[path], after[path]) for path in changed):
+        return None
+    return {path: after[path] for path in changed}
+
+
+def take_numbers(model: keras.Model, numbers: Mapping[str, Number]) -> None:
+    """Put other numbers into force in a live optimizer.
+
+    A learning rate, and whatever `hold_numbers` holds, is in force at once; for other numbers the
+    next batch is traced anew.  Numbers that the optimizer has already cost nothing.
+
+    Args:
+        model: Compiled.
+        numbers: By name, as from `differing_numbers` or `optimizer_numbers`.
+
+    Raises:
+        ValueError: The optimizer has no such number.
+
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.5, momentum=0.75), "mse")
+    >>> take_numbers(model, {"learning_rate": 0.25, "momentum": 0.5})
+    >>> optimizer_numbers(model)["learning_rate"], model.optimizer.momentum
+    (0.25, 0.5)
+    """
+    now = optimizer_numbers(model)
+    unknown = [name for name in numbers if name not in now]
+    if unknown:
+        raise ValueError(
+            f"`numbers` must be of those that the optimizer has, {sorted(now)}; got {unknown}.  "
+            "Build the model again."
+        )
+    stale = False
+    for path, value in numbers.items():
+        if not same_number(now[path], value):
+            stale |= not _take(model.optimizer, path, value)
+    if stale:
+        compat.trace_anew(model)
+
+
+def hold_numbers(model: keras.Model) -> list[str]:
+    """Let the optimizer read its numbers from variables, so that they can change untraced.
+
+    Each number is tried on a copy of the optimizer first, and left alone if the copy can't be
+    traced with it or takes other steps then: many optimizers look at a number in Python to decide
+    what to do at all.  Configurations and files of the model remain as they are.
+
+    Args:
+        model: Compiled, and not trained yet; otherwise the next batch is traced anew.
+
+    Returns:
+        The names of the numbers that are held.
+
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.5, weight_decay=0.1), "mse")
+    >>> "weight_decay" in hold_numbers(model)
+    True
+    """
+    found = (holder(model.optimizer, path) for path in optimizer_numbers(model))
+    names: dict[int, tuple[Any, list[str]]] = {}
+    for optimizer, name in filter(None, found):
+        if "/" not in name and isinstance(getattr(optimizer, name), float):
+            names.setdefault(id(optimizer), (optimizer, []))[1].append(name)
+    held = []
+    for optimizer, candidates in names.values():
+        if _method(optimizer) in vars(optimizer) or "_hyper" in vars(optimizer):
+            continue  # they are held already, in one way or the other
+        able = [name for name in candidates if _can_be_held(optimizer, name)]
+        if able:
+            setattr(optimizer, _method(optimizer), _Steps(optimizer, able))
+            held += able
+    if held:
+        compat.trace_anew(model)
+    return held
+
+
+class _Steps:
+    """An optimizer's `apply` that sees tensors in the places of some numbers."""
+
+    def __init__(self, optimizer: Any, names: list[str]) -> None:
+        self._optimizer, self._apply = optimizer, getattr(optimizer, _method(optimizer))
+        # In double precision, as Python has them: 1 - beta is a small difference.
+        self.held = {name: tf.Variable(_number(optimizer, name), dtype="float64") for name in names}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with _in_place(self._optimizer, {name: v.value() for name, v in self.held.items()}):
+            return self._apply(*args, **kwargs)
+
+
+@contextmanager
+def _in_place(optimizer: Any, values: Mapping[str, Any]) -> Iterator[None]:
+    before = {name: getattr(optimizer, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(optimizer, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(optimizer, name, value)
+
+
+def _take(optimizer: Any, path: str, value: Number) -> bool:
+    """Put one number into force; tell whether it is in force without a new trace."""
+    owner, name = holder(optimizer, path) or (optimizer, path)
+    steps = vars(owner).get(_method(owner))
+    in_force = put(owner, name, value)
+    if isinstance(steps, _Steps) and name in steps.held:
+        steps.held[name].assign(value)
+        return True
+    return in_force
+
+
+def _can_be_held(optimizer: Any, name: str) -> bool:
+    """Compare the steps of two copies, one of which sees the number as a tensor."""
+    number = _number(optimizer, name)
+    for value in (number, 0.9 * number):
+        try:
+            plain, held = (_copy(optimizer, {name: value}) for _ in range(2))
+            setattr(held, _method(held), _Steps(held, [name]))
+            if not np.allclose(_step(plain), _step(held), rtol=1e-6, atol=1e-9):
+                return False
+        # Whatever an optimizer makes of a tensor that it did not expect.
+        except Exception:
+            return False
+    return True
+
+
+def _copy(optimizer: Any, numbers: Mapping[str, float]) -> Any:
+    return type(optimizer).from_config({**optimizer.get_config(), **numbers})
+
+
+def _step(optimizer: Any) -> np.ndarray:
+    """Return where two steps of an optimizer lead, traced."""
+    variable = getattr(keras, "Variable", tf.Variable)(np.array([0.5, -2.0], "float32"))
+    gradient = tf.constant([0.3, 4.0])
+    optimizer.build([variable])
+    step = tf.function(lambda: optimizer.apply_gradients([(gradient, variable)]))
+    for _ in range(2):
+        step()
+    return np.asarray(variable.numpy())
+
+
+def _method(optimizer: Any) -> str:
+    return "apply" if hasattr(optimizer, "apply") else "apply_gradients"
+
+
+def _number(optimizer: Any, name: str) -> float:
+    return float(getattr(optimizer, name))
+
+
+def _same(path: str, one: Any, other: Any) -> bool:
+    if is_number(one) and is_number(other):
+        return same_number(one, other)
+    return bool(one == other) or path.rpartition("/")[2] == "name"
+
+
+def _exchangeable(model: keras.Model, path: str, one: Any, other: Any) -> bool:
+    """Tell whether a number can take another's place in the same variables."""
+    if not (is_number(one) and is_number(other)) or holder(model.optimizer, path) is None:
+        return False
+    return bool(one) == bool(other) or path.endswith(_MAY_VANISH)

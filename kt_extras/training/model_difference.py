@@ -1,0 +1,174 @@
+"""Whether two models are alike but for their optimizers and the names that Keras made up."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from types import FunctionType
+from typing import Any
+
+import keras
+
+# What a model knows of the shapes of its data, once it has seen some.
+_SHAPES = {"batch_input_shape", "batch_shape", "build_config", "build_input_shape"}
+_NUMBERED = re.compile(r"_\d+$")
+
+_Plain = (bool, int, float, str, type(None), FunctionType)
+
+
+def alike(one: keras.Model, other: keras.Model) -> bool:
+    """Tell whether two models are the same but for their optimizers and weights.
+
+    They are if their classes, configurations, variables' shapes, losses and metrics are, and those
+    attributes of layers, losses and metrics of one's own that are numbers, strings or functions.
+    What tells too little counts as different.
+
+    Args:
+        one: Compiled.
+        other: Compiled.
+
+    >>> def build(units):
+    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units)])
+    ...     model.compile("sgd", "mse")
+    ...     return model
+    >>> alike(build(3), build(3)), alike(build(3), build(4))
+    (True, False)
+    """
+    pairs = list(zip(_parts(one), _parts(other), strict=False))
+    return (
+        len(_parts(one)) == len(_parts(other))
+        and all(type(mine) is type(its) for mine, its in pairs)
+        and _same_configs(description(one), description(other))
+        and (not (one.built and other.built) or _shapes(one) == _shapes(other))
+        and all(_same_attributes(mine, its) for mine, its in pairs)
+    )
+
+
+def description(model: keras.Model) -> dict[str, Any] | None:
+    """Return all that a model says of itself but of its optimizer; None if it can't say it all.
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    >>> description(model)["layers"][0]["units"]
+    3
+    """
+    try:
+        own = model.get_config()
+        compiled = model.get_compile_config() or {}
+        layers = _but_inputs(model._flatten_layers(recursive=True, include_self=False))
+        inner = [layer.get_config() for layer in layers]
+    # A layer of one's own without `get_config`, or with one that fails.
+    except Exception:
+        return None
+    settings = {name: value for name, value in compiled.items() if name != "optimizer"}
+    return {"model": own, "compiled": settings, "layers": inner} if own else None
+
+
+def _parts(model: keras.Model) -> list[Any]:
+    """Return a model, its layers at all depths, its losses and metrics."""
+    layers = model._flatten_layers(recursive=True, include_self=True)
+    compiled = _compiled(model)
+    asked = [compiled.get(name) for name in ("loss", "metrics", "weighted_metrics")]
+    return [*_but_inputs(layers), *_flat(asked)]
+
+
+def _compiled(model: keras.Model) -> dict[str, Any]:
+    """Return what was passed to `compile`, but the optimizer."""
+    given = getattr(getattr(model, "_compile_config", None), "config", {})
+    return {name: value for name, value in given.items() if name != "optimizer"}
+
+
+def _same_configs(one: Any, other: Any) -> bool:
+    if one is None or other is None:
+        return False
+    names: dict[str, str] = {}
+    return _matches(one, other, names) and len(set(names.values())) == len(names)
+
+
+def _matches(one: Any, other: Any, names: dict[str, str], key: str = "") -> bool:
+    """Compare two nests; `names` collects which name of one stands for which of the other."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        kept = [{k: v for k, v in nest.items() if k not in _SHAPES} for nest in (one, other)]
+        keys, others = (list(nest) for nest in kept)
+        return len(keys) == len(others) and all(
+            _matches(mine, its, names) and _matches(kept[0][mine], kept[1][its], names, str(mine))
+            for mine, its in zip(keys, others, strict=True)
+        )
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        items, others = (_but_inputs(nest) if key == "layers" else nest for nest in (one, other))
+        return len(items) == len(others) and all(
+            _matches(mine, its, names) for mine, its in zip(items, others, strict=True)
+        )
+    if isinstance(one, str) and isinstance(other, str) and one != other:
+        made_up = _NUMBERED.sub("", one) == _NUMBERED.sub("", other)
+        return made_up and names.setdefault(one, other) == other
+    return _equal(one, other)
+
+
+def _but_inputs(layers: Any) -> list[Any]:
+    """Leave out input layers, which a `Sequential` gets when it sees data."""
+    return [layer for layer in layers if not _is_input(layer)]
+
+
+def _is_input(layer: Any) -> bool:
+    if isinstance(layer, Mapping):
+        return layer.get("class_name") == "InputLayer"
+    return isinstance(layer, keras.layers.InputLayer)
+
+
+def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
+    return [tuple(weight.shape) for weight in model.weights]
+
+
+def _same_attributes(one: Any, other: Any) -> bool:
+    """Compare what the configuration of an object of a class of one's own may leave out."""
+    if isinstance(one, FunctionType):
+        return _same_functions(one, other)
+    mine, its = _attributes(one), _attributes(other)
+    return all(_equal(mine[name], its[name]) for name in mine.keys() & its.keys())
+
+
+def _attributes(part: Any) -> dict[str, Any]:
+    found = getattr(part, "__dict__", {}).items()
+    of_keras = type(part).__module__.startswith(("keras", "tensorflow"))
+    telling = FunctionType if of_keras else _Plain
+    own = {name: value for name, value in found if name not in _of_keras() and name[0] != "_"}
+    return {name: value for name, value in own.items() if isinstance(value, telling)}
+
+
+@functools.cache
+def _of_keras() -> frozenset[str]:
+    """Return the attributes that Keras itself gives to its objects."""
+    examples = keras.Model(), keras.layers.Layer(), keras.metrics.Mean()
+    return frozenset(name for example in examples for name in vars(example)) | {"name", "built"}
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, FunctionType) and isinstance(other, FunctionType):
+        return _same_functions(one, other)
+    try:
+        return bool(one == other)
+    except (TypeError, ValueError):  # arrays, for instance
+        return False
+
+
+def _same_functions(one: FunctionType, other: FunctionType) -> bool:
+    """Tell whether two functions are one, or of the same code over the same values."""
+    if one is other:
+        return True
+    values = [[cell.cell_contents for cell in f.__closure__ or ()] for f in (one, other)]
+    return (
+        one.__code__ == other.__code__
+        and one.__defaults__ == other.__defaults__
+        and one.__kwdefaults__ == other.__kwdefaults__
+        and len(values[0]) == len(values[1])
+        and all(_equal(mine, its) for mine, its in zip(*values, strict=True))
+    )
+
+
+def _flat(nest: Any) -> list[Any]:
+    if isinstance(nest, Mapping):
+        return [part for key in sorted(nest, key=str) for part in _flat(nest[key])]
+    if isinstance(nest, Sequence) and not isinstance(nest, str):
+        return [part for item in nest for part in _flat(item)]
+    return [nest]

@@ -1,0 +1,130 @@
+"""The numbers of an optimizer: its learning rate, momentum, decay, ..., in whatever wraps it.
+
+They are named as in its configuration; what lies deeper has a path, as in
+`"learning_rate/config/decay_steps"` for a schedule or `"inner_optimizer/config/beta_1"` for an
+optimizer that scales the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Number = float | int
+
+_WRAPPED = {"inner_optimizer": "inner_optimizer", "optimizer": "_optimizer"}
+_RATE = "learning_rate"
+
+
+def optimizer_numbers(model: keras.Model) -> dict[str, Number]:
+    """Return all numbers that a model's optimizer has now.
+
+    Args:
+        model: Compiled.
+
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.5, momentum=0.75), "mse")
+    >>> numbers = optimizer_numbers(model)
+    >>> numbers["learning_rate"], numbers["momentum"]
+    (0.5, 0.75)
+    """
+    return {
+        path: value
+        for path, value in leaves(model.optimizer.get_config())
+        if is_number(value) and holder(model.optimizer, path) is not None
+    }
+
+
+def leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value of a nested configuration with its path.
+
+    >>> list(leaves({"rate": 0.1, "inner": {"steps": [1, 2]}}))
+    [('rate', 0.1), ('inner/steps/0', 1), ('inner/steps/1', 2)]
+    """
+    if isinstance(config, Mapping):
+        pairs = [(str(key), value) for key, value in config.items()]
+    elif isinstance(config, (list, tuple)):
+        pairs = [(str(index), value) for index, value in enumerate(config)]
+    else:
+        yield path, config.item() if isinstance(config, np.generic) else config
+        return
+    for key, value in pairs:
+        yield from leaves(value, f"{path}/{key}" if path else key)
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a number and no truth value.
+
+    >>> is_number(1), is_number(True), is_number(None)
+    (True, False, False)
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def same_number(one: Number, other: Number) -> bool:
+    """Tell whether two numbers are the same in single precision, in which variables keep them.
+
+    >>> same_number(0.1, float(np.float32(0.1)))
+    True
+    """
+    return bool(np.float32(one) == np.float32(other))
+
+
+def holder(optimizer: Any, path: str) -> tuple[Any, str] | None:
+    """Return the optimizer that has a number, and the rest of its path; None if nobody has.
+
+    >>> sgd = keras.optimizers.SGD()
+    >>> holder(sgd, "momentum") == (sgd, "momentum")
+    True
+    >>> holder(sgd, "beta_1") is None
+    True
+    """
+    first, _, rest = path.partition("/")
+    if first in _WRAPPED and rest.startswith("config/"):
+        inner = getattr(optimizer, _WRAPPED[first], None)
+        return None if inner is None else holder(inner, rest.removeprefix("config/"))
+    if first == _RATE and rest:
+        return (optimizer, path) if rest.startswith("config/") else None
+    fixed = getattr(getattr(type(optimizer), first, None), "fset", True) is None
+    return (optimizer, path) if not rest and not fixed and hasattr(optimizer, first) else None
+
+
+def put(optimizer: Any, path: str, value: Number) -> bool:
+    """Give one number of an optimizer another value.
+
+    Args:
+        optimizer: The one from `holder`.
+        path: The rest of the path from `holder`.
+        value: The new value.
+
+    Returns:
+        Whether the value is in a variable, which what was traced before reads anew.
+
+    >>> sgd = keras.optimizers.SGD(0.5, momentum=0.75)
+    >>> put(sgd, "learning_rate", 0.25), put(sgd, "momentum", 0.5)
+    (True, False)
+    """
+    if path == _RATE:
+        optimizer.learning_rate = value
+        return True
+    if path.startswith(f"{_RATE}/config/"):
+        _put_into_schedule(optimizer, path.removeprefix(f"{_RATE}/config/"), value)
+        return False
+    setattr(optimizer, path, value)
+    # Optimizers as they were before Keras 2.11 may have variables for such numbers.
+    return isinstance(vars(optimizer).get("_hyper", {}).get(path), tf.Variable)
+
+
+def _put_into_schedule(optimizer: Any, path: str, value: Number) -> None:
+    """Give an optimizer a schedule that differs in one number.  Its own may be anybody's."""
+    schedule = keras.optimizers.schedules.serialize(vars(optimizer)["_learning_rate"])
+    *keys, last = path.split("/")
+    config = schedule["config"]
+    for key in keys:
+        config = config[int(key) if isinstance(config, list) else key]
+    config[int(last) if isinstance(config, list) else last] = value
+    optimizer.learning_rate = keras.optimizers.schedules.deserialize(schedule)
