@@ -14,6 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the same table once more, for editors and type checkers
+    from kt_extras import imbalance as imbalance
+    from kt_extras import losses as losses
+    from kt_extras import metrics as metrics
     from kt_extras import oracles as oracles
     from kt_extras import pruners as pruners
     from kt_extras import pruning as pruning
@@ -27,6 +30,8 @@ if TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras.oracles.asha import ASHAOracle as ASHAOracle
     from kt_extras.oracles.bohb import BOHB as BOHB
     from kt_extras.oracles.bohb import BOHBOracle as BOHBOracle
+    from kt_extras.oracles.evolution import Evolution as Evolution
+    from kt_extras.oracles.evolution import EvolutionOracle as EvolutionOracle
     from kt_extras.oracles.oracle import SamplerOracle as SamplerOracle
     from kt_extras.oracles.pbt import PBT as PBT
     from kt_extras.oracles.pbt import PBTOracle as PBTOracle
@@ -42,6 +47,9 @@ if TYPE_CHECKING:  # the same table once more, for editors and type checkers
 __version__ = "0.1.0"
 
 _MODULES = (
+    "imbalance",
+    "losses",
+    "metrics",
     "oracles",
     "pruners",
     "pruning",
@@ -58,6 +66,8 @@ _HOMES = {
     "AnyOf": "kt_extras.pruning",
     "BOHB": "kt_extras.oracles.bohb",
     "BOHBOracle": "kt_extras.oracles.bohb",
+    "Evolution": "kt_extras.oracles.evolution",
+    "EvolutionOracle": "kt_extras.oracles.evolution",
     "MedianPruner": "kt_extras.pruning",
     "PBT": "kt_extras.oracles.pbt",
     "PBTOracle": "kt_extras.oracles.pbt",

@@ -6,10 +6,12 @@ Everything outside this module is written once for both.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 KERAS_3 = keras.__version__.startswith("3.")
@@ -17,6 +19,8 @@ KERAS_3 = keras.__version__.startswith("3.")
 if KERAS_3:
     from keras.src.backend.common import global_state
     from keras.src.random import seed_generator
+else:
+    from keras.src import backend
 
 #: What KerasTuner names the file of a trial's weights (a prefix of several files on Keras 2).
 WEIGHTS_NAME = "checkpoint.weights.h5" if KERAS_3 else "checkpoint"
@@ -104,10 +108,10 @@ def hold_randomness(model: keras.Model) -> None:
 
 def trace_anew(model: keras.Model) -> None:
     """Let the next batch be traced anew, if one was traced already."""
-    for optimizer in (model.optimizer, getattr(model.optimizer, "inner_optimizer", None)):
-        if getattr(optimizer, "jit_compile", False):  # Keras 2 traces its steps by themselves
-            step = type(optimizer)._update_step_xla.python_function
-            optimizer._update_step_xla = tf.function(step.__get__(optimizer), jit_compile=True)
+    optimizer: Any = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if getattr(optimizer, "jit_compile", False):  # Keras 2 traces the steps by themselves then
+        step = type(optimizer)._update_step_xla.python_function
+        optimizer._update_step_xla = tf.function(step.__get__(optimizer), jit_compile=True)
     if model.train_function is not None:
         model.make_train_function(force=True)
 
@@ -141,7 +145,8 @@ def input_spec(model: keras.Model) -> Any:
     """Return what `build_from_spec` needs: a nest of shapes, and on Keras 2 of types."""
     if KERAS_3:
         return model.get_build_config()
-    return tf.nest.map_structure(_spec, model.save_spec())
+    spec = model.save_spec()
+    return None if spec is None else tf.nest.map_structure(_spec, spec)
 
 
 def build_from_spec(model: keras.Model, spec: Any) -> None:
@@ -154,15 +159,27 @@ def build_from_spec(model: keras.Model, spec: Any) -> None:
 
 
 def global_seed_state() -> Any:
-    """Return the state of the generator that Keras 3 uses where no seed is given."""
-    generator = _global_generator() if KERAS_3 else None
-    return None if generator is None else generator.state.numpy()
+    """Return the state of what Keras draws seeds from where none is given; None if that is unset.
+
+    That is a generator of its own on Keras 3, and on Keras 2 a stream like those of `random`.
+    """
+    if KERAS_3:
+        generator = global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)
+        return None if generator is None else generator.state.numpy()
+    stream = getattr(backend._SEED_GENERATOR, "generator", None)
+    return None if stream is None else np.array(stream.getstate()[1], np.uint32)
 
 
 def set_global_seed_state(state: Any) -> None:
-    """Put that generator where it was."""
-    if KERAS_3 and state is not None:
+    """Put it where it was."""
+    if state is None:
+        return
+    if KERAS_3:
         seed_generator.global_seed_generator().state.assign(state)
+    else:
+        stream = random.Random()
+        stream.setstate((stream.VERSION, tuple(state.tolist()), None))
+        backend._SEED_GENERATOR.generator = stream
 
 
 def multi_optimizer(assignment: Any) -> Any:
@@ -195,7 +212,7 @@ def _build_optimizer(optimizer: Any, variables: list[Any]) -> None:
         _ = optimizer.iterations
     elif hasattr(optimizer, "_create_all_weights"):  # before Keras 2.11, and tensorflow-addons'
         optimizer._create_all_weights(variables)
-    elif not (KERAS_3 and optimizer.built):
+    elif not getattr(optimizer, "built" if KERAS_3 else "_built", False):
         optimizer.build(variables)
 
 
@@ -225,7 +242,3 @@ def _tensor_specs(spec: Any) -> Any:
     if spec and spec[0] == "tensor":
         return tf.TensorSpec(*spec[1:])
     return type(spec)(_tensor_specs(item) for item in spec)
-
-
-def _global_generator() -> Any:
-    return global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)

@@ -5,11 +5,25 @@
 True
 """
 
+from kt_extras.search.cmaes import CMAES
 from kt_extras.search.distinct import Distinct
+from kt_extras.search.evolution import Evolution
 from kt_extras.search.exhaustive import Exhaustive
+from kt_extras.search.largest_budget import LargestBudget
 from kt_extras.search.random import Random
 from kt_extras.search.sampler import Sampler, SpaceExhausted
 from kt_extras.search.sobol import Sobol
 from kt_extras.search.tpe import TPE
 
-__all__ = ["TPE", "Distinct", "Exhaustive", "Random", "Sampler", "Sobol", "SpaceExhausted"]
+__all__ = [
+    "CMAES",
+    "TPE",
+    "Distinct",
+    "Evolution",
+    "Exhaustive",
+    "LargestBudget",
+    "Random",
+    "Sampler",
+    "Sobol",
+    "SpaceExhausted",
+]

@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from kt_extras.search import Random, Sampler
+from kt_extras.search.evolution import Evolution
 from kt_extras.search.sobol import Sobol
 from kt_extras.search.tpe import TPE
 
-_SAMPLERS: dict[str, type[Sampler]] = {"random": Random, "sobol": Sobol, "tpe": TPE}
+_SAMPLERS: dict[str, type[Sampler]] = {
+    "evolution": Evolution,
+    "random": Random,
+    "sobol": Sobol,
+    "tpe": TPE,
+}
 
 
 def check_protocol(name: str, given: object, protocol: type, method: str) -> None:

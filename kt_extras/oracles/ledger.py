@@ -130,6 +130,8 @@ class Totals:
     epochs: int = 0
     best: float | None = None
     stale: int = 0  # trials with a score that ended since the best of them
+    promotions: int = 0  # how often a trial was given more epochs
+    exploits: int = 0  # how often a member of a population has taken over from another
 
 
 class Ledger:
@@ -154,6 +156,7 @@ class Ledger:
         self.seed: int | None = None
         self.objective_recorded = str(objective)
         self.declared = 0  # hyperparameters that the journal knows of
+        self.rungs: set[int] = set()  # numbers of epochs that a scheduler has given to trials
         self.found: set[str] = set()  # those that came to light during a trial
         self.history = History(to_space(hyperparameters), sign_of(objective))
 
@@ -211,7 +214,8 @@ class Ledger:
         takeovers = [Takeover(**taken) for taken in event.get("takeovers", ())]
         first = takeovers[0].before if takeovers else event["values"]
         entry = Entry(trial, self.history.start(first, event.get("bracket", 0)))
-        entry.until, entry.rested = event.get("until"), event.get("rested", 0)
+        self._give(entry, event.get("until"))
+        entry.rested = event.get("rested", 0)
         entry.spent, entry.takeovers = event.get("spent", 0.0), takeovers
         for taken in takeovers:
             self.history.change(entry.number, taken.epoch, taken.after)
@@ -228,7 +232,7 @@ class Ledger:
         entry.executions, entry.results, entry.stop_asked = [], {}, False
         entry.state, entry.began, entry.ended = "running", event["t"], None
         entry.attempt, entry.rested = entry.attempt + 1, kept
-        entry.until = event.get("until", entry.until)
+        self._give(entry, event.get("until", entry.until))
         entry.takeovers = [taken for taken in entry.takeovers if taken.epoch <= kept]
         self.history.restart(entry.number, kept)
         if kept:
@@ -238,12 +242,19 @@ class Ledger:
 
     def _on_grant(self, event: Event) -> None:
         """A trial that has spent its epochs is given more."""
-        self.entries[event["trial"]].until = event["until"]
+        self._give(self.entries[event["trial"]], event["until"])
+        self.totals.promotions += 1
+
+    def _give(self, entry: Entry, until: int | None) -> None:
+        entry.until = until
+        if until is not None:
+            self.rungs.add(until)
 
     def _on_resume(self, event: Event) -> None:
         """A trial that was paused runs again, perhaps with what another one had."""
         entry = self.entries[event["trial"]]
-        entry.until, entry.attempt, entry.state = event["until"], 1, "running"
+        self._give(entry, event["until"])
+        entry.attempt, entry.state = 1, "running"
         entry.spent += (entry.ended or entry.began) - entry.began
         entry.began, entry.ended, entry.results = event["t"], None, {}
         self.history.resume(entry.number)
@@ -251,6 +262,8 @@ class Ledger:
         trial.status, trial.score, trial.best_step = TrialStatus.RUNNING, None, 0
         if "parent" in event:
             self._take_over(entry, event["parent"], event["values"])
+        self.totals.promotions += "parent" not in event
+        self.totals.exploits += "parent" in event
 
     def _take_over(self, entry: Entry, parent: str, values: Point) -> None:
         epoch, before = entry.rested, dict(self.history.points[entry.number])

@@ -14,6 +14,7 @@ from kt_extras.oracles.outcome import is_fatal, note_failure, publish
 from kt_extras.training.interruption import Interruption
 
 _WAIT = 5.0  # seconds between questions to an oracle that has nothing to do yet
+_POLL = 1.0  # the same where the oracle is another process's, which wakes nobody
 
 
 class TrialLoop:
@@ -42,7 +43,7 @@ class TrialLoop:
             if self._tuner.oracle is self._oracle:
                 self._oracle.wait_for_change(_WAIT)
             else:
-                time.sleep(_WAIT)
+                time.sleep(_POLL)
 
     def run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         """Run a trial and hand it back, whatever becomes of it."""

@@ -332,6 +332,14 @@ class SamplerOracle(keras_tuner.Oracle):
         with self._changed:
             return list(self._ledger.entries.values())
 
+    def reached(self) -> dict[int, list[str]]:
+        """Return which trials have trained as long as a scheduler may ask for, by epochs."""
+        epochs, names = self._ledger.history.epochs, list(self._ledger.entries)
+        return {
+            rung: [names[number] for number in np.flatnonzero(epochs >= rung)]
+            for rung in sorted(self._ledger.rungs)
+        }
+
     def entry(self, trial_id: str) -> Entry:
         """Return what is known of one trial."""
         return self._ledger.entries[trial_id]

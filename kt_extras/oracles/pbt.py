@@ -146,7 +146,8 @@ class PBT(Tuner):
 
         A name stands for all hyperparameters that have it, in sibling scopes too.
         """
-        names = tuple(dict.fromkeys(self._local_oracle.space.names))
+        declared = self._local_oracle.hyperparameters.space
+        names = tuple(dict.fromkeys(one.name for one in declared))
         if self.hypermodel is None:
             return names if given is None else tuple(given)
         if unknown := sorted(set(given or ()) - set(names)):
@@ -154,7 +155,7 @@ class PBT(Tuner):
                 f"`mutable` must name hyperparameters of the model, got {unknown}; there are "
                 f"{sorted(names)}."
             )
-        hp, build = self.oracle.get_space(), self.hypermodel.build
+        hp, build = self._local_oracle.get_space(), self.hypermodel.build
         asked = names if given is None else given
         shaping = [name for name in asked if changes_shapes(build, hp, name)]
         if given is not None and shaping:

@@ -84,7 +84,7 @@ class TrialRun:
 
     def settle_seed(self, execution: int) -> None:
         """Make the training repeatable, if the user has asked for that by giving a seed."""
-        settle_seed(self._seed, self._trial, execution)
+        settle_seed(self._seed, self._trial, execution, self.begun)
 
     def heed(self) -> None:
         """End the search here, if the user's wish has cut the training short."""
@@ -135,14 +135,15 @@ class TrialRun:
             self._watch.trial_began(self._trial, log_dir)
 
 
-def settle_seed(seed: int | None, trial: Trial, execution: int = 0) -> None:
+def settle_seed(seed: int | None, trial: Trial, execution: int = 0, begun: int = 0) -> None:
     """Begin all of Keras' random streams where this execution of this trial begins them.
 
     Args:
         seed: The search's, None to leave them alone.
         trial: The trial.
         execution: Counted from 0.
+        begun: Epochs trained before; data that are shuffled don't come in their first order again.
     """
     if seed is not None:
-        entropy = [seed, int(trial.trial_id), execution]
+        entropy = [seed, int(trial.trial_id), execution, *[begun] * (begun > 0)]
         keras.utils.set_random_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))

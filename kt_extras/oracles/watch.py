@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras_tuner.engine.trial import Trial
@@ -12,6 +13,7 @@ from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.progress import ProgressLine
 from kt_extras.search import Space
 from kt_extras.tensorboard import Progress, SearchBoard
+from kt_extras.tensorboard.board import Rungs
 
 
 class SearchWatch:
@@ -75,10 +77,15 @@ class SearchWatch:
                 metrics=_best_metrics(entry),
             )
             board.report(self._progress())
+            if self._oracle.scheduler is not None:
+                board.report_rungs(self._rungs(), self._oracle.totals.epochs)
 
     def close(self) -> None:
-        """Leave the line as it is."""
+        """Leave the line as it is, and sum up for TensorBoard."""
         self._line.close()
+        if self._oracle.scheduler is not None:
+            for board in self._boards.values():
+                board.write_tables(self._rungs(lineage=True), self._oracle.totals.epochs)
 
     def say_why(self) -> None:
         """Say why the search has ended."""
@@ -100,6 +107,11 @@ class SearchWatch:
             failed=totals.failed,
             rejected=totals.rejected,
         )
+
+    def _rungs(self, *, lineage: bool = False) -> Rungs:
+        totals = self._oracle.totals
+        rows = lineage_of(self._oracle.entries()) if lineage else []
+        return Rungs(self._oracle.reached(), totals.promotions, totals.exploits, rows)
 
     def _progress(self) -> Progress:
         totals: Any = self._oracle.totals
@@ -123,6 +135,16 @@ def ending(oracle: SamplerOracle, before: int) -> str:
     counted = f"{ended} trial{'s' * (ended != 1)}"
     what = f"Search ended after {counted}" if ended > before else "No trial was left to run"
     return f"{what}: {oracle.ended_because}"
+
+
+def lineage_of(entries: Sequence[Entry]) -> list[tuple[int, str, str, str]]:
+    """Return one row an exploit: its epoch, the member, its parent, and what was changed."""
+    rows = []
+    for entry in entries:
+        for taken in entry.takeovers:
+            changes = (f"{name}={value}" for name, value in taken.after.items())
+            rows.append((taken.epoch, entry.trial.trial_id, taken.parent, ", ".join(changes)))
+    return sorted(rows)
 
 
 def _best_metrics(entry: Entry) -> Metrics:

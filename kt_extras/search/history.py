@@ -332,7 +332,7 @@ class _CurveColumns:
         self._best[row, step:end] = np.minimum(before, later)
 
     def cut(self, row: int, length: int) -> None:
-        if row < len(self._lengths):
+        if row < len(self._losses):  # it may have reported nothing
             self._losses[row, length:], self._best[row, length:] = math.nan, math.nan
             self._lengths[row] = min(self._lengths[row], length)
 

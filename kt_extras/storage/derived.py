@@ -41,6 +41,7 @@ _CHANGE = sa.update(trials).where(_of_trial(trials))
 _DELETE = {
     t: sa.delete(t).where(_of_trial(t)) for t in (trial_values, epoch_metrics, trial_results)
 }
+_FORGET_EPOCHS = _DELETE[epoch_metrics].where(epoch_metrics.c.epoch >= sa.bindparam("kept"))
 _INSERT = {table: sa.insert(table) for table in _DELETE}
 
 
@@ -67,17 +68,26 @@ def _project(connection: sa.Connection, project: int, record: Record) -> None:
 
 
 def _create(connection: sa.Connection, project: int, record: Record) -> None:
-    """Begin a trial, or begin it again: a new attempt keeps nothing of the last one's metrics."""
-    key = _key(project, record)
+    """Begin a trial, or begin it again: a new attempt keeps the epochs before the last pause."""
+    key, kept = _key(project, record), record.get("kept", 0)
     fresh: Row = dict.fromkeys(("score", "best_epoch", "execution", "epoch", "ended", "message"))
-    fresh |= {"state": "running", "epochs": 0, "began": record.get("t")}
+    fresh |= {"state": "running", "epochs": kept, "began": record.get("t")}
+    fresh |= {"execution": 0, "epoch": kept - 1} if kept else {}
     if connection.execute(_BEGIN_AGAIN, key | fresh).rowcount:
-        connection.execute(_DELETE[epoch_metrics], key)
+        connection.execute(_FORGET_EPOCHS, key | {"kept": kept})
         connection.execute(_DELETE[trial_results], key)
     else:
         own = {"project": project, "trial": record["trial"], "attempt": 1}
         connection.execute(_BEGIN, {"of_project": project} | own | fresh)
     _set_values(connection, project, record)
+
+
+def _resume(connection: sa.Connection, project: int, record: Record) -> None:
+    """Let a trial that was paused run again, perhaps with what another one had."""
+    fresh: Row = dict.fromkeys(("score", "best_epoch", "ended", "message"))
+    connection.execute(_CHANGE, _key(project, record) | fresh | {"state": "running", "attempt": 1})
+    if "values" in record:
+        _set_values(connection, project, record)
 
 
 def _report(connection: sa.Connection, project: int, record: Record) -> None:
@@ -116,6 +126,7 @@ _CHANGES: dict[str, Callable[[sa.Connection, int, Record], None]] = {
     "project": _project,
     "create": _create,
     "report": _report,
+    "resume": _resume,
     "end": _end,
 }
 

@@ -5,7 +5,9 @@ Below `log_dir` the runs are
 - ``<trial>/train``, ``<trial>/validation``: the trial's curves, written by Keras' own callback;
 - ``<trial>/<state>``: its row of the dashboard, that is its hyperparameters and final numbers;
   the state is ``running``, ``completed``, ``pruned``, ``paused``, ``infeasible`` or ``failed``;
-- ``search``: the best score so far against trials, epochs and seconds, and the pruned trials;
+- ``search``: the best score so far against trials, epochs and seconds, and the pruned trials; with
+  a scheduler also how many trials have reached each rung, promotions, exploits, and as a text which
+  trials reached which rung and who took over from whom;
 - ``search/space``: the domains of the hyperparameters, and which numbers are columns.
 
 A later version of ``<state>`` or ``space`` is a new run with a number, and the former is deleted;
@@ -17,7 +19,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -62,6 +64,36 @@ class Progress:
     epochs: int
     seconds: float
     best: float | None
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """What a scheduler has done with a search so far.
+
+    Args:
+        reached: For each number of epochs that is a rung, the trials that have trained as long.
+        promotions: How often a trial was given more epochs.
+        exploits: How often a member of a population has taken over from another.
+        lineage: One row an exploit: its epoch, the member, the parent, and what changed.
+
+    >>> Rungs({1: ["0000", "0001"], 3: ["0001"]}, promotions=1).table().splitlines()[2:]
+    ['| 1 | 2 | 0000, 0001 |', '| 3 | 1 | 0001 |']
+    """
+
+    reached: Mapping[int, Sequence[str]]
+    promotions: int = 0
+    exploits: int = 0
+    lineage: Sequence[tuple[int, str, str, str]] = ()
+
+    def table(self) -> str:
+        """Return which trials reached which rung, as Markdown."""
+        rows = [(str(k), str(len(v)), ", ".join(v)) for k, v in sorted(self.reached.items())]
+        return _markdown(("epochs", "trials", "which"), rows)
+
+    def lineage_table(self) -> str:
+        """Return who took over from whom, as Markdown."""
+        rows = [(str(epoch), *rest) for epoch, *rest in self.lineage]
+        return _markdown(("epoch", "member", "from", "hyperparameters"), rows)
 
 
 class SearchBoard:
@@ -174,9 +206,29 @@ class SearchBoard:
                 events.scalar(f"{_SEARCH}/best_{self.objective}/by_{unit}", progress.best, step)
                 for unit, step in counts.items()
             ]
-        if self._search_file is None:
-            self._search_file = events.new_file(os.path.join(self.log_dir, _SEARCH))
-        events.append(self._search_file, records)
+        self._append(records)
+
+    def report_rungs(self, rungs: Rungs, epochs: int) -> None:
+        """Append a point to each curve of what the scheduler does.
+
+        Args:
+            rungs: What it has done so far.
+            epochs: Trained in all; they are the steps.
+        """
+        counts = {
+            **{f"rungs/{level}_epochs": len(names) for level, names in rungs.reached.items()},
+            "promotions": rungs.promotions,
+            "exploits": rungs.exploits,
+        }
+        curves = [events.scalar(f"{_SEARCH}/{tag}", n, epochs) for tag, n in counts.items()]
+        self._append(curves)
+
+    def write_tables(self, rungs: Rungs, epochs: int) -> None:
+        """Write which trials reached which rung, and who took over from whom, as they are now."""
+        records = [events.text(f"{_SEARCH}/rungs", rungs.table(), epochs)]
+        if rungs.lineage:
+            records.append(events.text(f"{_SEARCH}/lineage", rungs.lineage_table(), epochs))
+        self._append(records)
 
     def clear(self) -> None:
         """Delete the runs of an earlier search in `log_dir`; other files and runs stay."""
@@ -184,6 +236,12 @@ class SearchBoard:
             is_search = os.path.basename(directory) == _SEARCH
             if is_search or any(v.word in _WORDS for v in events.versions(directory)):
                 events.remove(directory)
+
+    def _append(self, records: Sequence[events.Record]) -> None:
+        """Add to the search's own run."""
+        if self._search_file is None:
+            self._search_file = events.new_file(os.path.join(self.log_dir, _SEARCH))
+        events.append(self._search_file, records)
 
     def _start(self, trial_id: str, values: Mapping[str, Any]) -> events.Record:
         from tensorboard.plugins.hparams import api
@@ -246,6 +304,11 @@ def _read_experiment(run_dir: str) -> Experiment | None:
             if value.tag == metadata.EXPERIMENT_TAG:
                 return metadata.parse_experiment_plugin_data(value.metadata.plugin_data.content)
     return None
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _tag(name: str) -> str:

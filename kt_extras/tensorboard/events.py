@@ -59,6 +59,13 @@ def scalar(tag: str, value: float, step: int) -> Record:
     return Record(scalar_pb(tag, value), step)
 
 
+def text(tag: str, markdown: str, step: int) -> Record:
+    """Return the record of a text, which TensorBoard shows as Markdown."""
+    from tensorboard.plugins.text.summary_v2 import text_pb
+
+    return Record(text_pb(tag, markdown), step)
+
+
 def new_file(run_dir: str) -> str:
     """Return an unused path in a run, sorted after the older ones, as TensorBoard reads them."""
     host = socket.gethostname() or "localhost"

@@ -1,8 +1,8 @@
 """A model that goes on training with other numbers in its optimizer, without being built again.
 
-Building a model and tracing its first batch takes hundreds of times longer than restoring its
+Building a model and tracing its first batch takes about a hundred times longer than restoring its
 state.  In population based training (Jaderberg et al. 2017, sec. 3) a member takes over another's
-weights, and hyperparameters that often differ in the optimizer alone: then its live model can go on.
+weights, with hyperparameters that often differ in the optimizer alone: then its model can go on.
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from kt_extras import compat
 from kt_extras.training.model_difference import alike
 from kt_extras.training.optimizer_numbers import (
     Number,
+    differing_settings,
     holder,
     is_number,
-    leaves,
     optimizer_numbers,
     put,
     same_number,
 )
 
 # Numbers that may become zero, or more than that, without a change of the optimizer's variables.
-_MAY_VANISH = ("learning_rate", "weight_decay")
+_RATE = "learning_rate"
+_MAY_VANISH = (_RATE, "weight_decay")
+
+# What was found out about the optimizers of a class with the same settings.
+_found: dict[Any, list[str]] = {}
 
 
 def differing_numbers(live: keras.Model, rebuilt: keras.Model) -> dict[str, Number] | None:
@@ -51,14 +55,10 @@ def differing_numbers(live: keras.Model, rebuilt: keras.Model) -> dict[str, Numb
     """
     if not alike(live, rebuilt) or type(live.optimizer) is not type(rebuilt.optimizer):
         return None
-    before = dict(leaves(live.optimizer.get_config()))
-    after = dict(leaves(rebuilt.optimizer.get_config()))
-    if before.keys() != after.keys():
+    differing = differing_settings(live.optimizer, rebuilt.optimizer)
+    if not all(_exchangeable(live, path, *values) for path, values in differing.items()):
         return None
-    changed = [path for path in after if not _same(path, before[path], after[path])]
-    if not all(_exchangeable(live, path, before[path], after[path]) for path in changed):
-        return None
-    return {path: after[path] for path in changed}
+    return {path: after for path, (_, after) in differing.items()}
 
 
 def take_numbers(model: keras.Model, numbers: Mapping[str, Number]) -> None:
@@ -122,7 +122,7 @@ def hold_numbers(model: keras.Model) -> list[str]:
     for optimizer, candidates in names.values():
         if _method(optimizer) in vars(optimizer) or "_hyper" in vars(optimizer):
             continue  # they are held already, in one way or the other
-        able = [name for name in candidates if _can_be_held(optimizer, name)]
+        able = _holdable(optimizer, candidates)
         if able:
             setattr(optimizer, _method(optimizer), _Steps(optimizer, able))
             held += able
@@ -167,34 +167,49 @@ def _take(optimizer: Any, path: str, value: Number) -> bool:
     return in_force
 
 
-def _can_be_held(optimizer: Any, name: str) -> bool:
-    """Compare the steps of two copies, one of which sees the number as a tensor."""
-    number = _number(optimizer, name)
-    for value in (number, 0.9 * number):
-        try:
-            plain, held = (_copy(optimizer, {name: value}) for _ in range(2))
-            setattr(held, _method(held), _Steps(held, [name]))
-            if not np.allclose(_step(plain), _step(held), rtol=1e-6, atol=1e-9):
+def _holdable(optimizer: Any, names: list[str]) -> list[str]:
+    """Return those of some numbers that can be held in variables."""
+    settings = {k: v for k, v in optimizer.get_config().items() if k not in names and k != _RATE}
+    key = type(optimizer), tuple(names), repr(settings)
+    if key not in _found:
+        all_of_them = _steps_agree(optimizer, names)
+        _found[key] = [n for n in names if all_of_them or _steps_agree(optimizer, [n])]
+    return _found[key]
+
+
+def _steps_agree(optimizer: Any, names: list[str]) -> bool:
+    """Compare the steps of two copies of an optimizer, one of which has its numbers held."""
+    try:
+        plain, held = (type(optimizer).from_config(optimizer.get_config()) for _ in range(2))
+        steps = _Steps(held, names)
+        setattr(held, _method(held), steps)
+        way, way_of_held = _way(plain), _way(held, traced=True)
+        for share in (1.0, 0.9):
+            for name in names:
+                setattr(plain, name, share * _number(plain, name))
+                steps.held[name].assign(_number(plain, name))
+            if not np.allclose(next(way), next(way_of_held), rtol=1e-6, atol=1e-9):
                 return False
-        # Whatever an optimizer makes of a tensor that it did not expect.
-        except Exception:
-            return False
+    # Whatever an optimizer makes of a tensor that it did not expect.
+    except Exception:
+        return False
     return True
 
 
-def _copy(optimizer: Any, numbers: Mapping[str, float]) -> Any:
-    return type(optimizer).from_config({**optimizer.get_config(), **numbers})
-
-
-def _step(optimizer: Any) -> np.ndarray:
-    """Return where two steps of an optimizer lead, traced."""
+def _way(optimizer: Any, *, traced: bool = False) -> Iterator[np.ndarray]:
+    """Yield where a variable is after every two steps of an optimizer."""
     variable = getattr(keras, "Variable", tf.Variable)(np.array([0.5, -2.0], "float32"))
     gradient = tf.constant([0.3, 4.0])
     optimizer.build([variable])
-    step = tf.function(lambda: optimizer.apply_gradients([(gradient, variable)]))
-    for _ in range(2):
-        step()
-    return np.asarray(variable.numpy())
+
+    def step() -> None:
+        optimizer.apply_gradients([(gradient, variable)])
+
+    run = tf.function(step) if traced else step
+    while True:
+        run()
+        run()
+        yield np.array(variable.numpy())
 
 
 def _method(optimizer: Any) -> str:
@@ -203,12 +218,6 @@ def _method(optimizer: Any) -> str:
 
 def _number(optimizer: Any, name: str) -> float:
     return float(getattr(optimizer, name))
-
-
-def _same(path: str, one: Any, other: Any) -> bool:
-    if is_number(one) and is_number(other):
-        return same_number(one, other)
-    return bool(one == other) or path.rpartition("/")[2] == "name"
 
 
 def _exchangeable(model: keras.Model, path: str, one: Any, other: Any) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from kt_extras import compat
+
 # What a model knows of the shapes of its data, once it has seen some.
 _SHAPES = {"batch_input_shape", "batch_shape", "build_config", "build_input_shape"}
 _NUMBERED = re.compile(r"_\d+$")
@@ -26,7 +28,7 @@ def alike(one: keras.Model, other: keras.Model) -> bool:
 
     Args:
         one: Compiled.
-        other: Compiled.
+        other: Compiled; if it has not seen data and `one` has, its variables are made for the same.
 
     >>> def build(units):
     ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units)])
@@ -35,6 +37,8 @@ def alike(one: keras.Model, other: keras.Model) -> bool:
     >>> alike(build(3), build(3)), alike(build(3), build(4))
     (True, False)
     """
+    if type(one) is not type(other) or not _built_for_the_same(one, other):
+        return False
     pairs = list(zip(_parts(one), _parts(other), strict=False))
     return (
         len(_parts(one)) == len(_parts(other))
@@ -64,6 +68,16 @@ def description(model: keras.Model) -> dict[str, Any] | None:
     return {"model": own, "compiled": settings, "layers": inner} if own else None
 
 
+def _built_for_the_same(one: keras.Model, other: keras.Model) -> bool:
+    """Build the other model for the data that the one has seen; tell whether that was possible."""
+    if one.built and not other.built:
+        try:
+            compat.build_from_spec(other, compat.input_spec(one))
+        except Exception:  # whatever layers make of data that is not for them
+            return False
+    return True
+
+
 def _parts(model: keras.Model) -> list[Any]:
     """Return a model, its layers at all depths, its losses and metrics."""
     layers = model._flatten_layers(recursive=True, include_self=True)
@@ -89,15 +103,15 @@ def _matches(one: Any, other: Any, names: dict[str, str], key: str = "") -> bool
     """Compare two nests; `names` collects which name of one stands for which of the other."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         kept = [{k: v for k, v in nest.items() if k not in _SHAPES} for nest in (one, other)]
-        keys, others = (list(nest) for nest in kept)
-        return len(keys) == len(others) and all(
+        return len(kept[0]) == len(kept[1]) and all(
             _matches(mine, its, names) and _matches(kept[0][mine], kept[1][its], names, str(mine))
-            for mine, its in zip(keys, others, strict=True)
+            for mine, its in zip(*kept, strict=True)
         )
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        items, others = (_but_inputs(nest) if key == "layers" else nest for nest in (one, other))
-        return len(items) == len(others) and all(
-            _matches(mine, its, names) for mine, its in zip(items, others, strict=True)
+        if key == "layers":
+            one, other = _but_inputs(one), _but_inputs(other)
+        return len(one) == len(other) and all(
+            _matches(mine, its, names) for mine, its in zip(one, other, strict=True)
         )
     if isinstance(one, str) and isinstance(other, str) and one != other:
         made_up = _NUMBERED.sub("", one) == _NUMBERED.sub("", other)

@@ -74,6 +74,23 @@ def same_number(one: Number, other: Number) -> bool:
     return bool(np.float32(one) == np.float32(other))
 
 
+def differing_settings(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
+    """Return where two optimizers' configurations differ but for names, and both values.
+
+    A value that one of them does not have is None.
+
+    >>> sgd = keras.optimizers.SGD
+    >>> differing_settings(sgd(0.5, momentum=0.75), sgd(0.5, momentum=0.25))
+    {'momentum': (0.75, 0.25)}
+    """
+    before, after = (dict(leaves(optimizer.get_config())) for optimizer in (one, other))
+    return {
+        path: (before.get(path), after.get(path))
+        for path in {**before, **after}
+        if path.rpartition("/")[2] != "name" and not _same(before.get(path), after.get(path))
+    }
+
+
 def holder(optimizer: Any, path: str) -> tuple[Any, str] | None:
     """Return the optimizer that has a number, and the rest of its path; None if nobody has.
 
@@ -117,6 +134,12 @@ def put(optimizer: Any, path: str, value: Number) -> bool:
     setattr(optimizer, path, value)
     # Optimizers as they were before Keras 2.11 may have variables for such numbers.
     return isinstance(vars(optimizer).get("_hyper", {}).get(path), tf.Variable)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if is_number(one) and is_number(other):
+        return same_number(one, other)
+    return bool(one == other)
 
 
 def _put_into_schedule(optimizer: Any, path: str, value: Number) -> None:

@@ -13,6 +13,7 @@ from keras_tuner.engine import hyperparameters as kinds
 
 from kt_extras import compat
 from kt_extras.training.model_difference import alike, description
+from kt_extras.training.optimizer_numbers import differing_settings
 from kt_extras.training.random_state import random_state, set_random_state
 
 Build = Callable[[keras_tuner.HyperParameters], keras.Model]
@@ -125,8 +126,8 @@ def _others(one: Any, now: Any) -> list[Any]:
 def _keeps_variables(one: keras.Model, other: keras.Model) -> bool:
     if one.built and other.built:
         return _shapes(one) == _shapes(other)
-    if description(one) is None and one.optimizer is not None and other.optimizer is not None:
-        return bool(one.optimizer.get_config() != other.optimizer.get_config())
+    if description(one) is None and type(one.optimizer) is type(other.optimizer):
+        return bool(differing_settings(one.optimizer, other.optimizer))
     return alike(one, other)
 
 

@@ -47,6 +47,29 @@ def eventful(seed, directory=None):
     return oracle
 
 
+def scheduled(seed, kind, directory):
+    """Return an oracle with a scheduler in the middle of a search with crashes and two workers."""
+    chance = random.Random(seed)
+    make = {"asha": kte.ASHAOracle, "pbt": kte.PBTOracle}[kind]
+    oracle = make(COST, max_epochs=4, seed=seed, max_retries_per_trial=1, max_failure_fraction=None)
+    oracle._set_project_dir(str(directory), "project")
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+    for _ in range(60):
+        trial = oracle.create_trial(f"worker{chance.randrange(2)}")
+        if trial.status in {"STOPPED", "IDLE"}:
+            continue
+        while (step := oracle.entry(trial.trial_id).trained) < 4 and chance.random() < 0.9:
+            if oracle.update_trial(trial.trial_id, {"cost": chance.random()}, step).status != (
+                "RUNNING"
+            ):
+                trial.status = "STOPPED"
+                break
+        trial.status = "INVALID" if chance.random() < 0.1 else trial.status
+        if trial.status in {"INVALID", "STOPPED"} or step == 4:
+            oracle.end_trial(trial)
+    return oracle
+
+
 def step_count(oracle, trial):
     return sum(map(len, oracle.entry(trial.trial_id).executions))
 
@@ -90,6 +113,25 @@ def test_a_summary_gives_the_same_state_as_all_that_happened(seed, tmp_path):
     short = json.loads(json.dumps(list(summary(oracle._ledger)), allow_nan=False))
     whole = Journal(tmp_path / "project" / "journal.jsonl").read()
     assert state(ledger_of(short)) == state(ledger_of(whole))
+
+
+@pytest.mark.parametrize("kind", ["asha", "pbt"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_summary_of_a_scheduled_search_gives_the_same_state(seed, kind, tmp_path):
+    oracle = scheduled(seed, kind, tmp_path)
+    assert oracle.totals.promotions + oracle.totals.exploits
+    short = json.loads(json.dumps(list(summary(oracle._ledger)), allow_nan=False))
+    whole = list(Journal(tmp_path / "project" / "journal.jsonl").read())
+    one, other = ledger_of(short), ledger_of(whole)
+    assert state(one) == state(other)
+    for name, entry in one.entries.items():
+        same = other.entries[name]
+        assert (entry.until, entry.rested, entry.takeovers, entry.counted, entry.seconds) == (
+            (same.until, same.rested, same.takeovers, same.counted, same.seconds)
+        )
+        points = [ledger.history.point_at(entry.number, 2) for ledger in (one, other)]
+        assert points[0] == points[1]
+    assert one.history.brackets.tolist() == other.history.brackets.tolist()
 
 
 def test_a_search_with_snapshots_goes_on_as_one_without(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def simulate(scheduler, *, loss, workers=1, max_trials=None, seed=0, fails=(), s
         fails: Numbers of trials that fail when they would report their first epoch.
     """
     history, log, busy = History(SPACE), [], []
-    for clock in range(steps):
+    for _ in range(steps):
         while len(busy) < workers:
             may_start = max_trials is None or len(history) < max_trials
             step = scheduler.next_step(history, seed=seed, may_start=may_start)

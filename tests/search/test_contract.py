@@ -1,11 +1,15 @@
 """Every sampler that ships keeps the contract that ships."""
 
 from kt_extras.search import Random
+from kt_extras.search.cmaes import CMAES
 from kt_extras.search.distinct import Distinct
+from kt_extras.search.evolution import Evolution
 from kt_extras.search.exhaustive import Exhaustive
+from kt_extras.search.largest_budget import LargestBudget
 from kt_extras.search.sobol import Sobol
 from kt_extras.search.tpe import TPE
 from kt_extras.testing import SamplerContract
+from kt_extras.testing.samplers import toy_spaces
 
 
 class TestRandom(SamplerContract):
@@ -36,3 +40,27 @@ class TestExhaustive(SamplerContract):
 class TestExhaustiveDistinctTPE(SamplerContract):
     def make(self):
         return Exhaustive(Distinct(TPE()))
+
+
+class TestEvolution(SamplerContract):
+    def make(self):
+        return Evolution()
+
+
+class TestExhaustiveDistinctEvolution(SamplerContract):
+    def make(self):
+        return Exhaustive(Distinct(Evolution(population_size=4)))
+
+
+class TestCMAES(SamplerContract):
+    def make(self):
+        return CMAES()
+
+    def spaces(self):
+        served = {"empty", "one value", "finite", "mixed", "stepped"}
+        return {name: space for name, space in toy_spaces().items() if name in served}
+
+
+class TestLargestBudget(SamplerContract):
+    def make(self):
+        return LargestBudget()

@@ -107,6 +107,20 @@ def test_a_new_attempt_keeps_nothing_of_the_last_one(ask):
     assert ask([], columns, "trials") == [(0, "running", 2, 1, 5.0, None, None)]
 
 
+def test_a_trial_that_is_resumed_runs_on_with_its_epochs(ask):
+    columns = "state, attempt, score, epochs, ended"
+    records = [create("0000", rate=0.1), report("0000", 0, cost=2.0), end("0000", 2.0)]
+    records.append({"kind": "resume", "trial": "0000", "until": 3, "values": {"rate": 0.2}})
+    assert ask([*records, report("0000", 1, cost=1.0)], columns, "trials") == [
+        ("running", 1, None, 2, None)
+    ]
+    assert ask([], "epoch, value", "epoch_metrics") == [(0, 2.0), (1, 1.0)]
+    assert ask([], "name, number", "trial_values") == [("rate", 0.2)]
+    again = [{**create("0000", rate=0.2), "kept": 1}, report("0000", 1, cost=0.5)]
+    assert ask(again, "attempt, execution, epoch, epochs", "trials") == [(2, 0, 1, 2)]
+    assert ask([], "epoch, value", "epoch_metrics") == [(0, 2.0), (1, 0.5)]
+
+
 def test_metrics_that_come_with_the_end_are_results(ask):
     records = [create("0000"), end("0000", 1.0, results={"auc": 0.9, "f1": "nan"})]
     found = ask(records, "name, value, nonfinite", "trial_results")

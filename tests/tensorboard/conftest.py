@@ -92,6 +92,13 @@ class Dashboard:
         points = self._multiplexer.Tensors(run, tag)
         return [(p.step, float(tensor_util.make_ndarray(p.tensor_proto))) for p in points]
 
+    def text(self, run, tag):
+        """Return the last text that was written under a tag."""
+        from tensorboard.util import tensor_util
+
+        point = self._multiplexer.Tensors(run, tag)[-1]
+        return tensor_util.make_ndarray(point.tensor_proto).item().decode()
+
 
 def _python(value):
     return getattr(value, value.WhichOneof("kind"))

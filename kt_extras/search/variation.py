@@ -1,0 +1,133 @@
+"""How evolution makes a new point of old ones: mutation and crossover on the unit cube.
+
+Both work on *genomes*: coordinates on the unit cube, one a dimension, NaN where a dimension is
+inactive or its value unknown.  Uniform crossover is that of Syswerda (ICGA 1989).  A step is normal
+with a standard deviation that is itself drawn, log-uniformly, so that no single length has to suit
+every dimension and every stage of a search; the breeder genetic algorithm draws its steps over
+orders of magnitude for the same reason (Muehlenbein & Schlierkamp-Voosen, 1993, sec. 3).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kt_extras.search.dimensions import Dimension, FloatArray
+from kt_extras.search.space import Space
+
+
+def mutate(dimension: Dimension, u: float, rng: np.random.Generator, *, scale: float) -> float:
+    """Return a coordinate that stands for another value of the dimension.
+
+    An unordered choice takes any of its other options.  Everything else takes a normal step, is
+    reflected at the ends of the range, and on a grid or a ladder goes at least to the next value.
+
+    Args:
+        dimension: One with more than one value.
+        u: The present coordinate, in [0, 1].
+        rng: Where the step comes from.
+        scale: Standard deviation of the step, above 0, where the range has length 1.
+
+    Raises:
+        ValueError: The dimension has only one value.
+
+    >>> from kt_extras.search import Int
+    >>> units = Int("units", 1, 4)
+    >>> rng = np.random.default_rng(0)
+    >>> {units.from_unit(mutate(units, 0.375, rng, scale=0.01)) for _ in range(20)} == {1, 3}
+    True
+    """
+    if dimension.size <= 1:
+        raise ValueError(
+            f"`dimension` {dimension.name!r} has one value; there is no other to take."
+        )
+    if dimension.categorical:
+        n = int(dimension.size)
+        return ((int(u * n) + int(rng.integers(1, n))) % n + 0.5) / n
+    step = scale * rng.standard_normal()
+    moved = _reflect(u + step)
+    if math.isinf(dimension.size):
+        return moved
+    lower, upper = dimension.cells(np.array([u, moved]))
+    if lower[0] != lower[1]:
+        return moved
+    return _neighbour(float(lower[0]), float(upper[0]), up=step > 0)
+
+
+def cross(first: FloatArray, second: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Take each coordinate of either parent, with equal chances.
+
+    Where one parent has none, the other's is taken.  So whichever parent a choice comes from, the
+    hyperparameters that hang on it come along.
+
+    Args:
+        first: Shape ``(d,)``, NaN where inactive.
+        second: The same of the other parent.
+        rng: What decides.
+
+    Returns:
+        Shape ``(d,)``, NaN where neither has a coordinate.
+
+    >>> rng = np.random.default_rng(0)
+    >>> cross(np.array([0.1, 0.2, np.nan]), np.array([0.1, np.nan, np.nan]), rng).tolist()
+    [0.1, 0.2, nan]
+    """
+    of_first = rng.random(len(first)) < 0.5
+    child = np.where(of_first, first, second)
+    return np.where(np.isnan(child), np.where(of_first, second, first), child)
+
+
+def vary(
+    genome: FloatArray,
+    space: Space,
+    rng: np.random.Generator,
+    *,
+    mutations: float,
+    scales: tuple[float, float],
+) -> FloatArray:
+    """Return a genome that differs from this one in at least one active dimension.
+
+    What is missing is drawn uniformly, so that a mutated choice finds the hyperparameters of its
+    new branch.  Only a space without alternatives gives the genome back unchanged.
+
+    Args:
+        genome: Shape ``(d,)``, NaN where inactive or unknown.
+        space: The d dimensions.
+        rng: Where everything comes from.
+        mutations: Expected number of dimensions that change, at least 1.
+        scales: Smallest and largest standard deviation of a step, above 0.
+
+    Returns:
+        Shape ``(d,)``, without NaN.
+    """
+    child = np.where(np.isnan(genome), rng.random(len(space)), genome)
+    active = ~np.isnan(space.encode(space.decode(child)))
+    free = [c for c in np.flatnonzero(active) if space.dimensions[c].size > 1]
+    if not free:
+        return child
+    others = len(free) - 1
+    share = min((mutations - 1) / others, 1.0) if others else 0.0
+    chosen = rng.choice(free, size=1 + rng.binomial(others, share), replace=False)
+    for column in chosen:
+        scale = math.exp(rng.uniform(math.log(scales[0]), math.log(scales[1])))
+        child[column] = mutate(space.dimensions[column], child[column], rng, scale=scale)
+    return child
+
+
+def _reflect(u: float) -> float:
+    """Fold the real line into [0, 1], there and back."""
+    return 1.0 - abs(1.0 - u % 2.0)
+
+
+def _neighbour(lower: float, upper: float, *, up: bool) -> float:
+    """Return a coordinate in the next cell, on the other side if the range ends on this one.
+
+    A quarter of a cell beyond its edge lies inside the next cell: none is narrower than 0.46 of its
+    neighbour, which is the ratio of the first two integers of a logarithmic range from 1.
+    """
+    quarter = 0.25 * (upper - lower)
+    above, below = upper + quarter, lower - quarter
+    if up:
+        return above if above < 1.0 else below
+    return below if below > 0.0 else above
