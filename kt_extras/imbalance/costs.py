@@ -1,0 +1,138 @@
+"""Cost matrices: what each kind of mistake costs.
+
+``cost[i, j]`` is the cost of deciding for class j where i is true: rows are true classes and
+columns decisions, as in scikit-learn's confusion matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kt_extras.imbalance.labels import FloatArray
+from kt_extras.imbalance.weights import checked_weights
+
+
+def cost_matrix(
+    costs: Mapping[tuple[int, int], float], num_classes: int, *, default: float = 1.0
+) -> FloatArray:
+    """Return the cost matrix in which some mistakes cost what is said and others the default.
+
+    Args:
+        costs: The cost of each pair of a true class and a decision.
+        num_classes: Number of classes c, at least 2.
+        default: What a mistake costs that is not among `costs`, at least 0.
+
+    Returns:
+        Shape ``(c, c)``; the diagonal is 0 where `costs` does not say otherwise.
+
+    Raises:
+        ValueError: A class out of range, or costs that `checked_costs` refuses.
+
+    A fraud that is missed (true 1, decision 0) costs 50 false alarms:
+
+    >>> cost_matrix({(1, 0): 50.0}, num_classes=2).tolist()
+    [[0.0, 1.0], [50.0, 0.0]]
+    """
+    if not num_classes >= 2:
+        raise ValueError(f"`num_classes` must be at least 2, got {num_classes!r}.")
+    matrix = np.full((num_classes, num_classes), float(default))
+    np.fill_diagonal(matrix, 0.0)
+    for pair, cost in costs.items():
+        if len(pair) != 2 or not all(0 <= number < num_classes for number in pair):
+            raise ValueError(
+                f"`costs` must have pairs (true class, decision) of classes from 0 to "
+                f"{num_classes - 1} as keys, got {pair!r}."
+            )
+        matrix[pair] = cost
+    return checked_costs(matrix)
+
+
+def costs_of_weights(weights: ArrayLike) -> FloatArray:
+    """Return the cost matrix in which a mistake costs the weight of the true class.
+
+    Args:
+        weights: Shape ``(c,)``, from `class_weights`.
+
+    Returns:
+        Shape ``(c, c)``.
+
+    Raises:
+        ValueError: Weights of multi-label data, or that `checked_weights` refuses.
+
+    >>> costs_of_weights([1.0, 5.0, 2.0]).tolist()
+    [[0.0, 1.0, 1.0], [5.0, 0.0, 5.0], [2.0, 2.0, 0.0]]
+    """
+    w = checked_weights(weights)
+    if w.ndim == 2 or len(w) < 2:
+        raise ValueError(
+            f"`weights` must have shape (c,) with c at least 2, got {w.shape}; for multi-label "
+            "data make a matrix for each label."
+        )
+    matrix = np.repeat(w[:, None], len(w), axis=1)
+    np.fill_diagonal(matrix, 0.0)
+    return checked_costs(matrix)
+
+
+def weights_of_costs(costs: ArrayLike) -> FloatArray:
+    """Return class weights that stand for a cost matrix.
+
+    The weight of a class is what mistakes on it cost on average, beyond what being right costs.
+    With two classes training by these weights is the same as minimising the expected cost; with
+    more, classes that are confused with different ones at different cost share one weight.
+
+    Args:
+        costs: Shape ``(c, c)``.
+
+    Returns:
+        Shape ``(c,)``.
+
+    Raises:
+        ValueError: Costs that `checked_costs` refuses.
+
+    Source: Elkan 2001, "The Foundations of Cost-Sensitive Learning", IJCAI, sec. 2; Ting 2002,
+    IEEE TKDE 14(3), for more than two classes.
+
+    >>> weights_of_costs([[0.0, 1.0], [50.0, 0.0]]).tolist()
+    [1.0, 50.0]
+    """
+    matrix = checked_costs(costs)
+    return np.asarray(matrix.sum(axis=1) - len(matrix) * np.diag(matrix)) / (len(matrix) - 1)
+
+
+def checked_costs(costs: ArrayLike, *, num_classes: int | None = None) -> FloatArray:
+    """Return a cost matrix as an array of shape ``(c, c)``.
+
+    Args:
+        costs: Rows are true classes, columns decisions.
+        num_classes: Number of classes c, if it is known.
+
+    Raises:
+        ValueError: Another shape; costs that are negative or not finite; a class for which a
+            mistake costs less than being right; or no mistake that costs anything.
+
+    >>> checked_costs([[0, 1], [5, 0]], num_classes=2).tolist()
+    [[0.0, 1.0], [5.0, 0.0]]
+    """
+    matrix = np.asarray(costs, dtype=np.float64)
+    c = len(matrix) if num_classes is None and matrix.ndim else num_classes
+    if c is None or c < 2 or matrix.shape != (c, c):
+        size = f"({num_classes}, {num_classes})" if num_classes else "(c, c) with c at least 2"
+        raise ValueError(
+            f"`costs` must have shape {size}, a row for each true class and a column for each "
+            f"decision, got {matrix.shape}."
+        )
+    if not (np.isfinite(matrix).all() and (matrix >= 0).all()):
+        raise ValueError(
+            f"`costs` must be finite and at least 0, got {matrix.tolist()}; a gain is a cost "
+            "that the other decisions have more of."
+        )
+    right = np.diag(matrix)[:, None]
+    if (matrix < right).any() or (matrix == right).all():
+        raise ValueError(
+            "`costs` must have the least cost of each row on the diagonal, and some mistake that "
+            f"costs more, got {matrix.tolist()}; rows are true classes, columns decisions."
+        )
+    return matrix

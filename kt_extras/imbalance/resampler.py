@@ -1,0 +1,191 @@
+"""Resampling as a part of the search space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kt_extras.imbalance.choices import choose
+from kt_extras.imbalance.resampling import (
+    METHODS,
+    READS_INPUTS,
+    WITH_NEIGHBORS,
+    WITH_RATIO,
+    check_arguments,
+    check_finite,
+    resample,
+)
+
+Array = NDArray[Any]
+
+
+class Resampler:
+    """Resamples training data as the hyperparameters say.
+
+    It declares `resampling`, the method, and in the scope of the methods that have them
+    `resampling_ratio` and `resampling_k_neighbors`; `resample` says what they are.  It is made
+    where the data are known, in `HyperModel.fit`; made in `HyperModel.declare_hyperparameters` as
+    well, it is part of the space from the first trial on::
+
+        class Fraud(keras_tuner.HyperModel):
+            def declare_hyperparameters(self, hp):
+                kte.imbalance.Resampler(hp)
+
+            def build(self, hp): ...
+
+            def fit(self, hp, model, *args, **kwargs):
+                return kte.imbalance.Resampler(hp).fit(model, *args, **kwargs)
+
+    Args:
+        hp: KerasTuner's hyperparameters.
+        methods: What to choose from, of `METHODS`; the first is the default.  A single
+            one is fixed.
+        ratio: Range of the ratio, in (0, 1], or one number.
+        k_neighbors: Range of the number of neighbours, at least 1, or one number.
+        seed: Of the generator, the same in all trials.
+        prefix: Put before the name of each hyperparameter.
+
+    Attributes:
+        method: The method chosen.
+        ratio: The ratio chosen, None if the method has none.
+        k_neighbors: The number of neighbours chosen, None if the method has none.
+
+    Raises:
+        ValueError: An argument out of its range.
+
+    >>> import keras_tuner
+    >>> hp = keras_tuner.HyperParameters()
+    >>> hp.Fixed("resampling", "smote")
+    'smote'
+    >>> resampler = Resampler(hp, ratio=0.5)
+    >>> x, y = np.arange(20.0).reshape(10, 2), np.array([0] * 8 + [1] * 2)
+    >>> np.bincount(resampler.fit_resample(x, y)[1]).tolist()
+    [8, 4]
+    """
+
+    def __init__(
+        self,
+        hp: Any,
+        *,
+        methods: Sequence[str] = METHODS,
+        ratio: float | tuple[float, float] = (0.2, 1.0),
+        k_neighbors: int | tuple[int, int] = (3, 10),
+        seed: int = 0,
+        prefix: str = "",
+    ) -> None:
+        ratios, neighbors = _range("ratio", ratio), _range("k_neighbors", k_neighbors)
+        if not methods:
+            raise ValueError(f"`methods` must have one of {', '.join(METHODS)}, got none.")
+        for method in methods:
+            for value, count in zip(ratios, neighbors, strict=True):
+                check_arguments(method, value, int(count))
+        self.methods, self.seed = tuple(methods), seed
+        name = f"{prefix}resampling"
+        self.method = choose(hp, name, methods) or "none"
+        self.ratio: float | None = None
+        self.k_neighbors: int | None = None
+        if with_ratio := [method for method in methods if method in WITH_RATIO]:
+            with hp.conditional_scope(name, with_ratio):
+                self.ratio = _number(hp.Float, f"{name}_ratio", ratios)
+        if with_neighbors := [method for method in methods if method in WITH_NEIGHBORS]:
+            with hp.conditional_scope(name, with_neighbors):
+                self.k_neighbors = _number(hp.Int, f"{name}_k_neighbors", neighbors)
+
+    def fit_resample(self, x: Any, y: Any) -> tuple[Array, Array]:
+        """Return the training data resampled.
+
+        Args:
+            x: Shape ``(n, ...)``.
+            y: Integer or one-hot labels of shape ``(n,)``, ``(n, 1)`` or ``(n, c)``.
+
+        Returns:
+            The rows of `x` and of `y` in the shapes and types that they had.
+
+        Raises:
+            ValueError: As in `resample`.  NaN is refused whatever the method, if any of
+                `methods` could not do with it.
+        """
+        if set(self.methods) & set(READS_INPUTS):
+            check_finite(x)
+        return resample(
+            x,
+            y,
+            self.method,
+            ratio=1.0 if self.ratio is None else self.ratio,
+            k_neighbors=5 if self.k_neighbors is None else self.k_neighbors,
+            seed=self.seed,
+        )
+
+    def fit(
+        self,
+        model: Any,
+        x: Any,
+        y: Any,
+        *,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        **arguments: Any,
+    ) -> Any:
+        """Fit the model to the resampled data, and validate it on data as they come.
+
+        Args:
+            model: A compiled Keras model.
+            x: Training inputs, as in `fit_resample`.
+            y: Training labels.
+            validation_split: In [0, 1): the share of rows, at the end, that is put aside for
+                validation before the rest is resampled, as Keras does without resampling.
+            validation_data: Used as it is; then there is no split.
+            **arguments: Other arguments of Keras' `fit`.
+
+        Returns:
+            What Keras' `fit` returns.
+
+        Raises:
+            ValueError: As in `fit_resample`; also if there are sample weights, which made rows have
+                none of.
+        """
+        if arguments.get("sample_weight") is not None:
+            raise ValueError(
+                "`sample_weight` can't be given here, since rows that resampling makes have "
+                "none; weigh the classes by `class_weight`, or don't resample."
+            )
+        if validation_split and validation_data is None:
+            x, y, validation_data = _split(np.asarray(x), np.asarray(y), validation_split)
+        x, y = self.fit_resample(x, y)
+        return model.fit(x, y, validation_data=validation_data, **arguments)
+
+
+def _range(name: str, given: float | tuple[float, float]) -> tuple[float, float]:
+    """Return the two ends of a range, equal ones for a single number."""
+    ends = given if isinstance(given, tuple) else (given, given)
+    if len(ends) != 2 or not ends[0] <= ends[1]:
+        raise ValueError(f"`{name}` must be a number or a pair (low, high), got {given!r}.")
+    return ends
+
+
+def _number(declare: Any, name: str, ends: tuple[float, float]) -> Any:
+    """Declare a number unless it is fixed; by default it is the high end or at most 5."""
+    low, high = ends
+    if low == high:
+        return low
+    return declare(name, low, high, default=high if high <= 1 else min(max(low, 5), high))
+
+
+def _split(x: Array, y: Array, share: float) -> tuple[Array, Array, tuple[Array, Array]]:
+    """Put the last rows aside, as many as Keras does."""
+    if not 0 < share < 1:
+        raise ValueError(f"`validation_split` must be at least 0 and below 1, got {share!r}.")
+    if x.ndim == 0 or len(x) != len(y):
+        raise ValueError(
+            f"`x` and `y` must have the same number of rows, got shapes {x.shape} and {y.shape}."
+        )
+    end = math.floor(len(x) * (1.0 - share))
+    if not 0 < end < len(x):
+        raise ValueError(
+            f"`validation_split` must leave rows for both parts, got {share!r} for {len(x)} rows."
+        )
+    return x[:end], y[:end], (x[end:], y[end:])

@@ -1,0 +1,115 @@
+"""What all losses of classes that exclude one another have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike, NDArray
+
+from kt_extras.losses.labels import class_labels
+from kt_extras.losses.logits import class_logits
+
+
+class ClassificationLoss(keras.losses.Loss):
+    """Takes integer or one-hot labels and a score a class; subclasses say what a row costs.
+
+    Args:
+        from_logits: Whether `y_pred` are logits; otherwise probabilities.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
+        name: Name of the loss.
+    """
+
+    def __init__(self, *, from_logits: bool, reduction: str | None, name: str | None) -> None:
+        super().__init__(reduction=reduction or "none", name=name)
+        self.from_logits = from_logits
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """Return the loss of each row: shape ``(...)`` for scores of shape ``(..., C)``."""
+        logits = class_logits(y_pred, from_logits=self.from_logits)
+        return self.per_row(class_labels(y_true, logits), logits)
+
+    def per_row(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each row, from `class_labels` and `class_logits`."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal loss."""
+        return {**super().get_config(), "from_logits": self.from_logits}
+
+
+def crossentropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return -sum_c y_c log p_c for each row.
+
+    Args:
+        labels: Class numbers, shape ``(...)``; or y, shape ``(..., C)``, each row summing to 1.
+        logits: Shape ``(..., C)``.
+
+    >>> print(crossentropy(tf.constant([1]), tf.constant([[0.0, 0.0]])).numpy().round(4))
+    [0.6931]
+    """
+    if labels.dtype.is_integer:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+
+
+def columns(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return labels with a column for each class, shape ``(..., C)``.
+
+    >>> columns(tf.constant([1]), tf.constant([[0.0, 0.0]])).numpy().tolist()
+    [[0.0, 1.0]]
+    """
+    if labels.dtype.is_integer:
+        return tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return labels
+
+
+def check_columns(name: str, size: int, logits: tf.Tensor) -> None:
+    """Raise if an argument is made for another number of classes than the model's.
+
+    Args:
+        name: The argument.
+        size: Number of classes it is made for.
+        logits: Shape ``(..., C)``.
+    """
+    if size != logits.shape[-1]:
+        raise ValueError(
+            f"`{name}` must have one entry for each column of `y_pred`, which has "
+            f"{logits.shape[-1]}, got {size}."
+        )
+
+
+def checked_counts(class_counts: ArrayLike) -> NDArray[np.float64]:
+    """Return how many examples each class has, shape ``(C,)``.
+
+    Raises:
+        ValueError: Another shape, fewer than two classes, or a count that is not above 0.
+
+    >>> checked_counts([90, 10]).tolist()
+    [90.0, 10.0]
+    """
+    counts = np.asarray(class_counts, dtype=np.float64)
+    if counts.ndim != 1 or len(counts) < 2:
+        raise ValueError(
+            "`class_counts` must hold a number for each of at least two classes, got shape "
+            f"{counts.shape}."
+        )
+    if not (np.isfinite(counts).all() and (counts > 0).all()):
+        raise ValueError(
+            f"`class_counts` must be finite and above 0, got {counts.tolist()}; count a class "
+            "without examples as if it had one, or leave it out of the model."
+        )
+    return counts
+
+
+def check_at_least(name: str, value: float, *, least: float) -> None:
+    """Raise unless an argument is finite and at least so large.
+
+    >>> check_at_least("gamma", -1.0, least=0)
+    Traceback (most recent call last):
+    ValueError: `gamma` must be finite and at least 0, got -1.0.
+    """
+    if not (np.isfinite(value) and value >= least):
+        raise ValueError(f"`{name}` must be finite and at least {least:g}, got {value!r}.")

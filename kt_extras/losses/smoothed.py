@@ -1,0 +1,91 @@
+"""Label smoothing for integer labels (Szegedy et al., CVPR 2016, sec. 7).
+
+Keras smooths one-hot labels only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kt_extras.losses.classification import ClassificationLoss, crossentropy
+from kt_extras.losses.labels import integer_labels
+from kt_extras.losses.logits import class_logits
+
+
+def smoothed_crossentropy(
+    labels: tf.Tensor, logits: tf.Tensor, *, label_smoothing: float
+) -> tf.Tensor:
+    """Return the cross-entropy with (1 - s) of a row in its class and s spread over all.
+
+    Args:
+        labels: Class numbers, shape ``(...)``.
+        logits: Shape ``(..., C)``.
+        label_smoothing: s, in [0, 1].
+
+    >>> logits = tf.constant([[0.0, 2.0]])
+    >>> loss = smoothed_crossentropy(tf.constant([1]), logits, label_smoothing=1.0)
+    >>> print(loss.numpy().round(4))  # ln(1 + e^2) - 1
+    [1.1269]
+    """
+    if not label_smoothing:
+        return crossentropy(labels, logits)
+    spread = label_smoothing / logits.shape[-1]
+    smooth = tf.one_hot(
+        labels, logits.shape[-1], 1.0 - label_smoothing + spread, spread, dtype=logits.dtype
+    )
+    return crossentropy(smooth, logits)
+
+
+@keras.saving.register_keras_serializable(package="kt_extras")
+class SparseSmoothedCrossentropy(ClassificationLoss):
+    """Cross-entropy of integer labels with label smoothing.
+
+    It equals Keras' `CategoricalCrossentropy(label_smoothing=...)` on one-hot labels.
+
+    Args:
+        label_smoothing: Share of each row that is spread evenly over all classes, in [0, 1].
+        from_logits: Whether `y_pred` are logits; otherwise probabilities.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
+        name: Name of the loss.
+
+    Labels have shape ``(...)`` or ``(..., 1)``, scores ``(..., C)``.
+
+    Raises:
+        ValueError: An argument out of its range.
+
+    Source: Szegedy et al. 2016, 1512.00567, sec. 7; its default.
+
+    >>> loss = SparseSmoothedCrossentropy(0.5)
+    >>> round(float(loss([1], [[0.2, 0.8]])), 4)  # -0.75 ln 0.8 - 0.25 ln 0.2
+    0.5697
+    """
+
+    def __init__(
+        self,
+        label_smoothing: float = 0.1,
+        *,
+        from_logits: bool = False,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "sparse_smoothed_crossentropy",
+    ) -> None:
+        super().__init__(from_logits=from_logits, reduction=reduction, name=name)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"`label_smoothing` must lie in [0, 1], got {label_smoothing!r}.")
+        self.label_smoothing = float(label_smoothing)
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """Return the loss of each row: shape ``(...)`` for scores of shape ``(..., C)``."""
+        logits = class_logits(y_pred, from_logits=self.from_logits)
+        labels = integer_labels(y_true, logits, instead="`keras.losses.CategoricalCrossentropy`")
+        return self.per_row(labels, logits)
+
+    def per_row(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each row."""
+        return smoothed_crossentropy(labels, logits, label_smoothing=self.label_smoothing)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal loss."""
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,0 +1,114 @@
+"""F-beta of a batch, made differentiable by counting probabilities instead of decisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kt_extras.losses.classification import columns
+from kt_extras.losses.labels import binary_labels, class_labels
+from kt_extras.losses.logits import binary_logits, class_logits
+
+_AVERAGES = ("macro", "micro")
+
+
+def soft_fbeta(y: tf.Tensor, p: tf.Tensor, *, beta: float, average: str) -> tf.Tensor:
+    """Return (1 + b^2) tp / (b^2 (tp + fn) + tp + fp) with tp the sum of y p, and so on.
+
+    Args:
+        y: Labels between 0 and 1, shape ``(n, C)``.
+        p: Probabilities, shape ``(n, C)``.
+        beta: b, above 0.
+        average: "macro", the mean over the columns that have a positive label in this batch; or
+            "micro", the sums taken over all columns.
+
+    Returns:
+        A scalar in [0, 1]; 1 if no label is positive.
+
+    >>> y, p = tf.constant([[1.0], [0.0]]), tf.constant([[0.5], [0.5]])
+    >>> float(soft_fbeta(y, p, beta=1.0, average="macro"))  # 2 * 0.5 / (1 + 1)
+    0.5
+    """
+    hits, positives, predicted = (tf.reduce_sum(each, axis=0) for each in (y * p, y, p))
+    present = tf.cast(positives > 0, p.dtype)
+    if average == "micro":
+        hits, positives, predicted = map(tf.reduce_sum, (hits, positives, predicted))
+        present = tf.cast(positives > 0, p.dtype)
+    score = tf.math.divide_no_nan((1 + beta**2) * hits, beta**2 * positives + predicted)
+    lost = tf.reduce_sum(present * (1 - score))
+    return 1 - tf.math.divide_no_nan(lost, tf.reduce_sum(present))
+
+
+@keras.saving.register_keras_serializable(package="kt_extras")
+class SoftFBetaLoss(keras.losses.Loss):
+    """1 - F-beta of the batch, with probabilities in the place of decisions.
+
+    It looks at the batch as a whole, so batches must be large enough to have positives of each
+    class; a class that a batch lacks is left out of its mean.  Sample weights scale the loss
+    of the batch, as with Keras' `Dice`; they can't weigh its rows.
+
+    Args:
+        beta: Weight of recall against precision, above 0: at 2 recall counts more, at 0.5 less.
+        average: "macro", every class counts alike; or "micro", every decision does.
+        multi_label: Whether columns are labels of which any number may apply, rather than classes
+            that exclude one another.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None; the batch counts as one row.
+        name: Name of the loss.
+
+    `y_pred` has a column for each class or label; or one column, or shape ``(n,)``, for a binary
+    problem, where F-beta is that of the positive class.  Labels of classes are integers or one-hot.
+
+    Raises:
+        ValueError: An argument out of its range.
+
+    >>> loss = SoftFBetaLoss()
+    >>> float(loss([1, 0], [0.5, 0.5]))
+    0.5
+    """
+
+    def __init__(
+        self,
+        beta: float = 1.0,
+        *,
+        average: str = "macro",
+        multi_label: bool = False,
+        from_logits: bool = False,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "soft_fbeta_loss",
+    ) -> None:
+        super().__init__(reduction=reduction or "none", name=name)
+        if not (np.isfinite(beta) and beta > 0):
+            raise ValueError(f"`beta` must be finite and above 0, got {beta!r}.")
+        if average not in _AVERAGES:
+            raise ValueError(f"`average` must be one of {', '.join(_AVERAGES)}, got {average!r}.")
+        self.beta, self.average = float(beta), average
+        self.multi_label, self.from_logits = multi_label, from_logits
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """Return the loss of the batch, shape ``(1,)``."""
+        y_pred = tf.convert_to_tensor(y_pred)
+        if self.multi_label or y_pred.shape.rank == 1 or y_pred.shape[-1] == 1:
+            logits = binary_logits(y_pred, from_logits=self.from_logits)
+            y, p = binary_labels(y_true, logits), tf.sigmoid(logits)
+        else:
+            logits = class_logits(y_pred, from_logits=self.from_logits)
+            y, p = columns(class_labels(y_true, logits), logits), tf.nn.softmax(logits)
+        if p.shape.rank != 2:
+            width = 1 if p.shape.rank == 1 else p.shape[-1]
+            y, p = tf.reshape(y, (-1, width)), tf.reshape(p, (-1, width))
+        # With an axis, so that Keras averages over replicas and takes sample weights.
+        return 1 - soft_fbeta(y, p, beta=self.beta, average=self.average)[tf.newaxis]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal loss."""
+        return {
+            **super().get_config(),
+            "beta": self.beta,
+            "average": self.average,
+            "multi_label": self.multi_label,
+            "from_logits": self.from_logits,
+        }
