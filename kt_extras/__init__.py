@@ -14,13 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the same table once more, for editors and type checkers
+    from kt_extras import calibration as calibration
+    from kt_extras import callbacks as callbacks
     from kt_extras import imbalance as imbalance
     from kt_extras import losses as losses
     from kt_extras import metrics as metrics
+    from kt_extras import optimizers as optimizers
     from kt_extras import oracles as oracles
     from kt_extras import pruners as pruners
     from kt_extras import pruning as pruning
     from kt_extras import samplers as samplers
+    from kt_extras import schedules as schedules
     from kt_extras import scheduling as scheduling
     from kt_extras import search as search
     from kt_extras import tensorboard as tensorboard
@@ -47,13 +51,17 @@ if TYPE_CHECKING:  # the same table once more, for editors and type checkers
 __version__ = "0.1.0"
 
 _MODULES = (
+    "calibration",
+    "callbacks",
     "imbalance",
     "losses",
     "metrics",
+    "optimizers",
     "oracles",
     "pruners",
     "pruning",
     "samplers",
+    "schedules",
     "scheduling",
     "search",
     "tensorboard",

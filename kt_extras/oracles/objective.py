@@ -23,7 +23,7 @@ MAXIMISED = frozenset(
     top_k_categorical_accuracy sparse_top_k_categorical_accuracy balanced_accuracy
     auc average_precision precision recall specificity sensitivity geometric_mean
     sensitivity_at_specificity specificity_at_sensitivity precision_at_recall recall_at_precision
-    true_positives true_negatives f1_score fbeta_score f_beta_score
+    true_positives true_negatives f1_score fbeta_score f_beta_score f1 f2 mcc youden_j
     binary_io_u io_u mean_io_u one_hot_io_u one_hot_mean_io_u
     cosine_similarity concordance_correlation pearson_correlation pearsons_correlation
     r2_score r_square cohen_kappa matthews_correlation_coefficient matthewscorrelationcoefficient
@@ -62,6 +62,8 @@ def resolve_objective(objective: ObjectiveLike) -> Any:
     'max'
     >>> resolve_objective("val_digit_loss").direction
     'min'
+    >>> resolve_objective("val_f1_at_best_threshold").direction
+    'max'
     """
     if isinstance(objective, str):
         return keras_tuner.Objective(objective, _direction(objective))
@@ -111,7 +113,8 @@ def names_of(objective: keras_tuner.Objective) -> list[str]:
 
 def _direction(name: str) -> str:
     """Look a name up: bare, numbered (`auc_2`), or behind an output's name (`digit_accuracy`)."""
-    metric = re.sub(r"_\d+$", "", name.lower().removeprefix("val_").removeprefix("weighted_"))
+    plain = name.lower().removeprefix("val_").removeprefix("weighted_")
+    metric = re.sub(r"_\d+$", "", plain.removesuffix("_at_best_threshold"))
     words = metric.split("_")
     for start in range(len(words)):  # the longest known ending decides
         ending = "_".join(words[start:])

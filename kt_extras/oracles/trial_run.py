@@ -69,7 +69,7 @@ class TrialRun:
         self._end.set_model(None)
         own = callbacks_for(given, self._trial)
         for callback in own:
-            if isinstance(callback, keras.callbacks.TensorBoard):
+            if hasattr(callback, "log_dir"):
                 self._point(callback, execution)
         hooks = tuner_hooks(self._tuner, self._trial)
         if self._pauses is None:
@@ -125,13 +125,14 @@ class TrialRun:
         value = value_in(objective, logs)
         return None if value is None else loss_of(objective, value)
 
-    def _point(self, callback: keras.callbacks.TensorBoard, execution: int) -> None:
-        """Give a TensorBoard callback the directory of this execution."""
+    def _point(self, callback: Any, execution: int) -> None:
+        """Give a callback that writes for TensorBoard the directory of this execution."""
         log_dir = str(callback.log_dir)
         callback.log_dir = os.path.join(log_dir, self._trial.trial_id)
         if self._tuner.executions_per_trial > 1:
             callback.log_dir = os.path.join(callback.log_dir, f"execution{execution}")
-        if self._watch is not None and execution == 0:
+        is_board = isinstance(callback, keras.callbacks.TensorBoard)
+        if is_board and self._watch is not None and execution == 0:
             self._watch.trial_began(self._trial, log_dir)
 
 

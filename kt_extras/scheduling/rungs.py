@@ -62,7 +62,8 @@ def arrived(history: History, level: int) -> Mask:
     """
     states = history.states
     ended = (states == State.COMPLETED) | (states == State.PRUNED)
-    return (states != State.INFEASIBLE) & ((history.epochs >= level) | ended)
+    there: Mask = (states != State.INFEASIBLE) & ((history.epochs >= level) | ended)
+    return there
 
 
 def best_of(history: History, members: Mask, level: int, count: int) -> IntArray:

@@ -1,0 +1,114 @@
+"""Thresholds of a multi-class problem, whose decision is the largest ``score / threshold``.
+
+While the other thresholds stay, a row goes to class k as soon as the weight of k, the logarithm of
+1 / threshold, exceeds the row's margin: what its best other class is ahead by.  Sorted by margin
+the rows make a path through confusion matrices, and the best stop on it is exact.  The classes take
+turns, from equal thresholds and from the shares of the classes, which balance recalls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kt_extras.calibration.confusion import ConfusionPath, confusion_matrix
+from kt_extras.calibration.criteria import Criterion
+from kt_extras.calibration.sample import IntArray, Sample
+from kt_extras.calibration.selection import best_stop, is_better
+from kt_extras.search.dimensions import FloatArray
+
+_MOST_ROUNDS = 10
+_LEAST_GAIN = 1e-4  # of a round; what is less is chance
+_SUM = 1e-3
+
+
+def fit_class_thresholds(sample: Sample, criterion: Criterion) -> FloatArray:
+    """Return thresholds, shape ``(k,)``, above 0 and summing to 1.
+
+    Args:
+        sample: A multi-class problem; its scores must be probabilities.
+        criterion: What they are best for.
+
+    Raises:
+        ValueError: The scores are logits.
+
+    >>> from kt_extras.calibration.criteria import FBeta
+    >>> from kt_extras.calibration.sample import check_sample
+    >>> scores = [[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.6, 0.0, 0.4]]
+    >>> thresholds = fit_class_thresholds(check_sample([0, 1, 2], scores), FBeta())
+    >>> (np.array(scores) / thresholds).argmax(axis=1).tolist()
+    [0, 1, 2]
+    """
+    scores = sample.scores.astype(np.float64)
+    if scores.min() < 0 or np.abs(scores.sum(axis=1) - 1).max() > _SUM:
+        raise ValueError(
+            "`y_score` of a multi-class problem must hold probabilities that sum to 1 in each row, "
+            f"got values from {scores.min():g} to {scores.max():g}; apply a softmax to logits, or "
+            "pass `multi_label=True` if the labels do not exclude each other."
+        )
+    with np.errstate(divide="ignore"):
+        logs = np.log(scores)
+    shares = np.bincount(sample.labels, sample.weights, scores.shape[1]) / sample.weights.sum()
+    balanced = -np.log(np.where(shares > 0, shares, 1.0))
+    starts = [_Climb(np.zeros_like(shares)), _Climb(balanced)]
+    first, second = (_round(sample, logs, start, criterion) for start in starts)
+    best = second if is_better(second.reached, first.reached) else first
+    for _ in range(_MOST_ROUNDS):
+        last, best = best, _round(sample, logs, best, criterion)
+        if not is_better(best.reached, last.reached, least=_LEAST_GAIN):
+            break
+    thresholds: FloatArray = np.exp(best.weights.min() - best.weights)
+    return thresholds / thresholds.sum()
+
+
+@dataclass(frozen=True)
+class _Climb:
+    """The classes' weights, and what they are worth; nothing if that is not known."""
+
+    weights: FloatArray
+    reached: Sequence[float] = ()
+
+
+def _round(sample: Sample, logs: FloatArray, climb: _Climb, criterion: Criterion) -> _Climb:
+    """Settle the weight of each class that occurs, one after the other."""
+    weights, reached = climb.weights.copy(), climb.reached
+    if not reached:
+        decisions = np.argmax(logs + weights, axis=1)
+        confusion = confusion_matrix(sample.labels, decisions, sample.weights, len(weights))
+        reached = _at(criterion.preferences(ConfusionPath.of(confusion)), 0)
+    for k in np.unique(sample.labels):
+        path, values, gaps = _path(sample, logs, weights, int(k))
+        preferences = criterion.preferences(path)
+        stop = best_stop(preferences, gaps)
+        candidate = _at(preferences, stop)
+        if is_better(candidate, reached):
+            weights[k], reached = values[stop], candidate
+    return _Climb(weights, reached)
+
+
+def _at(preferences: Sequence[FloatArray], stop: int) -> list[float]:
+    return [float(preference[stop]) for preference in preferences]
+
+
+def _path(
+    sample: Sample, logs: FloatArray, weights: FloatArray, k: int
+) -> tuple[ConfusionPath, FloatArray, FloatArray]:
+    """Return the path of class k, its weight at each stop, and the gaps around those."""
+    rivals = logs + weights
+    rivals[:, k] = -np.inf
+    source: IntArray = np.argmax(rivals, axis=1)
+    margins = np.max(rivals, axis=1) - logs[:, k]
+    # A row that gives all other classes 0 is always k's; one that gives k 0 never is.
+    start = np.where(np.isneginf(margins), k, source)
+    moving = np.flatnonzero(np.isfinite(margins))
+    order = moving[np.argsort(margins[moving], kind="stable")]
+    ranked = margins[order] if len(order) else weights[[k]]
+    edges = np.concatenate([ranked[:1] - 2, ranked, ranked[-1:] + 2])
+    confusion = confusion_matrix(sample.labels, start, sample.weights, len(weights))
+    gaps = np.diff(edges)
+    stops = np.flatnonzero(gaps) if len(order) else np.zeros(1, dtype=np.int64)  # nowhere to go
+    moves = sample.labels[order], source[order], k, sample.weights[order]
+    path = ConfusionPath(confusion, *moves, stops)
+    return path, edges[stops] + gaps[stops] / 2, gaps[stops]

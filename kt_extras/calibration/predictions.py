@@ -1,0 +1,133 @@
+"""What a model puts out for labelled rows, in arrays or in a data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+Predictions = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
+
+
+class ForwardPass:
+    """What a model puts out for a batch, not in training; traced once, at the first batch.
+
+    Repeated passes over a few thousand rows cost milliseconds, where `Model.predict` spends more
+    than that on its beginning and end.
+
+    Args:
+        model: A Keras model with one output.
+
+    >>> double = keras.Sequential([keras.Input((1,)), keras.layers.Rescaling(2.0)])
+    >>> ForwardPass(double)(np.ones((3, 1), "float32")).tolist()
+    [[2.0], [2.0], [2.0]]
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._traced: Any = None
+
+    def __call__(self, x: Any) -> NDArray[Any]:
+        """Return the outputs, shape ``(n, ...)``.
+
+        Raises:
+            ValueError: The model has several outputs.
+        """
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, x)
+        if self._traced is None:
+            rows = tf.nest.map_structure(
+                lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), tensors
+            )
+            # Not by a first call: TensorFlow warns of functions that are traced for many models.
+            self._traced = tf.function(self._call).get_concrete_function(rows)
+        outputs = self._traced(tensors)
+        if isinstance(outputs, (dict, list, tuple)):
+            raise ValueError(
+                f"`model` must have one output, got {len(outputs)}; make a `keras.Model` of the "
+                "one that you mean."
+            )
+        return np.asarray(outputs)
+
+    def _call(self, x: Any) -> Any:
+        return self._model(x, training=False)
+
+
+def predictions(forward: ForwardPass, data: Any, *, batch_size: int = 256) -> Predictions:
+    """Return labels, outputs and sample weights (None if the data have none).
+
+    A data set is gone through once, so it may be shuffled anew each time.
+
+    Args:
+        forward: The model.
+        data: ``(x, y)`` or ``(x, y, sample_weight)`` arrays; or a `tf.data.Dataset`, or a
+            `keras.utils.PyDataset` or `Sequence`, of batches of these.
+        batch_size: Rows predicted at a time, of arrays.
+
+    Raises:
+        ValueError: There are no rows or no labels.
+
+    >>> forward = ForwardPass(keras.Sequential([keras.Input((1,)), keras.layers.Rescaling(2.0)]))
+    >>> y, outputs, weights = predictions(forward, (np.ones((3, 1)), np.arange(3)), batch_size=2)
+    >>> y.tolist(), outputs.ravel().tolist(), weights
+    ([0, 1, 2], [2.0, 2.0, 2.0], None)
+    """
+    if isinstance(data, (tuple, list)):
+        x, y, weights = (*data, None)[:3]
+        y = np.asarray(y)
+        starts = range(0, len(y), batch_size)
+        parts = [_rows(x, slice(start, start + batch_size)) for start in starts]
+        return y, _joined([forward(part) for part in parts]), _array(weights)
+    labels, outputs, weights = [], [], []
+    for batch in _batches(data):
+        x, y, w = keras.utils.unpack_x_y_sample_weight(batch)
+        if y is None:
+            raise ValueError("The data set must hold batches `(x, y)`, got batches without labels.")
+        labels.append(np.asarray(y))
+        outputs.append(forward(x))
+        weights.append(_array(w))
+    weighted = None if not weights or weights[0] is None else np.concatenate(weights)
+    return _joined(labels), _joined(outputs), weighted
+
+
+def check_data(name: str, data: Any) -> None:
+    """Refuse what `predictions` could not read.
+
+    >>> check_data("validation_data", None)
+    Traceback (most recent call last):
+    ...
+    TypeError: `validation_data` must be ... got None; ...
+    """
+    arrays = isinstance(data, (tuple, list)) and len(data) in {2, 3}
+    batches = not isinstance(data, (tuple, list, dict, str)) and not hasattr(data, "shape")
+    batches = batches and (hasattr(data, "__getitem__") or hasattr(data, "__iter__"))
+    if not (arrays or batches):
+        got = "None" if data is None else type(data).__name__
+        raise TypeError(
+            f"`{name}` must be `(x, y)`, `(x, y, sample_weight)` or a data set of batches of "
+            f"these, got {got}; Keras does not tell callbacks the `validation_data` of `fit`, so "
+            "pass the same here."
+        )
+
+
+def _batches(data: Any) -> Any:
+    """Yield the batches; a `PyDataset` is indexed, since iterating over one may never end."""
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        return (data[index] for index in range(len(data)))
+    return iter(data)
+
+
+def _rows(x: Any, rows: slice) -> Any:
+    return tf.nest.map_structure(lambda array: array[rows], x)
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    if not parts:
+        raise ValueError("The data must hold at least one row, got none.")
+    return np.concatenate(parts)
+
+
+def _array(weights: Any) -> NDArray[Any] | None:
+    return None if weights is None else np.asarray(weights)

@@ -1,0 +1,49 @@
+"""Which of several stops is the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kt_extras.search.dimensions import FloatArray
+
+_ROUNDING = 1e-12
+
+
+def best_stop(preferences: Sequence[FloatArray], gaps: FloatArray) -> int:
+    """Return the stop that is best for the first preference, ties settled by the next.
+
+    The last word has the gap between the scores on both sides, and then the order.
+
+    Args:
+        preferences: Shape ``(c,)`` each, higher is better.
+        gaps: Shape ``(c,)``.
+
+    >>> best_stop([np.array([0.5, 0.9, 0.9])], gaps=np.array([1.0, 0.1, 0.2]))
+    2
+    """
+    left = np.arange(len(gaps))
+    for preference in (*preferences, gaps):
+        values = preference[left]
+        left = left[values >= values.max() - _ROUNDING * max(1.0, abs(values.max()))]
+    return int(left[0])
+
+
+def is_better(
+    candidate: Sequence[float], current: Sequence[float], *, least: float = _ROUNDING
+) -> bool:
+    """Tell whether the first preference that differs is higher.
+
+    Args:
+        candidate: Values of the preferences, in their order.
+        current: Those to beat.
+        least: Difference that counts, relative to the larger of the current value and 1.
+
+    >>> is_better([0.5, 0.2], [0.5, 0.1])
+    True
+    """
+    for mine, other in zip(candidate, current, strict=True):
+        if abs(mine - other) > least * max(1.0, abs(other)):
+            return mine > other
+    return False

@@ -1,0 +1,187 @@
+"""Stochastic weight averaging (Izmailov et al. 2018, arXiv 1803.05407)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kt_extras.callbacks.batch_statistics import BatchStatistics, normalisations, statistics
+from kt_extras.schedules.arguments import check_steps
+
+
+class StochasticWeightAveraging(keras.callbacks.Callback):
+    """Averages the weights that the model has at the end of epochs (algorithm 1).
+
+    The average takes the place of the weights when the training ends.  The learning rate should
+    stay high, or be cyclical, while it is taken; see `kte.schedules.Chain`.
+
+    With `validate=True` the averaged weights are in the model whenever an epoch ends, from `start`
+    on: validation, the callbacks behind this one and a search all see the averaged model, and
+    the training goes on with its own weights in the next epoch.  So a search needs this.
+
+    Args:
+        start: The first epoch to be averaged, counted from 0; or, if it is a float below 1, a share
+            of the epochs to pass before.
+        every: Of how many epochs one is averaged; with a cyclical rate, the length of a cycle.
+        data: Inputs with which the statistics of batch normalisation are computed anew, as
+            `kte.callbacks.update_batch_statistics` takes them; needed if the model has such layers.
+        batch_size: Rows in a batch of `data`, if it is arrays.
+        steps: How many batches of `data` are used at most.
+        validate: Whether the epochs end with the averaged weights; costs a pass over `data` each.
+
+    Attributes:
+        count: How many epochs are in the average.
+
+    Raises:
+        ValueError: An argument out of its range; when the training begins, `data` is missing.
+
+    >>> model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> averaging = StochasticWeightAveraging(start=2)
+    >>> x = np.ones((4, 1))
+    >>> _ = model.fit(x, x, epochs=5, verbose=0, callbacks=[averaging])
+    >>> averaging.count
+    3
+    """
+
+    def __init__(
+        self,
+        start: float = 0.75,
+        every: int = 1,
+        *,
+        data: Any = None,
+        batch_size: int = 32,
+        steps: int | None = None,
+        validate: bool = False,
+    ) -> None:
+        super().__init__()
+        self.start = _check_start(start)
+        self.every = check_steps("every", every)
+        self.data = data
+        self.batch_size = check_steps("batch_size", batch_size)
+        self.steps = None if steps is None else check_steps("steps", steps)
+        self.validate = validate
+        self.count = 0
+        self._mean: list[Any] = []
+        self._trained: list[Any] | None = None  # kept while the average is in the model
+        self._epoch: int | None = None  # the one that runs
+        self._averaged = False  # whether that is in the average already
+        self._statistics: BatchStatistics | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StochasticWeightAveraging:
+        """Copy the arguments for another training; the data are shared."""
+        clone = copy.copy(self)
+        clone.set_model(None)
+        clone._reset()
+        return clone
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin a new average."""
+        self._reset()
+        if self.data is None and (layers := normalisations(self.model)):
+            raise ValueError(
+                "`data` must be given, for the model has batch normalisation "
+                f"({layers[0].name!r}), whose statistics the average needs; the training's inputs "
+                "do: `StochasticWeightAveraging(data=x)`."
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Go on with the weights of the training."""
+        self._epoch, self._averaged = epoch, False
+        if self._trained is not None:
+            self._assign(self._trained)
+            self._trained = None
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Show the average to the validation of an epoch."""
+        if self.validate and self._epoch is not None:
+            self._average()
+            self._show()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Take the weights into the average."""
+        self._average()
+        if self.validate:
+            self._show()
+        self._epoch = None
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leave the average in the model."""
+        self._show()
+        self._statistics = None  # which knows the model
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the average so far, and the weights of the training if it is in their place."""
+        return {"count": self.count, "mean": self._mean, "trained": self._trained or []}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.count = int(state["count"])
+        self._mean = [np.array(value) for value in state["mean"]]
+        self._trained = [np.array(value) for value in state["trained"]] or None
+
+    def _reset(self) -> None:
+        self.count, self._mean, self._trained = 0, [], None
+        self._epoch, self._averaged, self._statistics = None, False, None
+
+    def _average(self) -> None:
+        """Take the weights of the epoch that runs into the average, once."""
+        epoch, first = self._epoch, self._first
+        if epoch is None or self._averaged or epoch < first or (epoch - first) % self.every:
+            return
+        self._averaged = True
+        weights = [_wide(variable) for variable in self.model.trainable_variables]
+        self.count += 1
+        if not self._mean:
+            self._mean = weights
+            return
+        for mean, weight in zip(self._mean, weights, strict=True):
+            mean += (weight - mean) / self.count
+
+    def _show(self) -> None:
+        """Put the average into the model, if there is one."""
+        if not self.count or self._trained is not None:
+            return
+        self._trained = [np.array(variable.numpy()) for variable in self._variables]
+        self._assign(self._mean)
+        if self.data is not None:
+            if self._statistics is None:
+                self._statistics = BatchStatistics(self.model)
+            self._statistics.update(self.data, batch_size=self.batch_size, steps=self.steps)
+
+    @property
+    def _first(self) -> int:
+        """The first epoch that is averaged."""
+        if isinstance(self.start, int):
+            return self.start
+        return int(self.start * self.params.get("epochs", 1))
+
+    @property
+    def _variables(self) -> list[Any]:
+        """The variables that differ between the training and the average."""
+        return [*self.model.trainable_variables, *statistics(self.model)]
+
+    def _assign(self, values: list[Any]) -> None:
+        for variable, value in zip(self._variables, values, strict=False):
+            variable.assign(tf.cast(value, variable.dtype))
+
+
+def _check_start(start: Any) -> int | float:
+    if isinstance(start, float) and 0 <= start < 1:
+        return start
+    if isinstance(start, int) and not isinstance(start, bool) and start >= 0:
+        return start
+    raise ValueError(
+        "`start` must be an epoch from 0, or a share of all epochs as a float below 1, got "
+        f"{start!r}; 0.75 begins after three quarters."
+    )
+
+
+def _wide(variable: Any) -> Any:
+    """Return a copy of a variable's value, precise enough for a mean."""
+    value = variable.numpy()
+    return value.astype(np.promote_types(np.float32, value.dtype))

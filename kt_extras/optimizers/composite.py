@@ -1,0 +1,90 @@
+"""An optimizer that leaves each variable to one of several, for Keras 2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kt_extras.optimizers.factors import LearningRateFactors
+
+
+@keras.saving.register_keras_serializable(package="kt_extras")
+class CompositeOptimizer(keras.optimizers.Optimizer):
+    """Does on Keras 2 what `keras.optimizers.MultiOptimizer` does on Keras 3.
+
+    Args:
+        assignment: Which optimizer trains which variable.
+        name: Of the optimizer.
+
+    Attributes:
+        optimizers: All of them, the default one last.
+    """
+
+    def __init__(self, assignment: LearningRateFactors, name: str = "composite_optimizer") -> None:
+        super().__init__(name=name)
+        self._assignment = assignment
+        self.optimizers = [*assignment.values(), assignment.default_optimizer]
+
+    @property
+    def learning_rate(self) -> Any:
+        """There is none, as in Keras 3."""
+        raise AttributeError(
+            "An optimizer made of several has no `learning_rate`; take that of its `optimizers`."
+        )
+
+    @property
+    def variables(self) -> Any:
+        """The variables of all optimizers, with their learning rates, as on Keras 3."""
+        own = super().variables
+        for optimizer in self.optimizers:
+            rate = optimizer._learning_rate
+            own.extend([*optimizer.variables, *([rate] if isinstance(rate, tf.Variable) else [])])
+        return own
+
+    def build(self, var_list: list[Any]) -> None:
+        """Create the variables of all optimizers."""
+        if getattr(self, "_built", False):
+            return
+        super().build(var_list)
+        for optimizer in self.optimizers:
+            if own := self._share(optimizer, var_list):
+                optimizer.build(own)
+        self._built = True
+
+    def apply_gradients(self, grads_and_vars: Any, name: Any = None, **options: Any) -> tf.Variable:
+        """Let each optimizer update its variables."""
+        pairs = list(grads_and_vars)
+        with tf.init_scope():
+            self.build([variable for _, variable in pairs])
+        for optimizer in self.optimizers:
+            if own := [pair for pair in pairs if self._assignment(pair[1]) is optimizer]:
+                optimizer.apply_gradients(own, name=name, **options)
+        return self.iterations.assign_add(1)
+
+    def update_step(self, gradient: Any, variable: Any) -> None:
+        """Never called: the optimizers do it."""
+        raise NotImplementedError
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Let each optimizer finish its variables."""
+        for optimizer in self.optimizers:
+            if own := self._share(optimizer, var_list):
+                optimizer.finalize_variable_values(own)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {
+            "assignment": keras.saving.serialize_keras_object(self._assignment),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> CompositeOptimizer:
+        """Make what `get_config` described."""
+        assignment = keras.saving.deserialize_keras_object(config["assignment"], custom_objects)
+        return cls(assignment, config["name"])
+
+    def _share(self, optimizer: Any, variables: list[Any]) -> list[Any]:
+        return [variable for variable in variables if self._assignment(variable) is optimizer]

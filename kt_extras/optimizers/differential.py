@@ -1,0 +1,76 @@
+"""Differential learning rates (ULMFiT: Howard and Ruder 2018, arXiv 1801.06146, sec. 3.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from kt_extras import compat
+from kt_extras.optimizers.factors import LearningRateFactors, path_of
+
+
+def differential(
+    optimizer: Any,
+    factors: Mapping[Any, float],
+    model: keras.Model | None = None,
+) -> Any:
+    """Return an optimizer that trains some layers at a share of the learning rate.
+
+    On Keras 3 it is Keras' own `MultiOptimizer`, with one copy of the optimizer for each factor.
+    Keras 2 has none, and that of tensorflow-addons loses the state of its optimizers when a model
+    is saved; so there it is one of ours that works in the same way.
+
+    Each copy clips its gradients by itself, so `global_clipnorm` holds within a group.  In mixed
+    precision Keras wraps the result as it does any optimizer; so `optimizer` must not be wrapped.
+
+    Args:
+        optimizer: An optimizer that has not been used.  Its learning rate, a number or a schedule,
+            is that of factor 1.
+        factors: From a layer, or a pattern, to the factor of the learning rate, from 0, which keeps
+            the variables as they are.  A pattern is a regular expression that matches one or more
+            neighbouring parts of a variable's path, as a whole: `"dense"` is the layer `dense` and
+            not `dense_1`, `"block[12]"` are two layers, `"kernel"` all kernels.  The first match
+            counts.
+        model: If given, every key of `factors` has to match one of its trainable variables.
+
+    Raises:
+        ValueError: A factor is out of its range; a pattern is no regular expression, or matches
+            nothing in `model`.
+
+    >>> layers = [keras.layers.Dense(2, name="body"), keras.layers.Dense(1, name="head")]
+    >>> model = keras.Sequential([keras.layers.Input((3,)), *layers])
+    >>> optimizer = differential(keras.optimizers.SGD(0.5), {"body": 0.1}, model)
+    >>> model.compile(optimizer, "mse")
+    """
+    if hasattr(optimizer, "inner_optimizer"):
+        raise ValueError(
+            f"`optimizer` must be a plain optimizer, got a {type(optimizer).__name__}; Keras wraps "
+            "the result itself where mixed precision needs it."
+        )
+    patterns = {_pattern(key): factor for key, factor in factors.items()}
+    assignment = LearningRateFactors(optimizer, patterns)
+    if model is not None:
+        _check_used(assignment, model)
+    return compat.multi_optimizer(assignment)
+
+
+def _pattern(key: Any) -> Any:
+    return re.escape(key.name) if isinstance(key, keras.layers.Layer) else key
+
+
+def _check_used(assignment: LearningRateFactors, model: keras.Model) -> None:
+    if not model.built:
+        raise ValueError(
+            "`model` must have its variables, so that the keys of `factors` can be compared with "
+            "them; call it on a batch, begin it with `keras.layers.Input`, or leave it out."
+        )
+    paths = [path_of(variable) for variable in model.trainable_variables]
+    if unused := assignment.unused(paths):
+        known = ", ".join(paths[:6]) + (", ..." if len(paths) > 6 else "")
+        raise ValueError(
+            f"`factors` has keys that match no trainable variable of `model`: {unused}.  Its "
+            f"variables are {known or 'none'}."
+        )

@@ -1,0 +1,110 @@
+"""The learning rate of any optimizer: what it is now, and how it is changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kt_extras.schedules.arguments import check_rate
+from kt_extras.schedules.scaled import Scaled
+
+#: What the names of optimizers begin with that `differential` makes of another one.
+SHARE = "times_"
+
+_NAME = "learning_rate"
+
+
+def learning_rates(optimizer: Any) -> dict[str, float]:
+    """Return the learning rate of the next step, under the name that Keras 3 gives it in logs.
+
+    Args:
+        optimizer: Any optimizer, also in mixed precision, of either generation.
+
+    Returns:
+        `{"learning_rate": rate}`; of an optimizer that is made of several, one entry each with the
+        name of that optimizer behind it.  Of `differential`, the rate of factor 1 has the plain
+        name, and that of factor 0.1 is `learning_rate_times_0.1`.
+
+    >>> import keras
+    >>> decay = keras.optimizers.schedules.PolynomialDecay(0.5, 10, 0.0)
+    >>> learning_rates(keras.optimizers.SGD(decay))
+    {'learning_rate': 0.5}
+    """
+    parts = {_name(part): part for part in _parts(optimizer)}
+    whole = [name for name in parts if len(parts) == 1 or not name.startswith(SHARE)]
+    return {
+        _NAME if [name] == whole else f"{_NAME}_{name}": _now(part) for name, part in parts.items()
+    }
+
+
+def scale_learning_rate(optimizer: Any, by: float) -> None:
+    """Multiply the learning rate of a live optimizer, without tracing anything again.
+
+    A number is changed in its variable.  A schedule has to be a `kte.schedules.Scaled`, as
+    those of `kte.schedules.tunable` are; its scale is changed.
+
+    Args:
+        optimizer: Any optimizer, also in mixed precision or made of several: then all of them.
+        by: Above 0.
+
+    Raises:
+        ValueError: `by` is out of its range, or a schedule is no `Scaled`.  Nothing is changed.
+
+    >>> import keras
+    >>> sgd = keras.optimizers.SGD(Scaled(keras.optimizers.schedules.CosineDecay(0.5, 10)))
+    >>> scale_learning_rate(sgd, 0.5)
+    >>> learning_rates(sgd)
+    {'learning_rate': 0.25}
+    """
+    by = check_rate("by", by)
+    parts = _parts(optimizer)
+    scaled = {id(schedule): schedule for part in parts for schedule in _schedules(part)}
+    for schedule in scaled.values():  # shared by the parts of `differential`, so changed once
+        schedule.scale *= by
+    for part in parts:
+        if not isinstance(_rate(part), LearningRateSchedule):
+            part.learning_rate = float(tf.convert_to_tensor(_rate(part))) * by
+
+
+def _parts(optimizer: Any) -> list[Any]:
+    """Return the optimizers that have a learning rate of their own."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
+    if hasattr(optimizer, "optimizer_specs"):  # tensorflow-addons' MultiOptimizer
+        return [spec["optimizer"] for spec in optimizer.optimizer_specs]
+    return list(getattr(optimizer, "optimizers", [optimizer]))
+
+
+def _name(optimizer: Any) -> str:
+    return str(getattr(optimizer, "name", None) or optimizer._name)  # before Keras 2.11
+
+
+def _rate(optimizer: Any) -> Any:
+    """Return the schedule where there is one; the public name has only its value."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    return optimizer.learning_rate if rate is None else rate
+
+
+def _now(optimizer: Any) -> float:
+    rate = _rate(optimizer)
+    if isinstance(rate, LearningRateSchedule):
+        rate = rate(optimizer.iterations)
+    elif callable(rate) and not hasattr(rate, "dtype"):  # a function, which Keras calls each time
+        rate = rate()
+    return float(tf.convert_to_tensor(rate))
+
+
+def _schedules(optimizer: Any) -> list[Scaled]:
+    """Return the innermost `Scaled` of an optimizer with a schedule."""
+    rate = _rate(optimizer)
+    found = []
+    while isinstance(rate, Scaled):
+        found.append(rate)
+        rate = rate.schedule
+    if isinstance(_rate(optimizer), LearningRateSchedule) and not found:
+        raise ValueError(
+            f"`optimizer` has a {type(rate).__name__} as its learning rate, which cannot be "
+            "changed.  Wrap it: `kte.schedules.Scaled(schedule)`."
+        )
+    return found[-1:]

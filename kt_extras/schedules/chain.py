@@ -1,0 +1,62 @@
+"""Schedules one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
+
+from kt_extras.schedules.arguments import check_steps
+from kt_extras.schedules.rates import Rate, check_schedule, packed, rate_at, unpacked
+
+
+@keras.saving.register_keras_serializable(package="kt_extras")
+class Chain(LearningRateSchedule):
+    """Follows one schedule after the other, each from its own step 0.
+
+    Args:
+        schedules: Schedules, or numbers for a rate that stays; at least one.
+        durations: How many steps each of them lasts, except the last one, which has no end.
+
+    Raises:
+        ValueError: There is no schedule, or not one duration fewer than schedules, or one of
+            either is out of its range.
+
+    >>> decay = keras.optimizers.schedules.PolynomialDecay(0.5, 2, 0.0)
+    >>> schedule = Chain([1.0, decay, 0.1], [2, 2])
+    >>> [round(float(schedule(step)), 2) for step in range(6)]
+    [1.0, 1.0, 0.5, 0.25, 0.1, 0.1]
+    """
+
+    def __init__(self, schedules: Sequence[Rate], durations: Sequence[int]) -> None:
+        self.schedules = [check_schedule("schedules", schedule) for schedule in schedules]
+        self.durations = [check_steps("durations", steps) for steps in durations]
+        if not self.schedules:
+            raise ValueError("`schedules` must hold at least one schedule, got none.")
+        if len(self.durations) != len(self.schedules) - 1:
+            raise ValueError(
+                "`durations` must have one entry fewer than `schedules`, since the last schedule "
+                f"has no end; got {len(self.durations)} for {len(self.schedules)} schedules."
+            )
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the rate at a step."""
+        step = tf.convert_to_tensor(step)
+        begins = tf.cast([0, *accumulate(self.durations)], step.dtype)
+        local = tf.maximum(step - begins, tf.zeros_like(begins))
+        rates = [rate_at(rate, local[number]) for number, rate in enumerate(self.schedules)]
+        begun = tf.reduce_sum(tf.cast(step >= begins[1:], tf.int32))
+        return tf.stack(rates)[begun]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"schedules": [packed(rate) for rate in self.schedules], "durations": self.durations}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Chain:
+        """Make a schedule of what `get_config` returned."""
+        return cls([unpacked(rate) for rate in config["schedules"]], config["durations"])

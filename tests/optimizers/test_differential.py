@@ -1,0 +1,166 @@
+"""Layers are trained at their share of the learning rate, on both generations of Keras."""
+
+import keras
+import numpy as np
+import pytest
+
+from kt_extras.compat import KERAS_3
+from kt_extras.optimizers import differential, learning_rates, scale_learning_rate
+from kt_extras.optimizers.factors import LearningRateFactors, path_of
+from kt_extras.schedules import Scaled, WarmUp
+from tests.optimizers.models import X, Y, train, two_layers, weights
+
+ADAM, SGD = keras.optimizers.Adam, keras.optimizers.SGD
+
+
+def moves(make, factors, **layer):
+    """Return by how much both layers move in one step on all data."""
+    model = two_layers(**layer)
+    optimizer = make() if factors is None else differential(make(), factors, model)
+    model.compile(optimizer, "mse", run_eagerly=True)
+    before = [weights(model, name) for name in ("body", "head")]
+    model.fit(X, Y, len(X), verbose=0)
+    return [weights(model, name) - b for name, b in zip(("body", "head"), before, strict=True)]
+
+
+@pytest.mark.parametrize("optimizer", [SGD, ADAM])
+def test_a_factor_of_0_keeps_a_layer_and_others_move_as_ever(optimizer):
+    body, head = moves(lambda: optimizer(0.1), {"body": 0.0})
+    _, plain = moves(lambda: optimizer(0.1), None)
+    np.testing.assert_array_equal(body, 0.0)
+    np.testing.assert_allclose(head, plain, rtol=1e-5, atol=1e-7)
+
+
+def test_a_factor_of_a_tenth_moves_a_layer_by_a_tenth():
+    body, head = moves(lambda: SGD(0.1), {"body": 0.1})
+    plain_body, plain_head = moves(lambda: SGD(0.1), None)
+    np.testing.assert_allclose(body, 0.1 * plain_body, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(head, plain_head, rtol=1e-5)
+
+
+def test_weight_decay_is_scaled_too():
+    def adamw():
+        return keras.optimizers.AdamW(0.1, weight_decay=0.5)
+
+    np.testing.assert_array_equal(moves(adamw, {"body": 0.0})[0], 0.0)
+
+
+def test_a_schedule_is_scaled_at_every_step():
+    def sgd():
+        return SGD(WarmUp(0.2, 2, 0.1))
+
+    np.testing.assert_allclose(moves(sgd, {"head": 0.5})[1], 0.5 * moves(sgd, None)[1], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "factor"),
+    [
+        ("body", 0.0),
+        ("bod", 1.0),
+        ("body/kernel", 0.0),
+        ("body/bias", 1.0),
+        ("kernel", 0.0),
+        ("body/.*", 0.0),
+        ("b.*y|head", 0.0),
+        ("net/body", 0.0),
+        ("et/body", 1.0),
+    ],
+)
+def test_a_pattern_matches_whole_parts_of_a_path(pattern, factor):
+    assert LearningRateFactors(SGD(), {pattern: 0.0}).factor("net/body/kernel") == factor
+
+
+def test_the_first_pattern_that_matches_counts_and_layers_may_be_given():
+    model = two_layers()
+    factors = {"body/bias": 2.0, model.get_layer("body"): 0.25}
+    model.compile(differential(SGD(0.1), factors, model), "mse")
+    kernel, bias, *head = model.trainable_variables
+    assignment = model.optimizer.optimizers
+    assert [path_of(v).split("/")[-2:] for v in (kernel, bias)] == [
+        ["body", "kernel"],
+        ["body", "bias"],
+    ]
+    assert [round(learning_rates(o)["learning_rate"], 3) for o in assignment] == [0.2, 0.025, 0.1]
+    assert len(head) == 2
+
+
+@pytest.mark.parametrize("optimizer", [lambda: ADAM(0.1), lambda: SGD(WarmUp(0.1, 20), 0.9)])
+def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(optimizer):
+    model = two_layers()
+    model.compile(differential(optimizer(), {"body": 0.1, "head/bias": 0.0}, model), "mse")
+    train(model, 2)
+    model.save("model.keras")
+    loaded = keras.models.load_model("model.keras")
+    train(model)
+    train(loaded)
+    for layer in ("body", "head"):
+        np.testing.assert_array_equal(weights(loaded, layer), weights(model, layer))
+
+
+def test_the_state_is_in_the_file_of_weights():
+    first, second = two_layers(), two_layers()
+    for model in (first, second):
+        model.compile(differential(ADAM(0.1), {"body": 0.1}, model), "mse")
+        train(model)
+    train(first)
+    path = "state.weights.h5" if KERAS_3 else "state"
+    first.save_weights(path)
+    second.load_weights(path)
+    assert train(first) == train(second)
+
+
+def test_mixed_precision_wraps_it_as_any_optimizer():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = two_layers()
+        model.compile(differential(ADAM(0.1), {"body": 0.0}, model), "mse")
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    body, head = weights(model, "body"), weights(model, "head")
+    train(model)
+    np.testing.assert_array_equal(weights(model, "body"), body)
+    assert not np.array_equal(weights(model, "head"), head)
+    assert set(learning_rates(model.optimizer)) == {"learning_rate", "learning_rate_times_0"}
+
+
+def test_the_rate_of_all_layers_can_be_changed_in_one():
+    model = two_layers()
+    schedule = Scaled(WarmUp(1.0, 10, 1.0))
+    model.compile(differential(SGD(schedule), {"body": 0.5, "head/bias": 0.25}, model), "mse")
+    scale_learning_rate(model.optimizer, 0.5)
+    assert learning_rates(model.optimizer) == {
+        "learning_rate": 0.5,
+        "learning_rate_times_0.5": 0.25,
+        "learning_rate_times_0.25": 0.125,
+    }
+
+
+def test_a_pattern_that_matches_nothing_is_found_at_once():
+    with pytest.raises(ValueError, match=r"match no trainable variable of `model`: \['boby'\]"):
+        differential(SGD(), {"boby": 0.1, "head": 0.5}, two_layers())
+
+
+def test_a_model_without_variables_is_said_to_have_none():
+    unbuilt = keras.Sequential([keras.layers.Dense(1, name="head")])
+    with pytest.raises(ValueError, match="`model` must have its variables"):
+        differential(SGD(), {"head": 0.5}, unbuilt)
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ({"head": -1.0}, "`factors` must be a finite number 0 or above, got -1.0"),
+        ({"head": "small"}, "`factors` must be a finite number"),
+        ({"(": 0.1}, "`factors` must have regular expressions as keys, got '\\('"),
+        ({3: 0.1}, "got 3"),
+    ],
+)
+def test_a_wrong_factor_is_named(factors, message):
+    with pytest.raises(ValueError, match=message):
+        differential(SGD(), factors)
+
+
+def test_an_optimizer_that_is_wrapped_already_is_refused():
+    scaled = keras.mixed_precision.LossScaleOptimizer(SGD())
+    with pytest.raises(ValueError, match="`optimizer` must be a plain optimizer"):
+        differential(scaled, {"head": 0.1})
