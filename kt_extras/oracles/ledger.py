@@ -8,7 +8,7 @@ no second one that restores it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -364,14 +364,20 @@ class Ledger:
 
     def best_epochs(self, entry: Entry) -> list[tuple[float, int]]:
         """Return the objective's best value and its epoch for each execution that reported one."""
-        best = []
-        for run in entry.executions:
-            values = {step: value_in(self.objective, metrics) for step, metrics in run.items()}
-            measured = {step: value for step, value in values.items() if value is not None}
-            if measured:
-                step = min(measured, key=lambda s: (loss_of(self.objective, measured[s]), s))
-                best.append((measured[step], step))
-        return best
+        return [found for run in entry.executions if (found := self._best_of(run)) is not None]
+
+    def score_at_rest(self, entry: Entry) -> tuple[float | None, int]:
+        """Return the score and the best epoch that a trial had when it was last paused."""
+        run = {step: m for step, m in entry.executions[0].items() if step < entry.rested}
+        return self._best_of(run) or (None, 0)
+
+    def _best_of(self, run: Mapping[int, Metrics]) -> tuple[float, int] | None:
+        values = {step: value_in(self.objective, metrics) for step, metrics in run.items()}
+        measured = {step: value for step, value in values.items() if value is not None}
+        if not measured:
+            return None
+        step = min(measured, key=lambda s: (loss_of(self.objective, measured[s]), s))
+        return measured[step], step
 
 
 def metric_history(trial: Trial, name: str, objective: keras_tuner.Objective) -> Any:

@@ -232,6 +232,8 @@ class SamplerOracle(keras_tuner.Oracle):
             known.score, known.best_step = trial.score, trial.best_step
             if trial.status not in {TrialStatus.INVALID, TrialStatus.FAILED, TrialStatus.IDLE}:
                 self.score_trial(known)
+            elif entry.rested:
+                known.score, known.best_step = self._ledger.score_at_rest(entry)
             rest = self._agenda.rest(entry)
             self._close(entry, verdict_on(entry, trial, self.max_retries_per_trial, rest))
             if entry.state in {"failed", "rejected"}:

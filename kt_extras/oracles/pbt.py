@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import keras_tuner
+from keras_tuner.engine.trial import Trial
 
 from kt_extras.oracles.arguments import sampler_of, taken_by
+from kt_extras.oracles.kept_models import Epochs, trial_to_refit
 from kt_extras.oracles.lineage import HyperparameterSchedule, lineage_rows, schedule_of
 from kt_extras.oracles.objective import ObjectiveLike
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.tuner import Tuner
 from kt_extras.scheduling import Population
 from kt_extras.search import Sampler
+from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.continued_model import ContinuedModel
+from kt_extras.training.replay import Target
 from kt_extras.training.shape_changes import changes_shapes
 
 
@@ -165,6 +170,34 @@ class PBT(Tuner):
                 "its own value of them until it takes over another's whole model."
             )
         return tuple(name for name in asked if name not in shaping)
+
+    def refit(
+        self,
+        *fit_args: Any,
+        trial: Trial | None = None,
+        epochs: Epochs = "best",
+        callbacks: Any = None,
+        targets: Mapping[str, Target] | None = None,
+        **fit_kwargs: Any,
+    ) -> keras.Model:
+        """Train a model with the schedule that led to the best member, or to another one.
+
+        Args:
+            *fit_args: As for `kt_extras.Tuner.refit`, and so are the others not named here.
+            trial: One with a score; by default the best.
+            epochs: By default the trial's best epoch, counted from 1.
+            callbacks: As for `search`.
+            targets: As for `HyperparameterSchedule.callbacks`.
+            **fit_kwargs: As for `search`.
+        """
+        chosen = trial_to_refit(self, trial)
+        replay = self.schedule(self._local_oracle.entry(chosen.trial_id).number)
+
+        def with_replay(_: Any, trial: Trial) -> list[keras.callbacks.Callback]:
+            return [*callbacks_for(callbacks, trial), *replay.callbacks(targets)]
+
+        fit_kwargs["callbacks"] = with_replay
+        return super().refit(*fit_args, trial=chosen, epochs=epochs, **fit_kwargs)
 
     def lineage(self) -> list[dict[str, Any]]:
         """Return who took over from whom, ready for `pandas.DataFrame`.

@@ -38,10 +38,12 @@ def verdict_on(entry: Entry, given: Trial, max_retries: int, rest: Rest | None =
     if given.status == TrialStatus.IDLE:
         return closing(entry, "rejected", TrialStatus.FAILED)
     results = _unreported(given, entry)
-    if given.status == TrialStatus.FAILED:
-        return closing(entry, "infeasible", TrialStatus.FAILED, results)
     score = entry.trial.score
     finite = score is not None and math.isfinite(score)
+    # What it had found when it was last paused stays good; its weights are there.
+    end = TrialStatus.COMPLETED if entry.rested and finite else TrialStatus.FAILED
+    if given.status == TrialStatus.FAILED:
+        return closing(entry, "infeasible", end, results)
     if given.status != TrialStatus.INVALID and finite:
         state = "pruned" if entry.stop_asked else rest.state if rest else "completed"
         return closing(entry, state, TrialStatus.COMPLETED, results)
@@ -52,7 +54,7 @@ def verdict_on(entry: Entry, given: Trial, max_retries: int, rest: Rest | None =
     if entry.attempt <= max_retries:
         return closing(entry, "waiting", TrialStatus.INVALID, results)
     state = "failed" if given.status == TrialStatus.INVALID else "infeasible"
-    return closing(entry, state, TrialStatus.FAILED, results)
+    return closing(entry, state, end, results)
 
 
 def closing(entry: Entry, state: str, status: str, results: Mapping[str, float] = {}) -> Event:

@@ -53,3 +53,52 @@ class TestPBTOracle(OracleContract):
         self._trials(oracle)
         assert oracle.entry(first.trial_id).takeovers[0].epoch == 1
         assert oracle.get_trial(first.trial_id).status == "COMPLETED"
+
+
+def trained(oracle, epochs=4, loss=lambda trial: trial.hyperparameters.get("x")):
+    """Run a search to its end without Keras; return its entries."""
+    while (trial := oracle.create_trial("worker")).status != "STOPPED":
+        for step in range(oracle.entry(trial.trial_id).trained, epochs):
+            value = float(loss(trial))
+            if oracle.update_trial(trial.trial_id, {"val_loss": value}, step).status == "STOPPED":
+                break
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    return list(oracle.entries())
+
+
+def test_a_small_finite_space_ends_with_its_best_point_trained_to_the_end():
+    oracle = kte.BOHBOracle(LOSS, max_epochs=4, reduction_factor=2, seed=0)
+    oracle.hyperparameters.Choice("x", [3, 1, 2])
+    entries = trained(oracle)
+    assert sorted(entry.trained for entry in entries) == [1, 2, 4] or len(entries) == 3
+    best = min(entries, key=lambda entry: entry.trial.hyperparameters.get("x"))
+    assert best.trained == 4
+    assert "every point" in oracle.ended_because
+
+
+def test_a_failed_trial_of_a_bracket_is_replaced():
+    oracle = kte.BOHBOracle(LOSS, max_epochs=2, reduction_factor=2, seed=0)
+    oracle.hyperparameters.Float("x", 0, 1)
+    first = oracle.create_trial("worker")
+    first.status = "FAILED"
+    oracle.end_trial(first)
+    entries = trained(oracle, epochs=2)
+    planned = sum(bracket.sizes[0] for bracket in oracle.scheduler.brackets)
+    assert len(entries) == planned + 1
+
+
+def test_what_a_trial_had_found_before_it_crashed_is_not_lost():
+    oracle = kte.ASHAOracle(LOSS, max_epochs=2, reduction_factor=2, max_trials=2, seed=0)
+    oracle.hyperparameters.Float("x", 0, 1)
+    for loss in (0.5, 1.0):
+        trial = oracle.create_trial("worker")
+        oracle.update_trial(trial.trial_id, {"val_loss": loss}, 0)
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    promoted = oracle.create_trial("worker")
+    promoted.status = "INVALID"
+    oracle.end_trial(promoted)
+    entry = oracle.entry(promoted.trial_id)
+    assert (entry.state, entry.trial.status, entry.trial.score) == ("failed", "COMPLETED", 0.5)
+    assert oracle.get_best_trials()[0].trial_id == promoted.trial_id

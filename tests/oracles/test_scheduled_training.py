@@ -176,6 +176,17 @@ def test_a_replayed_schedule_sets_the_learning_rate_of_each_epoch(searched_pbt):
         assert seen == pytest.approx(schedule.column("rate"))
 
 
+def test_a_refit_follows_the_schedule(searched_pbt):
+    seen = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: seen.append(float(note.model.optimizer.learning_rate.numpy()))
+    )
+    schedule = searched_pbt.schedule()
+    data = {name: FIT[name] for name in ("x", "y")}
+    searched_pbt.refit(**data, callbacks=lambda *_: [note], verbose=0)
+    assert seen == pytest.approx(schedule.column("rate"))
+
+
 class RatesSeen(keras.callbacks.Callback):
     def __init__(self, seen, trial):
         super().__init__()
