@@ -30,6 +30,14 @@ def planned_rows(oracle: SamplerOracle) -> list[dict[str, int]]:
     return [asdict(rung) for rung in rungs]
 
 
+def planned_trials(oracle: SamplerOracle) -> int | None:
+    """Return how many trials a search will begin if nothing fails, None if that is not known."""
+    if oracle.max_trials is not None or oracle.scheduler is None:
+        return oracle.max_trials
+    rungs = oracle.scheduler.plan(None)
+    return sum({rung.bracket: rung.trials for rung in reversed(rungs)}.values()) or None
+
+
 def plan_table(rows: Sequence[Mapping[str, int]]) -> str:
     """Return rows as a table with a sum.
 

@@ -304,9 +304,9 @@ class Tuner(keras_tuner.Tuner):
 
         Returns:
             Rows with `number`, `trial_id`, `state` (`"completed"`, `"pruned"`, `"infeasible"`,
-            `"failed"`, `"rejected"`, `"running"` or `"waiting"`), `score`, `best_epoch` (counted
-            from 0), `epochs` (trained, over all executions), `seconds`, `message`, and each
-            active hyperparameter under its own name.
+            `"failed"`, `"rejected"`, `"paused"`, `"running"` or `"waiting"`), `score`,
+            `best_epoch` (counted from 0), `epochs` (trained, over all executions), `seconds`,
+            `message`, and each active hyperparameter under its own name.
         """
         return table(self._local_oracle.entries())
 

@@ -10,6 +10,7 @@ from keras_tuner.engine.trial import Trial
 from kt_extras.oracles.epochs import Metrics
 from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.oracles.plan import planned_trials
 from kt_extras.oracles.progress import ProgressLine
 from kt_extras.search import Space
 from kt_extras.tensorboard import Progress, SearchBoard
@@ -29,7 +30,7 @@ class SearchWatch:
         self._oracle = oracle
         self._anew = anew
         self._line = ProgressLine(
-            oracle.max_trials, oracle.totals.ended, oracle.objective.name, visible=visible
+            planned_trials(oracle), oracle.totals.ended, oracle.objective.name, visible=visible
         )
         self._before = oracle.totals.ended
         self._boards: dict[str, SearchBoard] = {}
