@@ -56,12 +56,12 @@ def sampler_of(given: Sampler | str) -> Sampler:
     return _SAMPLERS[given]()
 
 
-def taken_by(function: Any, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split keyword arguments into those that a function names and the others.
+def split(arguments: Mapping[str, Any], *functions: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split keyword arguments into those that one of some functions names and the others.
 
-    >>> taken_by(lambda seed, objective: None, {"seed": 0, "directory": "runs"})
+    >>> split({"seed": 0, "directory": "runs"}, lambda seed, objective: None)
     ({'seed': 0}, {'directory': 'runs'})
     """
-    names = inspect.signature(function).parameters
+    names = {name for function in functions for name in inspect.signature(function).parameters}
     taken = {name: value for name, value in arguments.items() if name in names}
     return taken, {name: value for name, value in arguments.items() if name not in names}

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras_tuner
 
-from kt_extras.oracles.arguments import sampler_of, taken_by
+from kt_extras.oracles.arguments import sampler_of, split
 from kt_extras.oracles.objective import ObjectiveLike
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.tuner import Tuner
@@ -102,7 +102,5 @@ class BOHB(Tuner):
         max_epochs: int = 27,
         **kwargs: Any,
     ) -> None:
-        own, others = taken_by(BOHBOracle, kwargs)
-        general, others = taken_by(SamplerOracle, others)
-        oracle = BOHBOracle(objective, max_epochs, **own, **general)
-        super().__init__(oracle, hypermodel, **others)
+        own, others = split(kwargs, BOHBOracle, SamplerOracle)
+        super().__init__(BOHBOracle(objective, max_epochs, **own), hypermodel, **others)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import keras_tuner
 
+from kt_extras.oracles.arguments import split
 from kt_extras.oracles.objective import ObjectiveLike
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.tuner import Tuner
@@ -79,22 +79,10 @@ class Evolution(Tuner):
         max_trials: Trials to begin at most.
         seed: Any integer from 0; it settles suggestions and training alike.  None: a random one,
             and the training is left to Keras' own generators.
-        hyperparameters, tune_new_entries, allow_new_entries, max_retries_per_trial,
-            max_consecutive_failed_trials: As for `kt_extras.SamplerOracle`.
-        population_size: How many of the latest trials can be parents; None for 0.4 of
-            `max_trials`, but 4 at least and 20 at most.
-        tournament_size: How many of them compete to be one, from 1 to `population_size`; None for
-            half of that.
-        pruner: A rule that stops hopeless trials, such as `kt_extras.MedianPruner()`, or None.
-        sampler: A `kt_extras.samplers.Evolution` with settings of its own, instead of the sizes.
-        max_time: Seconds or a `datetime.timedelta` that the search may take, over all sessions.
-        max_total_epochs: Epochs to train at most, of all trials and executions.
-        target: A score in the objective's own scale; one as good or better ends the search.
-        max_trials_without_improvement: How many trials with a score may follow the best one.
-        max_failure_fraction: The part of trials that may crash, once ten have ended.
-        **kwargs: The arguments of `keras_tuner.Tuner`: `directory`, `project_name`, `overwrite`,
-            `executions_per_trial`, `max_model_size`, ...; and those of `kt_extras.Tuner`:
-            `constraint`, `keep_checkpoints`, `resume`.
+        hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
+        **kwargs: The other arguments of `kt_extras.EvolutionOracle` (`population_size`,
+            `tournament_size`, `pruner`, `sampler`, `max_time`, ...), of `kt_extras.Tuner` and of
+            `keras_tuner.Tuner` (`directory`, `project_name`, ...).
 
     Raises:
         ValueError: A size out of its range, or sizes beside a `sampler`.
@@ -117,42 +105,11 @@ class Evolution(Tuner):
         max_trials: int | None = 10,
         seed: int | None = None,
         hyperparameters: keras_tuner.HyperParameters | None = None,
-        tune_new_entries: bool = True,
-        allow_new_entries: bool = True,
-        max_retries_per_trial: int = 0,
-        max_consecutive_failed_trials: int = 3,
-        *,
-        population_size: int | None = None,
-        tournament_size: int | None = None,
-        pruner: Pruner | None = None,
-        sampler: EvolutionSampler | None = None,
-        max_time: float | timedelta | None = None,
-        max_total_epochs: int | None = None,
-        target: float | None = None,
-        max_trials_without_improvement: int | None = None,
-        max_failure_fraction: float | None = 0.5,
         **kwargs: Any,
     ) -> None:
-        oracle = EvolutionOracle(
-            objective=objective,
-            max_trials=max_trials,
-            population_size=population_size,
-            tournament_size=tournament_size,
-            pruner=pruner,
-            sampler=sampler,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            tune_new_entries=tune_new_entries,
-            allow_new_entries=allow_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_time=max_time,
-            max_total_epochs=max_total_epochs,
-            target=target,
-            max_trials_without_improvement=max_trials_without_improvement,
-            max_failure_fraction=max_failure_fraction,
-        )
-        super().__init__(oracle, hypermodel, **kwargs)
+        own, others = split(kwargs, EvolutionOracle, SamplerOracle)
+        own = {**own, "seed": seed, "hyperparameters": hyperparameters}
+        super().__init__(EvolutionOracle(objective, max_trials, **own), hypermodel, **others)
 
 
 def _fitting(max_trials: int | None) -> int:

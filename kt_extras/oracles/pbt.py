@@ -10,7 +10,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
-from kt_extras.oracles.arguments import sampler_of, taken_by
+from kt_extras.oracles.arguments import sampler_of, split
 from kt_extras.oracles.kept_models import Epochs, trial_to_refit
 from kt_extras.oracles.lineage import HyperparameterSchedule, lineage_rows, schedule_of
 from kt_extras.oracles.objective import ObjectiveLike
@@ -138,9 +138,8 @@ class PBT(Tuner):
         mutable: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        own, others = taken_by(PBTOracle, kwargs)
-        general, others = taken_by(SamplerOracle, others)
-        oracle = PBTOracle(objective, population_size, max_epochs, **own, **general)
+        own, others = split(kwargs, PBTOracle, SamplerOracle)
+        oracle = PBTOracle(objective, population_size, max_epochs, **own)
         super().__init__(oracle, hypermodel, **others)
         self._continued = ContinuedModel()
         self.mutable = self._settle_mutable(mutable)
