@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras.oracles.bohb import BOHBOracle as BOHBOracle
     from kt_extras.oracles.evolution import Evolution as Evolution
     from kt_extras.oracles.evolution import EvolutionOracle as EvolutionOracle
+    from kt_extras.oracles.lineage import HyperparameterSchedule as HyperparameterSchedule
     from kt_extras.oracles.oracle import SamplerOracle as SamplerOracle
     from kt_extras.oracles.pbt import PBT as PBT
     from kt_extras.oracles.pbt import PBTOracle as PBTOracle
@@ -76,6 +77,7 @@ _HOMES = {
     "BOHBOracle": "kt_extras.oracles.bohb",
     "Evolution": "kt_extras.oracles.evolution",
     "EvolutionOracle": "kt_extras.oracles.evolution",
+    "HyperparameterSchedule": "kt_extras.oracles.lineage",
     "MedianPruner": "kt_extras.pruning",
     "PBT": "kt_extras.oracles.pbt",
     "PBTOracle": "kt_extras.oracles.pbt",

@@ -63,6 +63,12 @@ class PBTOracle(SamplerOracle):
         sampler: Sampler | str = "random",
         **kwargs: Any,
     ) -> None:
+        for name in ("max_trials", "pruner"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"`{name}` must be left out, got {kwargs[name]!r}: a population begins with "
+                    "`population_size` members, and all of them train to the end."
+                )
         scheduler = Population(
             population_size,
             max_epochs,

@@ -99,10 +99,16 @@ class Hyperband:
         return step.until if step and promoted else int(history.epochs[number])
 
     def needed(self, history: History, *, max_trials: int | None) -> IntArray:
-        """Of each trial its last state, until its rung has sent others on."""
+        """Of each trial its last state, until its bracket is done: it may replace one that fails."""
         needed = history.epochs.copy()
         over = (history.states != State.PAUSED) & (history.states != State.RUNNING)
         needed[over] = NEVER
+        finished = history.states == State.COMPLETED
+        for index, bracket in enumerate(self.brackets):
+            members = history.brackets == index
+            trained = members & finished & (history.epochs >= bracket.levels[-1])
+            if int(trained.sum()) >= bracket.sizes[-1]:
+                needed[members] = NEVER
         return needed
 
     def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:

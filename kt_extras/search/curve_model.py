@@ -141,7 +141,7 @@ def observations(history: History) -> tuple[IntArray, IntArray, FloatArray]:
     >>> for step, loss in enumerate([3.0, 2.0, 4.0, 1.0]):
     ...     history.report(number, step, loss)
     >>> [column.tolist() for column in observations(history)]
-    [[0, 0, 0], [1, 2, 4], [3.0, 2.0, 1.0]]
+    [[0, 0], [1, 4], [3.0, 1.0]]
     """
     epochs, states = history.epochs, history.states
     longest = max(int(epochs.max(initial=0)), 1)

@@ -7,19 +7,19 @@ al. (ICML 2010, algorithm 1), among points drawn uniformly and variations of the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from kt_extras.search.curve_model import CurveModel
 from kt_extras.search.dimensions import FloatArray, Point
-from kt_extras.search.history import History
-from kt_extras.search.random import Random
+from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
-from kt_extras.search.variation import vary
 
 _PARENTS = 10  # the best trials, of which variations are made
-_MUTATIONS, _SCALES = 1.5, (0.02, 0.3)  # of a variation: see `vary`
+_MUTATIONS = 0.5  # expected beyond the first
+_SCALES = (0.02, 0.3)  # smallest and largest standard deviation of a step on the unit cube
 _RETRIES = 32  # draws at random if all candidates were tried
 
 
@@ -73,17 +73,46 @@ class GaussianProcess:
         points = map(space.decode, ranked)
         return next((point for point in points if not history.tried(point)), favourite)
 
-    def _candidates(
-        self, history: History, space: Space, rng: np.random.Generator
-    ) -> FloatArray:
+    def _candidates(self, history: History, space: Space, rng: np.random.Generator) -> FloatArray:
         """Return points on the unit cube, NaN where inactive, each on the grid of its values."""
-        anywhere = rng.random((self.candidates - self.candidates // 2, len(space)))
-        losses = history.best_by(max(int(history.epochs.max(initial=0)), 1))
-        losses = np.minimum(losses, history.losses)
+        anywhere = rng.random((self.candidates, len(space)))
+        losses = history.best_by(int(history.epochs.max()))
+        losses = np.where(history.epochs > 0, losses, history.losses)
+        losses[history.states == State.INFEASIBLE] = np.inf
         parents = np.argsort(losses, kind="stable")[:_PARENTS]
         parents = parents[np.isfinite(losses[parents])]
-        near = [
-            vary(history.unit[parent], space, rng, mutations=_MUTATIONS, scales=_SCALES)
-            for parent in rng.choice(parents, self.candidates // 2 if len(parents) else 0)
-        ] if len(parents) else []
-        return np.array([space.encode(space.decode(row)) for row in [*anywhere, *near]])
+        if len(parents):
+            chosen = history.unit[rng.choice(parents, self.candidates // 2)]
+            anywhere[: len(chosen)] = _varied(chosen, anywhere[: len(chosen)], space, rng)
+        return _on_grid(anywhere, space)
+
+
+def _varied(
+    unit: FloatArray, others: FloatArray, space: Space, rng: np.random.Generator
+) -> FloatArray:
+    """Return points that differ from some in a dimension or two, at least by one value."""
+    varied, d = np.where(np.isnan(unit), others, unit), len(space)
+    changed = rng.random(unit.shape) < _MUTATIONS / d
+    changed[np.arange(len(unit)), rng.integers(d, size=len(unit))] = True
+    scales = np.exp(rng.uniform(*map(math.log, _SCALES), unit.shape))
+    steps = scales * rng.standard_normal(unit.shape)
+    for column, dimension in enumerate(space.dimensions):
+        least = 1.0 / dimension.size  # of a step, 0 without a grid
+        step = steps[:, column]
+        step = np.copysign(np.maximum(np.abs(step), least), step)
+        moved = others if dimension.categorical else _reflected(varied + step[:, None])
+        varied[:, column] = np.where(changed, moved, varied)[:, column]
+    return varied
+
+
+def _reflected(u: FloatArray) -> FloatArray:
+    """Fold the real line into [0, 1], there and back."""
+    return np.asarray(1.0 - np.abs(1.0 - u % 2.0))
+
+
+def _on_grid(unit: FloatArray, space: Space) -> FloatArray:
+    """Return each point as a history would hold it."""
+    if any(dimension.conditions for dimension in space.dimensions):
+        return np.array([space.encode(space.decode(row)) for row in unit])
+    cells = [d.cells(u) for d, u in zip(space.dimensions, unit.T, strict=True)]
+    return np.stack([0.5 * (lower + upper) for lower, upper in cells], axis=1)

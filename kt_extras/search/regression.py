@@ -1,7 +1,7 @@
 """Gaussian process regression of learning curves (Rasmussen & Williams, "GPML", MIT Press 2006).
 
-Notation: X are the inputs, one row an observation, the last column its time; y are the targets, with
-mean near 0 and variance near 1; K is the covariance of y.  Two observations covary by
+Notation: X are the inputs, one row an observation, the last column its time; y are the targets,
+with mean near 0 and variance near 1; K is the covariance of y.  Two observations covary by
 
     signal * matern(r) + own * [same trial] + noise * [same observation],   r^2 = sum_j w_j D_j,
 
@@ -65,7 +65,8 @@ class Regression:
     >>> x = np.linspace(0, 1, 20)[:, None]
     >>> trials, y = np.arange(20), np.sin(6 * x[:, 0])
     >>> found = fitted(x, trials, y, owner=np.zeros(1, dtype=int))
-    >>> mean, deviation = Regression(x, trials, y, found).predict(np.array([[0.51]]), np.array([-1]))
+    >>> regression = Regression(x, trials, y, found)
+    >>> mean, deviation = regression.predict(np.array([[0.51]]), np.array([-1]))
     >>> bool(abs(mean[0] - np.sin(3.06)) < 0.1)
     True
     """
@@ -114,7 +115,7 @@ class Regression:
 def fitted(
     inputs: FloatArray, trials: IntArray, targets: FloatArray, *, owner: IntArray
 ) -> Hyperparameters:
-    """Return the hyperparameters that explain the targets best.
+    """Return the hyperparameters that explain the targets best; see `Regression` for an example.
 
     Args:
         inputs: Shape ``(n, columns)``, the last column being the time.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
@@ -12,7 +12,8 @@ from kt_extras.training.optimizer_numbers import Number, is_number, optimizer_nu
 
 Build = Callable[[Any], keras.Model]
 
-_ENOUGH = 3  # comparisons in which a hyperparameter was a number of the optimizer, and nothing else
+_ENOUGH = 3  # comparisons, and values, that show a hyperparameter to be a number of the optimizer
+_ALWAYS_THE_SAME = ""  # in the place of the name of a hyperparameter
 
 
 class ContinuedModel:
@@ -78,18 +79,17 @@ class ContinuedModel:
 class Origins:
     """Finds out which numbers of an optimizer are hyperparameters as they are.
 
-    Every model that it is told of is like the others but for its optimizer's numbers.  A number
-    comes from a hyperparameter if the two were the same in each of these models, and if they took
-    several values.  That is enough to foretell the optimizer's numbers of a model when each
-    hyperparameter whose value has never been seen is one that a number comes from, all other
-    numbers have always been the same, and the other hyperparameters have values seen together.
+    Every model that it is told of is like the others but for its optimizer's numbers.  If these are
+    either always the same or always the value of one hyperparameter, then those of another model
+    are known before it is built, unless one of its other hyperparameters has a new value.  A
+    `build` may do something else beyond some value, so only what lies between values seen is told.
 
     >>> origins = Origins()
     >>> for rate in (0.1, 0.2, 0.4):
-    ...     origins.note({"rate": rate, "units": 8}, {"learning_rate": rate, "momentum": 0.9})
-    >>> origins.numbers({"rate": 0.3, "units": 8})
-    {'learning_rate': 0.3, 'momentum': 0.9}
-    >>> origins.numbers({"rate": 0.3, "units": 16}) is None
+    ...     origins.note({"rate": rate, "units": 8}, {"learning_rate": rate, "momentum": 0.5})
+    >>> origins.numbers({"rate": 0.25, "units": 8})
+    {'learning_rate': 0.25, 'momentum': 0.5}
+    >>> origins.numbers({"rate": 0.5, "units": 8}) is None
     True
     """
 
@@ -116,40 +116,35 @@ class Origins:
         """
         if len(self._seen) < _ENOUGH:
             return None
-        constant, origins = self._constant(), self._origins()
-        if constant is None or len(constant) + len(origins) < len(self._seen[0][1]):
-            return None  # some number changes in a way that is not understood
-        free = set(origins.values())
-        rest = {name: value for name, value in values.items() if name not in free}
-        known = ({n: v for n, v in seen.items() if n not in free} for seen, _ in self._seen)
-        if free - set(values) or rest not in list(known):
+        names = {path: self._origin(path, values) for path in self._seen[0][1]}
+        given = set(names.values()) - {_ALWAYS_THE_SAME}
+        rest = _without(given, values)
+        if None in given or all(_without(given, seen) != rest for seen, _ in self._seen):
             return None
-        taken = {path: values[name] for path, name in origins.items()}
-        return None if not all(taken.values()) else {**taken, **constant}
-
-    def _constant(self) -> dict[str, Number] | None:
-        """Return the numbers that were the same in all models, None if some had other ones."""
         first = self._seen[0][1]
-        if any(numbers.keys() != first.keys() for _, numbers in self._seen):
+        return {path: values[name] if name else first[path] for path, name in names.items()}
+
+    def _origin(self, path: str, values: Mapping[str, Any]) -> str | None:
+        """Return the hyperparameter that a number is, None if there is none, or more than one."""
+        told = [numbers[path] for _, numbers in self._seen if path in numbers]
+        if len(told) < len(self._seen):
             return None
-        return {
-            path: value
-            for path, value in first.items()
-            if all(same_number(value, numbers[path]) for _, numbers in self._seen)
-        }
+        if all(same_number(told[0], number) for number in told):
+            return _ALWAYS_THE_SAME
+        found = [name for name in values if self._is(name, told, values[name])]
+        return found[0] if len(found) == 1 else None
 
-    def _origins(self) -> dict[str, str]:
-        """Return for numbers that changed the one hyperparameter that they always were."""
-        constant, found = self._constant() or {}, {}
-        for path in self._seen[0][1].keys() - constant.keys():
-            names = [name for name in self._seen[0][0] if self._is(name, path)]
-            if len(names) == 1:
-                found[path] = names[0]
-        return found
-
-    def _is(self, name: str, path: str) -> bool:
-        """Tell whether a number was a hyperparameter in all models, of several values."""
-        pairs = [(values.get(name), numbers[path]) for values, numbers in self._seen]
-        return len({value for value, _ in pairs}) >= _ENOUGH and all(
-            is_number(value) and same_number(value, number) for value, number in pairs
+    def _is(self, name: str, told: list[Number], value: Any) -> bool:
+        """Tell whether a number was always this hyperparameter, whose value is one of the usual."""
+        known: list[Any] = [values.get(name) for values, _ in self._seen]
+        return (
+            all(map(is_number, [value, *known]))
+            and len(set(known)) >= _ENOUGH
+            and all(map(same_number, known, told))
+            and min(known) <= value <= max(known)
+            and bool(value)
         )
+
+
+def _without(names: Collection[str | None], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}

@@ -1,6 +1,7 @@
 import math
 
 import keras_tuner
+import pytest
 
 import kt_extras as kte
 from kt_extras.testing import OracleContract
@@ -102,3 +103,9 @@ def test_what_a_trial_had_found_before_it_crashed_is_not_lost():
     entry = oracle.entry(promoted.trial_id)
     assert (entry.state, entry.trial.status, entry.trial.score) == ("failed", "COMPLETED", 0.5)
     assert oracle.get_best_trials()[0].trial_id == promoted.trial_id
+
+
+@pytest.mark.parametrize("name", ["max_trials", "pruner"])
+def test_a_population_refuses_what_has_no_meaning_for_it(name):
+    with pytest.raises(ValueError, match=f"`{name}` must be left out"):
+        kte.PBTOracle(LOSS, **{name: kte.MedianPruner() if name == "pruner" else 3})

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kt_extras.scheduling import Hyperband
+from kt_extras.scheduling.rungs import NEVER
 from kt_extras.search import State
 from tests.scheduling.test_successive_halving import by_number
 from tests.scheduling.workers import simulate
@@ -57,3 +58,11 @@ def test_other_workers_begin_the_next_bracket_rather_than_wait():
     hyperband = Hyperband(max_epochs=9)
     _, steps = simulate(hyperband, loss=by_number, workers=10)
     assert steps[9].bracket == 1
+
+
+def test_when_a_bracket_is_done_its_states_are_not_needed():
+    hyperband = Hyperband(max_epochs=9)
+    history, _ = simulate(hyperband, loss=by_number)
+    assert set(hyperband.needed(history, max_trials=None)) == {NEVER}
+    history.restart(int(np.flatnonzero(history.epochs == 9)[0]), kept=3)
+    assert (hyperband.needed(history, max_trials=None)[:9] < NEVER).all()
