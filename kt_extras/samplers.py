@@ -9,6 +9,7 @@ from kt_extras.search.cmaes import CMAES
 from kt_extras.search.distinct import Distinct
 from kt_extras.search.evolution import Evolution
 from kt_extras.search.exhaustive import Exhaustive
+from kt_extras.search.gaussian_process import GaussianProcess
 from kt_extras.search.largest_budget import LargestBudget
 from kt_extras.search.random import Random
 from kt_extras.search.sampler import Sampler, SpaceExhausted
@@ -21,6 +22,7 @@ __all__ = [
     "Distinct",
     "Evolution",
     "Exhaustive",
+    "GaussianProcess",
     "LargestBudget",
     "Random",
     "Sampler",

@@ -8,11 +8,13 @@ from typing import Any
 
 from kt_extras.search import Random, Sampler
 from kt_extras.search.evolution import Evolution
+from kt_extras.search.gaussian_process import GaussianProcess
 from kt_extras.search.sobol import Sobol
 from kt_extras.search.tpe import TPE
 
 _SAMPLERS: dict[str, type[Sampler]] = {
     "evolution": Evolution,
+    "gp": GaussianProcess,
     "random": Random,
     "sobol": Sobol,
     "tpe": TPE,

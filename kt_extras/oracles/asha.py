@@ -31,7 +31,8 @@ class ASHAOracle(SamplerOracle):
         mode: `"promotion"`: a trial pauses at each rung and is resumed when it is the best that
             may go on.  `"stopping"`: it goes on at once or is pruned for good, which needs no files
             and finds less.
-        sampler: A `kt_extras.samplers.Sampler`, or `"random"`, `"sobol"` or `"tpe"`.
+        sampler: A `kt_extras.samplers.Sampler`, or a name: `"gp"`, a Gaussian process that learns
+            from all rungs, or `"random"`, as in the paper, or `"sobol"`, `"tpe"`, `"evolution"`.
         **kwargs: The other arguments of `kt_extras.SamplerOracle`.
 
     >>> import keras_tuner
@@ -51,7 +52,7 @@ class ASHAOracle(SamplerOracle):
         hyperparameters: keras_tuner.HyperParameters | None = None,
         *,
         mode: str = "promotion",
-        sampler: Sampler | str = "random",
+        sampler: Sampler | str = "gp",
         **kwargs: Any,
     ) -> None:
         scheduler = SuccessiveHalving(max_epochs, min_epochs, reduction_factor, mode)

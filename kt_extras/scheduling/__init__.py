@@ -2,6 +2,7 @@
 
 from kt_extras.scheduling.hyperband import Hyperband
 from kt_extras.scheduling.population import Population
+from kt_extras.scheduling.predicted_halving import PredictedHalving
 from kt_extras.scheduling.scheduler import PlannedRung, Resume, Scheduler, Start
 from kt_extras.scheduling.successive_halving import SuccessiveHalving
 
@@ -9,6 +10,7 @@ __all__ = [
     "Hyperband",
     "PlannedRung",
     "Population",
+    "PredictedHalving",
     "Resume",
     "Scheduler",
     "Start",

@@ -99,7 +99,7 @@ class Hyperband:
         return step.until if step and promoted else int(history.epochs[number])
 
     def needed(self, history: History, *, max_trials: int | None) -> IntArray:
-        """Of each trial its last state, until its bracket is done: it may replace one that fails."""
+        """Of each trial its last state, until its bracket is done: it may replace a failed one."""
         needed = history.epochs.copy()
         over = (history.states != State.PAUSED) & (history.states != State.RUNNING)
         needed[over] = NEVER

@@ -80,7 +80,7 @@ class CurveModel:
         found = fitted(inputs[seen], trials[seen], scores[seen], owner=_owner(history.space))
         model = cls(history.space, longest, Regression(inputs, trials, scores, found))
         begun = (history.states == State.RUNNING) & (history.epochs == 0)
-        return model._believing(history.unit[begun], np.flatnonzero(begun))
+        return model._without_hope(history.unit[begun], np.flatnonzero(begun))
 
     def at_points(self, unit: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation of the scores of new trials at the end.
@@ -108,10 +108,12 @@ class CurveModel:
     def _at_end(self, unit: FloatArray, trials: IntArray) -> tuple[FloatArray, FloatArray]:
         return self.regression.predict(_inputs(unit, np.ones(len(unit)), self.space), trials)
 
-    def _believing(self, unit: FloatArray, trials: IntArray) -> CurveModel:
-        """Return the model as if some trials had ended as it predicts (Ginsbourger et al., 2010).
+    def _without_hope(self, unit: FloatArray, trials: IntArray) -> CurveModel:
+        """Return the model as if some trials had not ended better than the median of all.
 
-        So the next suggestion knows no more about the mean, but that it learns nothing new there.
+        So what is suggested while they run keeps away from them.  This is the constant liar of
+        Ginsbourger, Le Riche & Carraro (2010, sec. 4.2); to believe in the prediction itself hardly
+        drives points apart where little is left to explore.
         """
         if not len(unit):
             return self
@@ -120,7 +122,7 @@ class CurveModel:
         more = Regression(
             np.concatenate([known.inputs, inputs]),
             np.concatenate([known.trials, trials]),
-            np.concatenate([known.targets, mean]),
+            np.concatenate([known.targets, np.maximum(mean, 0.0)]),
             known.hyperparameters,
         )
         return CurveModel(self.space, self.longest, more)

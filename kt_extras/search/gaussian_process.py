@@ -94,7 +94,8 @@ def _varied(
     varied, d = np.where(np.isnan(unit), others, unit), len(space)
     changed = rng.random(unit.shape) < _MUTATIONS / d
     changed[np.arange(len(unit)), rng.integers(d, size=len(unit))] = True
-    scales = np.exp(rng.uniform(*map(math.log, _SCALES), unit.shape))
+    smallest, largest = map(math.log, _SCALES)
+    scales = np.exp(rng.uniform(smallest, largest, unit.shape))
     steps = scales * rng.standard_normal(unit.shape)
     for column, dimension in enumerate(space.dimensions):
         least = 1.0 / dimension.size  # of a step, 0 without a grid

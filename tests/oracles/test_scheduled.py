@@ -16,6 +16,21 @@ class TestASHAOracle(OracleContract):
         return kte.ASHAOracle(max_epochs=4, reduction_factor=2, **kwargs)
 
 
+class TestASHAOracleWithRandomSampling(OracleContract):
+    epochs = 4
+
+    def make(self, **kwargs):
+        return kte.ASHAOracle(max_epochs=4, reduction_factor=2, sampler="random", **kwargs)
+
+
+class TestPredictedHalving(OracleContract):
+    epochs = 4
+
+    def make(self, **kwargs):
+        scheduler = kte.scheduling.PredictedHalving(max_epochs=4, reduction_factor=2)
+        return kte.SamplerOracle(kte.samplers.Random(), scheduler=scheduler, **kwargs)
+
+
 class TestASHAOracleWithTPE(OracleContract):
     epochs = 4
 

@@ -5,6 +5,7 @@ from kt_extras.search.cmaes import CMAES
 from kt_extras.search.distinct import Distinct
 from kt_extras.search.evolution import Evolution
 from kt_extras.search.exhaustive import Exhaustive
+from kt_extras.search.gaussian_process import GaussianProcess
 from kt_extras.search.largest_budget import LargestBudget
 from kt_extras.search.sobol import Sobol
 from kt_extras.search.tpe import TPE
@@ -64,3 +65,8 @@ class TestCMAES(SamplerContract):
 class TestLargestBudget(SamplerContract):
     def make(self):
         return LargestBudget()
+
+
+class TestGaussianProcess(SamplerContract):
+    def make(self):
+        return GaussianProcess()
