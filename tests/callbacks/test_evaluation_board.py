@@ -124,10 +124,7 @@ def test_each_trial_of_a_search_has_its_pictures_and_keeps_them():
         model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-3, 1.0)), "binary_crossentropy")
         return model
 
-    def callbacks(hp, trial):
-        of_trial = os.path.join("logs", trial.trial_id)
-        return [keras.callbacks.TensorBoard("logs"), EvaluationBoard(of_trial, (P, Y))]
-
+    callbacks = [keras.callbacks.TensorBoard("logs"), EvaluationBoard("logs", (P, Y))]
     objective = keras_tuner.Objective("val_loss", "min")
     tuner = kte.TPE(build, objective, max_trials=2, seed=0, directory="search")
     tuner.search(P, Y, validation_data=(P, Y), epochs=1, verbose=0, callbacks=callbacks)
