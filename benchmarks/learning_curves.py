@@ -345,7 +345,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=list(SEARCHES))
-    parser.add_argument("--tables", nargs="+", default=[*DEVELOPMENT, *HELD_OUT])
+    recorded = [name for name in (*DEVELOPMENT, *HELD_OUT) if (TABLES / f"{name}.npz").exists()]
+    parser.add_argument("--tables", nargs="+", default=recorded)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--save", type=Path, help="folder that keeps the best errors by epoch")
     args = parser.parse_args()

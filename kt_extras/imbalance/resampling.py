@@ -231,7 +231,7 @@ def _fit_resample(
     try:
         found, labels = sampler.fit_resample(flat, classes)
     except (RuntimeError, ValueError) as error:
-        if method != "adasyn" or not ("neigbours" in str(error) or "No samples" in str(error)):
+        if method != "adasyn" or not ("not suited" in str(error) or "No samples" in str(error)):
             raise
         warnings.warn(
             "ADASYN adds rows where classes meet, and found no such place; the data are left as "

@@ -62,8 +62,8 @@ def _tensorflow() -> dict[str, Any]:
 def _set_tensorflow(state: dict[str, Any]) -> None:
     eager = context.context()
     if state["stream"] is not None:
-        if getattr(eager, "_seed", None) != state["seed"]:  # it costs the kernels that are cached
-            tf.random.set_seed(state["seed"])
+        # Not `tf.random.set_seed`, which drops all kernels; what was traced would be made anew.
+        eager._seed, eager._rng = state["seed"], random.Random(state["seed"])
         eager._rng.setstate(_as_it_was(state["stream"]))
     if state["generator"] is not None:
         tf.random.get_global_generator().state.assign(state["generator"])
