@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr, logsumexp, ndtr, ndtri
+from scipy.special import log_ndtr, ndtr, ndtri
 
 from kt_extras.search.dimensions import Dimension, FloatArray
 
 SMALLEST_BANDWIDTH = 0.03  # below it a mixture stops exploring (Watanabe 2304.11127, sec. 3.3.4)
-_NARROW = 1e-3  # of a bandwidth; over less the density is constant, and differences cancel
+_NARROW = 0.1  # of a bandwidth; over less the density in the middle is nearly that of the cell
 _LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -68,11 +68,7 @@ class Mixture:
         centres = np.vstack([unit, np.full((1, len(dimensions)), math.nan)])
         share = np.append(weights, prior_weight)
         share = share / share.sum()
-        widths = [
-            _bandwidth(dimension, column, share, len(dimensions))
-            for dimension, column in zip(dimensions, centres.T, strict=True)
-        ]
-        return cls(tuple(dimensions), centres, share, np.array(widths))
+        return cls(tuple(dimensions), centres, share, _bandwidths(dimensions, centres, share))
 
     def holes(self, unit: FloatArray) -> Mixture:
         """Return kernels three quarters as wide, at other places and without a prior.
@@ -109,7 +105,8 @@ class Mixture:
         axes = zip(self.dimensions, unit.T, self.centres.T, self.bandwidths, strict=True)
         for axis in axes:
             terms += log_kernels(*axis)
-        return np.asarray(logsumexp(terms, axis=1))
+        highest = terms.max(axis=1)
+        return np.asarray(highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1)))
 
 
 def log_kernels(
@@ -126,16 +123,17 @@ def log_kernels(
     Returns:
         Shape ``(m, n)``.
     """
-    if math.isinf(dimension.size):
-        return np.nan_to_num(_log_normal(x[:, None], centres, bandwidth), nan=0.0, neginf=-np.inf)
-    # Few different values meet on a grid: a small table of pairs serves all of them.
-    values, row = np.unique(x, return_inverse=True)
-    sites, column = np.unique(centres, return_inverse=True)
-    pairs = (_log_category if dimension.categorical else _log_cell)(
-        dimension, values[:, None], sites[None, :], bandwidth
-    )
-    table = np.where(np.isnan(values)[:, None] | np.isnan(sites), 0.0, pairs)
-    return np.asarray(table[row[:, None], column])
+    if _is_fine(dimension, bandwidth):
+        lower, upper = dimension.cells(x)
+        pairs = _log_normal(0.5 * (lower + upper)[:, None], centres, bandwidth)
+    else:
+        # Few different values meet on a grid: what they have in common is worked out once.
+        kernel = _log_category if dimension.categorical else _log_cell
+        sites, column = np.unique(centres, return_inverse=True)
+        pairs = kernel(dimension, x[:, None], sites, bandwidth)[:, column]
+    pairs[:, np.isnan(centres)] = 0.0
+    pairs[np.isnan(x)] = 0.0
+    return pairs
 
 
 def log_normal_mass(lower: FloatArray, upper: FloatArray) -> FloatArray:
@@ -154,22 +152,28 @@ def log_normal_mass(lower: FloatArray, upper: FloatArray) -> FloatArray:
     return np.asarray(top + np.log1p(-np.exp(log_ndtr(lower) - top)))
 
 
-def _bandwidth(
-    dimension: Dimension, centres: FloatArray, share: FloatArray, dimensions: int
-) -> float:
-    """Return Scott's rule, sigma n**(-1 / (d + 4)), for weighted kernels, prior included."""
-    if dimension.categorical:
-        # One pseudo-observation of each value, shared by all kernels.
-        return 1.0 / (1.0 + len(centres) / dimension.size)
+def _bandwidths(
+    dimensions: Sequence[Dimension], centres: FloatArray, share: FloatArray
+) -> FloatArray:
+    """Return Scott's rule, sigma n**(-1 / (d + 4)), for weighted kernels, prior included.
+
+    A category's is one pseudo-observation of each value, shared by all kernels.
+    """
     known = ~np.isnan(centres)
+    at = np.where(known, centres, 0.5)
     known[-1] = True
-    weights = share[known] / share[known].sum()
-    at = np.where(np.isnan(centres), 0.5, centres)[known]
-    mean = weights @ at
-    variance = weights @ (at - mean) ** 2 + weights[-1] / 12.0  # the prior's own variance
-    effective = 1.0 / np.sum(weights**2)
-    scott = math.sqrt(variance) * effective ** (-1.0 / (dimensions + 4))
-    return max(float(scott), SMALLEST_BANDWIDTH, 0.5 / dimension.size)
+    weights = known * share[:, None]
+    weights /= weights.sum(axis=0)
+    mean = np.sum(weights * at, axis=0)
+    variance = np.sum(weights * (at - mean) ** 2, axis=0)
+    variance += weights[-1] / 12.0  # the prior's own
+    effective = 1.0 / np.sum(weights**2, axis=0)
+    scott = np.sqrt(variance) * effective ** (-1.0 / (len(dimensions) + 4))
+    size = np.array([dimension.size for dimension in dimensions])
+    spread = 1.0 / (1.0 + len(centres) / size)
+    categorical = np.array([dimension.categorical for dimension in dimensions], dtype=bool)
+    numeric = np.maximum(np.maximum(scott, SMALLEST_BANDWIDTH), 0.5 / size)
+    return np.where(categorical, spread, numeric)
 
 
 def _draw(
@@ -184,6 +188,12 @@ def _draw(
     return np.asarray(np.where(uniform, u, np.clip(normal, 0.0, 1.0)))
 
 
+def _is_fine(dimension: Dimension, bandwidth: float) -> bool:
+    """Tell whether no cell is wide enough for the density to bend within it."""
+    lower, upper = dimension.cells(np.array([0.0, 1.0]))  # on log axes one of the ends is widest
+    return not dimension.categorical and bool(np.max(upper - lower) <= _NARROW * bandwidth)
+
+
 def _log_normal(x: FloatArray, centres: FloatArray, bandwidth: float) -> FloatArray:
     mass = ndtr((1.0 - centres) / bandwidth) - ndtr(-centres / bandwidth)
     constant = np.log(bandwidth * mass) + _LOG_SQRT_2PI
@@ -193,10 +203,7 @@ def _log_normal(x: FloatArray, centres: FloatArray, bandwidth: float) -> FloatAr
 def _log_cell(
     dimension: Dimension, x: FloatArray, centres: FloatArray, bandwidth: float
 ) -> FloatArray:
-    edges = np.nan_to_num(x, nan=0.5).ravel()
-    lower, upper = (edge[:, None] for edge in dimension.cells(edges))
-    middle, half = 0.5 * (lower + upper), 0.5 * np.maximum(upper - lower, _NARROW * bandwidth)
-    lower, upper = middle - half, middle + half
+    lower, upper = dimension.cells(np.nan_to_num(x, nan=0.5))
     mass = log_normal_mass((lower - centres) / bandwidth, (upper - centres) / bandwidth)
     whole = log_normal_mass(-centres / bandwidth, (1.0 - centres) / bandwidth)
     return np.asarray(mass - whole - np.log(upper - lower))

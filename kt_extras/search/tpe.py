@@ -15,6 +15,8 @@ Where we depart from the paper, and why:
 - Running trials are bad until they are known, so that parallel suggestions keep apart; they
   make holes in l besides, since alone in g they would be smeared over its wide bandwidth.
 - A candidate that was tried already is passed over.
+- Of the bad trials at most 500 have a kernel, evenly over the search, so that a suggestion costs
+  little more after ten thousand trials than after one thousand.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from kt_extras.search.parzen import Mixture
 from kt_extras.search.space import Space
 
 _MOST_GOOD = 25
+_MOST_BAD = 500
 _LEAST_A_BRANCH = 3  # trials before a branch has a model of its own
 _RETRIES = 32  # draws from the branch, and then from the space, if all candidates were tried
 
@@ -114,6 +117,8 @@ class TPE:
         counts = np.bincount(index[index >= 0], minlength=n_branches)
         if counts.min() < self._startup(n_branches) and len(index) < 2 * self.startup_trials:
             return int(rng.choice(np.flatnonzero(counts == counts.min())))
+        if n_branches == 1:
+            return 0
         losses = [_comparable(history, index == number) for number in range(n_branches)]
         return most_owed(counts, np.array([potential(loss) for loss in losses]))
 
@@ -165,11 +170,12 @@ class TPE:
         """
         goods, bads = [], []
         for other in np.unique(index):
-            rows = np.flatnonzero(index == other)
-            shared = float(np.mean(~np.isnan(history.unit[rows][:, list(columns)])))
-            relevance = 1.0 if other == number else 0.5 * shared
+            rows, relevance = np.flatnonzero(index == other), 1.0
+            if other != number:
+                relevance = 0.5 * float(np.mean(~np.isnan(history.unit[rows][:, list(columns)])))
             if relevance > 0:
                 good, bad = split_good_bad(history, rows, quantile=self.quantile)
+                bad = _thinned(bad, running=history.states[bad] == State.RUNNING)
                 goods.append(_Side(good, relevance * _good_weights(len(good))))
                 bads.append(_Side(bad, np.full(len(bad), relevance)))
         return _Side.together(goods), _Side.together(bads)
@@ -204,10 +210,10 @@ def split_good_bad(
     pruned = (states == State.PRUNED) | (states == State.PAUSED)
     hopeless = (states == State.INFEASIBLE) | (states == State.RUNNING) | np.isinf(losses)
     longest_first = np.where(pruned, -history.epochs[rows], 0)
-    order = rows[np.lexsort((rows, losses, longest_first, pruned, hopeless))]
+    order = np.lexsort((losses, longest_first, pruned, hopeless))
     finished = int(np.sum(states != State.RUNNING))
     n_good = min(math.ceil(quantile * finished), _MOST_GOOD, int(np.sum(~hopeless)))
-    return order[:n_good], np.sort(order[n_good:])
+    return rows[order[:n_good]], rows[np.sort(order[n_good:])]
 
 
 @dataclass(frozen=True)
@@ -221,6 +227,15 @@ class _Side:
     def together(cls, sides: Sequence[_Side]) -> _Side:
         rows, weights = [side.rows for side in sides], [side.weights for side in sides]
         return cls(np.concatenate(rows), np.concatenate(weights))
+
+
+def _thinned(bad: IntArray, running: NDArray[np.bool_]) -> IntArray:
+    """Return all bad trials that are running, and so many of the others, evenly over the search."""
+    if len(bad) <= _MOST_BAD:
+        return bad
+    ended = bad[~running]
+    evenly = np.linspace(0, len(ended) - 1, _MOST_BAD).astype(np.int64)
+    return np.concatenate([ended[evenly], bad[running]])
 
 
 def _good_weights(n: int) -> FloatArray:

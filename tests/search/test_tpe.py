@@ -128,13 +128,15 @@ def test_the_first_trials_are_spread_over_the_whole_space():
     assert np.histogram(xs, 4, (0, 1))[0].min() > 25
 
 
-def test_suggestions_gather_where_losses_are_low():
-    xs = np.array([point["x"] for point in suggestions(valley())])
+@pytest.mark.parametrize("trials", [20, 2000])  # with more than five hundred, bad ones are thinned
+def test_suggestions_gather_where_losses_are_low(trials):
+    xs = np.array([point["x"] for point in suggestions(valley(trials=trials))])
     assert np.median(np.abs(xs - 0.3)) < 0.1
 
 
-def test_a_running_trial_repels_the_next_suggestion():
-    history = valley()
+@pytest.mark.parametrize("trials", [20, 2000])
+def test_a_running_trial_repels_the_next_suggestion(trials):
+    history = valley(trials=trials)
     before = np.array([point["x"] for point in suggestions(history, count=60)])
     centre = float(np.median(before))
     for shift in (-0.01, 0.0, 0.01):
