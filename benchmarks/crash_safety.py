@@ -4,8 +4,9 @@
     python -m benchmarks.crash_safety --kills 30 --keras
 
 Each search runs in a forked process that the parent kills, again and again until the search is
-done; then the next search begins.  Told is how many reloads worked, how many finished trials were
-lost or run twice, and whether the suggestions are those of a search that nobody killed.
+done; then the next search begins.  Told is how many kills came after the loading, when trials
+ran, how many reloads worked, how many finished trials were lost or run twice, and whether the
+suggestions are those of a search that nobody killed.
 """
 
 from __future__ import annotations
@@ -44,12 +45,13 @@ def main() -> None:
     options = parser.parse_args()
     fast = {"kt_extras": ours, "keras_tuner": theirs}
     targets = {"kt_extras": ours_keras} if options.keras else fast
-    print("| search | kills | reloads that worked | trials lost | run twice | same suggestions |")
+    print("| search | kills (amid trials) | good reloads | lost | twice | same suggestions |")
     print("|---|---|---|---|---|---|")
     for name, make in targets.items():
         counts = torment(make, options.kills, random.Random(options.seed))
         print(
-            f"| {name} | {counts['kills']} | {counts['reloaded']} of {counts['reloads']} "
+            f"| {name} | {counts['kills']} ({counts['amid']}) "
+            f"| {counts['reloaded']} of {counts['reloads']} "
             f"| {counts['lost']} | {counts['twice']} | {counts['same']} of {counts['searches']} |",
             flush=True,
         )
@@ -116,10 +118,11 @@ def torment(
         counts["searches"] += 1
         done = False
         while not done and counts["kills"] < kills:
-            before = finished(directory)
-            code = in_child(lambda: run(make, directory), chance.uniform(0, length / 2))  # noqa: B023
+            before, begun = finished(directory), log_of(directory)
+            code = in_child(lambda: run(make, directory), chance.uniform(0, length))  # noqa: B023
             done = code == 0
             counts["kills"] += code == -signal.SIGKILL
+            counts["amid"] += code == -signal.SIGKILL and log_of(directory) != begun
             if code != -signal.SIGKILL and code != 0:
                 break  # it cannot be reloaded any more
             counts["reloads"] += 1
@@ -127,8 +130,7 @@ def torment(
                 break
             counts["reloaded"] += 1
             counts["lost"] += len(before - finished(directory))
-        begun = Path(directory, "begun")
-        counts["twice"] += begun.read_text().count("-after-end") if begun.exists() else 0
+        counts["twice"] += log_of(directory).count("-after-end")
         while not done and counts["reloaded"] == counts["reloads"]:
             done = in_child(lambda: run(make, directory)) == 0  # noqa: B023
         counts["same"] += suggestions(directory) == whole
@@ -186,6 +188,12 @@ def log(directory: str, trial: Any) -> None:
     again = "-after-end" if trial.trial_id in finished(directory) else ""
     with open(Path(directory, "begun"), "a") as file:
         file.write(f"{trial.trial_id}{again}\n")
+
+
+def log_of(directory: str) -> str:
+    """Return what was noted of a search."""
+    path = Path(directory, "begun")
+    return path.read_text() if path.exists() else ""
 
 
 def finished(directory: str) -> set[str]:

@@ -38,7 +38,7 @@ def build(hp):
 def best_for(objective):
     """Return the best model of a search."""
     tuner = kte.TPE(build, objective, max_trials=8, seed=0, directory=tempfile.mkdtemp())
-    f1 = kte.callbacks.ThresholdCalibration((x_val, y_val))  # one half fits it, one judges it
+    f1 = kte.callbacks.ThresholdCalibration((x_val, y_val))  # each half judges the other's
     how = {"epochs": 10, "batch_size": 64, "callbacks": [f1], "verbose": 0}
     tuner.search(x, y, validation_data=(x_val, y_val), **how)
     return tuner.get_best_models()[0]

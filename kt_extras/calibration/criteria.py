@@ -163,7 +163,7 @@ class ExpectedCost:
     """Mean cost of a decision; lower is better (Elkan, IJCAI 2001).
 
     Args:
-        cost_matrix: Shape ``(k, k)``, finite: the cost of a row by its true class (row) and by
+        costs: Shape ``(k, k)``, finite: the cost of a row by its true class (row) and by
             the decision (column); of shape ``(2, 2)`` for each label of a multi-label problem.
 
     >>> cost = ExpectedCost([[0, 1], [5, 0]])
@@ -171,29 +171,29 @@ class ExpectedCost:
     0.6
     """
 
-    cost_matrix: Sequence[Sequence[float]]
+    costs: Sequence[Sequence[float]]
 
     name: ClassVar[str] = "expected_cost"
 
     def __post_init__(self) -> None:
-        matrix = np.asarray(self.cost_matrix, dtype=np.float64)
+        matrix = np.asarray(self.costs, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
             raise ValueError(
-                "`cost_matrix` must have a row for each true class and a column for each "
+                "`costs` must have a row for each true class and a column for each "
                 f"decision, shape (k, k) with k at least 2, got shape {matrix.shape}."
             )
         if not np.isfinite(matrix).all():
-            raise ValueError("`cost_matrix` must be finite, got NaN or infinite costs.")
-        object.__setattr__(self, "cost_matrix", tuple(map(tuple, matrix.tolist())))
+            raise ValueError("`costs` must be finite, got NaN or infinite costs.")
+        object.__setattr__(self, "costs", tuple(map(tuple, matrix.tolist())))
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the mean cost at each stop."""
-        if path.start.shape != (len(self.cost_matrix),) * 2:
+        if path.start.shape != (len(self.costs),) * 2:
             raise ValueError(
-                f"`cost_matrix` must have shape {path.start.shape} for these classes, got "
-                f"{(len(self.cost_matrix),) * 2}."
+                f"`costs` must have shape {path.start.shape} for these classes, got "
+                f"{(len(self.costs),) * 2}."
             )
-        return path.total(np.asarray(self.cost_matrix)) / path.sizes.sum()
+        return path.total(np.asarray(self.costs)) / path.sizes.sum()
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the saving."""
@@ -226,6 +226,6 @@ def criterion_of(metric: CriterionLike) -> Criterion:
         return _NAMED[metric]()
     raise ValueError(
         f"`metric` must be 'f1' (or another beta), {', '.join(map(repr, _NAMED))}, or a criterion "
-        "such as `ExpectedCost(cost_matrix)`, `RecallAtPrecision(0.9)` or "
+        "such as `ExpectedCost(costs)`, `RecallAtPrecision(0.9)` or "
         f"`PrecisionAtRecall(0.9)`, got {metric!r}."
     )

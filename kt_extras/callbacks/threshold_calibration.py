@@ -2,8 +2,9 @@
 
 With few positives a model may be good and its F1 at the threshold 0.5 be 0.  What a threshold
 makes of it is known only after fitting one, and a value measured on the rows that the threshold was
-fitted to is too good: on pure noise, too.  So by default one half of the validation data settles
-the threshold and the other half judges it.
+fitted to is too good: on pure noise, too.  So by default each half of the validation data is judged
+at the threshold that the other half settles (cross-fitting; Chernozhukov et al., Econometrics
+Journal 2018, sec. 1), and all of it settles the threshold that is meant for use.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kt_extras.calibration.criteria import CriterionLike, criterion_of
 from kt_extras.calibration.halves import fair_halves
 from kt_extras.calibration.outputs import probabilities_of
 from kt_extras.calibration.predictions import ForwardPass, check_data, predictions
-from kt_extras.calibration.sample import check_sample
+from kt_extras.calibration.sample import Sample, check_sample
 from kt_extras.calibration.thresholds import Thresholds, fit_thresholds
 
 _MOST_LOGGED = 20
@@ -40,8 +41,9 @@ class ThresholdCalibration(keras.callbacks.Callback):
         validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or a data set of batches of these;
             Keras does not tell a callback those of `fit`.
         metric: A name (`kte.calibration.criterion_of` has the list) or a criterion.
-        fit_on: `"half"`: one half of the rows settles the threshold and the other judges it;
-            `"all"`: all rows do both, which flatters, the more the fewer rows there are.
+        fit_on: `"half"`: the value is the mean of two, of each half of the rows at the threshold
+            that the other half settles; `"all"`: that of all rows at the threshold that they settle
+            themselves, which flatters, the more the fewer rows there are.
         every: Of how many epochs one is measured; the others repeat its numbers.
         from_logits: Whether the model puts out logits; thresholds are those of probabilities.
         multi_label: Whether the outputs are labels that do not exclude each other.
@@ -49,7 +51,7 @@ class ThresholdCalibration(keras.callbacks.Callback):
         batch_size: Rows predicted at a time, of arrays.
 
     Attributes:
-        thresholds: What was fitted last, a `kte.calibration.Thresholds`; None before.
+        thresholds: What was fitted last, to all rows, a `kte.calibration.Thresholds`; None before.
 
     Raises:
         TypeError: No validation data.
@@ -139,14 +141,25 @@ class ThresholdCalibration(keras.callbacks.Callback):
             return self._named(math.nan, np.full(raw.shape[1:] if several else (), math.nan))
         scores = probabilities_of(raw, from_logits=self.from_logits, multi_label=self.multi_label)
         sample = check_sample(y, scores, weights, multi_label=self.multi_label)
-        parts = [slice(None)] * 2 if self.fit_on == "all" else fair_halves(sample, seed=self.seed)
-        fit, judge = (
-            (sample.labels[rows], sample.scores[rows], sample.weights[rows]) for rows in parts
+        everything = slice(None)
+        self.thresholds = self._fitted(sample, everything)
+        if self.fit_on == "all":
+            return self._named(_judged(self.thresholds, sample, everything), self.thresholds.values)
+        one, other = fair_halves(sample, seed=self.seed)
+        judged = [
+            _judged(self._fitted(sample, settling), sample, rows)
+            for settling, rows in ((one, other), (other, one))
+        ]
+        return self._named(float(np.mean(judged)), self.thresholds.values)
+
+    def _fitted(self, sample: Sample, rows: Any) -> Thresholds:
+        return fit_thresholds(
+            sample.labels[rows],
+            sample.scores[rows],
+            self.metric,
+            sample_weight=sample.weights[rows],
+            multi_label=self.multi_label,
         )
-        self.thresholds = fit_thresholds(
-            *fit[:2], self.metric, sample_weight=fit[2], multi_label=self.multi_label
-        )
-        return self._named(self.thresholds.score(*judge), self.thresholds.values)
 
     def _named(self, value: float, thresholds: Any) -> dict[str, float]:
         logs = {f"val_{self.metric.name}_at_best_threshold": value}
@@ -154,3 +167,7 @@ class ThresholdCalibration(keras.callbacks.Callback):
             return {**logs, "val_best_threshold": float(thresholds)}
         listed = enumerate(thresholds[:_MOST_LOGGED])
         return {**logs, **{f"val_best_threshold_{k}": float(value) for k, value in listed}}
+
+
+def _judged(thresholds: Thresholds, sample: Sample, rows: Any) -> float:
+    return thresholds.score(sample.labels[rows], sample.scores[rows], sample.weights[rows])

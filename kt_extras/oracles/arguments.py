@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kt_extras.search import Random, Sampler
@@ -19,6 +20,7 @@ _SAMPLERS: dict[str, type[Sampler]] = {
     "sobol": Sobol,
     "tpe": TPE,
 }
+_NO_NAMES = {"self", "args", "kwargs", "fit_args", "fit_kwargs"}
 
 
 def check_protocol(name: str, given: object, protocol: type, method: str) -> None:
@@ -42,6 +44,31 @@ def check_fraction(name: str, value: float | None) -> None:
     """Refuse what is neither None nor a part above 0."""
     if value is not None and (isinstance(value, bool) or not 0 < value <= 1):
         raise ValueError(f"`{name}` must be above 0 and at most 1, or None, got {value!r}.")
+
+
+def check_names(arguments: Iterable[str], taker: type, *makers: type) -> None:
+    """Refuse arguments that no constructor of some classes and their bases names.
+
+    Args:
+        arguments: Their names.
+        taker: The class that the user calls.
+        *makers: Others whose arguments it hands on.
+
+    >>> class Halving:
+    ...     def __init__(self, max_epochs: int) -> None: ...
+    >>> check_names(["max_epoch"], Halving)
+    Traceback (most recent call last):
+    TypeError: `Halving` has no argument `max_epoch`; did you mean `max_epochs`?
+    """
+    bases = [base for maker in (taker, *makers) for base in maker.__mro__ if base is not object]
+    known = {name for base in bases for name in inspect.signature(base).parameters}
+    for name in arguments:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean `{near[0]}`?" if near else f"there are {sorted(known - _NO_NAMES)}."
+            )
+            raise TypeError(f"`{taker.__name__}` has no argument `{name}`; {hint}")
 
 
 def sampler_of(given: Sampler | str) -> Sampler:

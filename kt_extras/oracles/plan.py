@@ -38,6 +38,13 @@ def planned_trials(oracle: SamplerOracle) -> int | None:
     return sum({rung.bracket: rung.trials for rung in reversed(rungs)}.values()) or None
 
 
+def planned_epochs(oracle: SamplerOracle) -> int | None:
+    """Return how many epochs the scheduler intends, None if there is none or it cannot tell."""
+    if oracle.scheduler is None:
+        return None
+    return sum(rung.new_epochs for rung in oracle.scheduler.plan(oracle.max_trials)) or None
+
+
 def plan_table(rows: Sequence[Mapping[str, int]]) -> str:
     """Return rows as a table with a sum.
 

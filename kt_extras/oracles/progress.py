@@ -7,27 +7,27 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-_FORMAT = "trial {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}{postfix}"
-_FORMAT_ENDLESS = "trial {n_fmt} | {elapsed}{postfix}"
+_FORMAT = "{unit} {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}{postfix}"
+_FORMAT_ENDLESS = "{unit} {n_fmt} | {elapsed}{postfix}"
 
 
 class ProgressLine:
     """A bar in a terminal or notebook, a line a trial in a log file, nothing if not wanted.
 
     Args:
-        total: Trials in all, None if unknown.
-        done: Trials that an earlier session has finished.
-        objective: Its name, shown before the best score.
+        unit: What is counted: `"trial"` or `"epoch"`.
+        total: How many there will be, None if unknown.
+        done: How many an earlier session has finished.
         visible: Whether to show anything.
     """
 
-    def __init__(self, total: int | None, done: int, objective: str, *, visible: bool) -> None:
-        self._objective = objective
+    def __init__(self, unit: str, total: int | None, done: int, *, visible: bool) -> None:
         self._visible = visible
         self._live = _redraws(sys.stdout)
         self._bar = tqdm(
             total=total,
             initial=done,
+            unit=unit,
             file=sys.stdout if self._live else _Lines(sys.stdout),
             disable=not visible,
             bar_format=_FORMAT if total else _FORMAT_ENDLESS,
@@ -37,20 +37,17 @@ class ProgressLine:
             mininterval=0.5 if self._live else float("inf"),
         )
 
-    def show(
-        self, *, epochs: int, best: float | None, pruned: int, failed: int, rejected: int = 0
-    ) -> None:
+    def show(self, *parts: str) -> None:
         """Renew what stands behind the bar; a log file waits for the end of the trial."""
-        parts = [f"best {self._objective} " + ("-" if best is None else f"{best:.5g}")]
-        parts += [f"{epochs} epochs", f"{pruned} pruned"] + [f"{failed} failed"] * bool(failed)
-        parts += [f"{rejected} rejected"] * bool(rejected)
         self._bar.set_postfix_str(", ".join(parts), refresh=False)
         if self._live:
             self._bar.update(0)
 
-    def advance(self, ended: int) -> None:
-        """Show how many trials have ended."""
-        self._bar.update(ended - self._bar.n)
+    def advance(self, done: int, left: int) -> None:
+        """Show how much is done, and that at least so much is left, were it not foreseen."""
+        if self._bar.total is not None:
+            self._bar.total = max(self._bar.total, done + left)
+        self._bar.update(done - self._bar.n)
         self._bar.refresh()
 
     def say(self, text: str) -> None:

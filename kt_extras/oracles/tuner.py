@@ -14,6 +14,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
+from kt_extras.oracles.arguments import check_names
 from kt_extras.oracles.exploration import declare_space
 from kt_extras.oracles.fit_arguments import (
     accepts,
@@ -32,6 +33,7 @@ from kt_extras.oracles.watch import SearchWatch, ending
 from kt_extras.storage.states import StateFiles
 from kt_extras.training.checkpoints import Keep
 from kt_extras.training.continued_model import ContinuedModel
+from kt_extras.training.custom_gradients import hand_gradients_to_graphs
 from kt_extras.training.heap import settled_heap
 from kt_extras.training.interruption import Interruption, interruptible
 
@@ -90,6 +92,7 @@ class Tuner(keras_tuner.Tuner):
     ) -> None:
         if not isinstance(oracle, SamplerOracle):
             raise TypeError(f"`oracle` must be a `kt_extras.SamplerOracle`, got {oracle!r}.")
+        check_names(kwargs, type(self), type(oracle))
         if constraint is not None and not callable(constraint):
             raise TypeError(f"`constraint` must be a function (hp, model), got {constraint!r}.")
         if hypermodel is None and type(self).run_trial is Tuner.run_trial:
@@ -350,6 +353,7 @@ class Tuner(keras_tuner.Tuner):
             settle()
             while (trial := loop.next()) is not None:
                 loop.run(trial, fit_args, fit_kwargs)
+                hand_gradients_to_graphs()
                 if self._continued is None:
                     keras.backend.clear_session()  # which lets go of the trial's model
                     settle()

@@ -10,7 +10,7 @@ from keras_tuner.engine.trial import Trial
 from kt_extras.oracles.epochs import Metrics
 from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.oracles.plan import planned_trials
+from kt_extras.oracles.plan import planned_epochs, planned_trials
 from kt_extras.oracles.progress import ProgressLine
 from kt_extras.search import Space
 from kt_extras.tensorboard import Progress, SearchBoard
@@ -29,9 +29,11 @@ class SearchWatch:
     def __init__(self, oracle: SamplerOracle, *, visible: bool, anew: bool = False) -> None:
         self._oracle = oracle
         self._anew = anew
-        self._line = ProgressLine(
-            planned_trials(oracle), oracle.totals.ended, oracle.objective.name, visible=visible
-        )
+        # What a scheduler makes of a trial differs, so its searches are measured by their epochs.
+        self._by_epochs = planned_epochs(oracle)
+        total = self._by_epochs or planned_trials(oracle)
+        unit = "epoch" if self._by_epochs else "trial"
+        self._line = ProgressLine(unit, total, self._done, visible=visible)
         self._before = oracle.totals.ended
         self._boards: dict[str, SearchBoard] = {}
         self._described: dict[str, Space] = {}
@@ -65,7 +67,7 @@ class SearchWatch:
         self._show()
         if entry.state == "waiting":
             return
-        self._line.advance(self._oracle.totals.ended)
+        self._line.advance(self._done, left=self._oracle.remaining_trials() or 0)
         for log_dir, board in self._boards.items():
             self._describe(log_dir)
             board.end_trial(
@@ -99,15 +101,21 @@ class SearchWatch:
             self._boards[log_dir].describe(space)
             self._described[log_dir] = space
 
+    @property
+    def _done(self) -> int:
+        totals = self._oracle.totals
+        return totals.epochs if self._by_epochs else totals.ended
+
     def _show(self) -> None:
         totals = self._oracle.totals
-        self._line.show(
-            epochs=totals.epochs,
-            best=totals.best,
-            pruned=totals.pruned,
-            failed=totals.failed,
-            rejected=totals.rejected,
-        )
+        best = "-" if totals.best is None else f"{totals.best:.5g}"
+        others = f"{totals.ended} trials" if self._by_epochs else f"{totals.epochs} epochs"
+        counts = {"promoted": totals.promotions, "exploits": totals.exploits}
+        if self._oracle.scheduler is None or totals.pruned:
+            counts = {"pruned": totals.pruned, **counts}
+        counts |= {"failed": totals.failed, "rejected": totals.rejected}
+        shown = [f"{n} {what}" for what, n in counts.items() if n or what == "pruned"]
+        self._line.show(f"best {self._oracle.objective.name} {best}", others, *shown)
 
     def _rungs(self, *, lineage: bool = False) -> Rungs:
         totals = self._oracle.totals

@@ -63,7 +63,8 @@ def tunable(
         prefix: Put before each name: `schedule`, `learning_rate`, `warmup`, ...
 
     Returns:
-        The schedule, as a `Scaled` one, so that PBT can change its rate while it runs.
+        The schedule, as a `Scaled` one: the highest rate is its scale, which PBT can change while
+        it runs.
 
     Raises:
         ValueError: An argument out of its range.
@@ -87,13 +88,13 @@ def tunable(
         with _only(hp, prefix, families, warmed):
             warmup = hp.Float(f"{prefix}warmup", 0.0, 0.2)
     steps = min(round((warmup or 0.0) * total), total - 1)
-    schedule: Rate = peak
+    schedule: Rate = 1.0
     for name in families:  # all are declared, so that the space is known from the first trial on
         with _only(hp, prefix, families, [name]):
             made = _FAMILIES[name](hp, prefix)
         if name == family:
-            schedule = made(peak, total - steps)
-    return Scaled(WarmUp(schedule, steps) if steps else schedule)
+            schedule = made(1.0, total - steps)
+    return Scaled(WarmUp(schedule, steps) if steps else schedule, peak)
 
 
 def _check_families(families: Sequence[str]) -> list[str]:

@@ -12,9 +12,8 @@ def settled_heap() -> Iterator[Callable[[], None]]:
     """Set aside, for the time of a search, what outlives every trial.
 
     KerasTuner collects garbage twice before each trial, and a full collection walks over every
-    object that importing TensorFlow has made and every one that its traces leave behind: 0.4 s a
-    trial at first, over a second after two hundred.  Objects set aside with `gc.freeze` are not
-    walked over.
+    object that importing TensorFlow has made: 0.4 s a trial.  Objects set aside with `gc.freeze`
+    are not walked over.
 
     Yields:
         A function that sets aside what is alive now: to be called when a trial is over and Keras

@@ -87,11 +87,12 @@ def take_numbers(model: keras.Model, numbers: Mapping[str, Number]) -> None:
             f"`numbers` must be of those that the optimizer has, {sorted(now)}; got {unknown}.  "
             "Build the model again."
         )
-    stale = False
+    changed: dict[int, tuple[Any, dict[str, Number]]] = {}
     for path, value in numbers.items():
         if not same_number(now[path], value):
-            stale |= not _take(model.optimizer, path, value)
-    if stale:
+            owner, name = holder(model.optimizer, path) or (model.optimizer, path)
+            changed.setdefault(id(owner), (owner, {}))[1][name] = value
+    if {name for owner, values in changed.values() for name in _take(owner, values)}:
         compat.trace_anew(model)
 
 
@@ -156,15 +157,14 @@ def _in_place(optimizer: Any, values: Mapping[str, Any]) -> Iterator[None]:
             setattr(optimizer, name, value)
 
 
-def _take(optimizer: Any, path: str, value: Number) -> bool:
-    """Put one number into force; tell whether it is in force without a new trace."""
-    owner, name = holder(optimizer, path) or (optimizer, path)
-    steps = vars(owner).get(_method(owner))
-    in_force = put(owner, name, value)
-    if isinstance(steps, _Steps) and name in steps.held:
-        steps.held[name].assign(value)
-        return True
-    return in_force
+def _take(optimizer: Any, numbers: Mapping[str, Number]) -> set[str]:
+    """Put numbers into force; return those for which that takes a new trace."""
+    steps = vars(optimizer).get(_method(optimizer))
+    held = steps.held if isinstance(steps, _Steps) else {}
+    unseen = put(optimizer, numbers)
+    for name in held.keys() & numbers.keys():
+        held[name].assign(numbers[name])
+    return unseen - held.keys()
 
 
 def _holdable(optimizer: Any, names: list[str]) -> list[str]:

@@ -14,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.schedules import Scaled
+
 Number = float | int
 
 _WRAPPED = {"inner_optimizer": "inner_optimizer", "optimizer": "_optimizer"}
@@ -110,30 +112,33 @@ def holder(optimizer: Any, path: str) -> tuple[Any, str] | None:
     return (optimizer, path) if not rest and not fixed and hasattr(optimizer, first) else None
 
 
-def put(optimizer: Any, path: str, value: Number) -> bool:
-    """Give one number of an optimizer another value.
+def put(optimizer: Any, numbers: Mapping[str, Number]) -> set[str]:
+    """Give numbers of an optimizer other values.
 
     Args:
         optimizer: The one from `holder`.
-        path: The rest of the path from `holder`.
-        value: The new value.
+        numbers: The new values, by the rest of the path from `holder`.
 
     Returns:
-        Whether the value is in a variable, which what was traced before reads anew.
+        Those that are not in variables; what was traced before does not see them.
 
     >>> sgd = keras.optimizers.SGD(0.5, momentum=0.75)
-    >>> put(sgd, "learning_rate", 0.25), put(sgd, "momentum", 0.5)
-    (True, False)
+    >>> put(sgd, {"learning_rate": 0.25, "momentum": 0.5})
+    {'momentum'}
     """
-    if path == _RATE:
-        optimizer.learning_rate = value
-        return True
-    if path.startswith(f"{_RATE}/config/"):
-        _put_into_schedule(optimizer, path.removeprefix(f"{_RATE}/config/"), value)
-        return False
-    setattr(optimizer, path, value)
-    # Optimizers as they were before Keras 2.11 may have variables for such numbers.
-    return isinstance(vars(optimizer).get("_hyper", {}).get(path), tf.Variable)
+    prefix, unseen = f"{_RATE}/config/", set[str]()
+    of_schedule = {p: value for p, value in numbers.items() if p.startswith(prefix)}
+    if of_schedule and not _put_into_schedule(
+        optimizer, {path.removeprefix(prefix): value for path, value in of_schedule.items()}
+    ):
+        unseen.update(of_schedule)
+    for path in numbers.keys() - of_schedule.keys():
+        setattr(optimizer, path, numbers[path])
+        # Optimizers as they were before Keras 2.11 may have variables for such numbers.
+        hyper = vars(optimizer).get("_hyper", {})
+        if path != _RATE and not isinstance(hyper.get(path), tf.Variable):
+            unseen.add(path)
+    return unseen
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -142,12 +147,22 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _put_into_schedule(optimizer: Any, path: str, value: Number) -> None:
-    """Give an optimizer a schedule that differs in one number.  Its own may be anybody's."""
-    schedule = keras.optimizers.schedules.serialize(vars(optimizer)["_learning_rate"])
-    *keys, last = path.split("/")
-    config = schedule["config"]
-    for key in keys:
-        config = config[int(key) if isinstance(config, list) else key]
-    config[int(last) if isinstance(config, list) else last] = value
-    optimizer.learning_rate = keras.optimizers.schedules.deserialize(schedule)
+def _put_into_schedule(optimizer: Any, numbers: Mapping[str, Number]) -> bool:
+    """Change numbers of an optimizer's schedule; tell whether they are in variables.
+
+    All are changed at once, for there may be rules about them together.  A schedule may be
+    anybody's, so the optimizer is given another one, unless it is made to be changed.
+    """
+    schedule = vars(optimizer)[f"_{_RATE}"]
+    if isinstance(schedule, Scaled) and numbers.keys() == {"scale"}:
+        schedule.scale = numbers["scale"]
+        return True
+    changed = keras.optimizers.schedules.serialize(schedule)
+    for path, value in numbers.items():
+        *keys, last = path.split("/")
+        config = changed["config"]
+        for key in keys:
+            config = config[int(key) if isinstance(config, list) else key]
+        config[int(last) if isinstance(config, list) else last] = value
+    optimizer.learning_rate = keras.optimizers.schedules.deserialize(changed)
+    return False

@@ -261,7 +261,7 @@ def test_a_hundred_thousand_rows_take_no_time():
             [0, 1],
             [0.1, 0.2],
             {"metric": ExpectedCost(np.ones((3, 3)).tolist())},
-            r"`cost_matrix` must have shape \(2, 2\) for these classes, got \(3, 3\)",
+            r"`costs` must have shape \(2, 2\) for these classes, got \(3, 3\)",
         ),
     ],
 )
@@ -276,8 +276,8 @@ def test_bad_input_is_refused(y, s, arguments, message):
         (lambda: FBeta(0), "`beta` must be above 0"),
         (lambda: RecallAtPrecision(1.5), r"`precision` must lie in \(0, 1\], got 1.5"),
         (lambda: PrecisionAtRecall(0), r"`recall` must lie in \(0, 1\], got 0"),
-        (lambda: ExpectedCost([[0, 1]]), r"`cost_matrix` must have a row .* got shape \(1, 2\)"),
-        (lambda: ExpectedCost([[0, math.nan], [1, 0]]), "`cost_matrix` must be finite"),
+        (lambda: ExpectedCost([[0, 1]]), r"`costs` must have a row .* got shape \(1, 2\)"),
+        (lambda: ExpectedCost([[0, math.nan], [1, 0]]), "`costs` must be finite"),
     ],
 )
 def test_arguments_out_of_range_are_refused(make, message):

@@ -9,7 +9,9 @@ import tensorflow as tf
 from sklearn.metrics import f1_score
 
 import kt_extras as kte
-from kt_extras.calibration import ExpectedCost, RecallAtPrecision
+from kt_extras.calibration import ExpectedCost, RecallAtPrecision, fit_thresholds
+from kt_extras.calibration.halves import fair_halves
+from kt_extras.calibration.sample import check_sample
 from kt_extras.callbacks.threshold_calibration import ThresholdCalibration
 
 RNG = np.random.default_rng(0)
@@ -83,6 +85,17 @@ def test_one_half_is_judged_by_the_threshold_of_the_other():
         "val_f1_at_best_threshold": 1.0,
         "val_best_threshold": pytest.approx(0.6),
     }
+
+
+def test_each_half_is_judged_at_the_threshold_of_the_other_and_all_rows_settle_what_is_used():
+    p, y = RNG.random((50, 1)), RNG.integers(0, 2, 50)
+    logs = measured((p, y), Fixed(), seed=3)
+    one, other = fair_halves(check_sample(y, p), seed=3)
+    judged = [
+        fit_thresholds(y[a], p[a], "f1").score(y[b], p[b]) for a, b in ((one, other), (other, one))
+    ]
+    assert logs["val_f1_at_best_threshold"] == pytest.approx(np.mean(judged))
+    assert logs["val_best_threshold"] == pytest.approx(fit_thresholds(y, p, "f1").values)
 
 
 def test_the_same_seed_gives_the_same_halves():

@@ -3,10 +3,12 @@
 import gc
 import weakref
 from pathlib import Path
+from typing import ClassVar
 
 import keras
 import keras_tuner
 import pytest
+import tensorflow as tf
 
 import kt_extras as kte
 from tests.oracles.models import VALIDATION, X, Y, build
@@ -72,6 +74,36 @@ def test_a_refit_leaves_nothing_but_its_model():
     del model
     gc.collect()
     assert counted.models[-1]() is None
+
+
+class Watched(keras.layers.Dense):
+    """Notes in which graphs it is called."""
+
+    graphs: ClassVar = []
+
+    def call(self, inputs):
+        self.graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
+        return super().call(inputs)
+
+
+def test_a_search_holds_on_to_no_graph_of_a_trial():
+    alive = []
+
+    def watched(hp):
+        gc.collect()
+        alive.append(sum(graph() is not None for graph in Watched.graphs))
+        Watched.graphs.clear()
+        layers = [keras.layers.Input((64,)), Watched(hp.Int("units", 2, 9))]
+        model = keras.Sequential([*layers, keras.layers.Dense(10)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    tuner = kte.TPE(watched, "val_loss", max_trials=4, seed=0)
+    tuner.search(X, Y, validation_data=VALIDATION, epochs=2, verbose=0)
+    gc.collect()
+    assert len(alive) > 4
+    assert set(alive) == {0}
+    assert not any(graph() for graph in Watched.graphs)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system lists no open files")

@@ -85,10 +85,16 @@ def test_each_trial_stays_one_trial_and_states_are_those_of_paused_ones(searched
         assert len(states) <= (row["state"] == "paused")
 
 
-def test_the_best_model_is_the_one_that_was_measured(searched_asha):
-    model = searched_asha.get_best_models()[0]
-    score = searched_asha.oracle.get_best_trials()[0].score
-    assert model.evaluate(*FIT["validation_data"], verbose=0) == pytest.approx(score, rel=1e-5)
+def check_models_are_as_measured(tuner):
+    trials = tuner.oracle.get_best_trials(10)
+    for model, trial in zip(tuner.get_best_models(10), trials, strict=True):
+        loss = model.evaluate(*FIT["validation_data"], verbose=0)
+        assert loss == pytest.approx(trial.score, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["asha", "pbt"])
+def test_the_best_models_are_those_that_were_measured_paused_or_not(kind, request):
+    check_models_are_as_measured(request.getfixturevalue(f"searched_{kind}"))
 
 
 def test_raising_max_trials_goes_on_with_the_trials_that_were_paused(tmp_path):
@@ -135,12 +141,38 @@ def test_a_budget_of_epochs_ends_the_search(tmp_path):
     assert 7 <= sum(row["epochs"] for row in tuner.results()) <= 10
 
 
+def test_the_progress_of_a_scheduled_search_is_measured_in_epochs(tmp_path, capsys):
+    tuner = asha(tmp_path)
+    least = sum(row["new_epochs"] for row in tuner.plan())
+    capsys.readouterr()
+    tuner.search(**FIT, verbose=1)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert f"/{least} |" in lines[0]
+    trained = sum(row["epochs"] for row in tuner.results())
+    assert lines[-1].startswith(f"epoch {trained}/{trained} |")
+    assert "5 trials" in lines[-1]
+    assert "promoted" in lines[-1]
+    assert "pruned" not in lines[-1]
+
+
 def test_bohb_trains_what_it_planned(tmp_path):
     tuner = kte.BOHB(
         build, "val_loss", max_epochs=4, reduction_factor=2, seed=0, directory=str(tmp_path)
     )
     planned = sum(row["new_epochs"] for row in tuner.plan())
     assert sum(row["epochs"] for row in searched(tuner).results()) == planned
+
+
+def test_a_population_finds_its_way_through_families_of_schedules(tmp_path):
+    def build(hp):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        rate = kte.schedules.tunable(hp, 2, 6, families=["cyclical", "stable_decay"])
+        model.compile(keras.optimizers.SGD(rate), "mse")
+        return model
+
+    tuner = searched(pbt(tmp_path, build, resample_probability=0.5))
+    assert {row["state"] for row in tuner.results()} == {"completed"}
+    assert any(row["before"]["schedule"] != row["after"]["schedule"] for row in tuner.lineage())
 
 
 def test_all_members_of_a_population_train_to_the_end(searched_pbt):
@@ -293,6 +325,7 @@ def test_a_search_that_is_killed_ends_as_one_that_was_not(kind, request, tmp_pat
     tuner = searched(globals()[kind](tmp_path))
     assert curves(tuner) == curves(whole)
     assert [row["state"] for row in tuner.results()] == [row["state"] for row in whole.results()]
+    check_models_are_as_measured(tuner)
 
 
 WORKER = """

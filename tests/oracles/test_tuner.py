@@ -433,6 +433,22 @@ def test_a_tuner_without_a_model_must_override_run_trial():
         kte.TPE(objective="val_loss")
 
 
+@pytest.mark.parametrize(
+    ("tuner", "wrong", "right"),
+    [
+        (kte.TPE, "max_trial", "max_trials"),
+        (kte.ASHA, "max_epoch", "max_epochs"),
+        (kte.PBT, "population", "population_size"),
+        (kte.BOHB, "overwite", "overwrite"),
+        (kte.Evolution, "tournament", "tournament_size"),
+    ],
+)
+def test_a_misspelt_argument_is_refused_with_the_right_name(tuner, wrong, right):
+    message = f"`{tuner.__name__}` has no argument `{wrong}`; did you mean `{right}`"
+    with pytest.raises(TypeError, match=message):
+        tuner(build, "val_loss", **{wrong: 3})
+
+
 def test_our_oracle_works_in_kerastuners_tuner():
     tuner = keras_tuner.Tuner(kte.TPEOracle("val_accuracy", max_trials=3, seed=0), build)
     tuner.search(X, Y, validation_data=VALIDATION, epochs=2, verbose=0)

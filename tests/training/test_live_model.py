@@ -8,7 +8,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from kt_extras import compat
+from kt_extras import compat, schedules
 from kt_extras.training.full_state import restore_state, save_state
 from kt_extras.training.live_model import differing_numbers, hold_numbers, take_numbers
 from kt_extras.training.optimizer_numbers import optimizer_numbers
@@ -81,6 +81,16 @@ CHANGES = {
         lambda: Adam(schedule(0.05, steps=3)),
         ["learning_rate/config/initial_learning_rate", "learning_rate/config/decay_steps"],
     ),
+    "a schedule whose numbers obey a rule together": (
+        lambda: SGD(schedules.Cyclical(0.2, 0.3, 2)),
+        lambda: SGD(schedules.Cyclical(0.05, 0.1, 2)),
+        [f"learning_rate/config/{name}_learning_rate" for name in ("initial", "maximal")],
+    ),
+    "the scale of a schedule": (
+        lambda: SGD(schedules.Scaled(schedule(1.0), 0.1)),
+        lambda: SGD(schedules.Scaled(schedule(1.0), 0.05)),
+        ["learning_rate/config/scale"],
+    ),
     "an optimizer that scales the loss": (
         lambda: scaled(beta_1=0.9),
         lambda: scaled(beta_1=0.5),
@@ -129,6 +139,12 @@ def test_a_learning_rate_is_taken_without_a_trace():
     model = model_with(Adam(0.1))
     assert traces_of(model, {**optimizer_numbers(model), "learning_rate": 0.05}) == 0
     assert np.isclose(optimizer_numbers(model)["learning_rate"], 0.05)
+
+
+def test_the_scale_of_a_schedule_is_taken_without_a_trace():
+    model = model_with(SGD(schedules.Scaled(schedule(1.0), 0.1)))
+    assert traces_of(model, {"learning_rate/config/scale": 0.05}) == 0
+    assert np.isclose(optimizer_numbers(model)["learning_rate/config/scale"], 0.05)
 
 
 def test_other_numbers_cost_a_trace():
