@@ -39,19 +39,21 @@ EARLY = 0.5  # what the states are trained with from which several rates are tri
 def main() -> None:
     """Show that the best rate changes, and compare the searches."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=10, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
     options = parser.parse_args()
     show_best_rates()
     wins, began = 0, time.perf_counter()
     print("\n| seed | PBT | best fixed rate | its rate | PBT's rates, first to last epoch |")
     print("|---|---|---|---|---|")
     pairs = []
-    for seed in range(options.seeds):
+    for seed in range(options.first, options.first + options.seeds):
         (loss, rates), (fixed, rate) = population(seed), random_search(seed)
         pairs.append((loss, fixed))
         wins += loss < fixed
         path = " ".join(f"{rate:.2g}" for rate in rates[:: EPOCHS // 5])
-        print(f"| {seed} | {loss:.4f} | {fixed:.4f} | {rate:.2g} | {path} {rates[-1]:.2g} |")
+        line = f"{rate:.2g} | {path} {rates[-1]:.2g}"
+        print(f"| {seed} | {loss:.4f} | {fixed:.4f} | {line} |", flush=True)
     ratio = median(loss / fixed for loss, fixed in pairs)
     print(
         f"\nPBT is lower for {wins} of {options.seeds} seeds; median ratio of losses {ratio:.3f}."

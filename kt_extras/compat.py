@@ -19,6 +19,7 @@ KERAS_3 = keras.__version__.startswith("3.")
 if KERAS_3:
     from keras.src.backend.common import global_state
     from keras.src.random import seed_generator
+    from keras.src.utils import rng_utils
 else:
     from keras.src import backend
 
@@ -156,6 +157,15 @@ def build_from_spec(model: keras.Model, spec: Any) -> None:
     elif not model.built and spec is not None:
         arguments, keywords = _tensor_specs(spec)
         tf.function(model.__call__).get_concrete_function(*arguments, **keywords)
+
+
+def set_keras_seed(seed: int) -> None:
+    """Settle what Keras draws seeds from where none is given, as `set_random_seed` does."""
+    if KERAS_3:
+        global_state.set_global_attribute(rng_utils.GLOBAL_RANDOM_SEED, seed)
+        global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, None)
+    else:
+        backend._SEED_GENERATOR.generator = random.Random(seed)
 
 
 def global_seed_state() -> Any:

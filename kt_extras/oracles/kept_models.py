@@ -16,6 +16,7 @@ from kt_extras import compat
 from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.objective import loss_of
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.training.best_weights import load_held
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.checkpoints import Checkpoints, Keep
 from kt_extras.training.reporter import EpochReporter
@@ -58,11 +59,14 @@ class KeptModels:
         self.check([trial])
         model = self._build(trial.hyperparameters.copy())
         config = Path(self._tuner._get_build_config_fname(trial.trial_id))
+        path = self._tuner._get_checkpoint_fname(trial.trial_id)
         with maybe_distribute(self._tuner.distribution_strategy):
+            if load_held(model, path):
+                return model
             compat.build_for_loading(
                 model, json.loads(config.read_text()) if config.exists() else None
             )
-            compat.load_weights(model, self._tuner._get_checkpoint_fname(trial.trial_id))
+            compat.load_weights(model, path)
         return model
 
     def refit(

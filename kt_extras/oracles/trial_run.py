@@ -22,6 +22,7 @@ from kt_extras.training.full_state import save_state
 from kt_extras.training.going_on import GoOn, TrainedWith
 from kt_extras.training.hooks import tuner_hooks
 from kt_extras.training.interruption import EndOnWish, Interruption
+from kt_extras.training.random_state import set_seed
 from kt_extras.training.reporter import EpochReporter
 
 
@@ -93,7 +94,8 @@ class TrialRun:
 
     def write_weights(self, path: str) -> None:
         """Write the weights of the best epoch of all executions."""
-        self._weights.write(path)
+        paused = self.stopped and self._pauses is not None
+        (self._weights.hold if paused else self._weights.write)(path)
 
     def _report(self, epoch: int, metrics: dict[str, float], last: bool) -> bool:
         """Hand an epoch to the oracle; tell whether to stop."""
@@ -147,4 +149,4 @@ def settle_seed(seed: int | None, trial: Trial, execution: int = 0, begun: int =
     """
     if seed is not None:
         entropy = [seed, int(trial.trial_id), execution, *[begun] * (begun > 0)]
-        keras.utils.set_random_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+        set_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, Union
 
+from kt_extras.training.best_weights import HELD
+
 Keep = Union[int, Literal["best", "all", "none"]]  # noqa: UP007 - Python 3.10
 
 # What Keras appends to the name it is given: nothing, or the parts of a TensorFlow checkpoint.
-_SUFFIXES = ("", ".index", ".data-?????-of-?????")
+_SUFFIXES = ("", ".index", ".data-?????-of-?????", HELD)
 
 
 class Checkpoints:

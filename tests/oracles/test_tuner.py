@@ -439,7 +439,7 @@ def test_a_tuner_without_a_model_must_override_run_trial():
         (kte.TPE, "max_trial", "max_trials"),
         (kte.ASHA, "max_epoch", "max_epochs"),
         (kte.PBT, "population", "population_size"),
-        (kte.BOHB, "overwite", "overwrite"),
+        (kte.BOHB, "keep_checkpoint", "keep_checkpoints"),
         (kte.Evolution, "tournament", "tournament_size"),
     ],
 )

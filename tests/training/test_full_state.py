@@ -1,6 +1,7 @@
 """A training that stops, in whatever way, and goes on in a new process, has never stopped."""
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kt_extras.training.full_state import (
     RestoreState,
@@ -16,7 +18,7 @@ from kt_extras.training.full_state import (
     restore_state,
     save_state,
 )
-from kt_extras.training.random_state import random_state, set_random_state
+from kt_extras.training.random_state import random_state, set_random_state, set_seed
 from kt_extras.training.state_file import UnreadableStateError, read_state, write_state
 from tests.training.full_state_program import (
     CASES,
@@ -181,16 +183,8 @@ def test_a_file_that_is_not_there_is_missed():
 
 
 def test_global_random_streams_go_on_where_they_were():
-    import random
-
-    import tensorflow as tf
-
     def draw():
-        numbers = [tf.random.uniform(()), tf.random.get_global_generator().uniform(())]
-        if hasattr(keras, "random"):
-            numbers.append(keras.random.uniform(()))
-        old = np.random.rand()  # noqa: NPY002 - what is tested
-        return [random.random(), random.gauss(0, 1), old, *map(float, numbers)]
+        return [*drawn(), float(tf.random.get_global_generator().uniform(()))]
 
     keras.utils.set_random_seed(3)
     draw()
@@ -200,3 +194,29 @@ def test_global_random_streams_go_on_where_they_were():
     draw()
     set_random_state(read_state(Path("state.npz")))
     assert draw() == first
+
+
+def drawn():
+    """Draw from the streams that a seed settles."""
+    numbers = [tf.random.uniform(()), keras.initializers.GlorotUniform()((3, 3))[0, 0]]
+    if hasattr(keras, "random"):
+        numbers.append(keras.random.uniform(()))
+    old = np.random.rand()  # noqa: NPY002 - what is tested
+    return [random.random(), random.gauss(0, 1), old, *map(float, numbers)]
+
+
+def test_a_seed_begins_all_streams_where_keras_begins_them_however_often_it_is_set():
+    found = []
+    for settle in (set_seed, set_seed, keras.utils.set_random_seed, set_seed):
+        settle(1905)
+        found.append([*drawn(), float(tf.random.uniform((), seed=5))])
+    assert found == [found[0]] * 4
+
+
+def test_a_new_seed_leaves_the_kernels_of_what_was_traced():
+    noise = tf.function(lambda: tf.random.uniform((), seed=3))
+    first, second = (float(noise()) for _ in range(2))
+    keras.utils.set_random_seed(1906)
+    assert float(noise()) == first
+    set_seed(1907)
+    assert float(noise()) == second
