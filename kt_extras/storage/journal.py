@@ -50,6 +50,7 @@ class Journal:
         self._last = (0, 0)  # where the last record begins and ends
         self._torn = 0  # bytes behind it that are no record
         self._covered = 0  # bytes at the beginning that the snapshot stands for
+        self._snapshot_size = 0  # in bytes
 
     def exists(self) -> bool:
         """Tell whether there is a file."""
@@ -142,14 +143,16 @@ class Journal:
         """Remove the journal and its snapshot, if there are any."""
         self._snapshot_path.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
-        self._last, self._torn, self._covered = (0, 0), 0, 0
+        self._last, self._torn, self._covered, self._snapshot_size = (0, 0), 0, 0, 0
 
     def outgrown(self) -> bool:
         """Tell whether so much has come since the last snapshot that a new one pays.
 
-        The threshold grows with the journal, so snapshots cost O(1) a record in the long run.
+        The threshold grows with the journal and with what is to be written anew, so snapshots cost
+        O(1) a record in the long run, and no more bytes than the journal.
         """
-        return self._last[1] - self._covered > max(_WORTH_A_SNAPSHOT, self._covered / 4)
+        least = max(_WORTH_A_SNAPSHOT, self._covered / 4, self._snapshot_size)
+        return self._last[1] - self._covered > least
 
     def compact(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Keep a snapshot beside the journal, so that a reload need not read all of it.
@@ -166,7 +169,7 @@ class Journal:
         head = {"kind": "snapshot", "last": [begin, end], "mark": mark}
         lines = b"".join(map(_line, [head, *records]))
         replace_file(self._snapshot_path, lines.decode())
-        self._covered = end
+        self._covered, self._snapshot_size = end, len(lines)
 
     @property
     def _snapshot_path(self) -> Path:
@@ -174,10 +177,11 @@ class Journal:
 
     def _snapshot(self) -> list[Record]:
         """Return the records of the snapshot if it is whole and belongs to this journal."""
-        self._last, self._covered = (0, 0), 0
+        self._last, self._covered, self._snapshot_size = (0, 0), 0, 0
         if not self._snapshot_path.exists():
             return []
-        *lines, _ = self._snapshot_path.read_bytes().split(b"\n")
+        content = self._snapshot_path.read_bytes()
+        *lines, _ = content.split(b"\n")
         head, *records = [_parsed(line) for line in lines] or [None]
         if head is None or None in records or not self._has(head):
             warnings.warn(
@@ -187,7 +191,7 @@ class Journal:
             )
             return []
         self._last = (head["last"][0], head["last"][1])
-        self._covered = self._last[1]
+        self._covered, self._snapshot_size = self._last[1], len(content)
         return [record for record in records if record is not None]
 
     def _has(self, head: Record) -> bool:

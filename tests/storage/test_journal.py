@@ -135,6 +135,19 @@ def test_snapshots_become_rarer_as_the_journal_grows(tmp_path, monkeypatch):
     assert taken[-1] - taken[-2] > 5 * (taken[1] - taken[0])
 
 
+def test_snapshots_write_no_more_than_the_journal_and_one_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("kt_extras.storage.journal._WORTH_A_SNAPSHOT", 500)
+    journal, records, sizes = Journal(tmp_path / "journal.jsonl"), [], [0]
+    for number in range(2000):
+        records.append({"kind": "n", "n": number})
+        journal.append(records[-1])
+        if journal.outgrown():
+            journal.compact(records)
+            sizes.append((tmp_path / "snapshot.jsonl").stat().st_size)
+    assert len(sizes) > 4
+    assert sum(sizes[:-1]) <= journal.path.stat().st_size
+
+
 def test_a_replaced_file_leaves_nothing_else_behind(tmp_path):
     path = tmp_path / "trial_0" / "trial.json"
     replace_file(path, "old")
