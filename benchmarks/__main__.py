@@ -11,6 +11,7 @@ import sys
 COMMANDS = (
     ("suggestion_quality", "--seeds", "20", "--trials", "100"),
     ("suggest_latency",),
+    ("learning_curves", "--seeds", "100", "--jobs", "1"),
     ("search_overhead", "--trials", "12", "--rounds", "3"),
     ("search_overhead", "--trials", "12", "--rounds", "1", "--warm", "200"),
 )

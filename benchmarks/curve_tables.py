@@ -325,7 +325,6 @@ def write(name: str, errors: np.ndarray) -> Path:
     return path
 
 
-@functools.cache
 def plain_model(task: Task, row: int) -> keras.Model:
     """Return one model of a grid as one would write it, compiled."""
     one, (x, y, *_) = task.settings()[row], task.data()
@@ -333,7 +332,7 @@ def plain_model(task: Task, row: int) -> keras.Model:
     if task.convolutional:
         pool = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
         convolution = functools.partial(keras.layers.Conv2D, activation="relu")
-        layers += [convolution(one["filters"], one["kernel"]), pool[one["pooling"]]()]
+        layers += [convolution(one["filters"], one["kernel"]), pool[one["pooling"]](2)]
         layers += [convolution(2 * one["filters"], one["kernel"]), keras.layers.Flatten()]
         layers += [keras.layers.Dropout(one["dropout"])]
     for _ in range(one.get("depth", 0)):

@@ -2,7 +2,6 @@
 
 from kt_extras.scheduling.hyperband import Hyperband
 from kt_extras.scheduling.population import Population
-from kt_extras.scheduling.predicted_halving import PredictedHalving
 from kt_extras.scheduling.scheduler import PlannedRung, Resume, Scheduler, Start
 from kt_extras.scheduling.successive_halving import SuccessiveHalving
 
@@ -10,7 +9,6 @@ __all__ = [
     "Hyperband",
     "PlannedRung",
     "Population",
-    "PredictedHalving",
     "Resume",
     "Scheduler",
     "Start",

@@ -2,8 +2,8 @@
 
 The idea is that of freeze-thaw Bayesian optimisation (Swersky, Snoek & Adams, arXiv 1406.3896) and
 of DyHPO (Wistuba, Kadra & Grabocka, NeurIPS 2022): one Gaussian process over configurations and
-epochs learns from every trial, however far it got, and predicts where trials that were paused and
-points that were never tried would end.
+epochs learns from every trial, however far it got, and predicts where points that were never tried
+would end.
 
 Losses are compared through their ranks among all observations, as normal scores: so neither the
 scale of the objective matters nor how badly the worst trials diverge, and the loss after 3 epochs
@@ -26,14 +26,14 @@ from kt_extras.search.space import Space
 
 _SPACING = 3  # ratio of the epochs at which a curve is looked at
 _MOST = 150  # observations that the model holds
-_MOST_FITTED = 100  # and those to which its hyperparameters are fitted
+_MOST_FITTED = 64  # and those to which its hyperparameters are fitted
 _OTHER_OPTION = math.sqrt(0.5)  # puts any two options of a choice at distance 1
 _NEW = -1  # the trial of a point that was not tried
 
 
 @dataclass(frozen=True)
 class CurveModel:
-    """Predicts the losses of trials and of points at the end of training.
+    """Predicts the losses of points at the end of training.
 
     Predictions are normal scores: 0 is the median of all that was observed, and -2 is better than
     98% of it.
@@ -91,22 +91,8 @@ class CurveModel:
         Returns:
             Two of shape ``(m,)``.
         """
-        return self._at_end(unit, np.full(len(unit), _NEW))
-
-    def at_trials(self, history: History, numbers: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return mean and standard deviation of the scores of known trials at the end.
-
-        Args:
-            history: That of `of`.
-            numbers: Shape ``(m,)``.
-
-        Returns:
-            Two of shape ``(m,)``.
-        """
-        return self._at_end(history.unit[numbers], numbers)
-
-    def _at_end(self, unit: FloatArray, trials: IntArray) -> tuple[FloatArray, FloatArray]:
-        return self.regression.predict(_inputs(unit, np.ones(len(unit)), self.space), trials)
+        inputs = _inputs(unit, np.ones(len(unit)), self.space)
+        return self.regression.predict(inputs, np.full(len(unit), _NEW))
 
     def _without_hope(self, unit: FloatArray, trials: IntArray) -> CurveModel:
         """Return the model as if some trials had not ended better than the median of all.
@@ -117,7 +103,7 @@ class CurveModel:
         """
         if not len(unit):
             return self
-        mean, _ = self._at_end(unit, trials)
+        mean, _ = self.at_points(unit)
         known, inputs = self.regression, _inputs(unit, np.ones(len(unit)), self.space)
         more = Regression(
             np.concatenate([known.inputs, inputs]),

@@ -2,7 +2,8 @@
 
 The point that is suggested minimises mean - exploration * standard deviation of the loss that
 `kt_extras.search.curve_model` predicts at the end of training: the confidence bound of Srinivas et
-al. (ICML 2010, algorithm 1), among points drawn uniformly and variations of the best trials.
+al. (ICML 2010, algorithm 1), among points drawn uniformly and variations of the best trials.  Some
+points are drawn blindly all the same, since a model that has seen little may be sure and wrong.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class GaussianProcess:
             of the best trials; at least 2.
         exploration: How many standard deviations better than predicted a point is taken to be, from
             0; more tries what is less known.
+        random_fraction: Part of the suggestions that are random later too, in [0, 1].
 
     Raises:
         ValueError: An argument out of its range.
@@ -53,16 +55,20 @@ class GaussianProcess:
 
     startup_trials: int = 10
     candidates: int = 120
-    exploration: float = 0.5
+    exploration: float = 2.0
+    random_fraction: float = 0.2
 
     def __post_init__(self) -> None:
         for name, least in (("startup_trials", 1), ("candidates", 2), ("exploration", 0)):
             if not getattr(self, name) >= least:
                 raise ValueError(f"`{name}` must be at least {least}, got {getattr(self, name)!r}.")
+        if not 0 <= self.random_fraction <= 1:
+            raise ValueError(f"`random_fraction` must be in [0, 1], got {self.random_fraction!r}.")
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
         """Return the next point; see `Sampler.suggest`."""
-        model = CurveModel.of(history, rng) if len(history) >= self.startup_trials else None
+        at_random = rng.random() < self.random_fraction or len(history) < self.startup_trials
+        model = None if at_random else CurveModel.of(history, rng)
         ranked = []
         if model is not None and len(space):
             unit = self._candidates(history, space, rng)

@@ -30,7 +30,7 @@ from kt_extras.search.history import IntArray
 
 _LENGTH, _LENGTH_SPREAD = 0.5, 2.0  # median length scale of one dimension; spread of log w_j
 _TIME_SPREAD = 1.5
-_VARIANCES = np.log([1.0, 0.05, 0.02])  # medians of signal, own and noise; the log spread is 1
+_VARIANCES = np.log([1.0, 0.005, 0.02])  # medians of signal, own and noise; the log spread is 1
 _WIDEST = 3.0  # spreads from the median within which a hyperparameter stays
 _STEPS = 15  # of L-BFGS: the posterior hardly changes after ten
 

@@ -23,14 +23,6 @@ class TestASHAOracleWithRandomSampling(OracleContract):
         return kte.ASHAOracle(max_epochs=4, reduction_factor=2, sampler="random", **kwargs)
 
 
-class TestPredictedHalving(OracleContract):
-    epochs = 4
-
-    def make(self, **kwargs):
-        scheduler = kte.scheduling.PredictedHalving(max_epochs=4, reduction_factor=2)
-        return kte.SamplerOracle(kte.samplers.Random(), scheduler=scheduler, **kwargs)
-
-
 class TestASHAOracleWithTPE(OracleContract):
     epochs = 4
 

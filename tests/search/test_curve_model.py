@@ -81,14 +81,6 @@ def test_a_slow_starter_is_predicted_to_end_well():
     assert mean[1] < mean[0]
 
 
-def test_a_trial_seen_to_its_end_is_known_better_than_a_new_one():
-    history = slow_and_fast()
-    model, numbers = CurveModel.of(history, trial_rng(0, 0)), np.array([0, 3])
-    _, known = model.at_trials(history, numbers)
-    _, new = model.at_points(history.unit[numbers])
-    assert (known < new).all()
-
-
 def test_only_the_order_of_losses_matters():
     history = slow_and_fast()
     stretched = told(
@@ -147,6 +139,6 @@ def histories(draw):
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_any_history_gives_finite_predictions(history):
     model = CurveModel.of(history, trial_rng(0, 0))
-    mean, deviation = model.at_trials(history, np.arange(len(history)))
+    mean, deviation = model.at_points(history.unit)
     assert np.isfinite(mean).all()
     assert (deviation >= 0).all()

@@ -64,10 +64,19 @@ def test_more_exploration_goes_further_from_what_is_known():
     assert distance(0) < 0.1 < distance(20)
 
 
+@pytest.mark.parametrize(("fraction", "blind"), [(0.0, (0, 0)), (0.5, (8, 22)), (1.0, (20, 40))])
+def test_a_part_of_the_suggestions_is_blind(fraction, blind):
+    history = slow_and_fast()  # the model has learnt that a large x is better
+    sampler = GaussianProcess(exploration=0, random_fraction=fraction)
+    points = [sampler.suggest(history, history.space, trial_rng(0, n)) for n in range(40)]
+    least, most = blind
+    assert least <= sum(point["x"] < 0.7 for point in points) <= most
+
+
 @pytest.mark.parametrize("problem", [branin(), conditional()], ids=["branin", "conditional"])
 def test_it_beats_random_search(problem):
-    ours = [search(problem, GaussianProcess(), seed, 40).losses.min() for seed in range(3)]
-    random = [search(problem, Random(), seed, 40).losses.min() for seed in range(3)]
+    ours = [search(problem, GaussianProcess(), seed, 60).losses.min() for seed in range(3)]
+    random = [search(problem, Random(), seed, 60).losses.min() for seed in range(3)]
     assert np.mean(ours) < np.mean(random)
 
 
@@ -77,6 +86,7 @@ def test_it_beats_random_search(problem):
         ({"startup_trials": 0}, "`startup_trials` must be at least 1, got 0"),
         ({"candidates": 1}, "`candidates` must be at least 2, got 1"),
         ({"exploration": float("nan")}, "`exploration` must be at least 0, got nan"),
+        ({"random_fraction": 1.5}, r"`random_fraction` must be in \[0, 1\], got 1.5"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
