@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 COMMANDS = (
-    ("suggestion_quality", "--seeds", "20", "--trials", "100"),
+    ("suggestion_quality", "--seeds", "50", "--trials", "100"),
     ("suggest_latency",),
     ("learning_curves", "--seeds", "100", "--jobs", "1"),
     ("search_overhead", "--trials", "12", "--rounds", "3"),
