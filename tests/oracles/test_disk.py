@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras_tuner
@@ -57,7 +58,10 @@ def test_a_full_disk_is_an_error_and_what_was_reported_done_is_done(tmp_path, ro
     assert process.returncode != 0
     assert "OSError" in process.stderr
     done = process.stdout.split()
-    with pytest.warns(UserWarning, match="Dropped a torn last record"):
+    # Times have more or fewer digits, so now and then the room ends where a record does.
+    torn = not (tmp_path / "project" / "journal.jsonl").read_bytes().endswith(b"\n")
+    warned = pytest.warns(UserWarning, match="Dropped a torn last record")
+    with warned if torn else nullcontext():
         oracle = oracle_in(tmp_path)
     assert [name for name in oracle.trials if oracle.get_trial(name).score is not None] == done
     whole = run(oracle_in(tmp_path / "another"))
