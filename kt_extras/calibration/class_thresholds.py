@@ -1,6 +1,6 @@
 """Thresholds of a multi-class problem, whose decision is the largest ``score / threshold``.
 
-While the other thresholds stay, a row goes to class k as soon as the weight of k, the logarithm of
+While the other thresholds stay, a row goes to class k as soon as the offset of k, the logarithm of
 1 / threshold, exceeds the row's margin: what its best other class is ahead by.  Sorted by margin
 the rows make a path through confusion matrices, and the best stop on it is exact.  The classes take
 turns, from equal thresholds and from the shares of the classes, which balance recalls.
@@ -9,11 +9,11 @@ turns, from equal thresholds and from the shares of the classes, which balance r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from kt_extras.calibration.confusion import ConfusionPath, confusion_matrix
+from kt_extras.calibration.contest import Contest, Rivals
 from kt_extras.calibration.criteria import Criterion
 from kt_extras.calibration.sample import IntArray, Sample
 from kt_extras.calibration.selection import best_stop, is_better
@@ -52,63 +52,63 @@ def fit_class_thresholds(sample: Sample, criterion: Criterion) -> FloatArray:
         logs = np.log(scores)
     shares = np.bincount(sample.labels, sample.weights, scores.shape[1]) / sample.weights.sum()
     balanced = -np.log(np.where(shares > 0, shares, 1.0))
-    starts = [_Climb(np.zeros_like(shares)), _Climb(balanced)]
-    first, second = (_round(sample, logs, start, criterion) for start in starts)
-    best = second if is_better(second.reached, first.reached) else first
+    first, second = (
+        _round(Contest.between(sample.labels, sample.weights, logs, offsets), None, criterion)
+        for offsets in (np.zeros_like(shares), balanced)
+    )
+    contest, reached = second if is_better(second[1], first[1]) else first
     for _ in range(_MOST_ROUNDS):
-        last, best = best, _round(sample, logs, best, criterion)
-        if not is_better(best.reached, last.reached, least=_LEAST_GAIN):
+        last = reached
+        contest, reached = _round(contest, last, criterion)
+        if not is_better(reached, last, least=_LEAST_GAIN):
             break
-    thresholds: FloatArray = np.exp(best.weights.min() - best.weights)
+    thresholds: FloatArray = np.exp(contest.offsets.min() - contest.offsets)
     return thresholds / thresholds.sum()
 
 
-@dataclass(frozen=True)
-class _Climb:
-    """The classes' weights, and what they are worth; nothing if that is not known."""
+def _round(
+    contest: Contest, reached: Sequence[float] | None, criterion: Criterion
+) -> tuple[Contest, Sequence[float]]:
+    """Settle the offset of each class that occurs, one after the other.
 
-    weights: FloatArray
-    reached: Sequence[float] = ()
-
-
-def _round(sample: Sample, logs: FloatArray, climb: _Climb, criterion: Criterion) -> _Climb:
-    """Settle the weight of each class that occurs, one after the other."""
-    weights, reached = climb.weights.copy(), climb.reached
-    if not reached:
-        decisions = np.argmax(logs + weights, axis=1)
-        confusion = confusion_matrix(sample.labels, decisions, sample.weights, len(weights))
-        reached = _at(criterion.preferences(ConfusionPath.of(confusion)), 0)
-    for k in np.unique(sample.labels):
-        path, values, gaps = _path(sample, logs, weights, int(k))
+    Args:
+        contest: As the last round left it.
+        reached: The preferences there, None if they are not known.
+        criterion: What decides.
+    """
+    if reached is None:
+        path = ConfusionPath.of(_confusion(contest, contest.winners))
+        reached = _at(criterion.preferences(path), 0)
+    for k in contest.classes.tolist():
+        rivals = contest.without(k)
+        path, offsets, gaps = _path(contest, k, rivals)
         preferences = criterion.preferences(path)
         stop = best_stop(preferences, gaps)
         candidate = _at(preferences, stop)
         if is_better(candidate, reached):
-            weights[k], reached = values[stop], candidate
-    return _Climb(weights, reached)
+            contest, reached = contest.moved(k, offsets[stop], rivals), candidate
+    return contest, reached
 
 
 def _at(preferences: Sequence[FloatArray], stop: int) -> list[float]:
     return [float(preference[stop]) for preference in preferences]
 
 
-def _path(
-    sample: Sample, logs: FloatArray, weights: FloatArray, k: int
-) -> tuple[ConfusionPath, FloatArray, FloatArray]:
-    """Return the path of class k, its weight at each stop, and the gaps around those."""
-    rivals = logs + weights
-    rivals[:, k] = -np.inf
-    source: IntArray = np.argmax(rivals, axis=1)
-    margins = np.max(rivals, axis=1) - logs[:, k]
+def _confusion(contest: Contest, decisions: IntArray) -> FloatArray:
+    return confusion_matrix(contest.labels, decisions, contest.weights, len(contest.offsets))
+
+
+def _path(contest: Contest, k: int, rivals: Rivals) -> tuple[ConfusionPath, FloatArray, FloatArray]:
+    """Return the path of class k, its offset at each stop, and the gaps around those."""
+    margins = rivals.scores - contest.scores[:, k]
     # A row that gives all other classes 0 is always k's; one that gives k 0 never is.
-    start = np.where(np.isneginf(margins), k, source)
+    start = np.where(np.isneginf(margins), k, rivals.classes)
     moving = np.flatnonzero(np.isfinite(margins))
     order = moving[np.argsort(margins[moving], kind="stable")]
-    ranked = margins[order] if len(order) else weights[[k]]
+    ranked = margins[order] if len(order) else contest.offsets[[k]]
     edges = np.concatenate([ranked[:1] - 2, ranked, ranked[-1:] + 2])
-    confusion = confusion_matrix(sample.labels, start, sample.weights, len(weights))
     gaps = np.diff(edges)
     stops = np.flatnonzero(gaps) if len(order) else np.zeros(1, dtype=np.int64)  # nowhere to go
-    moves = sample.labels[order], source[order], k, sample.weights[order]
-    path = ConfusionPath(confusion, *moves, stops)
+    moves = contest.labels[order], rivals.classes[order], k, contest.weights[order]
+    path = ConfusionPath(_confusion(contest, start), *moves, stops)
     return path, edges[stops] + gaps[stops] / 2, gaps[stops]

@@ -1,12 +1,14 @@
 """How the confusion matrix changes while a threshold moves.
 
 Lowering one class's threshold hands rows to that class one after the other.  All the confusion
-matrices on the way follow from the first one and the order of the rows, so that a criterion is
-known at every threshold in O(n k) after sorting.
+matrices on the way follow from the first one and the order of the rows.  Each move changes the
+counts of two classes only, so that a sum over the classes is known at every threshold in
+O(n log n), however many classes there are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,13 +17,15 @@ import numpy as np
 from kt_extras.calibration.sample import IntArray
 from kt_extras.search.dimensions import FloatArray
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Counts:
-    """Weights of the rows that one-vs-rest decisions get right and wrong.
+    """Weights of the rows that one-vs-rest decisions get right and wrong, in arrays of any shape.
 
     Args:
-        tp: True positives, shape ``(c, k)``: of each class, at each of c stops.
+        tp: True positives.
         fp: False positives.
         fn: False negatives.
         tn: True negatives.
@@ -31,6 +35,13 @@ class Counts:
     fp: FloatArray
     fn: FloatArray
     tn: FloatArray
+
+    @classmethod
+    def of(cls, tp: FloatArray, called: FloatArray, sizes: FloatArray, rows: float) -> Counts:
+        """Return the counts of classes by their hits, their decisions, their rows and all rows."""
+        counts = tp, called - tp, sizes - tp, rows - sizes - called + tp
+        least = _ROUNDING * rows  # by what sums of fractional weights may miss 0
+        return cls(*(np.where(count > least, count, 0.0) for count in counts))
 
     @property
     def recall(self) -> FloatArray:
@@ -61,8 +72,8 @@ class ConfusionPath:
         stops: Shape ``(c,)``: how many have moved, in 0 to m.
 
     >>> path = ConfusionPath.of(np.array([[3.0, 1.0], [0.0, 2.0]]))
-    >>> path.counts.tp.tolist(), path.counts.fp.tolist()
-    ([[3.0, 2.0]], [[0.0, 1.0]])
+    >>> path.sum(lambda counts: counts.fp).tolist(), path.mean(lambda n: n.recall).tolist()
+    ([1.0], [1.0])
     """
 
     start: FloatArray
@@ -95,38 +106,73 @@ class ConfusionPath:
         """The classes that one-vs-rest criteria average over: present, and not the negative one."""
         return self.present[self.present > 0] if len(self.start) == 2 else self.present
 
-    @cached_property
-    def counts(self) -> Counts:
-        """What is right and wrong of each class at each stop."""
-        moves = np.arange(len(self.truth))
-        right, taken = (np.zeros((len(self.start), len(moves))) for _ in range(2))
-        taken[self.source, moves] = -self.weights
-        taken[self.target] += self.weights
-        right[self.source, moves] = -self.weights * (self.truth == self.source)
-        right[self.target] += self.weights * (self.truth == self.target)
-        tp = np.diagonal(self.start) + self._at_stops(right).T
-        predicted = self.start.sum(axis=0) + self._at_stops(taken).T
-        tn = self.start.sum() - self.sizes - predicted + tp
-        # Sums of fractional weights may miss 0 by a rounding error.
-        return Counts(*(np.maximum(x, 0.0) for x in (tp, predicted - tp, self.sizes - tp, tn)))
+    def sum(
+        self, value: Callable[[Counts], FloatArray], classes: IntArray | None = None
+    ) -> FloatArray:
+        """Add up what the classes are worth at each stop, shape ``(c,)``.
 
-    def total(self, matrix: FloatArray) -> FloatArray:
+        Args:
+            value: From the counts of a class to what it is worth, element by element.
+            classes: Numbers of those that count; all if None.
+        """
+        k, m = len(self.start), len(self.truth)
+        counted = np.ones(k)
+        if classes is not None:
+            counted = np.bincount(classes, minlength=k).astype(np.float64)
+        first, before, after, target = np.split(value(self._counts), [k, k + m, k + 2 * m])
+        others = self._at_stops((after - before) * counted[self.source])
+        mine = (target - first[self.target]) * counted[self.target]
+        total: FloatArray = first @ counted + others + mine
+        return total
+
+    def mean(self, value: Callable[[Counts], FloatArray]) -> FloatArray:
+        """Average over the classes that are judged what each is worth, shape ``(c,)``."""
+        return self.sum(value, self.judged) / max(len(self.judged), 1)
+
+    def cost(self, matrix: FloatArray) -> FloatArray:
         """Return the sum of the confusion matrix times another one, at each stop."""
         change = matrix[self.truth, self.target] - matrix[self.truth, self.source]
         total: FloatArray = np.sum(self.start * matrix) + self._at_stops(self.weights * change)
         return total
 
-    def mean(self, values: FloatArray) -> FloatArray:
-        """Average over the classes that are judged: from shape ``(c, k)`` to ``(c,)``."""
-        if not len(self.judged):
-            return np.zeros(len(values))
-        return np.mean(values[:, self.judged], axis=1)
+    @cached_property
+    def _counts(self) -> Counts:
+        """Counts of all classes at first, of the sources before and after, of the target at stops.
+
+        Shape ``(k + 2 m + c,)``.
+        """
+        target = np.full(len(self.stops), self.target)
+        classes = np.concatenate([np.arange(len(self.start)), self.source, self.source, target])
+        was_right, is_right = self.truth == self.source, self.truth == self.target
+        tp = np.diagonal(self.start)[classes]
+        tp = tp + self._changes(self.weights * was_right, self.weights * is_right)
+        called = self.start.sum(axis=0)[classes] + self._changes(self.weights, self.weights)
+        return Counts.of(tp, called, self.sizes[classes], float(self.sizes.sum()))
+
+    def _changes(self, left: FloatArray, joined: FloatArray) -> FloatArray:
+        """Return what the counts have changed by, in the order of `_counts`."""
+        after = -self._so_far(left)
+        return np.concatenate(
+            [np.zeros(len(self.start)), after + left, after, self._at_stops(joined)]
+        )
+
+    @cached_property
+    def _by_source(self) -> tuple[IntArray, IntArray]:
+        """The order of the moves by the class that they leave, and where each class begins."""
+        order = np.argsort(self.source, kind="stable")
+        return order, np.searchsorted(self.source[order], np.arange(len(self.start)))
+
+    def _so_far(self, changes: FloatArray) -> FloatArray:
+        """Add up the changes of each class that rows leave, up to each move, shape ``(m,)``."""
+        order, begins = self._by_source
+        sums = np.append(0.0, np.cumsum(changes[order]))
+        so_far = np.empty(len(changes))
+        so_far[order] = sums[1:] - sums[begins][self.source[order]]
+        return so_far
 
     def _at_stops(self, changes: FloatArray) -> FloatArray:
-        """Add up the changes of the moves made before each stop, along the last axis."""
-        before = np.zeros((*changes.shape[:-1], changes.shape[-1] + 1))
-        np.cumsum(changes, axis=-1, out=before[..., 1:])
-        return before[..., self.stops]
+        """Add up the changes of the moves made before each stop, shape ``(c,)``."""
+        return np.append(0.0, np.cumsum(changes))[self.stops]
 
 
 def confusion_matrix(
@@ -137,9 +183,8 @@ def confusion_matrix(
     >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), np.ones(3), 2).tolist()
     [[1.0, 0.0], [1.0, 1.0]]
     """
-    cells: FloatArray = np.zeros((n_classes, n_classes))
-    np.add.at(cells, (truth, decision), weights)
-    return cells
+    cells = np.bincount(truth * n_classes + decision, weights, minlength=n_classes**2)
+    return cells.reshape(n_classes, n_classes).astype(np.float64)
 
 
 def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kt_extras.calibration.confusion import ConfusionPath
+from kt_extras.calibration.confusion import ConfusionPath, Counts
 from kt_extras.search.dimensions import FloatArray
 
 _ROUNDING = 1e-12
@@ -40,15 +40,16 @@ class RecallAtPrecision:
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the recall at each stop, whatever the precision there."""
-        return path.mean(path.counts.recall)
+        return path.mean(lambda n: n.recall)
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the recall where it counts; and the precision."""
-        precision = path.counts.precision
-        nobody = path.counts.tp + path.counts.fp <= _ROUNDING * path.sizes.sum()
-        enough = precision >= self.precision - _ROUNDING
-        counted = np.where(enough, path.counts.recall, np.where(nobody, 0.0, -1.0))
-        return [path.mean(counted), path.mean(precision)]
+
+        def counted(n: Counts) -> FloatArray:
+            otherwise = np.where(n.tp + n.fp == 0, 0.0, -1.0)  # nobody is called positive
+            return np.where(n.precision >= self.precision - _ROUNDING, n.recall, otherwise)
+
+        return [path.mean(counted), path.mean(lambda n: n.precision)]
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,15 @@ class PrecisionAtRecall:
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the precision at each stop, whatever the recall there."""
-        return path.mean(path.counts.precision)
+        return path.mean(lambda n: n.precision)
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the precision where it counts, elsewhere what is lacking; and the recall."""
-        recall = path.counts.recall
-        enough = recall >= self.recall - _ROUNDING
-        counted = np.where(enough, path.counts.precision, recall - 2.0)
-        return [path.mean(counted), path.mean(recall)]
+
+        def counted(n: Counts) -> FloatArray:
+            return np.where(n.recall >= self.recall - _ROUNDING, n.precision, n.recall - 2.0)
+
+        return [path.mean(counted), path.mean(lambda n: n.recall)]
 
 
 def _check_share(name: str, value: float) -> None:

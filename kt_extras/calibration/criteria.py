@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol, Union
 
 import numpy as np
 
-from kt_extras.calibration.confusion import ConfusionPath, ratio
+from kt_extras.calibration.confusion import ConfusionPath, Counts, ratio
 from kt_extras.search.dimensions import FloatArray
 
 _ROUNDING = 1e-12
@@ -64,9 +64,13 @@ class FBeta:
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return F-beta at each stop."""
-        n, b2 = path.counts, self.beta**2
-        hits = (1 + b2) * n.tp
-        return path.mean(ratio(hits, hits + b2 * n.fn + n.fp))
+        b2 = self.beta**2
+
+        def f_beta(n: Counts) -> FloatArray:
+            hits = (1 + b2) * n.tp
+            return ratio(hits, hits + b2 * n.fn + n.fp)
+
+        return path.mean(f_beta)
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the values."""
@@ -85,7 +89,7 @@ class YoudenJ:
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return J at each stop."""
-        return path.mean(path.counts.recall + path.counts.specificity - 1)
+        return path.mean(lambda n: n.recall + n.specificity - 1)
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the values."""
@@ -104,7 +108,7 @@ class BalancedAccuracy:
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the mean recall at each stop."""
-        return np.mean(path.counts.recall[:, path.present], axis=1)
+        return path.sum(lambda n: n.recall, path.present) / len(path.present)
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the values."""
@@ -125,8 +129,9 @@ class GeometricMean:
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the geometric mean of the recalls at each stop."""
-        recalls = path.counts.recall[:, path.present]
-        return np.prod(recalls, axis=1) ** (1 / recalls.shape[1])
+        lost = path.sum(lambda n: (n.tp <= 0).astype(np.float64), path.present)
+        logs = path.sum(lambda n: np.log(np.where(n.tp > 0, n.recall, 1.0)), path.present)
+        return np.where(lost > 0, 0.0, np.exp(logs / len(path.present)))
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the values."""
@@ -147,11 +152,16 @@ class Matthews:
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the correlation at each stop; 0 if all decisions are the same."""
-        n, size = path.counts, path.sizes.sum()
-        predicted, actual = (n.tp + n.fp) / size, path.sizes / size
-        covariance = n.tp.sum(axis=1) / size - predicted @ actual
-        spread = np.sum(predicted * (1 - predicted), axis=1) * np.sum(actual * (1 - actual))
-        return ratio(covariance, np.sqrt(np.where(spread > _ROUNDING, spread, 0.0)))
+        rows, actual = path.sizes.sum(), path.sizes / path.sizes.sum()
+
+        def covariance(n: Counts) -> FloatArray:
+            return n.tp / rows - (n.tp + n.fp) / rows * (n.tp + n.fn) / rows
+
+        def spread(n: Counts) -> FloatArray:
+            return (n.tp + n.fp) / rows * (1 - (n.tp + n.fp) / rows)
+
+        spreads = path.sum(spread) * np.sum(actual * (1 - actual))
+        return ratio(path.sum(covariance), np.sqrt(np.where(spreads > _ROUNDING, spreads, 0.0)))
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the values."""
@@ -193,7 +203,7 @@ class ExpectedCost:
                 f"`costs` must have shape {path.start.shape} for these classes, got "
                 f"{(len(self.costs),) * 2}."
             )
-        return path.total(np.asarray(self.costs)) / path.sizes.sum()
+        return path.cost(np.asarray(self.costs)) / path.sizes.sum()
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the saving."""
