@@ -94,12 +94,10 @@ def test_mapie_makes_prediction_sets_of_a_model():
 def test_venn_abers_calibrates_a_model():
     from venn_abers import VennAbersCalibrator
 
-    classifier = TrainedClassifier(model())
-    p = VennAbersCalibrator().predict_proba(
-        p_cal=classifier.predict_proba(X[:200]),
-        y_cal=Y[:200],
-        p_test=classifier.predict_proba(X[200:]),
-    )
+    frozen = FrozenEstimator(TrainedClassifier(model()))
+    calibrator = VennAbersCalibrator(frozen, inductive=True, cal_size=0.5, random_state=0)
+    calibrator.fit(X[:200], Y[:200])
+    p = calibrator.predict_proba(X[200:])
     assert p.sum(axis=1) == pytest.approx(np.ones(100))
 
 
