@@ -22,7 +22,7 @@ def calibrate(
     x_cal: Any,
     y_cal: ArrayLike | None = None,
     *,
-    method: Method | None = "temperature",
+    method: Method | None = "auto",
     threshold: ThresholdLike = None,
     from_logits: bool = False,
     multi_label: bool = False,
@@ -44,8 +44,8 @@ def calibrate(
             ``(x, y, sample_weight)``, and then `y_cal` and `sample_weight` are left out.
         y_cal: Numbers of classes from 0, shape ``(n,)`` or ``(n, 1)``; or one-hot rows, shape
             ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``.
-        method: `"temperature"`, `"vector"`, `"platt"` or `"isotonic"`, as in `fit_calibration`;
-            None leaves the probabilities as they are.
+        method: `"auto"`, `"temperature"`, `"vector"`, `"platt"` or `"isotonic"`, as in
+            `fit_calibration`; None leaves the probabilities as they are.
         threshold: A metric or criterion for which `fit_thresholds` finds the thresholds on the same
             rows; or the thresholds themselves, a number or one for each class; None decides for
             what is likelier.

@@ -21,7 +21,7 @@ from kt_extras.calibration.outputs import probabilities_of
 from kt_extras.calibration.sample import Kind, Sample, check_sample
 from kt_extras.search.dimensions import FloatArray
 
-Method = Literal["temperature", "vector", "platt", "isotonic"]
+Method = Literal["auto", "temperature", "vector", "platt", "isotonic"]
 Fitted = Callable[..., layers.CalibrationLayer]
 
 _LOG_RANGE = (-7.0, 7.0)  # of the inverse temperature
@@ -30,7 +30,7 @@ _LOG_RANGE = (-7.0, 7.0)  # of the inverse temperature
 def fit_calibration(
     y_true: ArrayLike,
     outputs: ArrayLike,
-    method: Method | None = "temperature",
+    method: Method | None = "auto",
     *,
     from_logits: bool = False,
     sample_weight: ArrayLike | None = None,
@@ -44,7 +44,9 @@ def fit_calibration(
         outputs: Shape ``(n, k)``: what the model puts out for rows that it was not trained on.
         method: `"temperature"` (one number, hardest to overfit), `"vector"` (two for each class),
             `"platt"` (two for each class, one against the rest) or `"isotonic"` (any rising
-            function; needs a thousand rows); None leaves the probabilities as they are.
+            function; needs a thousand rows); None leaves the probabilities as they are.  `"auto"`
+            can mend a shifted mean, as class weights and resampling leave it: vector scaling of
+            classes that exclude each other, Platt's of anything else.
         from_logits: Whether the outputs are logits instead of probabilities.
         sample_weight: Shape ``(n,)``, at least 0.
         multi_label: Whether the columns are labels that do not exclude each other.
@@ -56,8 +58,8 @@ def fit_calibration(
     >>> rng = np.random.default_rng(0)
     >>> logits = rng.normal(size=(5000, 1))
     >>> y = rng.random((5000, 1)) < expit(logits)
-    >>> layer = fit_calibration(y, 3 * logits, from_logits=True)  # three times too sure
-    >>> 2.8 < layer.temperature[0] < 3.2
+    >>> layer = fit_calibration(y, 3 * logits, "temperature", from_logits=True)
+    >>> 2.8 < layer.temperature[0] < 3.2  # it was three times too sure
     True
     """
     check_method(method)
@@ -179,12 +181,17 @@ def _fit_isotonic(start: layers.CalibrationLayer, outputs: Any, sample: Sample) 
     return lambda **columns: layers.IsotonicCalibration(xs, ys, **columns)
 
 
+def _fit_what_suits(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> Fitted:
+    return (_fit_vector if start.exclusive else _fit_platt)(start, outputs, sample)
+
+
 def _fit_nothing(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> Fitted:
     del start, outputs, sample
     return lambda **columns: layers.TemperatureScaling(1.0, **columns)
 
 
 _METHODS: dict[str | None, Callable[[layers.CalibrationLayer, Any, Sample], Fitted]] = {
+    "auto": _fit_what_suits,
     "temperature": _fit_temperature,
     "vector": _fit_vector,
     "platt": _fit_platt,

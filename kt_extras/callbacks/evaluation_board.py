@@ -70,7 +70,7 @@ class EvaluationBoard(keras.callbacks.Callback):
         validation_data: Any = None,
         metric: CriterionLike = "f1",
         *,
-        method: Method = "temperature",
+        method: Method = "auto",
         every: int | None = None,
         from_logits: bool = False,
         multi_label: bool = False,

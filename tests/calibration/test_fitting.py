@@ -10,7 +10,13 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from kt_extras.calibration import expected_calibration_error, fit_calibration
-from kt_extras.calibration.layers import Decision, IsotonicCalibration, TemperatureScaling
+from kt_extras.calibration.layers import (
+    Decision,
+    IsotonicCalibration,
+    PlattScaling,
+    TemperatureScaling,
+    VectorScaling,
+)
 
 METHODS = ["temperature", "vector", "platt", "isotonic"]
 
@@ -61,9 +67,23 @@ def applied(y, z, method, **how):
     return np.asarray(layer(z), dtype=np.float64)
 
 
+@pytest.mark.parametrize(("k", "layer"), [(1, PlattScaling), (2, VectorScaling)])
+def test_by_default_a_shifted_mean_is_mended(k, layer):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(4000, 1))
+    y = (rng.random((4000, 1)) < expit(z)).astype(int)
+    shifted = np.concatenate([np.zeros_like(z), z + 1], axis=1)[:, -k:]  # as class weights do
+    found = fit_calibration(y, shifted, from_logits=True)
+    assert isinstance(found, layer)
+    mended = np.asarray(found(shifted.astype("float32")))[:, -1:]
+    assert np.abs(mended - expit(z)).mean() < 0.02
+
+
 def test_the_temperature_of_the_true_logits_is_found():
     y, _, z = several(n=20_000)
-    assert fit_calibration(y, z, from_logits=True).temperature == pytest.approx(3, rel=0.03)
+    assert fit_calibration(y, z, "temperature", from_logits=True).temperature == pytest.approx(
+        3, rel=0.03
+    )
 
 
 # Its weights are used all the same: there is no training to leave them out of.
@@ -236,7 +256,12 @@ def test_layers_compute_in_single_precision_under_any_policy():
         ([0, 1], [[0.1, 0.2, 0.7]] * 2, {"from_logits": True}, "`from_logits` is true, but all"),
         ([0, 1], [[0.1], [1.2]], {}, r"`outputs` must lie in \[0, 1\] unless `from_logits=True`"),
         ([0, 1], [[0.1, 0.2, 0.2]] * 2, {}, r"must lie in \[0, 1\] and sum to 1 in each row"),
-        ([0, 1], [[0.1], [0.2]], {"method": "beta"}, "`method` must be one of 'temperature', 'vec"),
+        (
+            [0, 1],
+            [[0.1], [0.2]],
+            {"method": "beta"},
+            "`method` must be one of 'auto', 'temperature'",
+        ),
     ],
 )
 def test_bad_input_is_refused(y, outputs, arguments, message):
