@@ -12,8 +12,17 @@ COMMANDS = (
     ("suggestion_quality", "--seeds", "50", "--trials", "100"),
     ("suggest_latency",),
     ("learning_curves", "--seeds", "100", "--jobs", "1"),
+    ("real_training", "--seeds", "5"),
+    ("population", "--seeds", "10"),
+    ("pause_cost",),
     ("search_overhead", "--trials", "12", "--rounds", "3"),
     ("search_overhead", "--trials", "12", "--rounds", "1", "--warm", "200"),
+    ("crash_safety", "--kills", "200"),
+    ("crash_safety", "--kills", "30", "--keras"),
+    ("long_search", "--trials", "10000"),
+    ("long_search", "--real", "300"),
+    ("imbalanced_data", "--tables", "churn"),
+    ("kit_cost",),
 )
 
 
