@@ -5,11 +5,13 @@
 True
 
 Names are resolved when they are first used, so that importing the package loads neither TensorFlow
-nor KerasTuner, and `kt_extras.search` and `kt_extras.pruning` can be used without them.
+nor KerasTuner, and `kt_extras.search` and `kt_extras.pruning` can be used without them.  If Keras is
+loaded before, it is told of the classes that saved models may hold.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -105,3 +107,8 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+if "keras" in sys.modules:
+    for _saved in ("calibration", "losses", "metrics", "optimizers", "schedules"):
+        import_module(f"{__name__}.{_saved}")

@@ -31,6 +31,15 @@ def test_the_core_loads_neither_tensorflow_nor_keras_nor_keras_tuner(statement):
     assert not modules_loaded_by(statement) & {"tensorflow", "keras", "keras_tuner", "tensorboard"}
 
 
+def test_keras_is_told_of_all_classes_that_models_may_hold():
+    found = "keras.saving.get_registered_object('kt_extras>{}').__name__"
+    names = ("OneCycle", "WeightedCrossentropy", "F1Score", "PlattScaling", "LearningRateFactors")
+    asked = ", ".join(found.format(name) for name in names)
+    command = [sys.executable, "-c", f"import keras, kt_extras; print({asked})"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == list(names)
+
+
 @pytest.mark.parametrize("name", kt_extras.__all__)
 def test_every_public_name_resolves_and_says_what_it_is(name):
     assert inspect.getdoc(getattr(kt_extras, name))

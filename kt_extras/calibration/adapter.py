@@ -59,7 +59,19 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
     @property
     def classes_(self) -> NDArray[Any]:
         """Names of the classes, shape ``(k,)``."""
-        n_classes = max(2, int(self.model.output_shape[-1]))
+        try:
+            columns = int(self.model.output_shape[-1])
+        except (AttributeError, RuntimeError):  # of a subclassed model
+            if self.classes is None:
+                raise ValueError(
+                    "`classes` must be given for a subclassed model, whose outputs are not known "
+                    "beforehand."
+                ) from None
+            columns = len(np.asarray(self.classes))
+        return self._names(columns)
+
+    def _names(self, columns: int) -> NDArray[Any]:
+        n_classes = max(2, columns)
         if self.classes is None:
             return np.arange(n_classes)
         names = np.asarray(self.classes)
@@ -71,7 +83,8 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 - scikit-learn's name
         """Return the names of the likeliest classes, shape ``(n,)``."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        return self._names(probabilities.shape[1])[probabilities.argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> FloatArray:  # noqa: N803
         """Return the probabilities of the classes, shape ``(n, k)``; they sum to 1."""

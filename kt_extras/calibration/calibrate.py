@@ -32,7 +32,7 @@ def calibrate(
     """Return a model that predicts calibrated probabilities and decisions.
 
     It has the inputs and layers of the given one and two layers more, and saves to one file; to
-    load that file, `import kt_extras.calibration` first.  Its predictions are a dictionary:
+    load that file, import `keras` and then `kt_extras`.  Its predictions are a dictionary:
 
     - ``"probabilities"``: as the given model's outputs, calibrated;
     - ``"decision"``: numbers of classes, shape ``(n,)``; or 0 and 1, shape ``(n, k)``, if
@@ -81,7 +81,7 @@ def calibrate(
         multi_label=multi_label,
     )
     calibrated = np.asarray(layer(outputs))
-    if isinstance(threshold, str) or hasattr(threshold, "preferences"):
+    if isinstance(threshold, (str, keras.metrics.Metric)) or hasattr(threshold, "preferences"):
         metric = criterion_of(cast("CriterionLike", threshold))
         threshold = fit_thresholds(
             labels, calibrated, metric, sample_weight=weights, multi_label=multi_label
@@ -89,6 +89,7 @@ def calibrate(
     decision = Decision(
         _settled(threshold, calibrated.shape[1], multi_label), exclusive=not multi_label
     )
+    layer, decision = _named(layer, "probabilities", model), _named(decision, "decision", model)
     inputs, raw = _ends(model, None if y_cal is None else x_cal)
     probabilities = layer(raw)
     return keras.Model(
@@ -103,10 +104,19 @@ def _settled(threshold: Any, n_columns: int, multi_label: bool) -> Any:
     found = np.asarray(neutral if threshold is None else threshold, dtype=np.float64)
     if found.ndim == 0 and not binary and (threshold is None or multi_label):
         found = np.full(n_columns, found)
-    if found.shape != (() if binary else (n_columns,)) or not np.isfinite(found).all():
-        wanted = "one finite number" if binary else f"{n_columns} finite numbers, one a class,"
-        raise ValueError(f"`threshold` must be a metric or {wanted} here, got {threshold!r}.")
+    if found.shape != (() if binary else (n_columns,)) or not ((found >= 0) & (found <= 1)).all():
+        wanted = "one number" if binary else f"{n_columns} numbers, one a class,"
+        raise ValueError(
+            f"`threshold` must be a metric or {wanted} in [0, 1] here, got {threshold!r}."
+        )
     return found
+
+
+def _named(layer: keras.layers.Layer, name: str, model: keras.Model) -> keras.layers.Layer:
+    """Return a layer by the name that its output has in a SavedModel of Keras 2, if it is free."""
+    if any(other.name == name for other in model.layers):
+        return layer
+    return type(layer).from_config({**layer.get_config(), "name": name})
 
 
 def _ends(model: keras.Model, x: Any) -> tuple[Any, Any]:

@@ -224,12 +224,18 @@ def criterion_of(metric: CriterionLike) -> Criterion:
 
     Raises:
         ValueError: A name that is not known, or that needs a number besides.
+        TypeError: No criterion.
 
     >>> criterion_of("f2")
     FBeta(beta=2.0)
     """
     if not isinstance(metric, str):
-        return metric
+        if hasattr(metric, "values") and hasattr(metric, "preferences"):
+            return metric
+        raise TypeError(
+            "`metric` must be a name or a criterion of `kte.calibration`, got "
+            f"{type(metric).__name__}; Keras' metrics and those of `kte.metrics` are none."
+        )
     if re.fullmatch(r"f\d+(\.\d+)?", metric):
         return FBeta(float(metric[1:]))
     if metric in _NAMED:

@@ -48,8 +48,10 @@ def check_outputs(outputs: NDArray[Any], *, from_logits: bool, multi_label: bool
         )
     if not from_logits and not (inside and sums):
         rule = "lie in [0, 1] and sum to 1 in each row" if exclusive else "lie in [0, 1]"
+        cure = "; pass `multi_label=True` if the columns are labels that do not exclude each other"
         raise ValueError(
-            f"`outputs` must {rule} unless `from_logits=True`, got values from {low:g} to {high:g}."
+            f"`outputs` must {rule} unless `from_logits=True`, got values from {low:g} to {high:g}"
+            f"{cure if exclusive and inside else ''}."
         )
 
 

@@ -67,7 +67,7 @@ def predictions(forward: ForwardPass, data: Any, *, batch_size: int = 256) -> Pr
         batch_size: Rows predicted at a time, of arrays.
 
     Raises:
-        ValueError: There are no rows or no labels.
+        ValueError: There are no rows or no labels, arrays differ in length, or a data set is endless.
 
     >>> forward = ForwardPass(keras.Sequential([keras.Input((1,)), keras.layers.Rescaling(2.0)]))
     >>> y, outputs, weights = predictions(forward, (np.ones((3, 1)), np.arange(3)), batch_size=2)
@@ -77,6 +77,7 @@ def predictions(forward: ForwardPass, data: Any, *, batch_size: int = 256) -> Pr
     if isinstance(data, (tuple, list)):
         x, y, weights = (*data, None)[:3]
         y = np.asarray(y)
+        _check_lengths(x, y, weights)
         starts = range(0, len(y), batch_size)
         parts = [_rows(x, slice(start, start + batch_size)) for start in starts]
         return y, _joined([forward(part) for part in parts]), _array(weights)
@@ -110,10 +111,31 @@ def check_data(name: str, data: Any) -> None:
             f"these, got {got}; Keras does not tell callbacks the `validation_data` of `fit`, so "
             "pass the same here."
         )
+    if batches:
+        _check_end(data)
+
+
+def _check_end(data: Any) -> None:
+    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            "The data set must have an end, got one that repeats for ever; leave out `repeat()`, "
+            "or say how many batches to `take(...)`."
+        )
+
+
+def _check_lengths(x: Any, y: Any, weights: Any) -> None:
+    parts = [*tf.nest.flatten(x), y, *([] if weights is None else [weights])]
+    lengths = [len(part) for part in parts]
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            "Inputs, labels and sample weights must have the same number of rows, got "
+            f"{', '.join(map(str, lengths))}."
+        )
 
 
 def _batches(data: Any) -> Any:
     """Yield the batches; a `PyDataset` is indexed, since iterating over one may never end."""
+    _check_end(data)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         return (data[index] for index in range(len(data)))
     return iter(data)

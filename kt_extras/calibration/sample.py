@@ -149,7 +149,13 @@ def _checked_labels(y_true: ArrayLike, shape: tuple[int, ...], kind: Kind) -> In
             f"`y_true` must have one of the shapes {', '.join(map(str, fits))} for {kind.value} "
             f"scores of shape {shape}, got {given.shape}."
         )
-    numbers = given.astype(np.float64)
+    try:
+        numbers = given.astype(np.float64)
+    except ValueError:
+        raise ValueError(
+            f"`y_true` must hold numbers of classes, got {given.flat[0]!r}; "
+            "`np.unique(y, return_inverse=True)` numbers names."
+        ) from None
     top = 1 if kind is Kind.MULTI_LABEL or given.shape == (shape[0], k) else k - 1
     if not np.isin(numbers, np.arange(top + 1)).all():
         wrong = numbers[~np.isin(numbers, np.arange(top + 1))].flat[0]

@@ -137,6 +137,7 @@ class ThresholdCalibration(keras.callbacks.Callback):
         forward = self._forward or ForwardPass(self.model)
         y, raw, weights = predictions(forward, self.validation_data, batch_size=self.batch_size)
         if not np.isfinite(raw).all():
+            self.thresholds = None
             several = raw.shape[1] > 2 or self.multi_label
             return self._named(math.nan, np.full(raw.shape[1:] if several else (), math.nan))
         scores = probabilities_of(raw, from_logits=self.from_logits, multi_label=self.multi_label)

@@ -3,6 +3,7 @@ import importlib.util
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import f1_score, make_scorer
@@ -99,6 +100,19 @@ def test_venn_abers_calibrates_a_model():
     calibrator.fit(X[:200], Y[:200])
     p = calibrator.predict_proba(X[200:])
     assert p.sum(axis=1) == pytest.approx(np.ones(100))
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return tf.nn.softmax(x)
+
+
+def test_a_subclassed_model_names_its_classes():
+    assert TrainedClassifier(Subclassed()).predict(np.eye(3)).tolist() == [0, 1, 2]
+    named = TrainedClassifier(Subclassed(), classes=["a", "b", "c"])
+    assert named.classes_.tolist() == named.predict(np.eye(3)).tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="`classes` must be given for a subclassed model"):
+        TrainedClassifier(Subclassed()).classes_  # noqa: B018
 
 
 def test_the_model_is_not_trained_again():

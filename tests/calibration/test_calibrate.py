@@ -84,7 +84,7 @@ def test_the_model_comes_back_from_one_file(problem, method):
 def test_a_new_process_needs_one_import_to_load_the_model():
     calibrate(model(), X, Y, method="isotonic", threshold=0.3).save("model.keras")
     load = (
-        "import keras, numpy, kt_extras.calibration;"
+        "import keras, numpy, kt_extras;"
         "model = keras.models.load_model('model.keras');"
         "print(*model.predict(numpy.ones((1, 3)), verbose=0)['decision'])"
     )
@@ -104,6 +104,8 @@ def test_the_exported_model_needs_no_import_at_all():
         answer = loaded(X)
         again = ask(keras.models.load_model("exported"))
         assert (again["decision"] == answer["decision"].numpy()).all()
+        served = loaded.signatures["serving_default"].structured_outputs
+        assert sorted(served) == ["decision", "probabilities"]
     expected = ask(calibrated)
     assert answer["probabilities"].numpy() == pytest.approx(expected["probabilities"], abs=1e-6)
     assert (answer["decision"].numpy() == expected["decision"]).all()
@@ -202,9 +204,9 @@ def two_outputs():
     ("make", "y", "arguments", "message"),
     [
         (model, np.zeros(300, int), {}, "`y_true` must hold more than one class"),
-        (model, Y, {"threshold": [0.1, 0.2]}, "`threshold` must be a metric or one finite number"),
-        (lambda: model(3, "softmax"), Y3, {"threshold": 0.5}, "or 3 finite numbers, one a class"),
-        (model, Y, {"threshold": np.nan}, "`threshold` must be a metric or one finite number"),
+        (model, Y, {"threshold": [0.1, 0.2]}, "`threshold` must be a metric or one number"),
+        (lambda: model(3, "softmax"), Y3, {"threshold": 0.5}, "or 3 numbers, one a class"),
+        (model, Y, {"threshold": np.nan}, "`threshold` must be a metric or one number"),
         (model, Y, {"threshold": "f"}, "`metric` must be 'f1'"),
         (two_outputs, Y, {}, "`model` must have one output, got 2"),
     ],
@@ -212,6 +214,34 @@ def two_outputs():
 def test_bad_input_is_refused(make, y, arguments, message):
     with pytest.raises(ValueError, match=message):
         calibrate(make(), X, y, **arguments)
+
+
+@pytest.mark.parametrize("threshold", [5.0, -0.1, np.nan, [0.2, 0.3]])
+def test_a_threshold_is_a_probability(threshold):
+    with pytest.raises(ValueError, match=r"`threshold` must be a metric or one number in \[0, 1\]"):
+        calibrate(model(), X, Y, threshold=threshold)
+
+
+def test_a_metric_of_keras_is_no_threshold():
+    with pytest.raises(TypeError, match="`metric` must be a name or a criterion .* got AUC"):
+        calibrate(model(), X, Y, threshold=keras.metrics.AUC())
+
+
+def test_a_layer_of_the_model_may_have_the_name_of_an_output():
+    named = keras.layers.Dense(1, "sigmoid", name="probabilities")
+    given = keras.Sequential([keras.Input((3,)), named])
+    assert set(ask(calibrate(given, X, Y))) == {"probabilities", "decision"}
+
+
+def test_arrays_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="same number of rows, got 300, 256"):
+        calibrate(model(), X, Y[:256])
+
+
+def test_a_data_set_without_an_end_is_refused():
+    endless = tf.data.Dataset.from_tensor_slices((X, Y)).batch(64).repeat()
+    with pytest.raises(ValueError, match="must have an end, .* leave out `repeat"):
+        calibrate(model(), endless)
 
 
 def test_labels_are_asked_for():

@@ -212,12 +212,22 @@ def test_a_search_has_the_value_as_its_objective():
     assert calibration.thresholds is None
 
 
+def endless():
+    return tf.data.Dataset.from_tensor_slices(VALIDATION).batch(8).repeat()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({}, TypeError, r"`validation_data` must be `\(x, y\)`, .* got None; Keras does not tell"),
         ({"validation_data": XV}, TypeError, "`validation_data` must be .* got ndarray"),
         ({"validation_data": VALIDATION, "metric": "auc"}, ValueError, "`metric` must be 'f1'"),
+        (
+            {"validation_data": VALIDATION, "metric": keras.metrics.AUC()},
+            TypeError,
+            "`metric` must",
+        ),
+        ({"validation_data": endless()}, ValueError, "must have an end, got one that repeats"),
         ({"validation_data": VALIDATION, "fit_on": "both"}, ValueError, "`fit_on` must be 'half'"),
         ({"validation_data": VALIDATION, "every": 0}, ValueError, "`every` must be a whole number"),
     ],
@@ -233,6 +243,8 @@ def test_bad_arguments_are_refused_at_once(arguments, error, message):
         ((np.array([[0.1], [0.2], [0.3]]), [0, 0, 1]), "at least two rows .* fewer of class 1"),
         ((np.array([[0.1], [0.2], [0.3]]), [0, 0, 2]), "`y_true` must hold whole numbers from 0"),
         ((np.array([[0.1], [3.0], [0.3]]), [0, 0, 1]), r"must lie in \[0, 1\] unless `from_logits"),
+        ((np.full((3, 3), 0.9), [0, 1, 2]), "sum to 1 .* pass `multi_label=True` if the columns"),
+        ((np.zeros((3, 1)), [0, 1]), "same number of rows, got 3, 2"),
     ],
 )
 def test_bad_data_are_refused_after_the_first_epoch(rows, message):
