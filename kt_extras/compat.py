@@ -32,6 +32,10 @@ PyDataset: Any = keras.utils.PyDataset if KERAS_3 else keras.utils.Sequence
 #: Whether those hear that an epoch begins; then they also hear of an end before the first one.
 ANNOUNCES_EPOCHS = hasattr(PyDataset, "on_epoch_begin")
 
+#: What a learning rate is that an optimizer asks for at each step.  It takes no assignment on
+#: Keras 3 if it is a schedule, and callbacks make one to each part of an optimizer.
+AskedRate: Any = object if KERAS_3 else keras.optimizers.schedules.LearningRateSchedule
+
 
 def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None) -> None:
     """Create the variables of a model that has not seen data yet.

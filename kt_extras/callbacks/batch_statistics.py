@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import keras
@@ -31,7 +31,7 @@ def update_batch_statistics(
         steps: How many batches are used at most; needed for data without an end.
 
     Raises:
-        ValueError: There is not one batch in `data`.
+        ValueError: There is not one batch in `data`, or no end of them and no `steps`.
 
     >>> norm = keras.layers.BatchNormalization()
     >>> model = keras.Sequential([keras.layers.Input((1,)), norm])
@@ -58,6 +58,7 @@ class BatchStatistics:
 
     def update(self, data: Any, *, batch_size: int = 32, steps: int | None = None) -> None:
         """Compute the statistics anew; the arguments are those of `update_batch_statistics`."""
+        check_end(data, steps)
         if not self._variables:
             return
         total, rows = [np.zeros(variable.shape) for variable in self._variables], 0
@@ -72,6 +73,16 @@ class BatchStatistics:
             raise ValueError("`data` must hold at least one batch, got none.")
         for mean, variable in zip(total, self._variables, strict=True):
             variable.assign(tf.cast(mean, variable.dtype))
+
+
+def check_end(data: Any, steps: int | None) -> None:
+    """Refuse data that are known to have no end, if it is not said how many batches are used."""
+    batched = isinstance(data, (PyDataset, tf.data.Dataset))
+    if batched and steps is None and _length(data) is None:
+        raise ValueError(
+            f"`steps` must be given for `data` without an end, got {steps!r}; say how many batches "
+            "are used, or give a data set that does not repeat."
+        )
 
 
 def normalisations(model: keras.Model) -> list[Any]:
@@ -106,8 +117,11 @@ def _forgetful(layers: list[Any]) -> Iterator[None]:
 
 def _batches(data: Any, batch_size: int) -> Iterator[Any]:
     """Return the inputs of each batch."""
+    batches = data
     if isinstance(data, PyDataset):
-        data = (data[number] for number in range(len(data)))
+        length = _length(data)
+        numbers = count() if length is None else range(length)
+        batches = (data[number] for number in numbers)
     elif not isinstance(data, tf.data.Dataset):
         rows = len(tf.nest.flatten(data)[0])
         for begin in range(0, rows, batch_size):
@@ -116,5 +130,16 @@ def _batches(data: Any, batch_size: int) -> Iterator[Any]:
                 lambda x, b=begin, e=end: tf.convert_to_tensor(x[b:e]), data
             )
         return
-    for batch in data:
+    for batch in batches:
         yield keras.utils.unpack_x_y_sample_weight(batch)[0]
+
+
+def _length(data: Any) -> int | None:
+    """Return how many batches there are, below 0 if unknown, None if without end."""
+    if isinstance(data, tf.data.Dataset):
+        length = int(data.cardinality())
+        return None if length == tf.data.INFINITE_CARDINALITY else length
+    if hasattr(data, "num_batches"):  # PyDataset on Keras 3
+        length = data.num_batches
+        return None if length is None else int(length)
+    return len(data)

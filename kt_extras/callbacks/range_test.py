@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from kt_extras.optimizers.copies import with_learning_rate
@@ -58,14 +59,19 @@ class RangeTest:
         Raises:
             ValueError: The loss has not fallen, or only in the first tenth of the steps.
         """
-        smooth = self.smoothed
-        bottom = int(np.argmin(smooth))
-        start = float(np.median(self.losses[: max(len(self.losses) // 10, 1)]))
-        if not smooth[bottom] < start or bottom <= len(smooth) // 10:
+        if (found := self._range()) is None:
             raise ValueError(
                 f"No range can be suggested: the loss has not fallen between {self.rates[0]:.1e} "
                 f"and {self.rates[-1]:.1e}.  Test with a smaller `low`, or more `steps`."
             )
+        return found
+
+    def _range(self) -> tuple[float, float] | None:
+        smooth = self.smoothed
+        bottom = int(np.argmin(smooth))
+        start = float(np.median(self.losses[: max(len(self.losses) // 10, 1)]))
+        if not smooth[bottom] < start or bottom <= len(smooth) // 10:
+            return None
         slack = _SHARE * (start - smooth[bottom])
         high = np.flatnonzero(smooth[:bottom] >= start - slack)
         risen = np.flatnonzero(smooth[bottom:] > smooth[bottom] + slack)
@@ -83,7 +89,7 @@ class RangeTest:
         return float(hp.Float(name, low, high, sampling="log", default=math.sqrt(low * high)))
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the losses over the rates, with the suggested range.
+        """Draw the losses over the rates, with the suggested range if there is one.
 
         Args:
             ax: Axes of Matplotlib to draw on; by default new ones.
@@ -99,8 +105,9 @@ class RangeTest:
         ax.plot(self.rates, self.losses, color="0.75", label="loss of the batch")
         ax.plot(self.rates, self.smoothed, label="smoothed")
         start, least = float(self.losses[0]), float(self.smoothed.min())
+        if found := self._range():
+            ax.axvspan(*found, alpha=0.15, label="suggested range")
         if least < start:
-            ax.axvspan(*self.suggestion(), alpha=0.15, label="suggested range")
             ax.set_ylim(least - 0.1 * (start - least), start + 0.5 * (start - least))
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
         ax.legend()
@@ -120,9 +127,9 @@ def learning_rate_range_test(
 ) -> RangeTest:
     """Train for a few batches while the learning rate grows exponentially, then undo that.
 
-    The training is the model's own `fit`, with a fresh copy of its optimizer.  Afterwards the
-    model has the weights, statistics and optimizer that it had before; on Keras 2 its dropout goes
-    on with other random numbers.
+    The training is the model's own `fit`, with a fresh copy of its optimizer and one step an
+    execution.  Afterwards the model has the weights, statistics and optimizer that it had before;
+    on Keras 2 its dropout goes on with other random numbers.
 
     Args:
         model: A compiled model whose variables exist.
@@ -156,7 +163,9 @@ def learning_rate_range_test(
             raise ValueError(f"`{name}` has no use in a range test; its length is `steps`.")
     growth = keras.optimizers.schedules.ExponentialDecay(low, steps - 1, high / low)
     recorder = _Recorder(steps, check_rate("divergence", divergence))
-    with _borrowed(model, with_learning_rate(model.optimizer, growth)):
+    with model.distribute_strategy.scope():
+        optimizer = with_learning_rate(model.optimizer, growth)
+    with _borrowed(model, optimizer):
         model.fit(x, y, epochs=steps, callbacks=[recorder], **{"verbose": 0, **fit})
     taken = len(recorder.losses)
     if taken < _LEAST:
@@ -179,14 +188,21 @@ def _check_ready(model: keras.Model) -> None:
 
 @contextmanager
 def _borrowed(model: keras.Model, optimizer: Any) -> Iterator[None]:
-    """Let a model train with another optimizer, and undo what that changes."""
-    own = model.optimizer
+    """Let a model train with another optimizer, step by step, and undo what that changes."""
+    own, execution = model.optimizer, int(tf.convert_to_tensor(model.steps_per_execution))
+    tuned = getattr(model, "autotune_steps_per_execution", False)  # on Keras 2
     variables = [(variable, np.array(variable.numpy())) for variable in model.variables]
     model.optimizer, model.train_function = optimizer, None  # the function knows its optimizer
+    model.steps_per_execution = 1  # so that each rate has a loss
+    if tuned:
+        model.autotune_steps_per_execution = False
     try:
         yield
     finally:
         model.optimizer, model.train_function = own, None
+        model.steps_per_execution = execution
+        if tuned:
+            model.autotune_steps_per_execution = True
         for variable, value in variables:
             variable.assign(value)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kt_extras.callbacks.batch_statistics import BatchStatistics, normalisations, statistics
+from kt_extras.callbacks.batch_statistics import (
+    BatchStatistics,
+    check_end,
+    normalisations,
+    statistics,
+)
 from kt_extras.schedules.arguments import check_steps
 
 
@@ -30,7 +36,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         data: Inputs with which the statistics of batch normalisation are computed anew, as
             `kte.callbacks.update_batch_statistics` takes them; needed if the model has such layers.
         batch_size: Rows in a batch of `data`, if it is arrays.
-        steps: How many batches of `data` are used at most.
+        steps: How many batches of `data` are used at most; needed for data without an end.
         validate: Whether the epochs end with the averaged weights; costs a pass over `data` each.
 
     Attributes:
@@ -64,6 +70,8 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         self.data = data
         self.batch_size = check_steps("batch_size", batch_size)
         self.steps = None if steps is None else check_steps("steps", steps)
+        if data is not None:
+            check_end(data, self.steps)
         self.validate = validate
         self.count = 0
         self._mean: list[Any] = []
@@ -111,6 +119,12 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the average in the model."""
+        if not self.count:
+            warnings.warn(
+                f"No epoch was averaged: the average begins with epoch {self._first}, counted from "
+                "0, and the training ended before.  Give a smaller `start`, or more epochs.",
+                stacklevel=2,
+            )
         self._show()
         self._statistics = None  # which knows the model
 

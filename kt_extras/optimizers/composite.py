@@ -29,10 +29,12 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
 
     @property
     def learning_rate(self) -> Any:
-        """There is none, as in Keras 3."""
-        raise AttributeError(
-            "An optimizer made of several has no `learning_rate`; take that of its `optimizers`."
-        )
+        """That of factor 1, of which the others are shares."""
+        return self._assignment.default_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self._assignment.default_optimizer.learning_rate = value
 
     @property
     def variables(self) -> Any:

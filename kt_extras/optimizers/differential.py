@@ -26,6 +26,9 @@ def differential(
     Each copy clips its gradients by itself, so `global_clipnorm` holds within a group.  In mixed
     precision Keras wraps the result as it does any optimizer; so `optimizer` must not be wrapped.
 
+    The rates stay shares of that of `optimizer`, also when a callback such as `ReduceLROnPlateau`
+    or `LearningRateScheduler` sets it; to set the rate of a share itself has no effect.
+
     Args:
         optimizer: An optimizer that has not been used.  Its learning rate, a number or a schedule,
             is that of factor 1.
@@ -37,8 +40,8 @@ def differential(
         model: If given, every key of `factors` has to match one of its trainable variables.
 
     Raises:
-        ValueError: A factor is out of its range; a pattern is no regular expression, or matches
-            nothing in `model`.
+        ValueError: `optimizer` is none, or `factors` no mapping; a factor is out of its range; a
+            pattern is no regular expression, or matches nothing in `model`.
 
     >>> layers = [keras.layers.Dense(2, name="body"), keras.layers.Dense(1, name="head")]
     >>> model = keras.Sequential([keras.layers.Input((3,)), *layers])
@@ -49,6 +52,16 @@ def differential(
         raise ValueError(
             f"`optimizer` must be a plain optimizer, got a {type(optimizer).__name__}; Keras wraps "
             "the result itself where mixed precision needs it."
+        )
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(
+            f"`optimizer` must be an optimizer of Keras, got {optimizer!r}; make one, as "
+            "`keras.optimizers.Adam(1e-3)`."
+        )
+    if not isinstance(factors, Mapping):
+        raise ValueError(
+            "`factors` must be a mapping from layers or patterns to factors, got "
+            f'{factors!r}; such as `{{"body": 0.1}}`.'
         )
     patterns = {_pattern(key): factor for key, factor in factors.items()}
     assignment = LearningRateFactors(optimizer, patterns)

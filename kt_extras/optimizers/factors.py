@@ -10,9 +10,9 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kt_extras.optimizers.copies import with_learning_rate
-from kt_extras.optimizers.learning_rates import SHARE, learning_rates
+from kt_extras.optimizers.learning_rates import SHARE
+from kt_extras.optimizers.shares import Share
 from kt_extras.schedules.arguments import check_rate
-from kt_extras.schedules.rates import Rate
 from kt_extras.schedules.scaled import Scaled
 
 
@@ -109,7 +109,7 @@ def _slowed(optimizer: Any, factor: float) -> Any:
     """Return a copy of an optimizer with a share of its learning rate."""
     schedule = getattr(optimizer, "_learning_rate", None)
     if isinstance(schedule, LearningRateSchedule):
-        rate: Rate = Scaled(schedule, factor)  # the same object, so that both can be changed in one
+        rate: Any = Scaled(schedule, factor)  # the same object, so that both can be changed in one
     else:
-        rate = factor * learning_rates(optimizer)["learning_rate"]
+        rate = Share(optimizer, factor)
     return with_learning_rate(optimizer, rate, name=f"{SHARE}{factor:g}")

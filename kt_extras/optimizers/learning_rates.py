@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras.optimizers.shares import Share
 from kt_extras.schedules.arguments import check_rate
 from kt_extras.schedules.scaled import Scaled
 
@@ -65,7 +66,7 @@ def scale_learning_rate(optimizer: Any, by: float) -> None:
         schedule.scale *= by
     for part in parts:
         if not isinstance(_rate(part), LearningRateSchedule):
-            part.learning_rate = float(tf.convert_to_tensor(_rate(part))) * by
+            part.learning_rate = _now(part) * by
 
 
 def _parts(optimizer: Any) -> list[Any]:
@@ -89,7 +90,9 @@ def _rate(optimizer: Any) -> Any:
 def _now(optimizer: Any) -> float:
     rate = _rate(optimizer)
     if isinstance(rate, LearningRateSchedule):
-        rate = rate(optimizer.iterations)
+        # Those of the schedule are batches; Keras 3 counts only updates in `iterations`.
+        steps = getattr(optimizer, "_iterations", None)
+        rate = rate(optimizer.iterations if steps is None else steps)
     elif callable(rate) and not hasattr(rate, "dtype"):  # a function, which Keras calls each time
         rate = rate()
     return float(tf.convert_to_tensor(rate))
@@ -98,6 +101,8 @@ def _now(optimizer: Any) -> float:
 def _schedules(optimizer: Any) -> list[Scaled]:
     """Return the innermost `Scaled` of an optimizer with a schedule."""
     rate = _rate(optimizer)
+    if isinstance(rate, Share):  # changes by itself
+        return []
     found = []
     while isinstance(rate, Scaled):
         found.append(rate)

@@ -46,11 +46,12 @@ class Chain(LearningRateSchedule):
     def __call__(self, step: Any) -> tf.Tensor:
         """Return the rate at a step."""
         step = tf.convert_to_tensor(step)
-        begins = tf.cast([0, *accumulate(self.durations)], step.dtype)
-        local = tf.maximum(step - begins, tf.zeros_like(begins))
-        rates = [rate_at(rate, local[number]) for number, rate in enumerate(self.schedules)]
-        begun = tf.reduce_sum(tf.cast(step >= begins[1:], tf.int32))
-        return tf.stack(rates)[begun]
+        rate = rate_at(self.schedules[0], step)
+        for begin, schedule in zip(accumulate(self.durations), self.schedules[1:], strict=True):
+            local = step - tf.cast(begin, step.dtype)
+            following = rate_at(schedule, tf.maximum(local, tf.zeros_like(local)))
+            rate = tf.where(local < 0, rate, following)
+        return rate
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

@@ -52,7 +52,7 @@ def cosine_restarts(
     Args:
         learning_rate: The rate at the peak of the first cycle.
         total_steps: Steps of the whole training, warm-up included.
-        cycles: From 1.
+        cycles: From 1, and so few that each lasts a step at least.
         growth: How much longer each cycle is than the one before, at least 1 (the paper's T_mult).
         peak_decay: How much of its peak is left in the next cycle, in (0, 1].
         alpha: The lowest rate as a share of `learning_rate`, in [0, 1].
@@ -72,12 +72,18 @@ def cosine_restarts(
     cycles = check_steps("cycles", cycles)
     if not growth >= 1:
         raise ValueError(f"`growth` must be at least 1, got {growth!r}; 2 doubles every cycle.")
+    first = remaining / sum(float(growth) ** n for n in range(cycles))
+    if not first >= 1:
+        raise ValueError(
+            f"`cycles` must leave at least one step to each cycle, got {cycles} in {remaining} "
+            f"steps, the first of {first:.2g} steps; give fewer, or a smaller `growth`."
+        )
     if cycles == 1:
         cosine = keras.optimizers.schedules.CosineDecay(learning_rate, remaining, alpha=alpha)
     else:
         cosine = keras.optimizers.schedules.CosineDecayRestarts(
             learning_rate,
-            first_decay_steps=remaining / sum(float(growth) ** n for n in range(cycles)),
+            first_decay_steps=first,
             t_mul=float(growth),
             m_mul=check_rate("peak_decay", check_share("peak_decay", peak_decay)),
             alpha=alpha,

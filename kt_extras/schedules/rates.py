@@ -23,15 +23,22 @@ def check_schedule(name: str, value: Any) -> Rate:
     >>> check_schedule("schedule", 1)
     1.0
     """
-    return value if isinstance(value, LearningRateSchedule) else check_rate(name, value, zero=True)
+    if isinstance(value, LearningRateSchedule):
+        return value
+    try:
+        return check_rate(name, value, zero=True)
+    except ValueError:
+        raise ValueError(
+            f"`{name}` must be a schedule, or a finite number 0 or above, got {value!r}."
+        ) from None
 
 
 def rate_at(rate: Rate, step: Any) -> tf.Tensor:
-    """Return the learning rate at a step, a float32 scalar.
+    """Return the learning rate at a step, as float32.
 
     Args:
         rate: A number, which is the same at every step, or a schedule.
-        step: A number or a tensor without axes.
+        step: A number or a tensor.
 
     >>> float(rate_at(0.5, 3))
     0.5

@@ -148,7 +148,12 @@ def _cosine(hp: Any, prefix: str) -> _Made:
 def _restarts(hp: Any, prefix: str) -> _Made:
     cycles = hp.Int(f"{prefix}restart_cycles", 2, 4)
     growth = hp.Choice(f"{prefix}restart_growth", [1, 2])
-    return lambda rate, steps: cosine_restarts(rate, steps, cycles, growth=growth)
+
+    def made(rate: float, steps: int) -> Rate:
+        most = steps if growth == 1 else (steps + 1).bit_length() - 1  # of a step or more each
+        return cosine_restarts(rate, steps, min(cycles, most), growth=growth)
+
+    return made
 
 
 def _step(hp: Any, prefix: str) -> _Made:

@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util.tensor_util import make_ndarray
 
 from kt_extras.callbacks import LearningRateLogger
+from kt_extras.compat import KERAS_3
 from kt_extras.optimizers import differential
 
 DECAY = keras.optimizers.schedules.PolynomialDecay(0.5, 8, 0.0)
@@ -40,6 +41,12 @@ def test_the_rate_of_each_epoch_is_in_the_history_and_in_tensorboard(rate, logge
         if value.tag == "epoch_learning_rate"
     ]
     assert written == logged
+
+
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 accumulates no gradients.")
+def test_a_schedule_goes_on_while_gradients_are_accumulated():
+    history = fit(lambda: keras.optimizers.SGD(DECAY, gradient_accumulation_steps=2))
+    assert history["learning_rate"] == [0.375, 0.25]
 
 
 def test_each_part_of_an_optimizer_has_an_entry_whose_name_is_the_same_in_every_trial():

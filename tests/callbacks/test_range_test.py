@@ -1,6 +1,9 @@
 """A range test finds where a loss falls, and leaves no trace in the model."""
 
+import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import keras
 import keras_tuner
@@ -81,6 +84,15 @@ def test_the_plot_shows_losses_and_range():
     assert [text.get_text() for text in axes.get_legend().get_texts()][-1] == "suggested range"
 
 
+def test_the_plot_shows_losses_of_which_no_range_can_be_suggested():
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib.figure import Figure
+
+    test = RangeTest(RATES, np.r_[1.0, 0.9, 0.8, 0.9, np.linspace(1, 3, 57)])
+    axes = test.plot(Figure().subplots())
+    assert [text.get_text() for text in axes.get_legend().get_texts()][-1] == "smoothed"
+
+
 def test_without_matplotlib_the_plot_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ModuleNotFoundError, match="pip install matplotlib"):
@@ -135,6 +147,47 @@ def test_a_data_set_may_be_shorter_than_the_test():
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(32)
     test = learning_rate_range_test(regression(), data, steps=15, high=1e-3)
     assert len(test.losses) == 15
+
+
+@pytest.mark.parametrize("execution", [4, "auto"])
+def test_each_rate_has_a_loss_whatever_the_steps_of_an_execution(execution):
+    if KERAS_3 and execution == "auto":
+        pytest.skip("Keras 3 has no tuning of it.")
+    losses = []
+    for steps in (1, execution):
+        model = regression()
+        model.compile("sgd", "mse", steps_per_execution=steps)
+        kept = int(tf.convert_to_tensor(model.steps_per_execution))
+        test = learning_rate_range_test(model, X, Y, steps=12, batch_size=8, shuffle=False)
+        assert int(tf.convert_to_tensor(model.steps_per_execution)) == kept
+        losses.append(test.losses)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def test_a_model_that_is_spread_over_devices_is_tested_too():
+    program = """
+        import numpy as np, tensorflow as tf
+        from kt_extras.callbacks import learning_rate_range_test
+        from tests.callbacks.test_range_test import X, Y, regression
+
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, two)
+        with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+            model = regression(run_eagerly=False)
+        before = model.get_weights()
+        test = learning_rate_range_test(model, X, Y, steps=12, batch_size=16)
+        np.testing.assert_array_equal(model.get_weights()[0], before[0])
+        print("losses:", len(test.losses))
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert "losses: 12" in run.stdout, run.stderr[-2000:]
 
 
 def test_a_loss_that_is_not_finite_ends_the_test():

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kt_extras.callbacks import StochasticWeightAveraging, update_batch_statistics
+from kt_extras.compat import KERAS_3, PyDataset
 
 X = np.random.default_rng(0).normal(2.0, 3.0, size=(20, 3)).astype("float32")
 Y = X @ np.array([[1.0], [-2.0], [0.5]], "float32")
@@ -77,7 +78,8 @@ def test_the_last_weights_are_the_mean_of_those_of_the_chosen_epochs(start, ever
 
 
 def test_a_training_that_ends_before_the_average_begins_keeps_its_weights():
-    assert last_weight(StochasticWeightAveraging(3), [1, 2, 4]) == 4.0
+    with pytest.warns(UserWarning, match="No epoch was averaged: the average begins with epoch 3"):
+        assert last_weight(StochasticWeightAveraging(3), [1, 2, 4]) == 4.0
 
 
 def test_the_training_itself_is_not_touched():
@@ -173,10 +175,36 @@ def norm_and_model(**options):
     return norm, keras.Sequential([keras.layers.Input((3,)), norm])
 
 
+class Rows(PyDataset):
+    """The data by the numbers of batches."""
+
+    def __init__(self):
+        if KERAS_3:  # or it warns
+            super().__init__()
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return X[8 * index : 8 * index + 8], Y[8 * index : 8 * index + 8]
+
+
+class RowsAgain(Rows):
+    """The same without an end."""
+
+    @property
+    def num_batches(self):
+        return None
+
+    def __getitem__(self, index):
+        return super().__getitem__(index % 3)
+
+
 def sets():
     """Return the same data in each form that they may have."""
     dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
-    return {"array": X, "dataset": dataset, "without_end": dataset.repeat()}
+    found = {"array": X, "dataset": dataset, "without_end": dataset.repeat(), "by_number": Rows()}
+    return {**found, "by_number_without_end": RowsAgain()} if KERAS_3 else found
 
 
 @pytest.mark.parametrize("form", sets())
@@ -188,6 +216,14 @@ def test_statistics_are_means_over_batches_by_their_rows(form):
     np.testing.assert_allclose(norm.moving_mean.numpy(), X.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(norm.moving_variance.numpy(), variance, rtol=1e-4)
     assert norm.momentum == 0.99
+
+
+@pytest.mark.parametrize("form", [form for form in sets() if form.endswith("without_end")])
+def test_data_without_an_end_need_a_number_of_steps(form):
+    with pytest.raises(ValueError, match="`steps` must be given for `data` without an end"):
+        update_batch_statistics(norm_and_model()[1], sets()[form])
+    with pytest.raises(ValueError, match="`steps` must be given for `data` without an end"):
+        StochasticWeightAveraging(data=sets()[form])
 
 
 def test_a_layer_that_is_not_trained_keeps_its_statistics():

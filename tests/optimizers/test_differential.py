@@ -135,6 +135,40 @@ def test_the_rate_of_all_layers_can_be_changed_in_one():
     }
 
 
+@pytest.mark.parametrize(
+    ("callback", "rate"),
+    [
+        (lambda: keras.callbacks.LearningRateScheduler(lambda _: 0.25), 0.25),
+        (lambda: keras.callbacks.LearningRateScheduler(lambda _, rate: 0.5 * rate), 0.125),
+        (lambda: keras.callbacks.ReduceLROnPlateau("loss", 0.5, 1, min_delta=1e9), 0.25),
+    ],
+)
+def test_the_rates_stay_shares_when_a_callback_sets_the_rate(callback, rate):
+    model = two_layers()
+    model.compile(differential(SGD(0.5), {"body": 0.0, "head/bias": 0.5}, model), "mse")
+    body, (kernel, bias) = weights(model, "body"), model.get_layer("head").get_weights()
+    model.fit(X, Y, len(X), 2, verbose=0, callbacks=[callback()])
+    assert learning_rates(model.optimizer) == {
+        "learning_rate": rate,
+        "learning_rate_times_0.5": 0.5 * rate,
+        "learning_rate_times_0": 0.0,
+    }
+    np.testing.assert_array_equal(weights(model, "body"), body)
+    assert not np.array_equal(model.get_layer("head").get_weights()[0], kernel)
+    assert not np.array_equal(model.get_layer("head").get_weights()[1], bias)
+
+
+def test_a_rate_that_is_set_is_in_force_in_compiled_steps_and_shares_are_scaled_once():
+    model = two_layers()
+    model.compile(differential(SGD(0.1), {"body": 0.5}, model), "mse")
+    train(model)
+    scale_learning_rate(model.optimizer, 1e-9)
+    assert learning_rates(model.optimizer)["learning_rate_times_0.5"] == pytest.approx(5e-11)
+    before = weights(model, "body")
+    train(model)
+    np.testing.assert_allclose(weights(model, "body"), before, atol=1e-7)
+
+
 def test_a_pattern_that_matches_nothing_is_found_at_once():
     with pytest.raises(ValueError, match=r"match no trainable variable of `model`: \['boby'\]"):
         differential(SGD(), {"boby": 0.1, "head": 0.5}, two_layers())
@@ -153,11 +187,17 @@ def test_a_model_without_variables_is_said_to_have_none():
         ({"head": "small"}, "`factors` must be a finite number"),
         ({"(": 0.1}, "`factors` must have regular expressions as keys, got '\\('"),
         ({3: 0.1}, "got 3"),
+        ([("head", 0.1)], r"`factors` must be a mapping from layers or patterns .*got \[\('head'"),
     ],
 )
 def test_a_wrong_factor_is_named(factors, message):
     with pytest.raises(ValueError, match=message):
         differential(SGD(), factors)
+
+
+def test_what_is_no_optimizer_is_refused():
+    with pytest.raises(ValueError, match="`optimizer` must be an optimizer of Keras, got 'adam'"):
+        differential("adam", {"head": 0.1})
 
 
 def test_an_optimizer_that_is_wrapped_already_is_refused():

@@ -62,6 +62,12 @@ def test_a_compiled_step_finds_the_rate_that_python_finds(make):
     assert compiled(tf.constant(0, tf.int64)).dtype == tf.float32
 
 
+@pytest.mark.parametrize("make", [ALL["chain"], ALL["scaled"], ALL["triangular"], ALL["warm_up"]])
+def test_a_vector_of_steps_has_the_rate_of_each(make):
+    schedule = make()
+    np.testing.assert_allclose(schedule(tf.constant(STEPS)), rates(schedule), rtol=1e-6)
+
+
 @every_schedule
 def test_a_rate_is_never_negative_and_never_above_the_highest(make):
     found = rates(make(), range(0, 101, 3))
@@ -254,7 +260,8 @@ WRONG = [
     (lambda: OneCycle(0.1, 1), "`total_steps` must be a whole number of steps from 2"),
     (lambda: OneCycle(0.1, 10, pct_start=1.0), "`pct_start` must lie below 1"),
     (lambda: OneCycle(0.1, 10, div_factor=0.5), "`div_factor` must be at least 1"),
-    (lambda: WarmUp("0.1x", 5), "`schedule` must be a finite number 0 or above, got '0.1x'"),
+    (lambda: WarmUp("0.1x", 5), "`schedule` must be a schedule, or a finite .* got '0.1x'"),
+    (lambda: Scaled(None), "`schedule` must be a schedule, or a finite number .* got None"),
     (lambda: WarmUp(0.1, -1), "`warmup_steps` must be a whole number of steps from 0"),
     (lambda: WarmUp(0.1, True), "`warmup_steps` must be a whole number"),
     (lambda: Chain([], []), "`schedules` must hold at least one schedule"),
@@ -267,6 +274,8 @@ WRONG = [
     (lambda: step_decay(0.1, 5, factor=0.0), "`factor` must be a finite number above 0"),
     (lambda: cosine_restarts(0.1, 5, 1, warmup_steps=5), "`total_steps` must be .* from 6"),
     (lambda: cosine_restarts(0.1, 5, 2, growth=0.5), "`growth` must be at least 1"),
+    (lambda: cosine_restarts(0.1, 10, 20), "`cycles` must leave at least one .* 20 in 10 steps"),
+    (lambda: cosine_restarts(0.1, 14, 4), "the first of 0.93 steps; give fewer"),
 ]
 
 
