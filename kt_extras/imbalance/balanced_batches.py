@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kt_extras.compat import ANNOUNCES_EPOCHS, PyDataset
+from kt_extras.imbalance.checks import check_whole_number
 from kt_extras.imbalance.labels import FloatArray, IntArray, single_labels
 
 
@@ -70,9 +71,8 @@ class BalancedBatches(PyDataset):
                 f"{sorted(lengths)}."
             )
         size = len(classes) if epoch_size is None else epoch_size
-        for name, value in (("batch_size", batch_size), ("epoch_size", size)):
-            if not value >= 1:
-                raise ValueError(f"`{name}` must be at least 1, got {value!r}.")
+        check_whole_number("batch_size", batch_size, least=1)
+        check_whole_number("epoch_size", size, least=1)
         self.batch_size, self.epoch_size, self.seed = batch_size, size, seed
         self.epoch, self._begun = first_epoch, not ANNOUNCES_EPOCHS
         self._members = [np.flatnonzero(classes == number) for number in np.unique(classes)]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kt_extras.imbalance.checks import check_whole_number
 from kt_extras.imbalance.labels import FloatArray
 from kt_extras.imbalance.weights import checked_weights
 
@@ -36,17 +37,23 @@ def cost_matrix(
     >>> cost_matrix({(1, 0): 50.0}, num_classes=2).tolist()
     [[0.0, 1.0], [50.0, 0.0]]
     """
-    if not num_classes >= 2:
-        raise ValueError(f"`num_classes` must be at least 2, got {num_classes!r}.")
+    check_whole_number("num_classes", num_classes, least=2)
+    if not isinstance(costs, Mapping):
+        raise ValueError(
+            "`costs` must be a mapping from (true class, decision) to cost, got "
+            f"{type(costs).__name__}; a matrix is used as it is, without `cost_matrix`."
+        )
     matrix = np.full((num_classes, num_classes), float(default))
     np.fill_diagonal(matrix, 0.0)
     for pair, cost in costs.items():
-        if len(pair) != 2 or not all(0 <= number < num_classes for number in pair):
+        place = np.asarray(pair)
+        whole = place.shape == (2,) and place.dtype.kind in "iu"
+        if not (whole and (place >= 0).all() and (place < num_classes).all()):
             raise ValueError(
                 f"`costs` must have pairs (true class, decision) of classes from 0 to "
                 f"{num_classes - 1} as keys, got {pair!r}."
             )
-        matrix[pair] = cost
+        matrix[tuple(place)] = cost
     return checked_costs(matrix)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kt_extras.imbalance.checks import check_list, checked_range
 from kt_extras.imbalance.choices import choose
 
 _LAYERS = {"mixup": "MixUp", "cutmix": "CutMix"}
@@ -111,9 +112,8 @@ class Mixer:
         seed: int = 0,
         prefix: str = "",
     ) -> None:
-        low, high = alpha if isinstance(alpha, tuple) else (alpha, alpha)
-        if not low <= high:
-            raise ValueError(f"`alpha` must be a number or a pair (low, high), got {alpha!r}.")
+        low, high = checked_range("alpha", alpha)
+        check_list("methods", methods)
         if not methods:
             raise ValueError(f"`methods` must have one of {', '.join(METHODS)}, got none.")
         for method in methods:

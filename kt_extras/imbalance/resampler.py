@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kt_extras.imbalance.checks import check_list, checked_array, checked_range
 from kt_extras.imbalance.choices import choose
 from kt_extras.imbalance.resampling import (
     METHODS,
@@ -77,12 +78,13 @@ class Resampler:
         seed: int = 0,
         prefix: str = "",
     ) -> None:
-        ratios, neighbors = _range("ratio", ratio), _range("k_neighbors", k_neighbors)
+        ratios, neighbors = checked_range("ratio", ratio), checked_range("k_neighbors", k_neighbors)
+        check_list("methods", methods)
         if not methods:
             raise ValueError(f"`methods` must have one of {', '.join(METHODS)}, got none.")
         for method in methods:
             for value, count in zip(ratios, neighbors, strict=True):
-                check_arguments(method, value, int(count))
+                check_arguments(method, value, count)
         self.methods, self.seed = tuple(methods), seed
         name = f"{prefix}resampling"
         self.method = choose(hp, name, methods) or "none"
@@ -110,7 +112,7 @@ class Resampler:
                 `methods` could not do with it.
         """
         if set(self.methods) & set(READS_INPUTS):
-            check_finite(x)
+            check_finite(checked_array(x, y))
         return resample(
             x,
             y,
@@ -154,17 +156,9 @@ class Resampler:
                 "none; weigh the classes by `class_weight`, or don't resample."
             )
         if validation_split and validation_data is None:
-            x, y, validation_data = _split(np.asarray(x), np.asarray(y), validation_split)
+            x, y, validation_data = _split(checked_array(x, y), np.asarray(y), validation_split)
         x, y = self.fit_resample(x, y)
         return model.fit(x, y, validation_data=validation_data, **arguments)
-
-
-def _range(name: str, given: float | tuple[float, float]) -> tuple[float, float]:
-    """Return the two ends of a range, equal ones for a single number."""
-    ends = given if isinstance(given, tuple) else (given, given)
-    if len(ends) != 2 or not ends[0] <= ends[1]:
-        raise ValueError(f"`{name}` must be a number or a pair (low, high), got {given!r}.")
-    return ends
 
 
 def _number(declare: Any, name: str, ends: tuple[float, float]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kt_extras.imbalance.checks import check_whole_number, checked_array
 from kt_extras.imbalance.labels import IntArray, single_labels
 
 Array = NDArray[Any]
@@ -78,7 +79,7 @@ def resample(
     check_arguments(method, ratio, k_neighbors)
     if method == "none":
         return x, y
-    inputs, given = np.asarray(x), np.asarray(y)
+    inputs, given = checked_array(x, y), np.asarray(y)
     classes = single_labels(given)
     _check_rows(inputs, classes, method)
     target = _target(np.bincount(classes), method, ratio)
@@ -99,7 +100,7 @@ def resample(
     return _restored(found[order], inputs), _as_given(labels[order], given)
 
 
-def check_arguments(method: str, ratio: float, k_neighbors: int) -> None:
+def check_arguments(method: str, ratio: float, k_neighbors: float) -> None:
     """Refuse arguments that `resample` can't take.
 
     Raises:
@@ -113,8 +114,7 @@ def check_arguments(method: str, ratio: float, k_neighbors: int) -> None:
         raise ValueError(
             f"`ratio` must be above 0 and at most 1, got {ratio!r}; 1 makes the classes equal."
         )
-    if not k_neighbors >= 1:
-        raise ValueError(f"`k_neighbors` must be at least 1, got {k_neighbors!r}.")
+    check_whole_number("k_neighbors", k_neighbors, least=1)
 
 
 def check_finite(x: Any) -> None:

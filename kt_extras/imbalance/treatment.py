@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from kt_extras.imbalance.checks import check_list
 from kt_extras.imbalance.choices import choose
 from kt_extras.imbalance.labels import ClassCounts, class_counts
 from kt_extras.imbalance.resampler import Resampler
@@ -108,6 +109,7 @@ def space(
     >>> treatment.class_weight[1], type(treatment.loss).__name__
     (2.0, 'BinaryCrossentropy')
     """
+    check_list("methods", methods)
     counts = class_counts(y)
     _check_classes(counts)
     task = _Task(counts, _head(y, counts, outputs), from_logits, tuple(methods), seed, prefix)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
+
+from kt_extras.losses.checks import checked
 
 
 def class_labels(y_true: Any, scores: tf.Tensor) -> tf.Tensor:
@@ -27,7 +28,8 @@ def class_labels(y_true: Any, scores: tf.Tensor) -> tf.Tensor:
 
     Raises:
         ValueError: Shapes that do not belong together; when executed eagerly, a label that is no
-            class.  In a graph the latter is an `InvalidArgumentError`, and XLA does not see it.
+            class, or columns that do not sum to 1 in each row.  In a graph the latter is an
+            `InvalidArgumentError`, and XLA does not see it.
 
     >>> class_labels([[1.0], [2.0]], tf.zeros((2, 3))).numpy().tolist()
     [1, 2]
@@ -41,25 +43,25 @@ def class_labels(y_true: Any, scores: tf.Tensor) -> tf.Tensor:
             f"{scores.shape}; for one score a row take a binary loss."
         )
     y_true = tf.convert_to_tensor(y_true)
-    kind = _kind(y_true, num_classes=num_classes, rank=scores.shape.rank - 1)
+    kind = _kind(y_true, num_classes=num_classes, shape=scores.shape[:-1])
     if kind == "columns":
-        return tf.cast(y_true, scores.dtype)
+        return _shares(y_true, scores.dtype)
     if kind == "unknown":
         return tf.cond(
             tf.shape(y_true)[-1] == 1,
             lambda: tf.one_hot(_integers(y_true[..., 0], num_classes), num_classes),
-            lambda: tf.cast(y_true, scores.dtype),
+            lambda: _shares(y_true, scores.dtype),
         )
     return _integers(tf.squeeze(y_true, -1) if kind == "column" else y_true, num_classes)
 
 
-def class_index(y_true: Any, *, num_classes: int, rank: int) -> tf.Tensor:
+def class_index(y_true: Any, *, num_classes: int, shape: tf.TensorShape) -> tf.Tensor:
     """Return class numbers, also for labels that came as columns: that of the largest.
 
     Args:
         y_true: Shape ``(...)``, ``(..., 1)`` or ``(..., num_classes)``.
         num_classes: At least 2.
-        rank: Number of axes of the result.
+        shape: Of the result, as far as it is known.
 
     Returns:
         int32 of shape ``(...)``.
@@ -67,18 +69,19 @@ def class_index(y_true: Any, *, num_classes: int, rank: int) -> tf.Tensor:
     Raises:
         ValueError: As for `class_labels`.
 
-    >>> class_index([[0, 1, 0], [0, 0, 1]], num_classes=3, rank=1).numpy().tolist()
+    >>> shape = tf.TensorShape([2])
+    >>> class_index([[0, 1, 0], [0, 0, 1]], num_classes=3, shape=shape).numpy().tolist()
     [1, 2]
     """
     y_true = tf.convert_to_tensor(y_true)
-    kind = _kind(y_true, num_classes=num_classes, rank=rank)
+    kind = _kind(y_true, num_classes=num_classes, shape=shape)
     if kind == "columns":
-        return tf.argmax(y_true, axis=-1, output_type=tf.int32)
+        return _largest(y_true)
     if kind == "unknown":
         return tf.cond(
             tf.shape(y_true)[-1] == 1,
             lambda: _integers(y_true[..., 0], num_classes),
-            lambda: tf.argmax(y_true, axis=-1, output_type=tf.int32),
+            lambda: _largest(y_true),
         )
     return _integers(tf.squeeze(y_true, -1) if kind == "column" else y_true, num_classes)
 
@@ -164,31 +167,44 @@ def mean_over_labels(losses: tf.Tensor) -> tf.Tensor:
     return losses if losses.shape.rank == 1 else tf.reduce_mean(losses, axis=-1)
 
 
-def _kind(y_true: tf.Tensor, *, num_classes: int, rank: int) -> str:
+def _kind(y_true: tf.Tensor, *, num_classes: int, shape: tf.TensorShape) -> str:
     """Tell from the shape what labels are: integers, a column of them, or columns of classes."""
-    if y_true.shape.rank == rank:
-        return "integers"
-    if y_true.shape.rank == rank + 1 and y_true.shape[-1] in (1, num_classes, None):
-        return {1: "column", None: "unknown"}.get(y_true.shape[-1], "columns")
+    if shape.is_compatible_with(y_true.shape[: shape.rank]):
+        if y_true.shape.rank == shape.rank:
+            return "integers"
+        if y_true.shape.rank == shape.rank + 1 and y_true.shape[-1] in (1, num_classes, None):
+            return {1: "column", None: "unknown"}.get(y_true.shape[-1], "columns")
     raise ValueError(
         "`y_true` must hold one class number for each row of `y_pred`, or a column for each of "
-        f"{num_classes} classes, got shape {y_true.shape}."
+        f"{num_classes} classes, got shape {y_true.shape} for rows of shape {shape}."
     )
 
 
 def _integers(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Return class numbers as int32 and refuse those out of range."""
+    """Return class numbers as int32, and refuse fractions and those out of range."""
     index = tf.cast(labels, tf.int32)
-    rule = f"`y_true` must hold classes from 0 to {num_classes - 1}"
-    if tf.executing_eagerly():
-        values = index.numpy()
-        wrong = values[(values < 0) | (values >= num_classes)]
-        if wrong.size:
-            raise ValueError(f"{rule}, got {np.unique(wrong).tolist()}.")
-        return index
-    # As unsigned numbers, negative ones are too large as well.
-    unsigned = tf.bitcast(index, tf.uint32)
-    in_range = tf.reduce_all(unsigned < tf.constant(num_classes, tf.uint32))
-    check = tf.debugging.Assert(in_range, [f"{rule}, got labels out of range."])
-    with tf.control_dependencies([check]):  # before an operation on them fails in other words
-        return tf.identity(index)
+    return checked(
+        index,
+        wrong=tf.not_equal(tf.cast(index % num_classes, labels.dtype), labels),
+        values=labels,
+        rule=f"`y_true` must hold classes from 0 to {num_classes - 1}",
+        cure="labels that are smoothed or mixed need a column for each class",
+    )
+
+
+def _shares(y_true: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Return how much of each class every row is, and refuse rows that do not sum to 1."""
+    shares = tf.cast(y_true, dtype)
+    total = tf.reduce_sum(shares, axis=-1)
+    return checked(
+        shares,
+        wrong=tf.not_equal(tf.round(50 * total), 50),  # half precision rounds by less
+        values=total,
+        rule="`y_true` with a column for each class must sum to 1 in each row",
+        cure="labels of which any number may apply (multi-label data) are problems of two classes, "
+        "one for each column",
+    )
+
+
+def _largest(y_true: tf.Tensor) -> tf.Tensor:
+    return tf.argmax(_shares(y_true, tf.float32), axis=-1, output_type=tf.int32)

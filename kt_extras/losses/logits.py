@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.losses.checks import checked
+
 _SMALLEST = 1e-7  # a probability, as in Keras
 
 
@@ -26,8 +28,9 @@ def class_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
         Shape ``(..., C)``, float32 or float64; each row up to a constant.
 
     Raises:
-        ValueError: Probabilities where logits are wanted, or the reverse.  It is noticed when the
-            model ends in a softmax or sigmoid, and by the values when executed eagerly.
+        ValueError: Probabilities where logits are wanted, noticed when the model ends in a softmax
+            or sigmoid, and by the values when executed eagerly; or the reverse, noticed by the
+            values, which in a graph is an `InvalidArgumentError` that XLA does not see.
 
     >>> p = tf.nn.softmax(class_logits([[0.25, 0.75]], from_logits=False))
     >>> p.numpy().round(3).tolist()
@@ -43,8 +46,7 @@ def class_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
     source = _behind(y_pred, "Softmax")
     if source is not None:
         return precise(source)
-    p = precise(y_pred)
-    _check_probabilities(p)
+    p = _probabilities(y_pred)
     return tf.math.log(tf.maximum(p, _SMALLEST))
 
 
@@ -71,8 +73,7 @@ def binary_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
     source = _behind(y_pred, "Sigmoid")
     if source is not None:
         return precise(source)
-    p = precise(y_pred)
-    _check_probabilities(p)
+    p = _probabilities(y_pred)
     p = tf.clip_by_value(p, _SMALLEST, 1 - _SMALLEST)
     return tf.math.log(p) - tf.math.log1p(-p)
 
@@ -118,9 +119,13 @@ def _sums_to_one(values: Any) -> bool:
     )
 
 
-def _check_probabilities(p: tf.Tensor) -> None:
-    if tf.executing_eagerly() and tf.reduce_any((p < 0) | (p > 1.001)):
-        raise ValueError(
-            "`y_pred` must hold probabilities between 0 and 1, got values from "
-            f"{p.numpy().min():g} to {p.numpy().max():g}; pass `from_logits=True` for logits."
-        )
+def _probabilities(y_pred: tf.Tensor) -> tf.Tensor:
+    """Return probabilities, or the NaN of a training that has diverged, and refuse others."""
+    p = precise(y_pred)
+    return checked(
+        p,
+        wrong=tf.math.squared_difference(p, 0.5) > 0.501**2,  # by more than rounding; not NaN
+        values=p,
+        rule="`y_pred` must hold probabilities between 0 and 1",
+        cure="pass `from_logits=True` for logits",
+    )

@@ -75,7 +75,13 @@ class BrierScore(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        truth, scores, weights = rows(y_true, y_pred, sample_weight, num_classes=self.num_classes)
+        truth, scores, weights = rows(
+            y_true,
+            y_pred,
+            sample_weight,
+            num_classes=self.num_classes,
+            probabilities=not self.from_logits,
+        )
         score = brier(truth, probabilities(scores, from_logits=self.from_logits))
         weighted = tf.reduce_sum(tf.cast(score, tf.float64) * weights)
         self.total.assign_add(tf.stack([weighted, tf.reduce_sum(weights)]))

@@ -92,7 +92,13 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        truth, scores, weights = rows(y_true, y_pred, sample_weight, num_classes=self.num_classes)
+        truth, scores, weights = rows(
+            y_true,
+            y_pred,
+            sample_weight,
+            num_classes=self.num_classes,
+            probabilities=not self.from_logits,
+        )
         p = probabilities(scores, from_logits=self.from_logits)
         confidence, correct = self._judged(p, truth)
         cell = tf.cast(tf.math.ceil(confidence * self.cells), tf.int32) - 1

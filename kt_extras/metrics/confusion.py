@@ -7,6 +7,7 @@ same.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import keras
@@ -50,6 +51,8 @@ class ConfusionMetric(keras.metrics.Metric):
                 f"`threshold` is for two classes, got {threshold!r} with `num_classes` "
                 f"{num_classes}; with more the largest score decides."
             )
+        if not (threshold is None or isinstance(threshold, Real)):
+            raise ValueError(f"`threshold` must be a number or None, got {threshold!r}.")
         self.num_classes = num_classes
         self.threshold = threshold
         self.matrix = self.add_weight(

@@ -15,9 +15,6 @@ def probabilities(scores: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
     Returns:
         The same shape.
 
-    Raises:
-        ValueError: When executed eagerly, a score below 0 or above 1 that should be a probability.
-
     >>> probabilities(tf.constant([0.0]), from_logits=True).numpy().tolist()
     [0.5]
     """
@@ -25,10 +22,4 @@ def probabilities(scores: tf.Tensor, *, from_logits: bool) -> tf.Tensor:
         scores = tf.cast(scores, tf.float32)
     if from_logits:
         return tf.nn.softmax(scores) if scores.shape.rank > 1 else tf.sigmoid(scores)
-    if tf.executing_eagerly() and tf.reduce_any((scores < 0) | (scores > 1.001)):
-        low, high = float(tf.reduce_min(scores)), float(tf.reduce_max(scores))
-        raise ValueError(
-            f"`y_pred` must hold probabilities between 0 and 1, got values from {low:g} to "
-            f"{high:g}; pass `from_logits=True` for logits."
-        )
     return scores

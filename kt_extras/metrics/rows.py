@@ -16,8 +16,9 @@ class Rows(NamedTuple):
     Args:
         truth: Class numbers, int32 of shape ``(n,)``.
         scores: Shape ``(n, C)``; or ``(n,)``: of class 1 of two.
-        weights: float64 of shape ``(n,)``.  A row whose scores are NaN weighs NaN, so that in a
-            graph, where it can't be an error, no metric takes it for a decision.
+        weights: float64 of shape ``(n,)``.  A row whose scores are NaN, or are no
+            probabilities where these are wanted, weighs NaN, so that in a graph, where it can't be
+            an error, no metric takes it for a decision.
     """
 
     truth: tf.Tensor
@@ -25,7 +26,9 @@ class Rows(NamedTuple):
     weights: tf.Tensor
 
 
-def rows(y_true: Any, y_pred: Any, sample_weight: Any, *, num_classes: int) -> Rows:
+def rows(
+    y_true: Any, y_pred: Any, sample_weight: Any, *, num_classes: int, probabilities: bool = False
+) -> Rows:
     """Return the rows of a batch.
 
     Args:
@@ -33,23 +36,24 @@ def rows(y_true: Any, y_pred: Any, sample_weight: Any, *, num_classes: int) -> R
         y_pred: Shape ``(..., C)``; with two classes also ``(..., 1)`` or ``(n,)``.
         sample_weight: None, or a shape that goes with ``(...)``.
         num_classes: C, at least 2.
+        probabilities: Whether scores must lie between 0 and 1.
 
     Raises:
-        ValueError: Shapes that do not belong together; when executed eagerly, labels out of range
-            or scores that are NaN.
+        ValueError: Shapes that do not belong together; labels that `class_index` refuses; when
+            executed eagerly, scores that are NaN or out of range, or weights below 0.
 
     >>> batch = rows([1, 0], [[0.9], [0.2]], None, num_classes=2)
     >>> batch.truth.numpy().tolist(), batch.weights.numpy().tolist()
     ([1, 0], [1.0, 1.0])
     """
     scores, rank = _scores(y_pred, num_classes)
-    truth = class_index(y_true, num_classes=num_classes, rank=rank)
-    weights = 1.0 if sample_weight is None else _weights(sample_weight, truth, rank)
+    truth = class_index(y_true, num_classes=num_classes, shape=scores.shape[:rank])
+    weights = 1.0 if sample_weight is None else _weights(sample_weight, truth, scores.shape[:rank])
     if rank != 1:
         truth = tf.reshape(truth, [-1])
         weights = weights if sample_weight is None else tf.reshape(weights, [-1])
         scores = tf.reshape(scores, [-1] if scores.shape.rank == rank else [-1, num_classes])
-    return Rows(truth, scores, _without_nan(scores, weights))
+    return Rows(truth, scores, _of_sound_rows(scores, weights, probabilities))
 
 
 def _scores(y_pred: Any, num_classes: int) -> tuple[tf.Tensor, int]:
@@ -72,26 +76,46 @@ def _scores(y_pred: Any, num_classes: int) -> tuple[tf.Tensor, int]:
     )
 
 
-def _weights(sample_weight: Any, truth: tf.Tensor, rank: int) -> tf.Tensor:
+def _weights(sample_weight: Any, truth: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     """Return the weight of every label, in the shape of the labels."""
     weights = tf.cast(sample_weight, tf.float64)
-    if weights.shape.rank == rank + 1:
+    given = weights.shape
+    if given.rank == shape.rank + 1 and given[-1] in (1, None):
         weights = tf.squeeze(weights, -1)
-    if weights.shape.rank == rank == 1:
+    missing = shape.rank - weights.shape.rank
+    sizes = zip(weights.shape, shape, strict=False)
+    if missing < 0 or any(own not in (1, None) and n not in (own, None) for own, n in sizes):
+        raise ValueError(
+            f"`sample_weight` must have a weight for each row of `y_pred`, got shape {given} for "
+            f"rows of shape {shape}."
+        )
+    if tf.executing_eagerly() and not tf.reduce_all(weights >= 0):
+        raise ValueError(
+            f"`sample_weight` must be at least 0, got {float(tf.reduce_min(weights)):g}."
+        )
+    if weights.shape.rank == shape.rank == 1:
         return weights
-    missing = rank - weights.shape.rank
     weights = tf.reshape(weights, tf.concat([tf.shape(weights), [1] * missing], 0))
     return tf.broadcast_to(weights, tf.shape(truth))
 
 
-def _without_nan(scores: tf.Tensor, weights: tf.Tensor | float) -> tf.Tensor:
-    """Refuse scores that are NaN, or in a graph let their rows weigh NaN.
+def _of_sound_rows(scores: tf.Tensor, weights: tf.Tensor | float, probabilities: bool) -> tf.Tensor:
+    """Refuse scores that can't be right, or in a graph let their rows weigh NaN.
 
     Weights are in double precision, in which the sums of many rows stay exact.
     """
-    nan = tf.math.is_nan(scores)
-    if nan.shape.rank > 1:
-        nan = tf.reduce_any(nan, axis=-1)
-    if tf.executing_eagerly() and tf.reduce_any(nan):
-        raise ValueError("`y_pred` must hold numbers, got NaN; the training has diverged.")
-    return tf.where(nan, tf.constant(math.nan, tf.float64), tf.cast(weights, tf.float64))
+    if probabilities:  # to within rounding; NaN is unequal too
+        wrong = tf.not_equal(tf.clip_by_value(scores, -0.001, 1.001), scores)
+    else:
+        wrong = tf.math.is_nan(scores)
+    if tf.executing_eagerly() and tf.reduce_any(wrong):
+        if tf.reduce_any(tf.math.is_nan(scores)):
+            raise ValueError("`y_pred` must hold numbers, got NaN; the training has diverged.")
+        raise ValueError(
+            "`y_pred` must hold probabilities between 0 and 1, got values from "
+            f"{float(tf.reduce_min(scores)):g} to {float(tf.reduce_max(scores)):g}; pass "
+            "`from_logits=True` for logits."
+        )
+    if wrong.shape.rank > 1:
+        wrong = tf.reduce_any(wrong, axis=-1)
+    return tf.where(wrong, tf.constant(math.nan, tf.float64), tf.cast(weights, tf.float64))

@@ -55,14 +55,19 @@ def test_a_matrix_for_another_number_of_classes_is_refused():
         checked_costs(np.eye(2)[::-1], num_classes=3)
 
 
-@pytest.mark.parametrize("pair", [(0, 2), (-1, 0), (0,)])
+@pytest.mark.parametrize("pair", [(0, 2), (-1, 0), (0,), 1, (1.0, 0)])
 def test_a_pair_of_unknown_classes_is_refused(pair):
     with pytest.raises(ValueError, match=r"pairs \(true class, decision\) of classes from 0 to 1"):
         cost_matrix({pair: 2.0}, 2)
 
 
+def test_a_matrix_is_no_mapping_of_costs():
+    with pytest.raises(ValueError, match=r"`costs` must be a mapping .*got list"):
+        cost_matrix([[0, 1], [5, 0]], 2)
+
+
 def test_one_class_alone_has_no_costs():
-    with pytest.raises(ValueError, match="`num_classes` must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="`num_classes` must be a whole number from 2, got 1"):
         cost_matrix({}, 1)
     with pytest.raises(ValueError, match="`weights` must have shape"):
         costs_of_weights([[1.0, 2.0], [1.0, 2.0]])

@@ -187,12 +187,23 @@ def test_nan_is_no_matter_if_all_methods_draw_rows():
         ({"methods": []}, "`methods` must have one of none, .*, got none"),
         ({"ratio": (0.0, 1.0)}, "`ratio` must be above 0"),
         ({"ratio": (1.0, 0.5)}, r"`ratio` must be a number or a pair \(low, high\)"),
-        ({"k_neighbors": 0}, "`k_neighbors` must be at least 1"),
+        ({"k_neighbors": 0}, "`k_neighbors` must be a whole number from 1, got 0"),
+        ({"k_neighbors": (2.5, 5)}, r"`k_neighbors` must be a whole number from 1, got 2\.5"),
+        ({"methods": "smote"}, r"`methods` must be a list, got 'smote'; pass \['smote'\]"),
+        ({"ratio": "0.5"}, "`ratio` must be a number or a pair .*got '0.5'"),
+        ({"ratio": [0.1, 0.2, 0.3]}, "`ratio` must be a number or a pair"),
     ],
 )
 def test_a_space_that_makes_no_sense_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Resampler(keras_tuner.HyperParameters(), **arguments)
+
+
+def test_a_range_may_be_a_list():
+    hp = keras_tuner.HyperParameters()
+    Resampler(hp, ratio=[0.3, 0.9])
+    ratio = next(each for each in hp.space if each.name == "resampling_ratio")
+    assert (ratio.min_value, ratio.max_value) == (0.3, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +213,8 @@ def test_a_space_that_makes_no_sense_is_refused(arguments, message):
         ({"validation_split": 1.0}, "`validation_split` must be at least 0 and below 1"),
         ({"validation_split": 0.999}, "`validation_split` must leave rows for both parts"),
         ({"validation_split": 0.2, "y": Y[:50]}, "must have the same number of rows"),
+        ({"x": {"a": X}}, "`x` must be one array with a row for each label, got a dict of 1"),
+        ({"x": [X, X], "validation_split": 0.2}, "`x` must be one array .*got a list of 2"),
     ],
 )
 def test_a_fit_that_makes_no_sense_is_refused(arguments, message):

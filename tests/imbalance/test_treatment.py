@@ -203,6 +203,7 @@ def test_a_search_trains_with_every_correction():
         (CLASSES, {"outputs": 1}, "`outputs` must be 3 for these labels of 3 classes, got 1"),
         (BINARY, {"outputs": 3}, "`outputs` must be 1 or 2 for these labels of 2 classes, got 3"),
         (BINARY, {"methods": ["rose"]}, "`method` must be one of"),
+        (BINARY, {"methods": "smote"}, "`methods` must be a list, got 'smote'"),
     ],
 )
 def test_what_cannot_be_corrected_is_refused(y, arguments, message):

@@ -197,6 +197,31 @@ def test_labels_out_of_range_are_refused(kind, wrong):
         tf.function(of_logits(kind))(tf.constant(labels), tf.constant(LOGITS))
 
 
+@pytest.mark.parametrize("kind", MAKERS)
+def test_fractions_are_no_class_numbers(kind):
+    labels = Y.astype("float32")
+    labels[3] = 0.5
+    with pytest.raises(ValueError, match=r"`y_true` must hold classes from 0 to 2, got \[0\.5\]; "):
+        of_logits(kind)(labels, LOGITS)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`y_true` must hold classes from 0"):
+        tf.function(of_logits(kind))(tf.constant(labels), tf.constant(LOGITS))
+
+
+@pytest.mark.parametrize("kind", set(MAKERS) - INTEGERS_ONLY)
+def test_multi_label_data_are_refused_where_classes_exclude_one_another(kind):
+    labels = np.maximum(ONE_HOT, np.eye(C, dtype="float32")[0])
+    with pytest.raises(ValueError, match=r"`y_true` with a column for each .*, got \[2\]; .*multi"):
+        of_logits(kind)(labels, LOGITS)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`y_true` with a column for each"):
+        tf.function(of_logits(kind))(tf.constant(labels), tf.constant(LOGITS))
+
+
+@pytest.mark.parametrize("kind", set(MAKERS) - INTEGERS_ONLY)
+def test_mixed_labels_may_be_rounded(kind):
+    mixed = (0.3 * ONE_HOT + 0.7 * ONE_HOT[::-1]).astype("float16")
+    assert math.isfinite(float(of_logits(kind)(mixed, LOGITS)))
+
+
 @pytest.mark.parametrize("kind", BINARY_MAKERS)
 def test_binary_labels_out_of_range_are_refused(kind):
     with pytest.raises(ValueError, match="`y_true` must lie between 0 and 1"):
@@ -211,8 +236,25 @@ def test_probabilities_are_refused_where_logits_are_wanted(kind):
 
 @pytest.mark.parametrize("kind", [*MAKERS, *BINARY_MAKERS])
 def test_logits_are_refused_where_probabilities_are_wanted(kind):
+    loss, labels = ALL[kind](from_logits=False), ONE_HOT if kind in BINARY_MAKERS else Y
     with pytest.raises(ValueError, match="`y_pred` must hold probabilities between"):
-        ALL[kind](from_logits=False)(ONE_HOT if kind in BINARY_MAKERS else Y, LOGITS)
+        loss(labels, LOGITS)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`y_pred` must hold probabilities"):
+        tf.function(loss)(tf.constant(labels), tf.constant(LOGITS))
+
+
+@pytest.mark.parametrize("kind", ["weighted", "weighted_binary"])
+def test_a_model_that_puts_out_logits_does_not_train_on_them_as_probabilities(kind):
+    model = keras.Sequential([keras.layers.Input((C,)), keras.layers.Dense(C)])
+    model.compile("sgd", ALL[kind](from_logits=False))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="pass `from_logits=True` for logits"):
+        model.fit(10 * LOGITS, labels_for(kind), verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["weighted", "weighted_binary"])
+def test_a_training_that_has_diverged_is_not_taken_for_logits(kind):
+    broken = tf.constant(np.full((8, C), math.nan, "float32"))
+    tf.function(ALL[kind](from_logits=False))(tf.constant(labels_for(kind)), broken)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +290,8 @@ def test_labels_of_the_wrong_shape_are_refused():
     loss = losses.Poly1Crossentropy(from_logits=True)
     with pytest.raises(ValueError, match="`y_true` must hold one class number for each row"):
         loss(np.zeros((8, 4)), LOGITS)
+    with pytest.raises(ValueError, match=r"got shape \(5,\) for rows of shape \(8,\)"):
+        loss(Y[:5], LOGITS)
     with pytest.raises(ValueError, match="`y_pred` must have one column for each"):
         loss(Y, LOGITS[:, :1])
 

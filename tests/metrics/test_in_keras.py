@@ -149,10 +149,61 @@ def test_labels_out_of_range_are_refused(kind, wrong):
         in_graph(metric)(tf.constant(labels), tf.constant(P))
 
 
-@pytest.mark.parametrize("kind", ["brier", "ece"])
-def test_logits_are_refused_where_probabilities_are_wanted(kind):
+@pytest.mark.parametrize("labels", [np.eye(3)[Y] + np.eye(3)[0], np.zeros((40, 3), bool)])
+@pytest.mark.parametrize("kind", ["macro_f1", "brier"])
+def test_multi_label_data_are_refused(kind, labels):
+    metric = ALL[kind][0]()
+    with pytest.raises(ValueError, match=r"`y_true` with a column for each class must sum to 1"):
+        metric.update_state(labels, P)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`y_true` with a column for each"):
+        in_graph(metric)(tf.constant(labels), tf.constant(P))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_smoothed_labels_count_as_their_largest_class(dtype):
+    expected = value(metrics.F1Score(3), Y, P)
+    smooth = (0.7 * np.eye(3)[Y] + 0.1).astype(dtype)
+    assert value(metrics.F1Score(3), smooth, P) == expected
+
+
+def test_fractions_are_no_class_numbers():
+    metric = metrics.F1Score(2, "binary")
+    with pytest.raises(ValueError, match=r"`y_true` must hold classes .*, got \[0\.9\]; .*mixed"):
+        metric.update_state([0.9, 1.0], [0.9, 0.9])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`y_true` must hold classes from 0"):
+        in_graph(metric)(tf.constant([[0.9], [1.0]]), tf.constant([0.9, 0.9]))
+
+
+LOGITS = [lambda: metrics.BrierScore(3), lambda: metrics.ExpectedCalibrationError(3)]
+
+
+@pytest.mark.parametrize("make", LOGITS)
+@pytest.mark.parametrize("wrong", [-0.1, 1.1])
+def test_logits_are_refused_where_probabilities_are_wanted_and_in_a_graph_give_nan(make, wrong):
+    logits, metric = P.copy(), make()
+    logits[3, 1] = wrong
     with pytest.raises(ValueError, match=r"`y_pred` must hold probabilities .* `from_logits=True`"):
-        ALL[kind][0]().update_state(Y, 5 * P)
+        metric.update_state(Y, logits)
+    for options in ({}, {"jit_compile": True}):
+        metric.reset_state()
+        in_graph(metric, **options)(tf.constant(Y), tf.constant(logits))
+        assert math.isnan(float(metric.result()))
+
+
+def test_a_model_that_puts_out_logits_is_not_judged_as_if_it_had_probabilities():
+    made = [metrics.BrierScore(2), metrics.ExpectedCalibrationError(2, of="positive")]
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True), metrics=made)
+    logs = model.evaluate(10 * X, np.minimum(Y, 1), verbose=0, return_dict=True)
+    assert all(math.isnan(logs[metric.name]) for metric in made)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_rounding_of_half_precision_is_no_error(dtype):
+    p = tf.cast(tf.nn.softmax(tf.constant([[20.0, 0.0], [3.0, 3.01]])), dtype)
+    metric = metrics.BrierScore(2)
+    in_graph(metric)(tf.constant([0, 1]), p)
+    assert math.isfinite(float(metric.result()))
 
 
 def test_scores_of_the_wrong_shape_are_refused():
@@ -165,11 +216,36 @@ def test_scores_of_the_wrong_shape_are_refused():
         metric.update_state(np.eye(4)[Y], P)
 
 
+@pytest.mark.parametrize("labels", [Y[:7], Y[:7, None], np.eye(3)[Y[:7]]])
+def test_another_number_of_labels_than_of_scores_is_refused(labels):
+    with pytest.raises(ValueError, match=r"got shape \(7,.* for rows of shape \(40,\)"):
+        metrics.F1Score(3).update_state(labels, P)
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 1), (40, 3), (40, 1, 1)])
+def test_weights_that_do_not_belong_to_the_rows_are_refused(shape):
+    with pytest.raises(ValueError, match=r"`sample_weight` must have a weight for each row .*got"):
+        metrics.F1Score(3).update_state(Y, P, np.ones(shape))
+
+
+def test_weights_below_0_are_refused():
+    with pytest.raises(ValueError, match="`sample_weight` must be at least 0, got -2"):
+        metrics.F1Score(3).update_state(Y, P, np.full(40, -2.0))
+
+
+@pytest.mark.parametrize("weights", [2.0, np.full(1, 2.0), np.full((40, 1), 2.0)])
+def test_one_weight_may_be_that_of_all_rows(weights):
+    metric = metrics.F1Score(3)
+    metric.update_state(Y, P, weights)
+    assert float(tf.reduce_sum(metric.matrix)) == 80
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: metrics.F1Score(1), "`num_classes` must be at least 2, got 1"),
         (lambda: metrics.F1Score(3, threshold=0.5), "`threshold` is for two classes, got 0.5"),
+        (lambda: metrics.F1Score(2, threshold=[0.5]), "`threshold` must be a number or None, got"),
         (lambda: metrics.F1Score(3, "none"), "`average` must be one of macro"),
         (lambda: metrics.F1Score(3, "binary"), "`average` 'binary' is for two classes, got 3"),
         (lambda: metrics.CohenKappa(3, "cubic"), "`weighting` must be None, 'linear'"),
