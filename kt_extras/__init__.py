@@ -5,8 +5,8 @@
 True
 
 Names are resolved when they are first used, so that importing the package loads neither TensorFlow
-nor KerasTuner, and `kt_extras.search` and `kt_extras.pruning` can be used without them.  If Keras is
-loaded before, it is told of the classes that saved models may hold.
+nor KerasTuner, and `kt_extras.search` and `kt_extras.pruning` can be used without them.  If Keras
+is loaded before, it is told of the classes that saved models may hold.
 """
 
 from __future__ import annotations

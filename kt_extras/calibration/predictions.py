@@ -67,7 +67,8 @@ def predictions(forward: ForwardPass, data: Any, *, batch_size: int = 256) -> Pr
         batch_size: Rows predicted at a time, of arrays.
 
     Raises:
-        ValueError: There are no rows or no labels, arrays differ in length, or a data set is endless.
+        ValueError: There are no rows or no labels, arrays differ in length, or a data set has no
+            end.
 
     >>> forward = ForwardPass(keras.Sequential([keras.Input((1,)), keras.layers.Rescaling(2.0)]))
     >>> y, outputs, weights = predictions(forward, (np.ones((3, 1)), np.arange(3)), batch_size=2)

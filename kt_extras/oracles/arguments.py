@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import keras_tuner
+
+from kt_extras.scheduling.rungs import check_whole, is_number
 from kt_extras.search import Random, Sampler
 from kt_extras.search.evolution import Evolution
 from kt_extras.search.gaussian_process import GaussianProcess
@@ -36,14 +40,57 @@ def check_count(name: str, value: int | None, *, least: int) -> None:
     Traceback (most recent call last):
     ValueError: `max_trials` must be an integer from 1 or None, got 0.
     """
-    if value is not None and (isinstance(value, bool) or value != int(value) or value < least):
+    if value is not None and not (is_number(value) and value % 1 == 0 and value >= least):
         raise ValueError(f"`{name}` must be an integer from {least} or None, got {value!r}.")
 
 
 def check_fraction(name: str, value: float | None) -> None:
     """Refuse what is neither None nor a part above 0."""
-    if value is not None and (isinstance(value, bool) or not 0 < value <= 1):
+    if value is not None and not (is_number(value) and 0 < value <= 1):
         raise ValueError(f"`{name}` must be above 0 and at most 1, or None, got {value!r}.")
+
+
+def check_executions(value: object) -> None:
+    """Refuse a number of executions of each trial that is none.
+
+    >>> check_executions(0)
+    Traceback (most recent call last):
+    ValueError: `executions_per_trial` must be an integer from 1, got 0.
+    """
+    check_whole("executions_per_trial", value, least=1)
+
+
+def check_hyperparameters(given: object) -> None:
+    """Refuse what is neither None nor declared hyperparameters, such as a dictionary of values."""
+    if given is not None and not isinstance(given, keras_tuner.HyperParameters):
+        raise TypeError(
+            "`hyperparameters` must be a `keras_tuner.HyperParameters` that declares the space, or "
+            f"None, got {given!r}.  To try values first, use `enqueue` of the tuner."
+        )
+
+
+def check_project_name(given: object) -> None:
+    """Refuse what is neither None nor the name of a directory."""
+    if given is not None and not isinstance(given, (str, os.PathLike)):
+        raise TypeError(f"`project_name` must be a text or None, got {given!r}.")
+
+
+def names_in(argument: str, given: Collection[str] | None) -> tuple[str, ...] | None:
+    """Return a list of names as a tuple, None if there is none.
+
+    >>> names_in("mutable", "rate")
+    Traceback (most recent call last):
+    TypeError: `mutable` must be a list of names or None, got 'rate'; pass ['rate'].
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        raise TypeError(
+            f"`{argument}` must be a list of names or None, got {given!r}; pass [{given!r}]."
+        )
+    if not isinstance(given, Collection) or not all(isinstance(name, str) for name in given):
+        raise TypeError(f"`{argument}` must be a list of names or None, got {given!r}.")
+    return tuple(given)
 
 
 def check_names(arguments: Iterable[str], taker: type, *makers: type) -> None:

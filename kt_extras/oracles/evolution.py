@@ -6,7 +6,7 @@ from typing import Any
 
 import keras_tuner
 
-from kt_extras.oracles.arguments import split
+from kt_extras.oracles.arguments import check_count, split
 from kt_extras.oracles.objective import ObjectiveLike
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.tuner import Tuner
@@ -56,6 +56,7 @@ class EvolutionOracle(SamplerOracle):
         sampler: EvolutionSampler | None = None,
         **kwargs: Any,
     ) -> None:
+        check_count("max_trials", max_trials, least=1)
         if sampler is None:
             size = _fitting(max_trials) if population_size is None else population_size
             sampler = EvolutionSampler(size, tournament_size)

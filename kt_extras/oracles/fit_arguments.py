@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras_tuner
 
 from kt_extras.oracles.objective import names_of
+from kt_extras.scheduling import Scheduler
+from kt_extras.scheduling.rungs import check_whole
 
 _EPOCHS_POSITION = 3  # of `epochs` in `keras.Model.fit`
 _VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
@@ -50,6 +52,53 @@ def check_epochs(fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None
             "`epochs` can't be passed to `search`, not by position either: the scheduler settles "
             "how long each trial trains.  Set `max_epochs` of the tuner instead."
         )
+
+
+def check_validation_freq(
+    scheduler: Scheduler, objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]
+) -> None:
+    """Find out that the objective will not be known where the scheduler compares trials.
+
+    Raises:
+        ValueError: It is a validation metric, and at some rung there is no validation.
+    """
+    names = [name for name in names_of(objective) if name.startswith("val_")]
+    given = fit_kwargs.get("validation_freq", 1)
+    if not names or given is None:
+        return
+    if not isinstance(given, Collection):
+        check_whole("validation_freq", given, least=1)
+    rungs = _comparisons(scheduler)
+    blind = [epochs for epochs in rungs if not _is_validated(epochs, given)]
+    if blind:
+        raise ValueError(
+            f"`validation_freq` must have {names} measured whenever trials are compared, after "
+            f"{_listed(rungs)} epochs, got {given!r}, which leaves out {_listed(blind)}.  Pass "
+            "`validation_freq=1`, or choose `min_epochs` and `max_epochs`, or the `interval` of a "
+            "population, as multiples of it."
+        )
+
+
+def _comparisons(scheduler: Scheduler) -> list[int]:
+    """Return after how many epochs trials are compared; `max_epochs` only if that is all."""
+    rungs = sorted({rung.epochs for rung in scheduler.plan(1)})
+    return rungs[:-1] or rungs
+
+
+def _is_validated(epochs: int, frequency: int | Collection[int]) -> bool:
+    """Tell whether Keras validates after so many epochs."""
+    if isinstance(frequency, Collection):
+        return epochs in frequency
+    return epochs % frequency == 0
+
+
+def _listed(numbers: Sequence[int], most: int = 6) -> str:
+    """Return numbers in words.
+
+    >>> _listed([1, 3, 9]), _listed(range(1, 20), most=2)
+    ('1, 3, 9', '1, 2, ...')
+    """
+    return ", ".join([*map(str, numbers[:most]), *["..."] * (len(numbers) > most)])
 
 
 def may_lack_objective(objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]) -> bool:

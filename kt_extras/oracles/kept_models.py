@@ -13,12 +13,14 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
+from kt_extras.oracles.lazy_trial import fill_in
 from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.objective import loss_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.best_weights import load_held
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.checkpoints import Checkpoints, Keep
+from kt_extras.training.going_on import TrainedWith
 from kt_extras.training.reporter import EpochReporter
 
 Epochs = Union[int, Literal["best"], None]  # noqa: UP007 - Python 3.10
@@ -57,7 +59,7 @@ class KeptModels:
     def load(self, trial: Trial) -> keras.Model:
         """Return a trial's model with the weights of its best epoch."""
         self.check([trial])
-        model = self._build(trial.hyperparameters.copy())
+        model = self._build(self.hyperparameters(trial))
         config = Path(self._tuner._get_build_config_fname(trial.trial_id))
         path = self._tuner._get_checkpoint_fname(trial.trial_id)
         with maybe_distribute(self._tuner.distribution_strategy):
@@ -68,6 +70,12 @@ class KeptModels:
             )
             compat.load_weights(model, path)
         return model
+
+    def hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
+        """Return a copy of a trial's hyperparameters as they were in its best epoch."""
+        hp = trial.hyperparameters.copy()
+        hp.values = {**hp.values, **self._oracle.entry(trial.trial_id).best_values}
+        return fill_in(hp)
 
     def refit(
         self,
@@ -82,9 +90,11 @@ class KeptModels:
         last = trial.best_step + 1 if epochs in {"best", None} else int(epochs or 0)
         if epochs is not None:
             kwargs["epochs"] = last
-        hp = trial.hyperparameters.copy()
+        hp = self.hyperparameters(trial)
         end = _End(last)
         callbacks = [*callbacks_for(kwargs.pop("callbacks", None), trial), end]
+        if self._tuner._pauses is not None:
+            callbacks.append(TrainedWith(hp.values))  # as in the trial: it settles what is random
         settle_seed()
         model = self._build(hp)
         try:

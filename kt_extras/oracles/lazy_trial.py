@@ -61,3 +61,18 @@ class LazyTrial(Trial):
     @hyperparameters.setter
     def hyperparameters(self, hyperparameters: keras_tuner.HyperParameters | None) -> None:
         self._hyperparameters = hyperparameters
+
+
+def fill_in(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
+    """Give what was declared after a trial began its default; return the same object.
+
+    >>> hp = keras_tuner.HyperParameters()
+    >>> units = hp.Int("units", 1, 9)
+    >>> hp.values = {}
+    >>> fill_in(hp).get("units")
+    1
+    """
+    for declared in hp.space:
+        if hp.is_active(declared):
+            hp.values.setdefault(declared.name, declared.default)
+    return hp

@@ -108,6 +108,16 @@ class Entry:
         last = self.takeovers[-1] if self.takeovers else None
         return last.parent if last is not None and last.epoch == self.rested else None
 
+    def generation_at(self, epochs: int) -> int:
+        """Return how many takeovers had happened when it had trained so many epochs."""
+        return sum(taken.epoch <= epochs for taken in self.takeovers)
+
+    @property
+    def best_values(self) -> Point:
+        """The values of the active hyperparameters in its best epoch."""
+        later = self.takeovers[self.generation_at(self.trial.best_step or 0) :]
+        return dict(later[0].before if later else self.trial.values)
+
     @property
     def epochs(self) -> int:
         """Epochs trained, over all executions."""
@@ -239,6 +249,12 @@ class Ledger:
             entry.executions.append({step: m for step, m in run.items() if step < kept})
             for step, metrics in entry.executions[0].items():
                 self._note(entry, step, metrics)
+            entry.trial.score, entry.trial.best_step = self.score_at_rest(entry)
+
+    def _on_abandon(self, event: Event) -> None:
+        """A worker will not end its trial, as its user wishes: that attempt does not count."""
+        self.entries[event["trial"]].attempt -= 1
+        self.waiting.append(event["trial"])
 
     def _on_grant(self, event: Event) -> None:
         """A trial that has spent its epochs is given more."""
@@ -258,8 +274,7 @@ class Ledger:
         entry.spent += (entry.ended or entry.began) - entry.began
         entry.began, entry.ended, entry.results = event["t"], None, {}
         self.history.resume(entry.number)
-        trial = entry.trial
-        trial.status, trial.score, trial.best_step = TrialStatus.RUNNING, None, 0
+        entry.trial.status = TrialStatus.RUNNING  # its score stays that of its last pause
         if "parent" in event:
             self._take_over(entry, event["parent"], event["values"])
         self.totals.promotions += "parent" not in event
@@ -267,7 +282,7 @@ class Ledger:
 
     def _take_over(self, entry: Entry, parent: str, values: Point) -> None:
         epoch, before = entry.rested, dict(self.history.points[entry.number])
-        generation = sum(taken.epoch <= epoch for taken in self.entries[parent].takeovers)
+        generation = self.entries[parent].generation_at(epoch)
         entry.takeovers.append(Takeover(epoch, parent, generation, before, dict(values)))
         entry.trial.settle(values)
         self.history.change(entry.number, epoch, values)

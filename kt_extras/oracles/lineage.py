@@ -118,17 +118,16 @@ def schedule_of(
     """
     entries = {entry.number: entry for entry in oracle.entries()}
     if member is None:
-        best = oracle.get_best_trials()
-        if not best:
+        leaders = oracle.get_best_trials()
+        if not leaders:
             raise RuntimeError("No member has a score yet; call `search` first.")
-        member = oracle.entry(best[0].trial_id).number
+        member = oracle.entry(leaders[0].trial_id).number
     if member not in entries:
         raise KeyError(f"`member` {member!r} is none of {sorted(entries)}.")
     by_id = {entry.trial.trial_id: entry for entry in entries.values()}
-    parts = _path(entries[member], by_id, len(entries[member].takeovers))
-    epochs = (entries[member].trial.best_step or 0) + 1
-    parts = {start: point for start, point in parts.items() if start < epochs}
-    return HyperparameterSchedule(tuple(parts), tuple(parts.values()), epochs, tuple(mutable))
+    best = entries[member].trial.best_step or 0
+    parts = _path(entries[member], by_id, entries[member].generation_at(best))
+    return HyperparameterSchedule(tuple(parts), tuple(parts.values()), best + 1, tuple(mutable))
 
 
 def _path(entry: Entry, entries: Mapping[str, Entry], generation: int) -> dict[int, Point]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
@@ -51,6 +52,8 @@ class TrialLoop:
         tuner.on_trial_begin(trial)
         try:
             results = tuner.run_trial(trial, *fit_args, **fit_kwargs)
+            if self._oracle.scheduler is not None and not self._proven:
+                _check_scheduled(trial, results, tuner.oracle, self._oracle.scheduler.max_epochs)
             publish(trial, results, tuner.oracle, pruned=self._oracle.pruner is not None)
             trial.status, self._proven = TrialStatus.COMPLETED, True
         except Exception as error:
@@ -58,3 +61,29 @@ class TrialLoop:
                 raise  # the trial is put back, and run again once the program is mended
             note_failure(trial, error)
         tuner.on_trial_end(trial)
+
+
+def _check_scheduled(
+    trial: Trial, results: Any, oracle: keras_tuner.Oracle, max_epochs: int
+) -> None:
+    """Find out that a training does not do what the scheduler says.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It reported no epoch, or was not given enough of them.
+    """
+    if not oracle.get_trial(trial.trial_id).metrics.metrics:
+        raise keras_tuner.errors.FatalValueError(
+            "`callbacks` must be passed on to `model.fit`, together with `epochs`: the scheduler "
+            "needs the metrics of every epoch, but this `run_trial` or `HyperModel.fit` reported "
+            "none.  Take them as `**kwargs` and call `model.fit(..., **kwargs)`; or use a tuner "
+            "without a scheduler, such as `kt_extras.TPE`."
+        )
+    for result in results if isinstance(results, list) else [results]:
+        if isinstance(result, keras.callbacks.History):
+            given = (result.params or {}).get("epochs", max_epochs)
+            if given < max_epochs:
+                raise keras_tuner.errors.FatalValueError(
+                    f"`epochs` must be passed on to `model.fit`, which got {given} in place of "
+                    f"{max_epochs}: the scheduler settles how long each trial trains.  Take it as "
+                    "one of `**kwargs` and call `model.fit(..., **kwargs)`."
+                )

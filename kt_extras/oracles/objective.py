@@ -56,7 +56,7 @@ def resolve_objective(objective: ObjectiveLike) -> Any:
             `fit` returns the number to minimise.
 
     Raises:
-        ValueError: The direction of a name is not known.
+        ValueError: The direction of a name is not known, or the list is empty.
 
     >>> resolve_objective("val_f1_score").direction
     'max'
@@ -68,6 +68,8 @@ def resolve_objective(objective: ObjectiveLike) -> Any:
     if isinstance(objective, str):
         return keras_tuner.Objective(objective, _direction(objective))
     if isinstance(objective, (list, tuple)):
+        if not objective:
+            raise ValueError("`objective` must name at least one metric, got an empty list.")
         return [resolve_objective(part) for part in objective]
     if objective is None or isinstance(objective, keras_tuner.Objective):
         if objective is not None and objective.direction not in {"min", "max"}:

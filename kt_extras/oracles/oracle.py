@@ -19,7 +19,12 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.oracles.agenda import Agenda
-from kt_extras.oracles.arguments import check_count, check_fraction, check_protocol
+from kt_extras.oracles.arguments import (
+    check_count,
+    check_fraction,
+    check_hyperparameters,
+    check_protocol,
+)
 from kt_extras.oracles.books import Books
 from kt_extras.oracles.budget import Budget, Spent
 from kt_extras.oracles.epochs import Metrics, encoded
@@ -120,6 +125,7 @@ class SamplerOracle(keras_tuner.Oracle):
             check_protocol("pruner", pruner, Pruner, "should_stop")
         if scheduler is not None:
             check_protocol("scheduler", scheduler, Scheduler, "next_step")
+        check_hyperparameters(hyperparameters)
         check_count("max_trials", max_trials, least=1)
         check_count("seed", seed, least=0)
         check_count("max_retries_per_trial", max_retries_per_trial, least=0)
@@ -229,7 +235,10 @@ class SamplerOracle(keras_tuner.Oracle):
             self.update_space(trial.hyperparameters)
             self._sync_space(found_by=trial.trial_id)
             known.hyperparameters, known.message = trial.hyperparameters, trial.message
-            known.score, known.best_step = trial.score, trial.best_step
+            if entry.rested:
+                known.score, known.best_step = None, 0  # that of its last pause is surpassed
+            else:
+                known.score, known.best_step = trial.score, trial.best_step
             if trial.status not in {TrialStatus.INVALID, TrialStatus.FAILED, TrialStatus.IDLE}:
                 self.score_trial(known)
             elif entry.rested:
@@ -262,9 +271,14 @@ class SamplerOracle(keras_tuner.Oracle):
         trial.score, trial.best_step = float(np.mean(values)), round(float(np.mean(steps)))
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
-        """Return the trials with the best scores, best first; never one that failed."""
+        """Return the trials with the best scores, best first; never one that failed.
+
+        A trial that was paused and runs again has the score that it had when it was paused.
+        """
         with self._changed:
-            scored = [t for t in self.trials.values() if t.status == TrialStatus.COMPLETED]
+            good = {TrialStatus.COMPLETED, TrialStatus.RUNNING}
+            trials = self.trials.values()
+            scored = [t for t in trials if t.status in good and t.score is not None]
             maximised = self.objective.direction == "max"
             return sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
 
@@ -417,7 +431,7 @@ class SamplerOracle(keras_tuner.Oracle):
         with self._changed:
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None:
-                self._ledger.waiting.append(trial.trial_id)
+                self._books.record({"kind": "abandon", "trial": trial.trial_id})
 
     def wait_for_change(self, timeout: float) -> None:
         """Sleep until a trial ends, `timeout` seconds at most."""
@@ -529,6 +543,10 @@ class SamplerOracle(keras_tuner.Oracle):
             self.seed = self._ledger.seed
         self.end_order = list(self._ledger.ended)
         ongoing = {trial.trial_id for trial in self.ongoing_trials.values()}
+        for name in self._ledger.interrupted():
+            entry = self._ledger.entries[name]
+            if entry.rested:
+                entry.trial.score, entry.trial.best_step = self._ledger.score_at_rest(entry)
         self._ledger.put_back(self._ledger.interrupted(), apart_from=ongoing)
         self._agenda.forget_states(self._ledger, self.max_trials)
 
@@ -560,8 +578,8 @@ class SamplerOracle(keras_tuner.Oracle):
         self._books.save_trial(entry.trial)
         if entry.counted and not counted:
             self.end_order.append(entry.trial.trial_id)
-        if entry.state == "paused" and self._agenda.states is not None:
-            self._agenda.states.written(entry.trial.trial_id, entry.rested)
+        if entry.budget_spent and self._agenda.states is not None:
+            self._agenda.states.written(entry.trial.trial_id, entry.trained)
         if entry.state != "waiting":
             self._tally = self._tally.after(entry.state)
             self.when_ended(entry)

@@ -10,13 +10,14 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
-from kt_extras.oracles.arguments import sampler_of, split
+from kt_extras.oracles.arguments import names_in, sampler_of, split
 from kt_extras.oracles.kept_models import Epochs, trial_to_refit
 from kt_extras.oracles.lineage import HyperparameterSchedule, lineage_rows, schedule_of
 from kt_extras.oracles.objective import ObjectiveLike
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.tuner import Tuner
 from kt_extras.scheduling import Population
+from kt_extras.scheduling.rungs import check_whole
 from kt_extras.search import Sampler
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.continued_model import ContinuedModel
@@ -30,8 +31,9 @@ class PBTOracle(SamplerOracle):
     Args:
         objective: As for `kt_extras.SamplerOracle`, and so are all that are not named here.
         population_size: Members, from 2.
-        max_epochs: That every member trains.
-        interval: Epochs from one comparison to the next; by default a twentieth of `max_epochs`.
+        max_epochs: That every member trains, from 2.
+        interval: Epochs from one comparison to the next, below `max_epochs`; by default a twentieth
+            of that.
         quantile: The part of the members that counts as the best, and as the worst, in (0, 0.5].
         resample_probability: How often a hyperparameter is drawn anew rather than perturbed.
         perturbation_factors: What a value may be multiplied by.
@@ -69,6 +71,7 @@ class PBTOracle(SamplerOracle):
                     f"`{name}` must be left out, got {kwargs[name]!r}: a population begins with "
                     "`population_size` members, and all of them train to the end."
                 )
+        check_whole("max_epochs", max_epochs, least=2)
         scheduler = Population(
             population_size,
             max_epochs,
@@ -76,7 +79,7 @@ class PBTOracle(SamplerOracle):
             quantile,
             resample_probability,
             perturbation_factors,
-            None if mutable is None else tuple(mutable),
+            names_in("mutable", mutable),
         )
         super().__init__(
             sampler_of(sampler),
@@ -120,6 +123,7 @@ class PBT(Tuner):
             of `keras_tuner.Tuner`.
 
     Raises:
+        TypeError: `mutable` is no list of names.
         ValueError: A hyperparameter in `mutable` is not known, or changes the shape of a variable.
 
     >>> import keras, tempfile, kt_extras as kte
@@ -144,14 +148,15 @@ class PBT(Tuner):
         mutable: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
+        names = names_in("mutable", mutable)
         own, others = split(kwargs, PBTOracle, SamplerOracle)
         oracle = PBTOracle(objective, population_size, max_epochs, **own)
         super().__init__(oracle, hypermodel, **others)
         self._continued = ContinuedModel()
-        self.mutable = self._settle_mutable(mutable)
+        self.mutable = self._settle_mutable(names)
         oracle.limit_to(self.mutable)
 
-    def _settle_mutable(self, given: Sequence[str] | None) -> tuple[str, ...]:
+    def _settle_mutable(self, given: tuple[str, ...] | None) -> tuple[str, ...]:
         """Return what may change during a training, and refuse what may not.
 
         A name stands for all hyperparameters that have it, in sibling scopes too.
@@ -159,7 +164,7 @@ class PBT(Tuner):
         declared = self._local_oracle.hyperparameters.space
         names = tuple(dict.fromkeys(one.name for one in declared))
         if self.hypermodel is None:
-            return names if given is None else tuple(given)
+            return names if given is None else given
         if unknown := sorted(set(given or ()) - set(names)):
             raise ValueError(
                 f"`mutable` must name hyperparameters of the model, got {unknown}; there are "

@@ -127,7 +127,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "seconds": entry.seconds,
         "message": trial.message,
     }
-    for name, value in trial.hyperparameters.values.items():
+    for name, value in entry.best_values.items():
         row[f"values.{name}" if name in row else name] = value
     return row
 

@@ -14,15 +14,17 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
-from kt_extras.oracles.arguments import check_names
+from kt_extras.oracles.arguments import check_executions, check_names, check_project_name
 from kt_extras.oracles.exploration import declare_space
 from kt_extras.oracles.fit_arguments import (
     accepts,
     check_epochs,
     check_validation,
+    check_validation_freq,
     may_lack_objective,
 )
 from kt_extras.oracles.kept_models import Epochs, KeptModels, trial_to_refit
+from kt_extras.oracles.lazy_trial import fill_in
 from kt_extras.oracles.loop import TrialLoop
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.outcome import Constraint, check_constraint
@@ -93,6 +95,8 @@ class Tuner(keras_tuner.Tuner):
         if not isinstance(oracle, SamplerOracle):
             raise TypeError(f"`oracle` must be a `kt_extras.SamplerOracle`, got {oracle!r}.")
         check_names(kwargs, type(self), type(oracle))
+        check_executions(kwargs.get("executions_per_trial", 1))
+        check_project_name(kwargs.get("project_name"))
         if constraint is not None and not callable(constraint):
             raise TypeError(f"`constraint` must be a function (hp, model), got {constraint!r}.")
         if hypermodel is None and type(self).run_trial is Tuner.run_trial:
@@ -137,7 +141,8 @@ class Tuner(keras_tuner.Tuner):
 
         Raises:
             KeyboardInterrupt: The user has ended the search; everything is saved.
-            ValueError: The objective is a validation metric but there is nothing to validate on.
+            ValueError: The objective is a validation metric but there is nothing to validate on, or
+            not when a scheduler compares trials.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
         given = fit_kwargs.pop("verbose", None)
@@ -145,8 +150,9 @@ class Tuner(keras_tuner.Tuner):
         if _has_chief() and not self._is_worker():
             self._serve(verbose)
             return
-        if self._local_oracle.scheduler is not None:
+        if (scheduler := self._local_oracle.scheduler) is not None:
             check_epochs(fit_args, fit_kwargs)
+            check_validation_freq(scheduler, self.oracle.objective, fit_kwargs)
         if self._trains_with_keras:
             check_validation(self.oracle.objective, fit_args, fit_kwargs)
         if self._trains_with_keras or (given is not None and accepts(self.run_trial, "verbose")):
@@ -234,6 +240,14 @@ class Tuner(keras_tuner.Tuner):
         self._models.check(trials)
         return [self.load_model(trial) for trial in trials]
 
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """Return the hyperparameters of the best trials, as they were in their best epochs.
+
+        Args:
+            num_trials: How many, best first; fewer if there are not as many with a score.
+        """
+        return list(map(self._models.hyperparameters, self.oracle.get_best_trials(num_trials)))
+
     def save(self) -> None:
         """Do nothing: the oracle's journal is always up to date."""
 
@@ -309,7 +323,8 @@ class Tuner(keras_tuner.Tuner):
             Rows with `number`, `trial_id`, `state` (`"completed"`, `"pruned"`, `"infeasible"`,
             `"failed"`, `"rejected"`, `"paused"`, `"running"` or `"waiting"`), `score`,
             `best_epoch` (counted from 0), `epochs` (trained, over all executions), `seconds`,
-            `message`, and each active hyperparameter under its own name.
+            `message`, and each active hyperparameter under its own name, as it was in the best
+            epoch.
         """
         return table(self._local_oracle.entries())
 
@@ -333,11 +348,13 @@ class Tuner(keras_tuner.Tuner):
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model that is to be trained in a trial."""
+        fill_in(hp)
         if self._continued is None:
             return self._build_anew(hp)
         if not self._goes_on:
             return self._continued.begin(self._build_anew(hp))
-        return self._continued.go_on(hp, self._build_anew, self._build_hypermodel)
+        # A model that goes on was not rejected when it began.
+        return self._continued.go_on(hp, super()._try_build, self._build_hypermodel)
 
     def _build_anew(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)

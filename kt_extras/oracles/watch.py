@@ -72,7 +72,7 @@ class SearchWatch:
             self._describe(log_dir)
             board.end_trial(
                 trial_id,
-                values=dict(entry.trial.hyperparameters.values),
+                values=entry.best_values,
                 state="infeasible" if entry.state == "rejected" else entry.state,
                 score=entry.trial.score,
                 best_epoch=entry.trial.best_step if entry.trial.score is not None else None,

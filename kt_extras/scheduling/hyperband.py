@@ -112,12 +112,21 @@ class Hyperband:
         return needed
 
     def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
-        """Return the rungs of all brackets."""
-        return [
-            rung
-            for index, bracket in enumerate(self.brackets)
-            for rung in planned(index, bracket.levels, bracket.sizes)
-        ]
+        """Return the rungs of the brackets that `max_trials` suffices for, the last one cut."""
+        left = math.inf if max_trials is None else max_trials
+        rungs: list[PlannedRung] = []
+        for index, bracket in enumerate(self.brackets):
+            begun = int(min(left, bracket.sizes[0]))
+            if begun:
+                rungs += planned(index, bracket.levels, self._sizes(bracket, begun))
+            left -= begun
+        return rungs
+
+    def _sizes(self, bracket: Bracket, begun: int) -> Sequence[int]:
+        """Return how many trials reach each rung of a bracket in which so many are begun."""
+        if begun >= bracket.sizes[0]:
+            return bracket.sizes
+        return halved(begun, len(bracket.sizes), self.reduction_factor)
 
     def _step_in(
         self, index: int, history: History, resting: Mask, *, may_start: bool
@@ -128,9 +137,8 @@ class Hyperband:
         begun = int(living.sum())
         if not begun:
             return Start(bracket.levels[0], index) if may_start else None
-        sizes = bracket.sizes
-        if not may_start and begun < sizes[0]:  # a small space, or `max_trials`
-            sizes = tuple(halved(begun, len(sizes), self.reduction_factor))
+        # Fewer are begun in a small space, or with `max_trials`.
+        sizes = bracket.sizes if may_start else self._sizes(bracket, begun)
         for rung in range(len(bracket.levels) - 2, -1, -1):
             members = living & arrived(history, bracket.levels[rung])
             if int(members.sum()) < sizes[rung]:

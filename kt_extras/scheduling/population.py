@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.scheduling.rungs import NEVER, check_whole
+from kt_extras.scheduling.rungs import NEVER, check_whole, is_number
 from kt_extras.scheduling.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.search import History, Point, Space, State
 from kt_extras.search.dimensions import Choice, Dimension, Float, FloatArray, Int, Value
@@ -29,8 +29,8 @@ class Population:
 
     Args:
         population_size: Members, from 2.
-        max_epochs: That every member trains.
-        interval: Epochs from one comparison to the next.
+        max_epochs: That every member trains, from 2.
+        interval: Epochs from one comparison to the next, below `max_epochs`.
         quantile: The part of the members that counts as the best, and as the worst, in (0, 0.5].
         resample_probability: How often a hyperparameter is drawn anew rather than perturbed.
         perturbation_factors: What a value may be multiplied by, the lower one first.
@@ -57,15 +57,18 @@ class Population:
         check_whole("population_size", self.population_size, least=2)
         check_whole("max_epochs", self.max_epochs, least=1)
         check_whole("interval", self.interval, least=1)
-        if not 0 < self.quantile <= 0.5:
+        if self.interval >= self.max_epochs:
+            raise ValueError(
+                "`interval` must be below `max_epochs`, or no members are ever compared, got "
+                f"{self.interval} and {self.max_epochs}."
+            )
+        if not (is_number(self.quantile) and 0 < self.quantile <= 0.5):
             raise ValueError(f"`quantile` must be in (0, 0.5], got {self.quantile!r}.")
-        if not 0 <= self.resample_probability <= 1:
+        if not (is_number(self.resample_probability) and 0 <= self.resample_probability <= 1):
             raise ValueError(
                 f"`resample_probability` must be in [0, 1], got {self.resample_probability!r}."
             )
-        if len(self.perturbation_factors) != 2 or not (
-            0 < self.perturbation_factors[0] < 1 < self.perturbation_factors[1] < math.inf
-        ):
+        if not _are_factors(self.perturbation_factors):
             raise ValueError(
                 "`perturbation_factors` must be two numbers, one in (0, 1) and one above 1, got "
                 f"{self.perturbation_factors!r}."
@@ -132,6 +135,9 @@ class Population:
     def explored(self, point: Point, space: Space, rng: np.random.Generator) -> Point:
         """Return a point with its mutable hyperparameters drawn anew or perturbed.
 
+        What a changed parent makes active is drawn, and so is a value that is no longer possible,
+        as where sibling scopes give one name different ranges.
+
         Args:
             point: The parent's.
             space: The search space.
@@ -141,13 +147,21 @@ class Population:
         for dimension in space.active(point):
             if self.mutable is None or dimension.name in self.mutable:
                 values[dimension.name] = self._changed(dimension, values[dimension.name], rng)
-        return space.complete(_active_only(space, values), rng.random(len(space)))
+        place, draws = space.encode(values), rng.random(len(space))
+        return space.decode(np.where(np.isnan(place), draws, place))
 
     def _changed(self, dimension: Dimension, value: Value, rng: np.random.Generator) -> Value:
         if rng.random() < self.resample_probability:
             return dimension.from_unit(float(rng.random()))
         factor = float(rng.choice(self.perturbation_factors))
         return perturbed(dimension, value, factor)
+
+
+def _are_factors(given: object) -> bool:
+    """Tell whether these are two numbers by which a value gets smaller and larger."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2 or not all(map(is_number, given)):
+        return False
+    return bool(0 < given[0] < 1 < given[1] < math.inf)
 
 
 def perturbed(dimension: Dimension, value: Value, factor: float) -> Value:
@@ -190,9 +204,3 @@ def _loss_at(history: History, number: int, epoch: int) -> float:
     losses: FloatArray = history.curve(number).losses[:epoch]
     reported = losses[~np.isnan(losses)]
     return float(reported[-1]) if len(reported) else math.inf
-
-
-def _active_only(space: Space, values: Point) -> Point:
-    """Leave out what a changed parent has made inactive."""
-    active = {dimension.name for dimension in space.active(values)}
-    return {name: value for name, value in values.items() if name in active}

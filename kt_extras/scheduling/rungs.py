@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,6 +54,11 @@ def check_whole(name: str, value: object, *, least: int) -> None:
     """
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
         raise ValueError(f"`{name}` must be an integer from {least}, got {value!r}.")
+
+
+def is_number(value: object) -> bool:
+    """Tell whether an argument is a number; a truth value is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def arrived(history: History, level: int) -> Mask:

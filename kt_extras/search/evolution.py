@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -69,24 +70,29 @@ class Evolution:
 
     def __post_init__(self) -> None:
         size, tournament = self.population_size, self.tournament_size
-        if not size >= 2:
-            raise ValueError(f"`population_size` must be at least 2, got {size!r}; 20 is usual.")
-        if tournament is not None and not 1 <= tournament <= size:
+        if not (isinstance(size, Integral) and size >= 2):
             raise ValueError(
-                f"`tournament_size` must lie between 1 and `population_size`, {size!r}, got "
-                f"{tournament!r}; None takes half of it."
+                f"`population_size` must be an integer from 2, got {size!r}; 20 is usual."
             )
-        if not 0 <= self.crossover_probability <= 1:
+        if tournament is not None and not (
+            isinstance(tournament, Integral) and 1 <= tournament <= size
+        ):
+            raise ValueError(
+                "`tournament_size` must be an integer between 1 and `population_size`, "
+                f"{size!r}, got {tournament!r}; None takes half of it."
+            )
+        crossover = self.crossover_probability
+        if not (isinstance(crossover, Real) and 0 <= crossover <= 1):
             raise ValueError(
                 "`crossover_probability` must lie between 0 and 1, got "
                 f"{self.crossover_probability!r}; 0 leaves every child with one parent."
             )
-        if not self.mutations >= 1:
+        if not (isinstance(self.mutations, Real) and self.mutations >= 1):
             raise ValueError(
                 f"`mutations` must be at least 1, got {self.mutations!r}; a child that does not "
                 "differ from its parent is no news."
             )
-        if not (len(self.scales) == 2 and 0 < self.scales[0] <= self.scales[1]):
+        if not _are_scales(self.scales):
             raise ValueError(
                 "`scales` must be two numbers above 0, the smaller one first, got "
                 f"{self.scales!r}; write the same number twice for steps of one length."
@@ -111,6 +117,13 @@ class Evolution:
         while math.isinf(best := losses[rivals].min()):  # all have failed; some member has not
             rivals = rng.integers(len(members), size=size)
         return int(members[rivals[losses[rivals] == best][0]])
+
+
+def _are_scales(given: object) -> bool:
+    """Tell whether these are two numbers above 0 in order."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        return False
+    return all(isinstance(scale, Real) for scale in given) and 0 < given[0] <= given[1]
 
 
 def population(history: History, size: int) -> IntArray:

@@ -64,12 +64,15 @@ class BestWeights(keras.callbacks.Callback):
             self._written, self._weights = self._best, None
 
     def write(self, path: str) -> None:
-        """Write the weights to a file, and let go of them and of the model."""
+        """Write the weights to a file, and let go of them and of the model.
+
+        Those that are kept beside it stay there if the model has got other shapes since.
+        """
         model = self._let_go()
         if model is None:
             return
         if not self._improved:
-            if not load_held(model, path):
+            if not (_fits(model, path) and load_held(model, path)):
                 return
         elif self._weights is not None:
             model.set_weights(self._weights)
@@ -107,6 +110,14 @@ def load_held(model: keras.Model, path: str) -> bool:
     compat.build_from_spec(model, held["inputs"])
     model.set_weights(held["weights"])
     return True
+
+
+def _fits(model: keras.Model, path: str) -> bool:
+    """Tell whether what is kept beside a file has the shapes of a model's weights."""
+    if not _held(path).exists():
+        return False
+    kept = read_state(_held(path))["weights"]
+    return [weight.shape for weight in kept] == [weight.shape for weight in model.get_weights()]
 
 
 def _held(path: str) -> Path:

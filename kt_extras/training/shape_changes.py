@@ -29,9 +29,10 @@ def changes_shapes(
     """Tell whether a model's variables depend on a hyperparameter, in number or in shape.
 
     The model is built with some other values of it, the ends of its range and the neighbours of
-    its value among them.  If its variables are made only when it sees data, and there is no model
-    that has seen some, then whatever changes something else than its optimizer counts as a change
-    of shapes, and so does what cannot be seen in its configuration.
+    its value among them, and with two values of what these make active.  If its variables are made
+    only when it sees data, and there is no model that has seen some, then whatever changes
+    something else than its optimizer counts as a change of shapes, and so does what cannot be seen
+    in its configuration.
 
     Args:
         build: Builds a model, compiled or not.
@@ -65,12 +66,13 @@ def changes_shapes(
 def _differs(build: Build, hp: keras_tuner.HyperParameters, one: Any, inputs: Any) -> bool:
     """Compare the models with other values of a hyperparameter to the one with its value."""
     active = _active(hp, one)
-    now = active.values.get(one.name, one.default)
+    now = active.values.setdefault(one.name, one.default)
     try:
-        model = _built(build, active, one.name, now, inputs)
+        model = _built(build, active, inputs)
         return any(
-            not _keeps_variables(model, _built(build, active, one.name, value, inputs))
+            not _keeps_variables(model, _built(build, other, inputs))
             for value in _others(one, now)
+            for other in _tried(active, one.name, value)
         )
     # A build function may fail in any way where a combination makes no sense.
     except Exception:
@@ -82,8 +84,39 @@ def _active(hp: keras_tuner.HyperParameters, one: Any) -> keras_tuner.HyperParam
     active = hp.copy()
     for condition in one.conditions:
         if not condition.is_active(active.values):
-            active.values[condition.name] = condition.values[0]
+            active = _with(active, condition.name, condition.values[0])
     return active
+
+
+def _tried(
+    hp: keras_tuner.HyperParameters, name: str, value: Any
+) -> list[keras_tuner.HyperParameters]:
+    """Return hyperparameters with another value of one, and with two values of what that opens."""
+    first, second = (_with(hp, name, value, pick) for pick in (0, 1))
+    return [first] if first.values == second.values else [first, second]
+
+
+def _with(
+    hp: keras_tuner.HyperParameters, name: str, value: Any, pick: int = 0
+) -> keras_tuner.HyperParameters:
+    """Return hyperparameters with a value of one.
+
+    What this makes active gets its default, or another value, unless a namesake of the same range
+    in a sibling scope had one.
+    """
+    other = hp.copy()
+    other.values[name] = value
+    before = [_range(one) for one in hp.space if hp.is_active(one)]
+    for one in hp.space:
+        if one.name != name and other.is_active(one) and _range(one) not in before:
+            values = [one.default, *_others(one, one.default)]
+            other.values[one.name] = values[min(pick, len(values) - 1)]
+    return other
+
+
+def _range(one: Any) -> dict[str, Any]:
+    """Return the name of a hyperparameter and what it may be, wherever it is declared."""
+    return {key: value for key, value in one.get_config().items() if key != "conditions"}
 
 
 @contextmanager
@@ -97,12 +130,8 @@ def _unnoticed() -> Iterator[None]:
         set_random_state(state)
 
 
-def _built(
-    build: Build, hp: keras_tuner.HyperParameters, name: str, value: Any, inputs: Any
-) -> keras.Model:
-    other = hp.copy()
-    other.values[name] = value
-    model = build(other)
+def _built(build: Build, hp: keras_tuner.HyperParameters, inputs: Any) -> keras.Model:
+    model = build(hp.copy())
     if inputs is not None:
         compat.build_from_spec(model, inputs)
     return model

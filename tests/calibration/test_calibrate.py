@@ -223,7 +223,7 @@ def test_a_threshold_is_a_probability(threshold):
 
 
 def test_a_metric_of_keras_is_no_threshold():
-    with pytest.raises(TypeError, match="`metric` must be a name or a criterion .* got AUC"):
+    with pytest.raises(TypeError, match=r"`metric` must be a name .* got AUC"):
         calibrate(model(), X, Y, threshold=keras.metrics.AUC())
 
 
@@ -240,7 +240,7 @@ def test_arrays_of_different_lengths_are_refused():
 
 def test_a_data_set_without_an_end_is_refused():
     endless = tf.data.Dataset.from_tensor_slices((X, Y)).batch(64).repeat()
-    with pytest.raises(ValueError, match="must have an end, .* leave out `repeat"):
+    with pytest.raises(ValueError, match=r"must have an end, .* leave out `repeat"):
         calibrate(model(), endless)
 
 

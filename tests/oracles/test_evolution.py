@@ -44,9 +44,17 @@ def test_a_sampler_brings_its_own_sizes():
         EvolutionOracle(objective="val_loss", sampler=own, population_size=5)
 
 
-def test_a_size_out_of_range_is_refused_at_once():
-    with pytest.raises(ValueError, match="`population_size` must be at least 2, got 1"):
-        Evolution(build, "val_accuracy", population_size=1)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"population_size": 1}, "`population_size` must be an integer from 2, got 1"),
+        ({"population_size": "a"}, "`population_size` must be an integer from 2, got 'a'"),
+        ({"max_trials": "a"}, "`max_trials` must be an integer from 1 or None, got 'a'"),
+    ],
+)
+def test_a_size_out_of_range_is_refused_at_once(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Evolution(build, "val_accuracy", **arguments)
 
 
 def test_children_come_from_the_best_trials_of_the_search():

@@ -116,3 +116,17 @@ def test_what_a_trial_had_found_before_it_crashed_is_not_lost():
 def test_a_population_refuses_what_has_no_meaning_for_it(name):
     with pytest.raises(ValueError, match=f"`{name}` must be left out"):
         kte.PBTOracle(LOSS, **{name: kte.MedianPruner() if name == "pruner" else 3})
+
+
+@pytest.mark.parametrize("max_epochs", [None, 1, "a"])
+def test_a_population_needs_epochs_to_compare(max_epochs):
+    with pytest.raises(ValueError, match="`max_epochs` must be an integer from 2"):
+        kte.PBTOracle(LOSS, max_epochs=max_epochs)
+
+
+@pytest.mark.parametrize("mutable", ["rate", 3, [3]])
+def test_what_is_mutable_is_a_list_of_names(mutable):
+    with pytest.raises(TypeError, match="`mutable` must be a list of names or None"):
+        kte.PBTOracle(LOSS, mutable=mutable)
+    with pytest.raises(TypeError, match="`mutable` must be a list of names or None"):
+        kte.PBT(None, LOSS, mutable=mutable)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 
@@ -129,6 +130,12 @@ def test_early_stopping_counts_on_where_it_was(tmp_path):
 def test_epochs_are_refused_with_the_name_of_the_argument_to_use(tmp_path, argument):
     with pytest.raises(ValueError, match=f"`{argument}` can't be passed.*`max_epochs`"):
         asha(tmp_path).search(**FIT, **{argument: 3})
+
+
+@pytest.mark.parametrize("tuner", [asha, pbt])
+def test_a_validation_that_leaves_out_a_comparison_is_refused(tuner, tmp_path):
+    with pytest.raises(ValueError, match=r"`validation_freq` must have .*val_loss.* measured"):
+        tuner(tmp_path).search(**FIT, validation_freq=3)
 
 
 def test_more_than_one_execution_is_refused(tmp_path):
@@ -356,3 +363,86 @@ def test_a_chief_and_its_workers_pause_and_resume_each_others_trials(kind, tmp_p
     epochs = [row["epochs"] for row in tuner.results()]
     assert max(epochs) == 4 if kind == "asha" else epochs == [6] * 4
     assert {row["state"] for row in tuner.results()} <= {"paused", "completed"}
+
+
+def sibling_scopes(hp):
+    kind = hp.Choice("kind", ["a", "b"])
+    with hp.conditional_scope("kind", ["a"]):
+        units = hp.Int("units", 4, 16) if kind == "a" else 0
+    with hp.conditional_scope("kind", ["b"]):
+        units = hp.Int("units", 32, 64) if kind == "b" else units
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-3, 1.0, sampling="log")), "mse")
+    return model
+
+
+def test_a_population_in_sibling_scopes_of_one_name_is_trained_to_the_end(tmp_path):
+    tuner = searched(pbt(tmp_path, sibling_scopes))
+    assert tuner.mutable == ("rate",)
+    assert {row["epochs"] for row in tuner.results()} == {6}
+    assert {row["state"] for row in tuner.results()} <= {"completed", "infeasible"}
+
+
+def test_the_plan_of_brackets_heeds_max_trials(tmp_path):
+    tuner = kte.BOHB(build, "val_loss", max_epochs=9, max_trials=4, directory=str(tmp_path))
+    rows = tuner.plan()
+    assert [(row["epochs"], row["trials"]) for row in rows] == [(1, 4), (3, 1), (9, 1)]
+
+
+class Forgetful(keras_tuner.HyperModel):
+    """Passes only some of its arguments on to `model.fit`."""
+
+    def __init__(self, *kept, result=None):
+        super().__init__()
+        self.kept, self.result = kept, result
+
+    def build(self, hp):
+        return only_rate(hp)
+
+    def fit(self, hp, model, **kwargs):
+        history = model.fit(**{name: kwargs[name] for name in ("x", "y", *self.kept)}, verbose=0)
+        return history if self.result is None else self.result
+
+
+SCHEDULED = {
+    "asha": lambda model, **kwargs: kte.ASHA(model, "loss", max_epochs=4, **kwargs),
+    "stopping": lambda model, **kwargs: kte.ASHA(
+        model, "loss", max_epochs=4, mode="stopping", **kwargs
+    ),
+    "bohb": lambda model, **kwargs: kte.BOHB(model, "loss", max_epochs=4, **kwargs),
+    "pbt": lambda model, **kwargs: kte.PBT(model, "loss", max_epochs=4, interval=2, **kwargs),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULED))
+@pytest.mark.parametrize(
+    ("model", "argument"),
+    [
+        (Forgetful("epochs"), "callbacks"),
+        (Forgetful("epochs", result=1.0), "callbacks"),
+        (Forgetful("callbacks"), "epochs"),
+    ],
+)
+def test_a_fit_that_keeps_what_the_scheduler_says_to_itself_is_an_error(
+    kind, model, argument, tmp_path
+):
+    tuner = SCHEDULED[kind](model, seed=0, directory=str(tmp_path))
+    with pytest.raises(ValueError, match=f"`{argument}` must be passed on to `model.fit`"):
+        searched(tuner)
+    assert not tuner.oracle.end_order
+
+
+def test_a_fit_that_passes_on_what_the_scheduler_says_is_none(tmp_path):
+    model = Forgetful("callbacks", "epochs", "initial_epoch", "validation_data")
+    tuner = searched(kte.ASHA(model, "val_loss", max_epochs=2, directory=str(tmp_path)))
+    assert {row["epochs"] for row in tuner.results()} == {1, 2}
+
+
+def test_a_scheduler_needs_more_than_a_number_from_run_trial(tmp_path):
+    class Parabola(kte.ASHA):
+        def run_trial(self, trial, *args, **kwargs):
+            return trial.hyperparameters.Float("x", 0, 1) ** 2
+
+    tuner = Parabola(None, keras_tuner.Objective("cost", "min"), directory=str(tmp_path))
+    with pytest.raises(ValueError, match="`callbacks` must be passed on"):
+        tuner.search(verbose=0)

@@ -54,6 +54,17 @@ def test_a_bracket_that_cannot_be_filled_halves_what_it_has():
     assert trained(history, 0) == {1: 4, 9: 1}
 
 
+@pytest.mark.parametrize("max_trials", [1, 4, 9, 12, 100])
+def test_the_plan_is_what_max_trials_leaves_of_the_brackets(max_trials):
+    hyperband = Hyperband(max_epochs=9)
+    history, _ = simulate(hyperband, loss=by_number, max_trials=max_trials)
+    plan = hyperband.plan(max_trials)
+    assert sum(rung.new_epochs for rung in plan) == history.epochs.sum()
+    for rung in plan:
+        epochs = history.epochs[history.brackets == rung.bracket]
+        assert np.sum(epochs >= rung.epochs) == rung.trials
+
+
 def test_other_workers_begin_the_next_bracket_rather_than_wait():
     hyperband = Hyperband(max_epochs=9)
     _, steps = simulate(hyperband, loss=by_number, workers=10)

@@ -116,6 +116,27 @@ def test_a_branch_that_opens_gets_values_and_one_that_closes_loses_them():
     assert {point["decay"] for point in points} == {True, False}
 
 
+def test_a_value_that_a_sibling_scope_does_not_have_is_drawn_there():
+    space = Space(
+        [
+            Choice("kind", ("a", "b")),
+            Int("units", 4, 16, conditions=(Condition("kind", ("a",)),)),
+            Int("units", 32, 64, conditions=(Condition("kind", ("b",)),)),
+            Float("wide", 0, 1, conditions=(Condition("units", (63,)),)),
+        ]
+    )
+    population = Population(population_size=4, max_epochs=4, mutable=("kind",))
+    parent = {"kind": "b", "units": 63, "wide": 0.5}
+    points = [population.explored(parent, space, np.random.default_rng(seed)) for seed in range(20)]
+    assert {point["kind"] for point in points} == {"a", "b"}
+    for point in points:
+        if point["kind"] == "b":
+            assert point == parent
+        else:
+            assert 4 <= point["units"] <= 16
+            assert set(point) == {"kind", "units"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -124,6 +145,12 @@ def test_a_branch_that_opens_gets_values_and_one_that_closes_loses_them():
         ({"resample_probability": 2}, "`resample_probability` must be in"),
         ({"perturbation_factors": (1.2, 0.8)}, "`perturbation_factors` must be two numbers"),
         ({"interval": 0}, "`interval` must be an integer from 1"),
+        ({"interval": 4}, "`interval` must be below `max_epochs`.* got 4 and 4"),
+        ({"max_epochs": 1}, "`interval` must be below `max_epochs`.* got 1 and 1"),
+        ({"quantile": "a"}, "`quantile` must be in"),
+        ({"resample_probability": "a"}, "`resample_probability` must be in"),
+        ({"perturbation_factors": 1.2}, "`perturbation_factors` must be two numbers"),
+        ({"perturbation_factors": ("a", "b")}, "`perturbation_factors` must be two numbers"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, message):

@@ -314,6 +314,36 @@ def test_a_hyperparameter_that_is_inactive_is_tried_where_it_is_active():
     assert changes_shapes(build, hp, "more")
 
 
+def siblings(low, high):
+    """Return a function whose scopes share a name: 4 to 16 units in one, others in the other."""
+
+    def build(hp):
+        kind = hp.Choice("kind", ["a", "b"])
+        with hp.conditional_scope("kind", ["a"]):
+            units = hp.Int("units", 4, 16) if kind == "a" else 0
+        with hp.conditional_scope("kind", ["b"]):
+            units = hp.Int("units", low, high) if kind == "b" else units
+        return keras.Sequential([keras.Input((1,)), keras.layers.Dense(units)])
+
+    hp = declared(build)
+    hp.values["kind"] = "b"
+    build(hp)
+    hp.values["kind"] = "a"
+    return build, hp
+
+
+@pytest.mark.parametrize(("low", "high"), [(32, 64), (4, 64)])
+def test_a_choice_changes_shapes_if_a_name_has_other_values_in_its_scopes(low, high):
+    build, hp = siblings(low, high)
+    assert changes_shapes(build, hp, "kind")
+    assert changes_shapes(build, hp, "units")
+
+
+def test_a_choice_keeps_shapes_if_a_name_has_the_same_values_in_its_scopes():
+    build, hp = siblings(4, 16)
+    assert not changes_shapes(build, hp, "kind")
+
+
 def test_a_model_that_cannot_be_built_with_other_values_counts_as_changed():
     def fragile(hp):
         if hp.Int("units", 1, 3) > 1:

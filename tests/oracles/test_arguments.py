@@ -1,0 +1,74 @@
+import keras_tuner
+import numpy as np
+import pytest
+
+import kt_extras as kte
+from kt_extras.oracles.arguments import (
+    check_count,
+    check_executions,
+    check_fraction,
+    check_hyperparameters,
+    check_project_name,
+    names_in,
+)
+
+
+@pytest.mark.parametrize("value", ["a", 1.5, 0, True, float("inf"), float("nan"), [3]])
+def test_what_is_no_count_is_refused_with_the_name_of_the_argument(value):
+    with pytest.raises(ValueError, match="`max_trials` must be an integer from 1 or None, got"):
+        check_count("max_trials", value, least=1)
+
+
+@pytest.mark.parametrize("value", [None, 1, 3.0, np.int64(2)])
+def test_what_is_a_count_is_taken(value):
+    check_count("max_trials", value, least=1)
+
+
+@pytest.mark.parametrize("name", ["max_trials", "seed"])
+def test_a_text_is_no_count_of_a_tuner_either(name):
+    with pytest.raises(ValueError, match=f"`{name}` must be an integer from . or None, got 'a'"):
+        kte.TPE(print, "val_loss", **{name: "a"})
+
+
+@pytest.mark.parametrize("value", ["a", 0, 1.5, True])
+def test_what_is_no_fraction_is_refused(value):
+    with pytest.raises(ValueError, match="`part` must be above 0 and at most 1, or None"):
+        check_fraction("part", value)
+
+
+@pytest.mark.parametrize("value", [0, 1.5, "2", None])
+def test_a_trial_is_executed_a_whole_number_of_times(value):
+    with pytest.raises(ValueError, match="`executions_per_trial` must be an integer from 1, got"):
+        check_executions(value)
+
+
+def test_hyperparameters_are_declared_and_not_given_as_values():
+    check_hyperparameters(keras_tuner.HyperParameters())
+    with pytest.raises(TypeError, match=r"`hyperparameters` must be a .* got {'a': 1}.*`enqueue`"):
+        check_hyperparameters({"a": 1})
+
+
+def test_the_name_of_a_project_is_a_text(tmp_path):
+    check_project_name(tmp_path)
+    with pytest.raises(TypeError, match="`project_name` must be a text or None, got 3"):
+        check_project_name(3)
+
+
+def test_names_come_in_any_collection():
+    assert names_in("mutable", {"rate": 1}) == ("rate",)
+    assert names_in("mutable", None) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"executions_per_trial": 0}, ValueError, "`executions_per_trial` must be an integer"),
+        ({"executions_per_trial": 1.5}, ValueError, "`executions_per_trial` must be an integer"),
+        ({"project_name": 3}, TypeError, "`project_name` must be a text"),
+        ({"hyperparameters": {"a": 1}}, TypeError, "`hyperparameters` must be a"),
+        ({"objective": []}, ValueError, "`objective` must name at least one metric"),
+    ],
+)
+def test_a_tuner_refuses_at_once_what_it_cannot_use(arguments, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        kte.TPE(print, **{"objective": "loss", "directory": str(tmp_path), **arguments})
