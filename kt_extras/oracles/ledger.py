@@ -7,6 +7,7 @@ no second one that restores it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -382,9 +383,13 @@ class Ledger:
         return [found for run in entry.executions if (found := self._best_of(run)) is not None]
 
     def score_at_rest(self, entry: Entry) -> tuple[float | None, int]:
-        """Return the score and the best epoch that a trial had when it was last paused."""
+        """Return the score and the best epoch that a trial had when it was last paused.
+
+        One that had diverged by then had none.
+        """
         run = {step: m for step, m in entry.executions[0].items() if step < entry.rested}
-        return self._best_of(run) or (None, 0)
+        score, step = self._best_of(run) or (math.nan, 0)
+        return (score, step) if math.isfinite(score) else (None, 0)
 
     def _best_of(self, run: Mapping[int, Metrics]) -> tuple[float, int] | None:
         values = {step: value_in(self.objective, metrics) for step, metrics in run.items()}

@@ -1,5 +1,6 @@
 """What a trial was in its best epoch, and what is left of it if it runs again."""
 
+import math
 import os
 import signal
 
@@ -83,6 +84,27 @@ def test_a_leader_that_is_interrupted_while_it_goes_on_stays_the_leader(tmp_path
         assert best.score == min(score for score in scores.values() if score is not None)
         assert scores[promoted["number"]] == promoted["score"]
         found.get_best_models()
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_member_that_had_diverged_and_is_interrupted_has_no_score(loss, tmp_path):
+    def oracle():
+        made = kte.PBTOracle("val_loss", population_size=2, max_epochs=2, interval=1, seed=0)
+        made.hyperparameters.Float("rate", 0, 1)
+        made._set_project_dir(str(tmp_path), "project")
+        return made
+
+    first = oracle()
+    for value in (loss, 0.5):
+        trial = first.create_trial("worker")
+        first.update_trial(trial.trial_id, {"val_loss": value}, step=0)
+        trial.status = "COMPLETED"
+        first.end_trial(trial)
+    assert first.create_trial("worker").trial_id == "0000"  # goes on with the other's state
+    again = oracle()
+    again.reload()
+    for found in (first, again):
+        assert [trial.trial_id for trial in found.get_best_trials(2)] == ["0001"]
 
 
 def test_wishes_of_the_user_are_no_deaths(tmp_path):
