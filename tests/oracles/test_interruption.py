@@ -14,7 +14,7 @@ import kt_extras as kte
 from tests.oracles.models import VALIDATION, X, Y, build
 
 SCRIPT = """
-import signal, sys, time
+import signal, sys
 import keras
 import kt_extras as kte
 from tests.oracles.models import VALIDATION, X, Y, build
@@ -22,18 +22,18 @@ from tests.oracles.models import VALIDATION, X, Y, build
 def say(*words):
     print(*words, flush=True)
 
-class Slow(keras.callbacks.Callback):
+class Told(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         say("begin", epoch)
-    def on_train_batch_end(self, batch, logs=None):
-        time.sleep(0.1)
+        if epoch == 1:
+            sys.stdin.readline()
     def on_epoch_end(self, epoch, logs=None):
         say("end", epoch)
 
 def search():
     tuner = kte.TPE(build, "val_accuracy", max_trials=1, seed=0, directory=sys.argv[1])
     try:
-        tuner.search(X, Y, validation_data=VALIDATION, epochs=3, callbacks=[Slow()])
+        tuner.search(X, Y, validation_data=VALIDATION, epochs=3, callbacks=[Told()])
     except KeyboardInterrupt:
         restored = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         say("interrupted", restored)
@@ -60,14 +60,18 @@ def test_ctrl_c_ends_a_real_search_after_the_epoch_and_twice_at_once(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": root},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        bufsize=1,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         read_until(process, "begin 1")
         process.send_signal(signal.SIGINT)
+        read_until(process, "once more")
+        process.stdin.write("go on\n")
         gently = read_until(process, "states")
         assert "end 1" in gently
         assert "begin 2" not in gently
@@ -81,6 +85,7 @@ def test_ctrl_c_ends_a_real_search_after_the_epoch_and_twice_at_once(tmp_path):
         assert "end 1" not in at_once
         assert "interrupted True" in at_once
 
+        process.stdin.write("go on\n")
         finished = read_until(process, "states")
         assert finished[-1] == "states ('completed', 3)"
         assert [line for line in finished if line.startswith("begin")] == [
