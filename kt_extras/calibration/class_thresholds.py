@@ -3,7 +3,7 @@
 While the other thresholds stay, a row goes to class k as soon as the offset of k, the logarithm of
 1 / threshold, exceeds the row's margin: what its best other class is ahead by.  Sorted by margin
 the rows make a path through confusion matrices, and the best stop on it is exact.  The classes take
-turns, from equal thresholds and from the shares of the classes, which balance recalls.
+turns, from equal thresholds or from the shares of the classes, which balance recalls.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kt_extras.calibration.selection import best_stop, is_better
 from kt_extras.search.dimensions import FloatArray
 
 _MOST_ROUNDS = 10
-_LEAST_GAIN = 1e-4  # of a round; what is less is chance
+_LEAST_GAIN = 1e-4  # of all classes; what is less is chance
 _SUM = 1e-3
 
 
@@ -52,42 +52,37 @@ def fit_class_thresholds(sample: Sample, criterion: Criterion) -> FloatArray:
         logs = np.log(scores)
     shares = np.bincount(sample.labels, sample.weights, scores.shape[1]) / sample.weights.sum()
     balanced = -np.log(np.where(shares > 0, shares, 1.0))
-    first, second = (
-        _round(Contest.between(sample.labels, sample.weights, logs, offsets), None, criterion)
+    starts = (
+        Contest.between(sample.labels, sample.weights, logs, offsets)
         for offsets in (np.zeros_like(shares), balanced)
     )
-    contest, reached = second if is_better(second[1], first[1]) else first
-    for _ in range(_MOST_ROUNDS):
-        last = reached
-        contest, reached = _round(contest, last, criterion)
-        if not is_better(reached, last, least=_LEAST_GAIN):
-            break
+    contest = _settled(max(starts, key=lambda start: _preferences(start, criterion)), criterion)
     thresholds: FloatArray = np.exp(contest.offsets.min() - contest.offsets)
     return thresholds / thresholds.sum()
 
 
-def _round(
-    contest: Contest, reached: Sequence[float] | None, criterion: Criterion
-) -> tuple[Contest, Sequence[float]]:
-    """Settle the offset of each class that occurs, one after the other.
-
-    Args:
-        contest: As the last round left it.
-        reached: The preferences there, None if they are not known.
-        criterion: What decides.
-    """
-    if reached is None:
-        path = ConfusionPath.of(_confusion(contest, contest.winners))
-        reached = _at(criterion.preferences(path), 0)
-    for k in contest.classes.tolist():
+def _settled(contest: Contest, criterion: Criterion) -> Contest:
+    """Let the classes that occur take turns until no offset of them can be improved."""
+    reached = _preferences(contest, criterion)
+    classes = contest.classes.tolist()
+    settled = 0
+    for k in classes * _MOST_ROUNDS:
         rivals = contest.without(k)
         path, offsets, gaps = _path(contest, k, rivals)
         preferences = criterion.preferences(path)
         stop = best_stop(preferences, gaps)
         candidate = _at(preferences, stop)
-        if is_better(candidate, reached):
-            contest, reached = contest.moved(k, offsets[stop], rivals), candidate
-    return contest, reached
+        settled += 1
+        if is_better(candidate, reached, least=_LEAST_GAIN / len(classes)):
+            contest, reached, settled = contest.moved(k, offsets[stop], rivals), candidate, 1
+        if settled == len(classes):
+            break
+    return contest
+
+
+def _preferences(contest: Contest, criterion: Criterion) -> list[float]:
+    path = ConfusionPath.of(_confusion(contest, contest.winners))
+    return _at(criterion.preferences(path), 0)
 
 
 def _at(preferences: Sequence[FloatArray], stop: int) -> list[float]:

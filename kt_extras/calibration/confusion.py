@@ -39,9 +39,9 @@ class Counts:
     @classmethod
     def of(cls, tp: FloatArray, called: FloatArray, sizes: FloatArray, rows: float) -> Counts:
         """Return the counts of classes by their hits, their decisions, their rows and all rows."""
-        counts = tp, called - tp, sizes - tp, rows - sizes - called + tp
-        least = _ROUNDING * rows  # by what sums of fractional weights may miss 0
-        return cls(*(np.where(count > least, count, 0.0) for count in counts))
+        counts = np.array((tp, called - tp, sizes - tp, rows - sizes - called + tp))
+        counts[counts <= _ROUNDING * rows] = 0.0  # what sums of fractional weights may miss it by
+        return cls(*counts)
 
     @property
     def recall(self) -> FloatArray:
@@ -119,10 +119,16 @@ class ConfusionPath:
         counted = np.ones(k)
         if classes is not None:
             counted = np.bincount(classes, minlength=k).astype(np.float64)
-        first, before, after, target = np.split(value(self._counts), [k, k + m, k + 2 * m])
-        others = self._at_stops((after - before) * counted[self.source])
+        order, sources, heads = self._by_source
+        values = value(self._counts)
+        first, after, target = values[:k], values[k : k + m], values[k + m :]
+        before = np.empty(m)
+        before[1:] = after[:-1]
+        before[heads] = first[sources[heads]]
+        changes = np.empty(m)
+        changes[order] = (after - before) * counted[sources]
         mine = (target - first[self.target]) * counted[self.target]
-        total: FloatArray = first @ counted + others + mine
+        total: FloatArray = first @ counted + self._at_stops(changes) + mine
         return total
 
     def mean(self, value: Callable[[Counts], FloatArray]) -> FloatArray:
@@ -137,42 +143,46 @@ class ConfusionPath:
 
     @cached_property
     def _counts(self) -> Counts:
-        """Counts of all classes at first, of the sources before and after, of the target at stops.
+        """Counts of all classes at first, of each move's source after it, of the target at stops.
 
-        Shape ``(k + 2 m + c,)``.
+        Shape ``(k + m + c,)``; moves in the order of `_by_source`.
         """
+        sources = self._by_source[1]
         target = np.full(len(self.stops), self.target)
-        classes = np.concatenate([np.arange(len(self.start)), self.source, self.source, target])
-        was_right, is_right = self.truth == self.source, self.truth == self.target
-        tp = np.diagonal(self.start)[classes]
-        tp = tp + self._changes(self.weights * was_right, self.weights * is_right)
+        classes = np.concatenate([np.arange(len(self.start)), sources, target])
+        lost = self.weights * (self.truth == self.source)
+        won = self.weights * (self.truth == self.target)
+        tp = np.diagonal(self.start)[classes] + self._changes(lost, won)
         called = self.start.sum(axis=0)[classes] + self._changes(self.weights, self.weights)
         return Counts.of(tp, called, self.sizes[classes], float(self.sizes.sum()))
 
     def _changes(self, left: FloatArray, joined: FloatArray) -> FloatArray:
         """Return what the counts have changed by, in the order of `_counts`."""
-        after = -self._so_far(left)
-        return np.concatenate(
-            [np.zeros(len(self.start)), after + left, after, self._at_stops(joined)]
-        )
+        k, m = len(self.start), len(self.truth)
+        order, _, heads = self._by_source
+        changes = np.zeros(k + m + len(self.stops))
+        left = left[order]
+        after = np.cumsum(left)
+        begins = np.zeros(m, dtype=np.int64)
+        begins[heads] = heads
+        np.maximum.accumulate(begins, out=begins)
+        changes[k : k + m] = (after - left)[begins] - after
+        changes[k + m :] = self._at_stops(joined)
+        return changes
 
     @cached_property
-    def _by_source(self) -> tuple[IntArray, IntArray]:
-        """The order of the moves by the class that they leave, and where each class begins."""
+    def _by_source(self) -> tuple[IntArray, IntArray, IntArray]:
+        """The order of the moves by the class that they leave; that class; where each begins."""
         order = np.argsort(self.source, kind="stable")
-        return order, np.searchsorted(self.source[order], np.arange(len(self.start)))
-
-    def _so_far(self, changes: FloatArray) -> FloatArray:
-        """Add up the changes of each class that rows leave, up to each move, shape ``(m,)``."""
-        order, begins = self._by_source
-        sums = np.append(0.0, np.cumsum(changes[order]))
-        so_far = np.empty(len(changes))
-        so_far[order] = sums[1:] - sums[begins][self.source[order]]
-        return so_far
+        sources = self.source[order]
+        heads = np.flatnonzero(np.diff(sources, prepend=-1))
+        return order, sources, heads
 
     def _at_stops(self, changes: FloatArray) -> FloatArray:
         """Add up the changes of the moves made before each stop, shape ``(c,)``."""
-        return np.append(0.0, np.cumsum(changes))[self.stops]
+        so_far = np.zeros(len(changes) + 1)
+        np.cumsum(changes, out=so_far[1:])
+        return so_far[self.stops]
 
 
 def confusion_matrix(

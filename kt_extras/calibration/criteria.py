@@ -129,13 +129,17 @@ class GeometricMean:
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the geometric mean of the recalls at each stop."""
-        lost = path.sum(lambda n: (n.tp <= 0).astype(np.float64), path.present)
         logs = path.sum(lambda n: np.log(np.where(n.tp > 0, n.recall, 1.0)), path.present)
-        return np.where(lost > 0, 0.0, np.exp(logs / len(path.present)))
+        return np.where(_lost(path) > 0, 0.0, np.exp(logs / len(path.present)))
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
-        """Return the values."""
-        return [self.values(path)]
+        """Return the values; and how many classes are found, without which they are 0."""
+        return [self.values(path), -_lost(path)]
+
+
+def _lost(path: ConfusionPath) -> FloatArray:
+    """Return of how many classes no row is found, at each stop."""
+    return path.sum(lambda n: (n.tp <= 0).astype(np.float64), path.present)
 
 
 @dataclass(frozen=True)

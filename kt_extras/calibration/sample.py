@@ -45,6 +45,10 @@ class Sample:
     scores: NDArray[np.floating[Any]]
     weights: FloatArray
 
+    def take(self, rows: IntArray) -> Sample:
+        """Return some of the rows, by their numbers."""
+        return Sample(self.kind, self.labels[rows], self.scores[rows], self.weights[rows])
+
 
 def check_sample(
     y_true: ArrayLike,

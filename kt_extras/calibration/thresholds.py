@@ -61,7 +61,7 @@ class Thresholds:
             multi_label=self.kind is Kind.MULTI_LABEL,
             both_classes=False,
         )
-        return _value(sample, self.values, self.criterion)
+        return value_of(sample, self.values, self.criterion)
 
 
 def fit_thresholds(
@@ -99,13 +99,33 @@ def fit_thresholds(
     """
     sample = check_sample(y_true, y_score, sample_weight, multi_label=multi_label)
     criterion = criterion_of(metric)
+    values = best_values(sample, criterion)
+    return Thresholds(sample.kind, values, criterion, value_of(sample, values, criterion))
+
+
+def best_values(sample: Sample, criterion: Criterion) -> FloatArray:
+    """Return the thresholds alone, shape ``()`` if binary, else ``(k,)``."""
     if sample.kind is Kind.MULTI_CLASS:
-        values = fit_class_thresholds(sample, criterion)
-    elif sample.kind is Kind.MULTI_LABEL:
-        values = np.array([_fit_binary(part, criterion) for part in _labels(sample)])
-    else:
-        values = np.asarray(_fit_binary(sample, criterion))
-    return Thresholds(sample.kind, values, criterion, _value(sample, values, criterion))
+        return fit_class_thresholds(sample, criterion)
+    if sample.kind is Kind.MULTI_LABEL:
+        return np.array([_fit_binary(part, criterion) for part in _labels(sample)])
+    return np.asarray(_fit_binary(sample, criterion))
+
+
+def value_of(sample: Sample, thresholds: FloatArray, criterion: Criterion) -> float:
+    """Return the criterion of decisions; of the labels that some rows have and some do not."""
+    if sample.kind is Kind.MULTI_LABEL:
+        parts = zip(_labels(sample), thresholds, strict=True)
+        values = [
+            value_of(part, threshold, criterion)
+            for part, threshold in parts
+            if 0 < part.labels.sum() < len(part.labels)
+        ]
+        return float(np.mean(values)) if values else 0.0
+    n_classes = 2 if sample.kind is Kind.BINARY else sample.scores.shape[1]
+    decisions = decide(sample.scores, thresholds, sample.kind)
+    confusion = confusion_matrix(sample.labels, decisions, sample.weights, n_classes)
+    return float(criterion.values(ConfusionPath.of(confusion))[0])
 
 
 def decide(scores: NDArray[np.floating[Any]], thresholds: ArrayLike, kind: Kind) -> IntArray:
@@ -155,19 +175,3 @@ def _between(below: FloatArray, above: FloatArray, dtype: np.dtype[Any]) -> Floa
     least = np.nextafter(below, dtype.type(np.inf))
     least[-1] = below[-1]  # the end of the scale, where everything may be positive
     return np.maximum(middle, least).astype(np.float64)
-
-
-def _value(sample: Sample, thresholds: FloatArray, criterion: Criterion) -> float:
-    """Return the criterion of decisions; of the labels that some rows have and some do not."""
-    if sample.kind is Kind.MULTI_LABEL:
-        parts = zip(_labels(sample), thresholds, strict=True)
-        values = [
-            _value(part, threshold, criterion)
-            for part, threshold in parts
-            if 0 < part.labels.sum() < len(part.labels)
-        ]
-        return float(np.mean(values)) if values else 0.0
-    n_classes = 2 if sample.kind is Kind.BINARY else sample.scores.shape[1]
-    decisions = decide(sample.scores, thresholds, sample.kind)
-    confusion = confusion_matrix(sample.labels, decisions, sample.weights, n_classes)
-    return float(criterion.values(ConfusionPath.of(confusion))[0])

@@ -21,8 +21,8 @@ from kt_extras.calibration.criteria import CriterionLike, criterion_of
 from kt_extras.calibration.halves import fair_halves
 from kt_extras.calibration.outputs import probabilities_of
 from kt_extras.calibration.predictions import ForwardPass, check_data, predictions
-from kt_extras.calibration.sample import Sample, check_sample
-from kt_extras.calibration.thresholds import Thresholds, fit_thresholds
+from kt_extras.calibration.sample import check_sample
+from kt_extras.calibration.thresholds import Thresholds, best_values, value_of
 
 _MOST_LOGGED = 20
 
@@ -142,25 +142,17 @@ class ThresholdCalibration(keras.callbacks.Callback):
             return self._named(math.nan, np.full(raw.shape[1:] if several else (), math.nan))
         scores = probabilities_of(raw, from_logits=self.from_logits, multi_label=self.multi_label)
         sample = check_sample(y, scores, weights, multi_label=self.multi_label)
-        everything = slice(None)
-        self.thresholds = self._fitted(sample, everything)
+        values = best_values(sample, self.metric)
+        all_rows = value_of(sample, values, self.metric)
+        self.thresholds = Thresholds(sample.kind, values, self.metric, all_rows)
         if self.fit_on == "all":
-            return self._named(_judged(self.thresholds, sample, everything), self.thresholds.values)
-        one, other = fair_halves(sample, seed=self.seed)
+            return self._named(all_rows, values)
+        halves = [sample.take(rows) for rows in fair_halves(sample, seed=self.seed)]
         judged = [
-            _judged(self._fitted(sample, settling), sample, rows)
-            for settling, rows in ((one, other), (other, one))
+            value_of(judging, best_values(settling, self.metric), self.metric)
+            for settling, judging in (halves, halves[::-1])
         ]
-        return self._named(float(np.mean(judged)), self.thresholds.values)
-
-    def _fitted(self, sample: Sample, rows: Any) -> Thresholds:
-        return fit_thresholds(
-            sample.labels[rows],
-            sample.scores[rows],
-            self.metric,
-            sample_weight=sample.weights[rows],
-            multi_label=self.multi_label,
-        )
+        return self._named(float(np.mean(judged)), values)
 
     def _named(self, value: float, thresholds: Any) -> dict[str, float]:
         logs = {f"val_{self.metric.name}_at_best_threshold": value}
@@ -168,7 +160,3 @@ class ThresholdCalibration(keras.callbacks.Callback):
             return {**logs, "val_best_threshold": float(thresholds)}
         listed = enumerate(thresholds[:_MOST_LOGGED])
         return {**logs, **{f"val_best_threshold_{k}": float(value) for k, value in listed}}
-
-
-def _judged(thresholds: Thresholds, sample: Sample, rows: Any) -> float:
-    return thresholds.score(sample.labels[rows], sample.scores[rows], sample.weights[rows])
