@@ -17,7 +17,8 @@ import numpy as np
 from kt_extras.calibration.sample import IntArray
 from kt_extras.search.dimensions import FloatArray
 
-_ROUNDING = 1e-12
+#: By what numbers may differ that would be the same if they were exact.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Counts:
     def of(cls, tp: FloatArray, called: FloatArray, sizes: FloatArray, rows: float) -> Counts:
         """Return the counts of classes by their hits, their decisions, their rows and all rows."""
         counts = np.array((tp, called - tp, sizes - tp, rows - sizes - called + tp))
-        counts[counts <= _ROUNDING * rows] = 0.0  # what sums of fractional weights may miss it by
+        counts[counts <= ROUNDING * rows] = 0.0  # what sums of fractional weights may miss it by
         return cls(*counts)
 
     @property

@@ -11,10 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from kt_extras.calibration.confusion import ConfusionPath, Counts
+from kt_extras.calibration.confusion import ROUNDING, ConfusionPath, Counts
 from kt_extras.search.dimensions import FloatArray
-
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class RecallAtPrecision:
 
         def counted(n: Counts) -> FloatArray:
             otherwise = np.where(n.tp + n.fp == 0, 0.0, -1.0)  # nobody is called positive
-            return np.where(n.precision >= self.precision - _ROUNDING, n.recall, otherwise)
+            return np.where(n.precision >= self.precision - ROUNDING, n.recall, otherwise)
 
         return [path.mean(counted), path.mean(lambda n: n.precision)]
 
@@ -79,7 +77,7 @@ class PrecisionAtRecall:
         """Return the precision where it counts, elsewhere what is lacking; and the recall."""
 
         def counted(n: Counts) -> FloatArray:
-            return np.where(n.recall >= self.recall - _ROUNDING, n.precision, n.recall - 2.0)
+            return np.where(n.recall >= self.recall - ROUNDING, n.precision, n.recall - 2.0)
 
         return [path.mean(counted), path.mean(lambda n: n.recall)]
 

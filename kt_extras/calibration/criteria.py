@@ -14,10 +14,8 @@ from typing import ClassVar, Protocol, Union
 
 import numpy as np
 
-from kt_extras.calibration.confusion import ConfusionPath, Counts, ratio
+from kt_extras.calibration.confusion import ROUNDING, ConfusionPath, Counts, ratio
 from kt_extras.search.dimensions import FloatArray
-
-_ROUNDING = 1e-12
 
 
 class Criterion(Protocol):
@@ -165,7 +163,7 @@ class Matthews:
             return (n.tp + n.fp) / rows * (1 - (n.tp + n.fp) / rows)
 
         spreads = path.sum(spread) * np.sum(actual * (1 - actual))
-        return ratio(path.sum(covariance), np.sqrt(np.where(spreads > _ROUNDING, spreads, 0.0)))
+        return ratio(path.sum(covariance), np.sqrt(np.where(spreads > ROUNDING, spreads, 0.0)))
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
         """Return the values."""

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kt_extras.calibration.confusion import ROUNDING
 from kt_extras.search.dimensions import FloatArray
-
-_ROUNDING = 1e-12
 
 
 def best_stop(preferences: Sequence[FloatArray], gaps: FloatArray) -> int:
@@ -26,12 +25,12 @@ def best_stop(preferences: Sequence[FloatArray], gaps: FloatArray) -> int:
     left = np.arange(len(gaps))
     for preference in (*preferences, gaps):
         values = preference[left]
-        left = left[values >= values.max() - _ROUNDING * max(1.0, abs(values.max()))]
+        left = left[values >= values.max() - ROUNDING * max(1.0, abs(values.max()))]
     return int(left[0])
 
 
 def is_better(
-    candidate: Sequence[float], current: Sequence[float], *, least: float = _ROUNDING
+    candidate: Sequence[float], current: Sequence[float], *, least: float = ROUNDING
 ) -> bool:
     """Tell whether the first preference that differs is higher.
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kt_extras.arguments import check_integer
 from kt_extras.calibration import pictures
 from kt_extras.calibration.criteria import CriterionLike, criterion_of
 from kt_extras.calibration.fitting import Method, check_method, fit_calibration
@@ -80,9 +81,8 @@ class EvaluationBoard(keras.callbacks.Callback):
         super().__init__()
         pictures.require_matplotlib()
         check_data("validation_data", validation_data)
-        for name, value in (("every", 1 if every is None else every), ("batch_size", batch_size)):
-            if not (isinstance(value, int) and value >= 1):
-                raise ValueError(f"`{name}` must be a whole number from 1, got {value!r}.")
+        check_integer("every", 1 if every is None else every, least=1)
+        check_integer("batch_size", batch_size, least=1)
         check_method(method)
         self.log_dir = os.fspath(log_dir)
         self.validation_data = validation_data

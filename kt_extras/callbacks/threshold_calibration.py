@@ -17,6 +17,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from kt_extras.arguments import check_integer
 from kt_extras.calibration.criteria import CriterionLike, criterion_of
 from kt_extras.calibration.halves import fair_halves
 from kt_extras.calibration.outputs import probabilities_of
@@ -84,9 +85,8 @@ class ThresholdCalibration(keras.callbacks.Callback):
         check_data("validation_data", validation_data)
         if fit_on not in {"half", "all"}:
             raise ValueError(f"`fit_on` must be 'half' or 'all', got {fit_on!r}.")
-        for name, value in (("every", every), ("batch_size", batch_size)):
-            if not (isinstance(value, int) and value >= 1):
-                raise ValueError(f"`{name}` must be a whole number from 1, got {value!r}.")
+        check_integer("every", every, least=1)
+        check_integer("batch_size", batch_size, least=1)
         self.validation_data = validation_data
         self.metric = criterion_of(metric)
         self.fit_on = fit_on

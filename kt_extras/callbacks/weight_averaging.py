@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.arguments import check_integer
 from kt_extras.callbacks.batch_statistics import (
     BatchStatistics,
     check_end,
@@ -66,9 +67,11 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.start = _check_start(start)
-        self.every = check_steps("every", every)
+        check_integer("every", every, least=1)
+        check_integer("batch_size", batch_size, least=1)
+        self.every = every
         self.data = data
-        self.batch_size = check_steps("batch_size", batch_size)
+        self.batch_size = batch_size
         self.steps = None if steps is None else check_steps("steps", steps)
         if data is not None:
             check_end(data, self.steps)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.arguments import check_integer
 from kt_extras.compat import ANNOUNCES_EPOCHS, PyDataset
-from kt_extras.imbalance.checks import check_whole_number
 from kt_extras.imbalance.labels import FloatArray, IntArray, single_labels
 
 
@@ -71,8 +71,8 @@ class BalancedBatches(PyDataset):
                 f"{sorted(lengths)}."
             )
         size = len(classes) if epoch_size is None else epoch_size
-        check_whole_number("batch_size", batch_size, least=1)
-        check_whole_number("epoch_size", size, least=1)
+        check_integer("batch_size", batch_size, least=1)
+        check_integer("epoch_size", size, least=1)
         self.batch_size, self.epoch_size, self.seed = batch_size, size, seed
         self.epoch, self._begun = first_epoch, not ANNOUNCES_EPOCHS
         self._members = [np.flatnonzero(classes == number) for number in np.unique(classes)]

@@ -9,17 +9,6 @@ from typing import Any
 import numpy as np
 
 
-def check_whole_number(name: str, value: Any, *, least: int) -> None:
-    """Raise unless an argument is a whole number, and at least so large.
-
-    >>> check_whole_number("batch_size", 32.5, least=1)
-    Traceback (most recent call last):
-    ValueError: `batch_size` must be a whole number from 1, got 32.5.
-    """
-    if not (isinstance(value, (int, np.integer)) and value >= least):
-        raise ValueError(f"`{name}` must be a whole number from {least}, got {value!r}.")
-
-
 def check_list(name: str, values: Sequence[str]) -> None:
     """Raise if an argument is one string in the place of several.
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kt_extras.imbalance.checks import check_whole_number, checked_array
+from kt_extras.arguments import check_integer
+from kt_extras.imbalance.checks import checked_array
 from kt_extras.imbalance.labels import IntArray, single_labels
 
 Array = NDArray[Any]
@@ -114,7 +115,7 @@ def check_arguments(method: str, ratio: float, k_neighbors: float) -> None:
         raise ValueError(
             f"`ratio` must be above 0 and at most 1, got {ratio!r}; 1 makes the classes equal."
         )
-    check_whole_number("k_neighbors", k_neighbors, least=1)
+    check_integer("k_neighbors", k_neighbors, least=1)
 
 
 def check_finite(x: Any) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_extras.oracles.budget import ALL_TRAINED, ALL_TRIED, all_begun
-from kt_extras.oracles.ledger import Entry, Event, Ledger
+from kt_extras.oracles.entry import Entry
+from kt_extras.oracles.ledger import Event, Ledger
 from kt_extras.oracles.verdict import Rest, closing
 from kt_extras.scheduling import Resume, Scheduler, Start
 from kt_extras.search import Sampler, SpaceExhausted, trial_rng

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras_tuner
 
-from kt_extras.scheduling.rungs import check_whole, is_number
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.search import Random, Sampler
 from kt_extras.search.evolution import Evolution
 from kt_extras.search.gaussian_process import GaussianProcess
@@ -57,7 +57,7 @@ def check_executions(value: object) -> None:
     Traceback (most recent call last):
     ValueError: `executions_per_trial` must be an integer from 1, got 0.
     """
-    check_whole("executions_per_trial", value, least=1)
+    check_integer("executions_per_trial", value, least=1)
 
 
 def check_hyperparameters(given: object) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from numbers import Real
+
+from kt_extras.arguments import is_number
+from kt_extras.oracles.arguments import check_count
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,14 @@ class Budget:
                 f"{self.max_time!r}."
             )
         for name in ("max_total_epochs", "max_trials_without_improvement"):
-            value = getattr(self, name)
-            if value is not None and not (_is_number(value) and value >= 1 and value == int(value)):
-                raise ValueError(f"`{name}` must be an integer from 1 or None, got {value!r}.")
-        if self.target is not None and not (_is_number(self.target) and math.isfinite(self.target)):
+            check_count(name, getattr(self, name), least=1)
+        if self.target is not None and not (is_number(self.target) and math.isfinite(self.target)):
             raise ValueError(f"`target` must be a finite score or None, got {self.target!r}.")
 
     @property
     def seconds(self) -> float | None:
         """`max_time` in seconds."""
-        if self.max_time is None or _is_number(self.max_time):
+        if self.max_time is None or is_number(self.max_time):
             return self.max_time  # type: ignore[return-value]
         return self.max_time.total_seconds() if isinstance(self.max_time, timedelta) else math.nan
 
@@ -106,7 +106,3 @@ def _reached(best: float | None, target: float, *, maximised: bool) -> bool:
     if best is None:
         return False
     return best >= target if maximised else best <= target
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

@@ -7,9 +7,9 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from numbers import Real
 from typing import Any
 
+from kt_extras.arguments import is_number
 from kt_extras.search import Point
 
 CLEAR = 0.5  # by how much the shares of the two sets must differ to be worth a line
@@ -66,7 +66,7 @@ def _traits(name: str, these: Sequence[Point], others: Sequence[Point]) -> Itera
     values = list(dict.fromkeys(point[name] for point in these if name in point))
     for value in values:
         yield trait(f"{name}={_shown(value)}", partial(operator.eq, value))
-    if not all(map(_is_number, values)):
+    if not all(map(is_number, values)):
         return
     low, high = min(values), max(values)
     for value in sorted(values):
@@ -76,11 +76,7 @@ def _traits(name: str, these: Sequence[Point], others: Sequence[Point]) -> Itera
 
 
 def _between(low: float, high: float) -> Callable[[Any], bool]:
-    return lambda given: _is_number(given) and low <= given <= high
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return lambda given: is_number(given) and low <= given <= high
 
 
 def _shown(value: Any) -> str:

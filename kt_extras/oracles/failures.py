@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kt_extras.oracles.contrast import traits
-from kt_extras.oracles.ledger import Entry
+from kt_extras.oracles.entry import Entry
 
 LEAST = 10  # trials that must have ended before a fraction of them means anything
 REJECTIONS = 100  # models in a row

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras_tuner
 
+from kt_extras.arguments import check_integer
 from kt_extras.oracles.objective import names_of
 from kt_extras.scheduling import Scheduler
-from kt_extras.scheduling.rungs import check_whole
 
 _EPOCHS_POSITION = 3  # of `epochs` in `keras.Model.fit`
 _VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
@@ -67,7 +67,7 @@ def check_validation_freq(
     if not names or given is None:
         return
     if not isinstance(given, Collection):
-        check_whole("validation_freq", given, least=1)
+        check_integer("validation_freq", given, least=1)
     rungs = _comparisons(scheduler)
     blind = [epochs for epochs in rungs if not _is_validated(epochs, given)]
     if blind:

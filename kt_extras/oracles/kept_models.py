@@ -13,8 +13,8 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
+from kt_extras.oracles.entry import Entry
 from kt_extras.oracles.lazy_trial import fill_in
-from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.objective import loss_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.best_weights import load_held

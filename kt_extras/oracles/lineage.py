@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from kt_extras.oracles.ledger import Entry
+from kt_extras.oracles.entry import Entry
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.search import Point
 from kt_extras.training.replay import ReplayHyperparameters, Target

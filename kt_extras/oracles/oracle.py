@@ -27,9 +27,10 @@ from kt_extras.oracles.arguments import (
 )
 from kt_extras.oracles.books import Books
 from kt_extras.oracles.budget import Budget, Spent
+from kt_extras.oracles.entry import Entry
 from kt_extras.oracles.epochs import Metrics, encoded
 from kt_extras.oracles.failures import Tally, report
-from kt_extras.oracles.ledger import Entry, Event, Ledger, Totals
+from kt_extras.oracles.ledger import Event, Ledger, Totals
 from kt_extras.oracles.objective import ObjectiveLike, names_of, resolve_objective, value_in
 from kt_extras.oracles.space_change import differences
 from kt_extras.oracles.translate import to_space

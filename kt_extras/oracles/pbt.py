@@ -10,6 +10,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.arguments import check_integer
 from kt_extras.oracles.arguments import names_in, sampler_of, split
 from kt_extras.oracles.kept_models import Epochs, trial_to_refit
 from kt_extras.oracles.lineage import HyperparameterSchedule, lineage_rows, schedule_of
@@ -17,7 +18,6 @@ from kt_extras.oracles.objective import ObjectiveLike
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.tuner import Tuner
 from kt_extras.scheduling import Population
-from kt_extras.scheduling.rungs import check_whole
 from kt_extras.search import Sampler
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.continued_model import ContinuedModel
@@ -71,7 +71,7 @@ class PBTOracle(SamplerOracle):
                     f"`{name}` must be left out, got {kwargs[name]!r}: a population begins with "
                     "`population_size` members, and all of them train to the end."
                 )
-        check_whole("max_epochs", max_epochs, least=2)
+        check_integer("max_epochs", max_epochs, least=2)
         scheduler = Population(
             population_size,
             max_epochs,

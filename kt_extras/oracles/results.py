@@ -12,8 +12,8 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.oracles.entry import Entry
 from kt_extras.oracles.epochs import Metrics
-from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.objective import loss_of, names_of, value_in
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from kt_extras.oracles.entry import Entry
 from kt_extras.oracles.epochs import columns, encoded
-from kt_extras.oracles.ledger import Entry, Event, Ledger
+from kt_extras.oracles.ledger import Event, Ledger
 from kt_extras.oracles.verdict import closing
 from kt_extras.search import Point
 from kt_extras.storage.journal import FORMAT

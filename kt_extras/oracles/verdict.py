@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.oracles.entry import Entry
 from kt_extras.oracles.epochs import Metrics, encoded
-from kt_extras.oracles.ledger import Entry, Event
+from kt_extras.oracles.ledger import Event
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.oracles.entry import Entry
 from kt_extras.oracles.epochs import Metrics
-from kt_extras.oracles.ledger import Entry
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import planned_epochs, planned_trials
 from kt_extras.oracles.progress import ProgressLine

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
 
 import numpy as np
 
@@ -36,9 +35,3 @@ def leads(curve: Curve, rivals: Curves) -> bool:
     True
     """
     return len(rivals) > 0 and math.isfinite(curve.best) and curve.best <= rivals.best
-
-
-def check_count(name: str, value: object, *, least: int) -> None:
-    """Raise `ValueError` unless `value` is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-        raise ValueError(f"`{name}` must be an integer of at least {least}, got {value!r}.")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.pruning.gate import check_count, leads
+from kt_extras.arguments import check_integer
+from kt_extras.pruning.gate import leads
 from kt_extras.pruning.pruner import Pruner
 from kt_extras.search.history import Curve, Curves
 
@@ -43,7 +44,7 @@ class PatientPruner:
             raise TypeError(
                 f"`inner` must be a pruner such as `MedianPruner()`, or None, got {self.inner!r}."
             )
-        check_count("patience", self.patience, least=1)
+        check_integer("patience", self.patience, least=1)
         if not 0 <= self.min_delta < math.inf:
             raise ValueError(
                 f"`min_delta` must be a finite number of at least 0, got {self.min_delta!r}."

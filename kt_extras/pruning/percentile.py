@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kt_extras.pruning.gate import check_count, is_due
+from kt_extras.arguments import check_integer
+from kt_extras.pruning.gate import is_due
 from kt_extras.search.dimensions import FloatArray
 from kt_extras.search.history import Curve, Curves
 
@@ -54,10 +55,10 @@ class PercentilePruner:
                 f"`percentile` must lie between 0 and 100, got {self.percentile!r}; "
                 "25 keeps the best quarter of the trials."
             )
-        check_count("n_startup_trials", self.n_startup_trials, least=0)
-        check_count("n_warmup_steps", self.n_warmup_steps, least=0)
-        check_count("interval_steps", self.interval_steps, least=1)
-        check_count("n_min_trials", self.n_min_trials, least=1)
+        check_integer("n_startup_trials", self.n_startup_trials, least=0)
+        check_integer("n_warmup_steps", self.n_warmup_steps, least=0)
+        check_integer("interval_steps", self.interval_steps, least=1)
+        check_integer("n_min_trials", self.n_min_trials, least=1)
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
         """Tell whether the trial is too far behind the rivals at the same epoch."""

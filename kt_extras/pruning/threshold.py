@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from kt_extras.pruning.gate import check_count, is_due, leads
+from kt_extras.arguments import check_integer
+from kt_extras.pruning.gate import is_due, leads
 from kt_extras.search.history import Curve, Curves
 
 
@@ -48,8 +49,8 @@ class ThresholdPruner:
                 f"`lower` must be a number that does not exceed `upper`, got {self.lower!r} and "
                 f"{self.upper!r}."
             )
-        check_count("n_warmup_steps", self.n_warmup_steps, least=0)
-        check_count("interval_steps", self.interval_steps, least=1)
+        check_integer("n_warmup_steps", self.n_warmup_steps, least=0)
+        check_integer("interval_steps", self.interval_steps, least=1)
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
         """Tell whether the value just reported is out of bounds."""

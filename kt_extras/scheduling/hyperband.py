@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from kt_extras.arguments import check_integer
 from kt_extras.scheduling.rungs import (
     NEVER,
     Mask,
     arrived,
     best_of,
-    check_whole,
     first_below,
     rungs,
 )
@@ -66,7 +66,7 @@ class Hyperband:
     revives = False
 
     def __post_init__(self) -> None:
-        check_whole("iterations", self.iterations, least=1)
+        check_integer("iterations", self.iterations, least=1)
         _ = self.brackets
 
     @cached_property

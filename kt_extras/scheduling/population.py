@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.scheduling.rungs import NEVER, check_whole, is_number
+from kt_extras.arguments import check_integer, is_number
+from kt_extras.scheduling.rungs import NEVER
 from kt_extras.scheduling.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.search import History, Point, Space, State
 from kt_extras.search.dimensions import Choice, Dimension, Float, FloatArray, Int, Value
@@ -54,9 +55,9 @@ class Population:
     revives = True
 
     def __post_init__(self) -> None:
-        check_whole("population_size", self.population_size, least=2)
-        check_whole("max_epochs", self.max_epochs, least=1)
-        check_whole("interval", self.interval, least=1)
+        check_integer("population_size", self.population_size, least=2)
+        check_integer("max_epochs", self.max_epochs, least=1)
+        check_integer("interval", self.interval, least=1)
         if self.interval >= self.max_epochs:
             raise ValueError(
                 "`interval` must be below `max_epochs`, or no members are ever compared, got "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 from numpy.typing import NDArray
 
+from kt_extras.arguments import check_integer
 from kt_extras.search import History, State
 from kt_extras.search.history import IntArray
 
@@ -30,9 +29,9 @@ def rungs(max_epochs: int, min_epochs: int, reduction_factor: int) -> tuple[int,
     >>> rungs(27, 1, 3), rungs(100, 4, 4)
     ((1, 3, 9, 27), (4, 16, 64, 100))
     """
-    check_whole("reduction_factor", reduction_factor, least=2)
-    check_whole("min_epochs", min_epochs, least=1)
-    check_whole("max_epochs", max_epochs, least=1)
+    check_integer("reduction_factor", reduction_factor, least=2)
+    check_integer("min_epochs", min_epochs, least=1)
+    check_integer("max_epochs", max_epochs, least=1)
     if min_epochs > max_epochs:
         raise ValueError(
             f"`min_epochs` must not be above `max_epochs`, got {min_epochs} and {max_epochs}."
@@ -42,23 +41,6 @@ def rungs(max_epochs: int, min_epochs: int, reduction_factor: int) -> tuple[int,
         levels.append(min_epochs)
         min_epochs *= reduction_factor
     return (*levels, max_epochs)
-
-
-def check_whole(name: str, value: object, *, least: int) -> None:
-    """Check that an argument is an integer and not too small.
-
-    Raises:
-        ValueError: It is not.
-
-    >>> check_whole("max_epochs", 27, least=1)
-    """
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ValueError(f"`{name}` must be an integer from {least}, got {value!r}.")
-
-
-def is_number(value: object) -> bool:
-    """Tell whether an argument is a number; a truth value is none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def arrived(history: History, level: int) -> Mask:

@@ -12,12 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
+from kt_extras.arguments import check_integer
 from kt_extras.scheduling.rungs import (
     NEVER,
     Mask,
     arrived,
     best_of,
-    check_whole,
     first_below,
     rungs,
 )
@@ -61,7 +61,7 @@ class SuccessiveHalving:
     def __post_init__(self) -> None:
         if self.mode not in {"promotion", "stopping"}:
             raise ValueError(f"`mode` must be 'promotion' or 'stopping', got {self.mode!r}.")
-        check_whole("max_epochs", self.max_epochs, least=1)
+        check_integer("max_epochs", self.max_epochs, least=1)
         _ = self.levels
 
     @cached_property

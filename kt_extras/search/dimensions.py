@@ -15,6 +15,8 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from kt_extras.arguments import is_number
+
 FloatArray = NDArray[np.float64]
 Value = Any
 Point = dict[str, Value]
@@ -95,7 +97,7 @@ class Float:
 
     def contains(self, value: Value) -> bool:
         """Tell whether `value` lies in the range; it need not lie on the grid."""
-        return _is_number(value) and self.low <= value <= self.high
+        return is_number(value) and self.low <= value <= self.high
 
     def values(self) -> tuple[Value, ...]:
         """Return every value, ascending; an error for a dimension without a step."""
@@ -164,7 +166,7 @@ class Int:
 
     def contains(self, value: Value) -> bool:
         """Tell whether `value` lies in the range; it need not lie on the grid."""
-        return _is_number(value) and self.low <= value <= self.high and value == int(value)
+        return is_number(value) and self.low <= value <= self.high and value == int(value)
 
     def values(self) -> tuple[Value, ...]:
         """Return every value, ascending."""
@@ -343,7 +345,3 @@ def _index(u: float, n: int) -> int:
 
 def _tidy(value: float) -> float:
     return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

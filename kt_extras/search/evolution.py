@@ -21,6 +21,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from kt_extras.arguments import check_integer
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, IntArray, State
 from kt_extras.search.random import Random
@@ -70,10 +71,7 @@ class Evolution:
 
     def __post_init__(self) -> None:
         size, tournament = self.population_size, self.tournament_size
-        if not (isinstance(size, Integral) and size >= 2):
-            raise ValueError(
-                f"`population_size` must be an integer from 2, got {size!r}; 20 is usual."
-            )
+        check_integer("population_size", size, least=2, cure="20 is usual")
         if tournament is not None and not (
             isinstance(tournament, Integral) and 1 <= tournament <= size
         ):

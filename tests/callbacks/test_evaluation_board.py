@@ -143,7 +143,7 @@ def test_without_matplotlib_the_constructor_says_what_to_install(monkeypatch):
     ("arguments", "error", "message"),
     [
         ({}, TypeError, r"`validation_data` must be `\(x, y\)`"),
-        ({"validation_data": (P, Y), "every": 0}, ValueError, "`every` must be a whole number"),
+        ({"validation_data": (P, Y), "every": 0}, ValueError, "`every` must be an integer from 1"),
         ({"validation_data": (P, Y), "metric": "auc"}, ValueError, "`metric` must be 'f1'"),
         ({"validation_data": (P, Y), "method": "beta"}, ValueError, "`method` must be one of"),
     ],

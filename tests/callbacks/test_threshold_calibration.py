@@ -229,7 +229,7 @@ def endless():
         ),
         ({"validation_data": endless()}, ValueError, "must have an end, got one that repeats"),
         ({"validation_data": VALIDATION, "fit_on": "both"}, ValueError, "`fit_on` must be 'half'"),
-        ({"validation_data": VALIDATION, "every": 0}, ValueError, "`every` must be a whole number"),
+        ({"validation_data": VALIDATION, "every": 0}, ValueError, "`every` must be an integer"),
     ],
 )
 def test_bad_arguments_are_refused_at_once(arguments, error, message):

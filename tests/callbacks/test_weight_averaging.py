@@ -161,7 +161,7 @@ def test_batch_normalisation_without_data_is_refused_when_the_training_begins():
         ({"start": -1}, "`start` must be an epoch from 0, or a share"),
         ({"start": 1.5}, "`start` must be an epoch from 0, or a share"),
         ({"start": True}, "`start` must be an epoch from 0, or a share"),
-        ({"every": 0}, "`every` must be a whole number"),
+        ({"every": 0}, "`every` must be an integer from 1"),
         ({"steps": 0}, "`steps` must be a whole number"),
     ],
 )

@@ -67,7 +67,7 @@ def test_a_matrix_is_no_mapping_of_costs():
 
 
 def test_one_class_alone_has_no_costs():
-    with pytest.raises(ValueError, match="`num_classes` must be a whole number from 2, got 1"):
+    with pytest.raises(ValueError, match="`num_classes` must be an integer from 2, got 1"):
         cost_matrix({}, 1)
     with pytest.raises(ValueError, match="`weights` must have shape"):
         costs_of_weights([[1.0, 2.0], [1.0, 2.0]])

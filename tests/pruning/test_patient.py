@@ -84,7 +84,7 @@ def test_without_tolerance_more_patience_never_stops_a_trial_earlier(curve, riva
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"patience": 0}, ValueError, "`patience` must be an integer of at least 1, got 0"),
+        ({"patience": 0}, ValueError, "`patience` must be an integer from 1, got 0"),
         (
             {"min_delta": -1},
             ValueError,

@@ -165,10 +165,10 @@ def test_ten_thousand_rivals_take_no_time():
     [
         ({"percentile": 101}, "`percentile` must lie between 0 and 100, got 101"),
         ({"percentile": math.nan}, "`percentile` must lie between 0 and 100, got nan"),
-        ({"n_startup_trials": -1}, "`n_startup_trials` must be an integer of at least 0, got -1"),
-        ({"n_warmup_steps": 1.5}, "`n_warmup_steps` must be an integer of at least 0, got 1.5"),
-        ({"interval_steps": 0}, "`interval_steps` must be an integer of at least 1, got 0"),
-        ({"n_min_trials": True}, "`n_min_trials` must be an integer of at least 1, got True"),
+        ({"n_startup_trials": -1}, "`n_startup_trials` must be an integer from 0, got -1"),
+        ({"n_warmup_steps": 1.5}, "`n_warmup_steps` must be an integer from 0, got 1.5"),
+        ({"interval_steps": 0}, "`interval_steps` must be an integer from 1, got 0"),
+        ({"n_min_trials": True}, "`n_min_trials` must be an integer from 1, got True"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(arguments, message):

@@ -80,8 +80,8 @@ def test_a_worse_loss_never_saves_a_trial_from_the_bound_on_the_bad_side(losses)
         ({}, "`lower` or `upper` must be given, got neither"),
         ({"lower": 2, "upper": 1}, "`lower` must be a number that does not exceed `upper`, got 2"),
         ({"lower": math.nan}, "`lower` must be a number"),
-        ({"upper": 1, "n_warmup_steps": -1}, "`n_warmup_steps` must be an integer of at least 0"),
-        ({"upper": 1, "interval_steps": 0}, "`interval_steps` must be an integer of at least 1"),
+        ({"upper": 1, "n_warmup_steps": -1}, "`n_warmup_steps` must be an integer from 0"),
+        ({"upper": 1, "interval_steps": 0}, "`interval_steps` must be an integer from 1"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(arguments, message):
