@@ -17,6 +17,9 @@ import kt_extras as kte
 
 class Steps(kte.Tuner):
     def run_trial(self, trial):
+        Path(sys.argv[1], self.tuner_id).touch()
+        while len(list(Path(sys.argv[1]).glob("worker*"))) < 2:
+            time.sleep(0.1)  # the chief ends as soon as all workers that it has met have
         x = trial.hyperparameters.Float("x", 0.0, 1.0)
         for step in range(4):
             metrics = {"cost": x / (step + 1), "other": 1.0}
@@ -31,12 +34,7 @@ oracle = kte.SamplerOracle(
     seed=0,
 )
 oracle.hyperparameters.Float("x", 0.0, 1.0)
-tuner = Steps(oracle, directory=sys.argv[1], project_name="shared")
-if tuner.tuner_id != "chief":  # which ends as soon as all workers that it knows have
-    Path(sys.argv[1], tuner.tuner_id).touch()
-    while len(list(Path(sys.argv[1]).glob("worker*"))) < 2:
-        time.sleep(0.1)
-tuner.search()
+Steps(oracle, directory=sys.argv[1], project_name="shared").search()
 """
 
 
