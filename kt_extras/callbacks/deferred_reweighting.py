@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kt_extras.arguments import check_integer
 from kt_extras.losses.class_weights import ClassWeights
 
 
@@ -22,7 +23,7 @@ class DeferredReweighting(keras.callbacks.Callback):
         epoch: The first epoch with weights, counted from 0.  The paper has 160 of 200.
 
     Raises:
-        ValueError: A negative `epoch`; when training begins, a model without class weights.
+        ValueError: `epoch` is no integer from 0; when training begins, a model without class weights.
 
     Source: Cao et al. 2019, 1906.07413, sec. 3.3, alg. 1.
 
@@ -40,8 +41,7 @@ class DeferredReweighting(keras.callbacks.Callback):
 
     def __init__(self, epoch: int) -> None:
         super().__init__()
-        if not epoch >= 0:
-            raise ValueError(f"`epoch` must be at least 0, got {epoch!r}.")
+        check_integer("epoch", epoch, least=0)
         self.epoch = epoch
 
     def on_train_begin(self, logs: Any = None) -> None:

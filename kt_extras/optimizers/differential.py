@@ -24,7 +24,8 @@ def differential(
     is saved; so there it is one of ours that works in the same way.
 
     Each copy clips its gradients by itself, so `global_clipnorm` holds within a group.  In mixed
-    precision Keras wraps the result as it does any optimizer; so `optimizer` must not be wrapped.
+    precision Keras wraps the result as it does any optimizer; so `optimizer` must not be wrapped,
+    and on Keras 3 no callback can set the rate there, which a schedule does as well.
 
     The rates stay shares of that of `optimizer`, also when a callback such as `ReduceLROnPlateau`
     or `LearningRateScheduler` sets it; to set the rate of a share itself has no effect.
