@@ -269,6 +269,7 @@ class _RayTrial:
 
 
 ASHA = SuccessiveHalving(EPOCHS, 1, ETA)
+MODEL = GaussianProcess()
 SEARCHES: dict[str, Search] = {
     "kt_random": keras_tuner("random"),
     "kt_hyperband": keras_tuner("hyperband"),
@@ -281,7 +282,8 @@ SEARCHES: dict[str, Search] = {
     "asha_random": ours(ASHA, Random()),
     "asha_stopping_random": ours(SuccessiveHalving(EPOCHS, 1, ETA, mode="stopping"), Random()),
     "asha_tpe": ours(ASHA, Distinct(TPE())),
-    "asha_gp": ours(ASHA, GaussianProcess()),
+    "asha_gp": ours(SuccessiveHalving(EPOCHS, 1, ETA, forecaster=MODEL), MODEL),
+    "asha_gp_by_loss": ours(ASHA, MODEL),
     "bohb": ours(Hyperband(EPOCHS, ETA, iterations=100), LargestBudget()),
 }
 

@@ -12,7 +12,7 @@ from kt_extras.search.exhaustive import Exhaustive
 from kt_extras.search.gaussian_process import GaussianProcess
 from kt_extras.search.largest_budget import LargestBudget
 from kt_extras.search.random import Random
-from kt_extras.search.sampler import Sampler, SpaceExhausted
+from kt_extras.search.sampler import Forecaster, Sampler, SpaceExhausted
 from kt_extras.search.sobol import Sobol
 from kt_extras.search.tpe import TPE
 
@@ -22,6 +22,7 @@ __all__ = [
     "Distinct",
     "Evolution",
     "Exhaustive",
+    "Forecaster",
     "GaussianProcess",
     "LargestBudget",
     "Random",

@@ -23,7 +23,7 @@ class DeferredReweighting(keras.callbacks.Callback):
         epoch: The first epoch with weights, counted from 0.  The paper has 160 of 200.
 
     Raises:
-        ValueError: `epoch` is no integer from 0; when training begins, a model without class weights.
+        ValueError: `epoch` is below 0; when training begins, a model without class weights.
 
     Source: Cao et al. 2019, 1906.07413, sec. 3.3, alg. 1.
 

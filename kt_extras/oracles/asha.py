@@ -11,7 +11,7 @@ from kt_extras.oracles.objective import ObjectiveLike
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.tuner import Tuner
 from kt_extras.scheduling import SuccessiveHalving
-from kt_extras.search import Sampler
+from kt_extras.search import Forecaster, Sampler
 
 _LIMITS = ("max_total_epochs", "max_time", "target", "max_trials_without_improvement")
 
@@ -32,7 +32,8 @@ class ASHAOracle(SamplerOracle):
             may go on.  `"stopping"`: it goes on at once or is pruned for good, which needs no files
             and finds less.
         sampler: A `kt_extras.samplers.Sampler`, or a name: `"gp"`, a Gaussian process that learns
-            from all rungs, or `"random"`, as in the paper, or `"sobol"`, `"tpe"`, `"evolution"`.
+            from all rungs and has a say in promotions; or `"random"`, as in the paper, or
+            `"sobol"`, `"tpe"`, `"evolution"`.
         **kwargs: The other arguments of `kt_extras.SamplerOracle`.
 
     >>> import keras_tuner
@@ -55,11 +56,13 @@ class ASHAOracle(SamplerOracle):
         sampler: Sampler | str = "gp",
         **kwargs: Any,
     ) -> None:
-        scheduler = SuccessiveHalving(max_epochs, min_epochs, reduction_factor, mode)
+        chosen = sampler_of(sampler)
+        forecaster = chosen if isinstance(chosen, Forecaster) else None
+        scheduler = SuccessiveHalving(max_epochs, min_epochs, reduction_factor, mode, forecaster)
         if max_trials is None and all(kwargs.get(limit) is None for limit in _LIMITS):
             max_trials = reduction_factor ** len(scheduler.levels)
         super().__init__(
-            sampler_of(sampler),
+            chosen,
             objective=objective,
             max_trials=max_trials,
             hyperparameters=hyperparameters,

@@ -2,15 +2,20 @@
 Tuning", MLSys 2020, algorithm 2).
 
 Notation: r is `min_epochs`, R is `max_epochs`, eta is `reduction_factor`.
+
+With a forecaster the losses of a rung have half a say: of the twice as many trials with the lowest
+losses those go on that have the lowest sum of two places, by loss and by forecast.  After a short
+training losses are noisy, and what a model has learnt from all trials tells luck from merit.
 """  # noqa: D205 - the title is long
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
+from scipy.stats import rankdata
 
 from kt_extras.arguments import check_integer
 from kt_extras.scheduling.rungs import (
@@ -22,8 +27,11 @@ from kt_extras.scheduling.rungs import (
     rungs,
 )
 from kt_extras.scheduling.scheduler import PlannedRung, Resume, Start, Step
-from kt_extras.search import History, State
+from kt_extras.search import Forecaster, History, State
+from kt_extras.search.dimensions import FloatArray
 from kt_extras.search.history import IntArray
+
+_STREAM = 0x5A1
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class SuccessiveHalving:
         mode: `"promotion"`: a trial pauses at each rung, and a free worker resumes the best of
             those that may go on, from the highest rung, or begins a new trial.  `"stopping"`: a
             trial goes on at once if it is among the best so far, and is pruned otherwise.
+        forecaster: What predicts how trials would end; None to go by their losses alone, as the
+            paper does and as `"stopping"` does in any case.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -56,6 +66,7 @@ class SuccessiveHalving:
     min_epochs: int = 1
     reduction_factor: int = 3
     mode: str = "promotion"
+    forecaster: Forecaster | None = None
     revives = False
 
     def __post_init__(self) -> None:
@@ -79,7 +90,8 @@ class SuccessiveHalving:
         if self.resumes:
             resting = history.states == State.PAUSED
             busy = bool(np.any(history.states == State.RUNNING))
-            promotion = self._promotion(history, resting, closed=not may_start and not busy)
+            closed = not may_start and not busy
+            promotion = self._promotion(history, resting, seed=seed, closed=closed)
             if promotion is not None:
                 return promotion
         return Start(self.levels[0]) if may_start else None
@@ -94,7 +106,7 @@ class SuccessiveHalving:
         others = history.states == State.RUNNING
         others[number] = False
         closed = not may_start and not bool(others.any())
-        promotion = self._promotion(history, resting, closed=closed)
+        promotion = self._promotion(history, resting, seed=seed, closed=closed)
         return promotion.until if promotion and promotion.number == number else epochs
 
     def needed(self, history: History, *, max_trials: int | None) -> IntArray:
@@ -116,24 +128,41 @@ class SuccessiveHalving:
         sizes = halved(max_trials, len(self.levels), self.reduction_factor)
         return planned(0, self.levels, sizes)
 
-    def _promotion(self, history: History, resting: Mask, *, closed: bool) -> Resume | None:
+    def _promotion(
+        self, history: History, resting: Mask, *, seed: int, closed: bool
+    ) -> Resume | None:
         """Return the best trial of the highest rung that may be promoted.
 
         Args:
             history: All trials.
             resting: Which of them wait.
+            seed: The search's.
             closed: Whether no more trials will come to any rung by themselves; then each rung
                 sends at least its best one on, so that the search ends with a trained model.
         """
+        forecast = cache(lambda: self._forecast(history, seed))
         steps = list(zip(self.levels, self.levels[1:], strict=False))
         for level, above in reversed(steps):
             members = arrived(history, level)
-            count = int(members.sum()) // self.reduction_factor
-            top = best_of(history, members, level, max(count, 1) if closed else count)
-            number = first_below(top, resting, history, above)
+            count = max(int(members.sum()) // self.reduction_factor, int(closed))
+            top = best_of(history, members, level, self._shortlist * count)
+            if first_below(top, resting, history, above) is None:
+                continue  # nor can a forecast change that
+            number = first_below(_by_both(top, forecast())[:count], resting, history, above)
             if number is not None:
                 return Resume(number, above)
         return None
+
+    @property
+    def _shortlist(self) -> int:
+        """How many trials are considered for each that is promoted."""
+        return 1 if self.forecaster is None else 2
+
+    def _forecast(self, history: History, seed: int) -> FloatArray | None:
+        if self.forecaster is None:
+            return None
+        trained = int(history.epochs.sum())
+        return self.forecaster.forecast(history, np.random.default_rng([seed, _STREAM, trained]))
 
     def _next_level(self, history: History, number: int, epochs: int) -> int:
         """Return the next rung for a trial that is among the best of this one so far."""
@@ -149,10 +178,22 @@ class SuccessiveHalving:
         for level, above in zip(self.levels, self.levels[1:], strict=False):
             members = arrived(history, level)
             most = max(max_trials // self.reduction_factor, 1)  # of a rung that all trials reach
-            ranked = best_of(history, members, level, len(history))
+            ranked = best_of(history, members, level, len(history))[self._shortlist * most :]
             paused = (history.states == State.PAUSED) & (history.epochs < above)
-            beaten += [number for number in ranked[most:] if paused[number]]
+            beaten += [number for number in ranked if paused[number]]
         return np.array(beaten, dtype=np.int64)
+
+
+def _by_both(ranked: IntArray, forecast: FloatArray | None) -> IntArray:
+    """Return trials by the sum of two places: the one that they have, and that by forecast.
+
+    >>> _by_both(np.array([4, 0, 2]), np.array([0.1, 0.0, 0.5, 0.0, 0.9])).tolist()
+    [0, 4, 2]
+    """
+    if forecast is None:
+        return ranked
+    places = np.arange(len(ranked)) + rankdata(forecast[ranked], method="ordinal")
+    return ranked[np.argsort(places, kind="stable")]
 
 
 def halved(trials: int, levels: int, reduction_factor: int) -> list[int]:

@@ -12,7 +12,7 @@ from kt_extras.search.dimensions import (
 )
 from kt_extras.search.history import Curve, Curves, History, Observation, State
 from kt_extras.search.random import Random
-from kt_extras.search.sampler import Sampler, SpaceExhausted, trial_rng
+from kt_extras.search.sampler import Forecaster, Sampler, SpaceExhausted, trial_rng
 from kt_extras.search.space import Space, point_key
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Dimension",
     "Fixed",
     "Float",
+    "Forecaster",
     "History",
     "Int",
     "Observation",

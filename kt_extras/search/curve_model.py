@@ -94,6 +94,17 @@ class CurveModel:
         inputs = _inputs(unit, np.ones(len(unit)), self.space)
         return self.regression.predict(inputs, np.full(len(unit), _NEW))
 
+    def of_trials(self, history: History) -> tuple[FloatArray, FloatArray]:
+        """Return mean and standard deviation of the scores of a history's trials at the end.
+
+        What a trial has shown counts twice: for points like it, and for itself.
+
+        Returns:
+            Two of shape ``(n,)``.
+        """
+        inputs = _inputs(history.unit, np.ones(len(history)), self.space)
+        return self.regression.predict(inputs, np.arange(len(history)))
+
     def _without_hope(self, unit: FloatArray, trials: IntArray) -> CurveModel:
         """Return the model as if some trials had not ended better than the median of all.
 

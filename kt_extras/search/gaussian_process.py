@@ -79,6 +79,11 @@ class GaussianProcess:
         points = map(space.decode, ranked)
         return next((point for point in points if not history.tried(point)), favourite)
 
+    def forecast(self, history: History, rng: np.random.Generator) -> FloatArray | None:
+        """Return what the model expects of all trials; see `Forecaster.forecast`."""
+        model = CurveModel.of(history, rng) if len(history) >= self.startup_trials else None
+        return None if model is None else model.of_trials(history)[0]
+
     def _candidates(self, history: History, space: Space, rng: np.random.Generator) -> FloatArray:
         """Return points on the unit cube, NaN where inactive, each on the grid of its values."""
         anywhere = rng.random((self.candidates, len(space)))

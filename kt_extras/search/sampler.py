@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from kt_extras.search.dimensions import Point
+from kt_extras.search.dimensions import FloatArray, Point
 from kt_extras.search.history import History
 from kt_extras.search.space import Space
 
@@ -33,6 +33,22 @@ class Sampler(Protocol):
 
         Raises:
             SpaceExhausted: Nothing is left to try.
+        """
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """Predicts how trials would end; a sampler that has a model of them may be one as well."""
+
+    def forecast(self, history: History, rng: np.random.Generator) -> FloatArray | None:
+        """Return what trials are expected to come to by the end of training.
+
+        Args:
+            history: All trials so far; not to be changed.
+            rng: What else it depends on.
+
+        Returns:
+            Shape ``(n,)``, one a trial, lower is better, on any scale; None if it is too early.
         """
 
 

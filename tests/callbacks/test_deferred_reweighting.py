@@ -66,5 +66,5 @@ def test_a_model_without_class_weights_is_refused():
 
 
 def test_a_negative_epoch_is_refused():
-    with pytest.raises(ValueError, match="`epoch` must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="`epoch` must be an integer from 0, got -1"):
         DeferredReweighting(-1)

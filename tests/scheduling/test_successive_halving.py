@@ -119,3 +119,52 @@ def test_failed_trials_do_not_count_in_a_rung():
 def test_arguments_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         SuccessiveHalving(**arguments)
+
+
+class Foresight:
+    """Knows how each trial would end, or that it is too early to say so."""
+
+    def __init__(self, *ends):
+        self.ends = np.array(ends) if ends else None
+
+    def forecast(self, history, rng):
+        return self.ends
+
+
+def promoted(*ends, losses=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)):
+    halving = SuccessiveHalving(max_epochs=9, forecaster=Foresight(*ends))
+    history, numbers = paused(*losses), []
+    while isinstance(step := halving.next_step(history, seed=0, may_start=True), Resume):
+        numbers.append(step.number)
+        for epoch in (1, 2):
+            history.report(step.number, epoch, losses[step.number])
+        if step.until == 9:
+            break
+    return numbers
+
+
+def test_a_forecast_decides_between_those_whose_losses_are_low():
+    assert promoted(9.0, 1.0, 0.5, 8.0, 0.0, 0.0) == [1, 2]
+
+
+def test_a_forecast_does_not_lift_whose_loss_is_high():
+    assert 5 not in promoted(5.0, 4.0, 3.0, 2.0, 1.0, 0.0)
+
+
+def test_without_a_forecast_yet_losses_decide():
+    assert promoted() == [0, 1]
+
+
+def test_the_states_of_all_that_a_forecast_may_still_choose_are_needed():
+    halving = SuccessiveHalving(max_epochs=9, forecaster=Foresight())
+    needed = halving.needed(paused(1.0, 2.0, 3.0, 4.0, 5.0), max_trials=6)
+    assert needed.tolist() == [1, 1, 1, 1, NEVER]
+
+
+@given(losses=st.lists(st.floats(0, 1), min_size=1, max_size=40), seed=st.integers(0, 99))
+def test_what_is_promoted_is_needed(losses, seed):
+    ends = np.random.default_rng(seed).random(len(losses))
+    halving = SuccessiveHalving(max_epochs=9, forecaster=Foresight(*ends))
+    history = paused(*losses)
+    step = halving.next_step(history, seed=0, may_start=False)
+    assert halving.needed(history, max_trials=len(losses))[step.number] <= 1

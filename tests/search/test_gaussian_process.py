@@ -92,3 +92,12 @@ def test_it_beats_random_search(problem):
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         GaussianProcess(**arguments)
+
+
+def test_it_forecasts_the_ends_of_trials_from_their_own_curves_and_their_neighbours():
+    history = slow_and_fast()
+    forecast = GaussianProcess().forecast(history, trial_rng(0, 0))
+    assert forecast.shape == (len(history),)
+    shown = history.epochs == history.epochs.max()
+    assert np.corrcoef(forecast[shown], history.losses[shown])[0, 1] > 0.8
+    assert GaussianProcess(startup_trials=10**6).forecast(history, trial_rng(0, 0)) is None
