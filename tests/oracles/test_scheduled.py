@@ -23,6 +23,14 @@ class TestASHAOracleWithRandomSampling(OracleContract):
         return kte.ASHAOracle(max_epochs=4, reduction_factor=2, sampler="random", **kwargs)
 
 
+class TestASHAOracleWithForecasts(OracleContract):
+    epochs = 4
+
+    def make(self, **kwargs):
+        early = kte.samplers.GaussianProcess(startup_trials=3)
+        return kte.ASHAOracle(max_epochs=4, reduction_factor=2, sampler=early, **kwargs)
+
+
 class TestASHAOracleWithTPE(OracleContract):
     epochs = 4
 
