@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
-from scipy.stats import rankdata
 
 from kt_extras.arguments import check_integer
 from kt_extras.scheduling.rungs import (
@@ -192,7 +191,8 @@ def _by_both(ranked: IntArray, forecast: FloatArray | None) -> IntArray:
     """
     if forecast is None:
         return ranked
-    places = np.arange(len(ranked)) + rankdata(forecast[ranked], method="ordinal")
+    by_forecast = np.argsort(np.argsort(forecast[ranked], kind="stable"))
+    places = np.arange(len(ranked)) + by_forecast
     return ranked[np.argsort(places, kind="stable")]
 
 
