@@ -30,12 +30,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kt_extras.scheduling import Hyperband, Scheduler, Start, SuccessiveHalving
-from kt_extras.search import Choice, History, Point, Random, Sampler, Space, State, trial_rng
-from kt_extras.search.distinct import Distinct
-from kt_extras.search.gaussian_process import GaussianProcess
-from kt_extras.search.largest_budget import LargestBudget
-from kt_extras.search.tpe import TPE
+from kt_extras.samplers.distinct import Distinct
+from kt_extras.samplers.gaussian_process import GaussianProcess
+from kt_extras.samplers.largest_budget import LargestBudget
+from kt_extras.samplers.random import Random
+from kt_extras.samplers.tpe import TPE
+from kt_extras.schedulers import Hyperband, Scheduler, Start, SuccessiveHalving
+from kt_extras.search import Choice, History, Point, Sampler, Space, State, trial_rng
 
 TABLES = Path(__file__).parent / "tables"
 DEVELOPMENT = ("digits", "noisy_classes", "friedman")  # what our settings were chosen on

@@ -17,8 +17,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kt_extras.search import Choice, Float, History, Int, Random, Space, State, trial_rng
-from kt_extras.search.tpe import TPE
+from kt_extras.samplers.random import Random
+from kt_extras.samplers.tpe import TPE
+from kt_extras.search import Choice, Float, History, Int, Space, State, trial_rng
 
 SPACE = Space(
     [

@@ -26,21 +26,21 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import scipy.stats
 
+from kt_extras.samplers.distinct import Distinct
+from kt_extras.samplers.random import Random
+from kt_extras.samplers.sobol import Sobol
+from kt_extras.samplers.tpe import TPE
 from kt_extras.search import (
     Choice,
     Dimension,
     History,
     Int,
     Point,
-    Random,
     Sampler,
     Space,
     State,
     trial_rng,
 )
-from kt_extras.search.distinct import Distinct
-from kt_extras.search.sobol import Sobol
-from kt_extras.search.tpe import TPE
 from kt_extras.testing import problems as toys
 from kt_extras.testing.problems import Problem
 

@@ -1,1 +1,1 @@
-"""The layer that speaks KerasTuner."""
+"""Who decides: the oracles, which hand out trials and take their results."""

@@ -11,11 +11,12 @@ from typing import Any
 import keras_tuner
 
 from kt_extras.arguments import check_integer, is_number
-from kt_extras.search import Random, Sampler
-from kt_extras.search.evolution import Evolution
-from kt_extras.search.gaussian_process import GaussianProcess
-from kt_extras.search.sobol import Sobol
-from kt_extras.search.tpe import TPE
+from kt_extras.samplers.evolution import Evolution
+from kt_extras.samplers.gaussian_process import GaussianProcess
+from kt_extras.samplers.random import Random
+from kt_extras.samplers.sobol import Sobol
+from kt_extras.samplers.tpe import TPE
+from kt_extras.search import Sampler
 
 _SAMPLERS: dict[str, type[Sampler]] = {
     "evolution": Evolution,

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kt_extras.oracles.contrast import traits
-from kt_extras.oracles.entry import Entry
+from kt_extras.oracles.failure_traits import traits
+from kt_extras.records.trial_record import Entry
 
 LEAST = 10  # trials that must have ended before a fraction of them means anything
 REJECTIONS = 100  # models in a row

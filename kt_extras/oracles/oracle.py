@@ -18,29 +18,29 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.oracles.agenda import Agenda
+from kt_extras.bridge.metrics import Metrics, encoded
+from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective, value_in
+from kt_extras.bridge.space_change import differences
+from kt_extras.bridge.spaces import to_space
+from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.arguments import (
     check_count,
     check_fraction,
     check_hyperparameters,
     check_protocol,
 )
-from kt_extras.oracles.books import Books
 from kt_extras.oracles.budget import Budget, Spent
-from kt_extras.oracles.entry import Entry
-from kt_extras.oracles.epochs import Metrics, encoded
 from kt_extras.oracles.failures import Tally, report
-from kt_extras.oracles.ledger import Event, Ledger, Totals
-from kt_extras.oracles.objective import ObjectiveLike, names_of, resolve_objective, value_in
-from kt_extras.oracles.space_change import differences
-from kt_extras.oracles.translate import to_space
-from kt_extras.oracles.verdict import verdict_on
-from kt_extras.pruning import Pruner
-from kt_extras.scheduling import Scheduler
+from kt_extras.oracles.next_trial import Agenda
+from kt_extras.pruners import Pruner
+from kt_extras.records.recorder import Books
+from kt_extras.records.search_state import Event, Ledger, Totals
+from kt_extras.records.trial_end import verdict_on
+from kt_extras.records.trial_record import Entry
+from kt_extras.samplers.distinct import Distinct
+from kt_extras.samplers.exhaustive import Exhaustive
+from kt_extras.schedulers import Scheduler
 from kt_extras.search import Sampler, Space, State
-from kt_extras.search.distinct import Distinct
-from kt_extras.search.exhaustive import Exhaustive
-from kt_extras.storage.states import StateFiles
 
 
 class SamplerOracle(keras_tuner.Oracle):
@@ -72,7 +72,7 @@ class SamplerOracle(keras_tuner.Oracle):
 
         max_failure_fraction: The part of trials that may crash, once ten have ended; the search
             ends with an error if there are more.  None for no such limit.
-        scheduler: A `kt_extras.scheduling.Scheduler` that gives epochs to trials bit by bit, or
+        scheduler: A `kt_extras.schedulers.Scheduler` that gives epochs to trials bit by bit, or
             None to let each train to its end at once.
 
     `max_time`, `max_total_epochs`, `target` and `max_trials_without_improvement` are looked at

@@ -1,4 +1,4 @@
-"""The mathematics of search: spaces, histories and samplers, in NumPy and SciPy alone."""
+"""What a search works on: spaces, histories and the protocol of samplers, in NumPy alone."""
 
 from kt_extras.search.dimensions import (
     Boolean,
@@ -11,7 +11,6 @@ from kt_extras.search.dimensions import (
     Point,
 )
 from kt_extras.search.history import Curve, Curves, History, Observation, State
-from kt_extras.search.random import Random
 from kt_extras.search.sampler import Forecaster, Sampler, SpaceExhausted, trial_rng
 from kt_extras.search.space import Space, point_key
 
@@ -29,7 +28,6 @@ __all__ = [
     "Int",
     "Observation",
     "Point",
-    "Random",
     "Sampler",
     "Space",
     "SpaceExhausted",

@@ -1,6 +1,6 @@
 """Contracts that any sampler, pruner or oracle must pass, to be inherited in tests of your own.
 
->>> from kt_extras.search import Random
+>>> from kt_extras.samplers.random import Random
 >>> from kt_extras.testing import SamplerContract
 >>> class TestRandom(SamplerContract):
 ...     def make(self):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kt_extras.pruning.pruner import Pruner
+from kt_extras.pruners.pruner import Pruner
 from kt_extras.search.dimensions import FloatArray
 from kt_extras.search.history import Curve, Curves
 
@@ -24,7 +24,7 @@ class PrunerContract:
         monotone: Whether a worse loss never saves a trial; set it to False for a rule that also
             stops what is too good to be true.
 
-    >>> from kt_extras.pruning import MedianPruner
+    >>> from kt_extras.pruners import MedianPruner
     >>> class TestMedian(PrunerContract):
     ...     def make(self):
     ...         return MedianPruner()

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from kt_extras.samplers.random import Random
 from kt_extras.search.dimensions import Boolean, Choice, Condition, Fixed, Float, Int, Point
 from kt_extras.search.history import History, State
-from kt_extras.search.random import Random
 from kt_extras.search.sampler import Sampler, SpaceExhausted, trial_rng
 from kt_extras.search.space import Space
 

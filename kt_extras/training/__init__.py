@@ -1,1 +1,1 @@
-"""What touches a live Keras model while a trial runs."""
+"""The callbacks and settings around one call of `fit`."""

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from kt_extras import metrics
-from kt_extras.oracles.objective import resolve_objective
+from kt_extras.bridge.objective import resolve_objective
 from tests.metrics.references import ALL, BINARY, value
 
 rng = np.random.default_rng(3)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis.strategies import floats, integers
 
 import kt_extras as kte
-from kt_extras.oracles import books
+from kt_extras.records import recorder
 from kt_extras.oracles.budget import Budget, Spent
-from tests.oracles.models import VALIDATION, X, Y, build
+from tests.tuners.models import VALIDATION, X, Y, build
 
 COST = keras_tuner.Objective("cost", "min")
 
@@ -91,7 +91,7 @@ def pass_seconds(monkeypatch):
         nonlocal now
         now += seconds
 
-    monkeypatch.setattr(books.time, "monotonic", lambda: now)
+    monkeypatch.setattr(recorder.time, "monotonic", lambda: now)
     return move
 
 

@@ -13,9 +13,9 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
-from kt_extras.search import Random
+from kt_extras.samplers.random import Random
 from kt_extras.storage.journal import DamagedJournalError
-from tests.oracles.models import VALIDATION, X, Y, build
+from tests.tuners.models import VALIDATION, X, Y, build
 
 COST = keras_tuner.Objective("cost", "min")
 ROOT = str(Path(__file__).parents[2])

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 
 from kt_extras import MedianPruner
-from kt_extras.oracles.evolution import Evolution, EvolutionOracle
-from kt_extras.search.evolution import Evolution as EvolutionSampler
+from kt_extras.oracles.evolution import EvolutionOracle
+from kt_extras.samplers.evolution import Evolution as EvolutionSampler
 from kt_extras.testing import OracleContract
-from tests.oracles.models import VALIDATION, XV, YV, X, Y, build
+from kt_extras.tuners.evolution import Evolution
+from tests.tuners.models import VALIDATION, XV, YV, X, Y, build
 
 
 class TestEvolutionOracle(OracleContract):

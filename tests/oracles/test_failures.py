@@ -6,8 +6,8 @@ from hypothesis.strategies import lists, sampled_from
 
 import kt_extras as kte
 from kt_extras.oracles.failures import LEAST, REJECTIONS, Tally
-from kt_extras.oracles.outcome import is_infeasible
-from tests.oracles.models import VALIDATION, X, Y, build
+from kt_extras.tuners.trial_outcome import is_infeasible
+from tests.tuners.models import VALIDATION, X, Y, build
 
 STATES = ["completed", "pruned", "infeasible", "failed", "rejected"]
 

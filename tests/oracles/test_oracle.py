@@ -6,7 +6,7 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
-from kt_extras.search import Random
+from kt_extras.samplers.random import Random
 from kt_extras.testing import OracleContract
 
 COST = keras_tuner.Objective("cost", "min")

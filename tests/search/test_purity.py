@@ -13,7 +13,7 @@ HEAVY = ("tensorflow", "keras", "keras_tuner", "tensorboard", "pytest", "sklearn
 @pytest.mark.parametrize(
     "modules",
     [
-        "kt_extras.search, kt_extras.pruning, kt_extras.pruners",
+        "kt_extras.search, kt_extras.pruners, kt_extras.pruners",
         "kt_extras.testing.samplers, kt_extras.testing.pruners",
     ],
 )

@@ -6,7 +6,7 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
-from kt_extras.oracles import books
+from kt_extras.records import recorder
 from kt_extras.storage.database import Database
 from kt_extras.storage.journal import Journal
 from tests.storage.queries import rows
@@ -24,7 +24,7 @@ def in_database(url, project, monkeypatch):
         return opened[-1]
 
     def enter():
-        monkeypatch.setattr(books, "open_store", connect)
+        monkeypatch.setattr(recorder, "open_store", connect)
 
     yield enter
     for database in opened:

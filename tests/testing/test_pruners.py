@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kt_extras.pruning import MedianPruner
+from kt_extras.pruners import MedianPruner
 from kt_extras.testing import PrunerContract
 
 BEST = "test_a_trial_as_good_as_the_best_rival_is_never_stopped"

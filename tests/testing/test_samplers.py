@@ -7,7 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from kt_extras.search import Float, Int, Random, Space, SpaceExhausted, State
+from kt_extras.samplers.random import Random
+from kt_extras.search import Float, Int, Space, SpaceExhausted, State
 from kt_extras.testing import SamplerContract
 from kt_extras.testing.samplers import check_point, toy_histories, toy_spaces
 

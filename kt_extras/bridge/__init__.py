@@ -1,0 +1,1 @@
+"""KerasTuner's types in the words of the core, and back."""

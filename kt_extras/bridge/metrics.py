@@ -1,0 +1,69 @@
+"""The metrics of epochs as JSON can hold them, one by one or in columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial
+
+Metrics = dict[str, float]
+
+
+def encoded(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    """Return metrics as JSON can hold them: what is no finite number becomes its name."""
+    return {k: float(v) if math.isfinite(v) else str(float(v)) for k, v in metrics.items()}
+
+
+def decoded(metrics: Mapping[str, float | str]) -> Metrics:
+    """Invert `encoded`."""
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def columns(run: dict[int, Metrics]) -> dict[str, Any]:
+    """Return the epochs of an execution in columns, as JSON can hold them.
+
+    >>> columns({0: {"loss": 2.0}, 1: {"loss": 1.0, "val_loss": float("nan")}})
+    {'steps': [0, 1], 'metrics': {'loss': [2.0, 1.0], 'val_loss': [None, 'nan']}}
+    """
+    rows = [encoded(metrics) for metrics in run.values()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {"steps": list(run), "metrics": {n: [row.get(n) for row in rows] for n in names}}
+
+
+def rows(run: Mapping[str, Any]) -> dict[int, Metrics]:
+    """Invert `columns`."""
+    metrics: dict[int, Metrics] = {step: {} for step in run["steps"]}
+    for name, values in run["metrics"].items():
+        for step, value in zip(run["steps"], values, strict=True):
+            if value is not None:
+                metrics[step][name] = float(value)
+    return metrics
+
+
+def reported_epochs(trial: Trial) -> dict[int, Metrics]:
+    """Return the metrics of each epoch as KerasTuner's own trial holds them, on a worker too."""
+    epochs: dict[int, Metrics] = {}
+    for name, history in trial.metrics.metrics.items():
+        for observation in history.get_history():
+            epochs.setdefault(observation.step, {})[name] = float(np.mean(observation.value))
+    return epochs
+
+
+def epochs_reported(trial: Trial) -> int:
+    """Return how many epochs a trial has trained."""
+    return max(reported_epochs(trial), default=-1) + 1
+
+
+def metric_history(trial: Trial, name: str, objective: keras_tuner.Objective) -> Any:
+    """Return KerasTuner's record of a metric of a trial, registered if it is new.
+
+    Its direction is always given: KerasTuner's own guess raises for several metrics of Keras.
+    """
+    if not trial.metrics.exists(name):
+        direction = objective.direction if name == objective.name else "min"
+        trial.metrics.register(name, direction=direction)
+    return trial.metrics.metrics[name]

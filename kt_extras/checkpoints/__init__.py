@@ -1,0 +1,1 @@
+"""Weights and full states of models on disk."""

@@ -1,0 +1,242 @@
+"""The whole state of a training in one file, so that it goes on as if it had never stopped.
+
+That is: all variables of the model, its random generators among them; the optimizer's slots,
+iterations and learning rate; what callbacks count; Python's, NumPy's and Keras' global random
+streams; and the number of epochs.  Ten epochs straight, or four, a new process and six more, give
+the same weights to the last bit, if batches come in the same order: `shuffle=False`, or data that
+don't depend on how often they were gone through.
+
+A generator or data set that runs ahead of the training in a thread of its own, as Keras has them,
+has drawn more random numbers than were used by the end of an epoch; nothing here can undo that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kt_extras import compat
+from kt_extras.checkpoints.callback_state import callback_states, give_back
+from kt_extras.checkpoints.random_state import random_state, set_random_state
+from kt_extras.checkpoints.state_file import UnreadableStateError, read_state, write_state
+
+_FORMAT = "kt_extras state of a training, 1"
+
+Callbacks = Sequence[keras.callbacks.Callback]
+
+
+def save_state(path: Path, model: keras.Model, callbacks: Callbacks, *, epoch: int) -> None:
+    """Write the whole state of a training to a file.
+
+    At the end of an epoch, and before `on_train_end`, where callbacks and the optimizer may swap
+    the weights for better ones; `SaveState` does it then.
+
+    Args:
+        path: The file, replaced in one step.
+        model: Compiled, and trained for at least a batch.
+        callbacks: Those whose state matters; their order is part of the state.
+        epoch: How many epochs it was trained.
+
+    Raises:
+        ValueError: The model has no variables yet.
+        TypeError: A callback's `get_state` returns what cannot be saved.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "state.npz")
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("adam", "mse")
+    >>> save_state(path, model, [], epoch=4)
+    >>> restore_state(path, model, [])
+    4
+    """
+    if not model.built:
+        raise ValueError(
+            "`model` must be built before its state is saved, and this one has no variables yet; "
+            "train it for a batch or call it on data first."
+        )
+    compat.hold_randomness(model)
+    state = {
+        "format": _FORMAT,
+        "epoch": epoch,
+        "inputs": compat.input_spec(model),
+        "variables": _values(compat.state_variables(model)),
+        "optimizer": _values(compat.optimizer_variables(model)),
+        "callbacks": callback_states(callbacks),
+        "random": random_state(),
+    }
+    write_state(path, state)
+
+
+def restore_state(path: Path, model: keras.Model, callbacks: Callbacks) -> int:
+    """Put a model and its callbacks into the state that was saved, global random streams too.
+
+    Args:
+        path: From `save_state`.
+        model: Compiled; made by the same code as the one that was saved.  If it has not seen data
+            yet its variables are made here.
+        callbacks: As they were passed to `save_state`, after their `on_train_begin`, which for
+            many is the beginning of all counting; `RestoreState` sees to that.
+
+    Returns:
+        How many epochs the model was trained: the `initial_epoch` of the next `fit`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UnreadableStateError: It is torn, damaged or something else.
+        ValueError: It is the state of another model or optimizer.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "state.npz")
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("adam", "mse")
+    >>> save_state(path, model, [], epoch=4)
+    >>> model.set_weights([np.ones((2, 1)), np.ones(1)])
+    >>> _ = restore_state(path, model, [])
+    >>> model.get_weights()[1]
+    array([0.], dtype=float32)
+    """
+    state = _read(path)
+    compat.hold_randomness(model)
+    compat.build_from_spec(model, state["inputs"])
+    variables, slots = compat.state_variables(model), compat.optimizer_variables(model)
+    _check(variables, state["variables"], "model", path)
+    _check(slots, state["optimizer"], "model.optimizer", path)
+    _assign(variables, state["variables"])
+    _assign(slots, state["optimizer"])
+    give_back(callbacks, state["callbacks"])
+    set_random_state(state["random"])  # last, for building draws random numbers
+    return int(state["epoch"])
+
+
+def epochs_trained(path: Path) -> int:
+    """Return how many epochs the model was trained whose state is in a file.
+
+    Args:
+        path: From `save_state`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UnreadableStateError: It is torn, damaged or something else.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "state.npz")
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> save_state(path, model, [], epoch=4)
+    >>> epochs_trained(path)
+    4
+    """
+    return int(_read(path, but_arrays=True)["epoch"])
+
+
+class SaveState(keras.callbacks.Callback):
+    """Saves the whole state of a training at the end of epochs.
+
+    It belongs behind the callbacks whose state it saves.
+
+    Args:
+        path: The file, replaced in one step.
+        callbacks: Those whose state is saved.
+        due: Tells after which epochs to save, from the number of epochs trained; by default after
+            each.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "state.npz")
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> x, y = np.ones((4, 2)), np.ones((4, 1))
+    >>> _ = model.fit(x, y, epochs=3, verbose=0, callbacks=[SaveState(path, [])])
+    >>> restore_state(path, model, [])
+    3
+    """
+
+    def __init__(
+        self, path: Path, callbacks: Callbacks, *, due: Callable[[int], bool] = lambda _: True
+    ) -> None:
+        super().__init__()
+        self.path, self.callbacks, self.due = path, list(callbacks), due
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Make sure, before the model is traced, that all its randomness can be saved."""
+        compat.hold_randomness(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Save, if it is due."""
+        if self.due(epoch + 1):
+            save_state(self.path, self.model, self.callbacks, epoch=epoch + 1)
+
+
+class RestoreState(keras.callbacks.Callback):
+    """Restores the whole state of a training before its first epoch.
+
+    It belongs behind the callbacks whose state it restores, which begin anew in `on_train_begin`.
+    The number of epochs trained is `initial_epoch` for `fit`, which has to know it before.
+
+    Args:
+        path: From `save_state`.
+        callbacks: As they were when the state was saved.
+
+    Attributes:
+        epoch: How many epochs the model was trained; None before it is restored.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "state.npz")
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> save_state(path, model, [], epoch=4)
+    >>> restore = RestoreState(path, [])
+    >>> restore.set_model(model)
+    >>> restore.on_train_begin()
+    >>> restore.epoch
+    4
+    """
+
+    def __init__(self, path: Path, callbacks: Callbacks) -> None:
+        super().__init__()
+        self.path, self.callbacks = path, list(callbacks)
+        self.epoch: int | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Restore."""
+        self.epoch = restore_state(self.path, self.model, self.callbacks)
+
+
+def _read(path: Path, *, but_arrays: bool = False) -> dict[str, Any]:
+    state = read_state(path, but_arrays=but_arrays)
+    if not isinstance(state, dict) or state.get("format") != _FORMAT:
+        raise UnreadableStateError(
+            f"`path` {path} holds no state of a training, or one of another version; train from "
+            "the beginning."
+        )
+    return state
+
+
+def _values(variables: list[Any]) -> list[np.ndarray]:
+    return [np.asarray(variable.numpy()) for variable in variables]
+
+
+def _check(variables: list[Any], values: list[np.ndarray], argument: str, path: Path) -> None:
+    """Refuse the values of other variables, before any is assigned."""
+    shapes = [tuple(variable.shape) for variable in variables]
+    saved = [value.shape for value in values]
+    if shapes == saved:
+        return
+    numbered = enumerate(zip(variables, shapes, saved, strict=False))
+    first = next(((n, v.name, mine, its) for n, (v, mine, its) in numbered if mine != its), None)
+    difference = (
+        f"it has {len(shapes)} variables and the state {len(saved)}"
+        if first is None or len(shapes) != len(saved)
+        else "its variable {} ({!r}) has the shape {} and in the state {}".format(*first)
+    )
+    raise ValueError(
+        f"`{argument}` is not the one whose state is in {path}: {difference}.  Build it with the "
+        "same hyperparameters and code."
+    )
+
+
+def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,100 @@
+"""The weight files of a search: which trials keep theirs."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal, Union
+
+from kt_extras.checkpoints.best_weights import HELD
+
+Keep = Union[int, Literal["best", "all", "none"]]  # noqa: UP007 - Python 3.10
+
+# What Keras appends to the name it is given: nothing, or the parts of a TensorFlow checkpoint.
+_SUFFIXES = ("", ".index", ".data-?????-of-?????", HELD)
+
+
+class Checkpoints:
+    """Removes the weights of trials that are no longer among the best.
+
+    Nothing is removed before the end of its trial is on record, and `tidy` makes up for what a
+    process that died has left behind.
+
+    Args:
+        keep: How many trials keep their weights: a number, `"best"` for 1, `"all"`, or `"none"`.
+        path_of: Returns where the weights of a trial are written.
+
+    Raises:
+        ValueError: `keep` is none of these.
+
+    >>> Checkpoints("best", "runs/trial_{}/checkpoint".format).limit
+    1
+    """
+
+    def __init__(self, keep: Keep, path_of: Callable[[str], str]) -> None:
+        self.keep = keep
+        self.limit = _limit(keep)
+        self._path_of = path_of
+        self._best: list[tuple[float, int, str]] = []  # a heap, the worst first
+
+    def tidy(self, ended: Iterable[tuple[str, int, float]]) -> None:
+        """Remove what is not needed, given all trials that have ended as in `trial_ended`."""
+        self._best = []
+        for trial_id, number, loss in ended:
+            self.trial_ended(trial_id, number, loss)
+
+    def trial_ended(self, trial_id: str, number: int, loss: float) -> None:
+        """Remove the weights that are not needed any more, now that a trial has ended.
+
+        A trial that was resumed may end more than once.
+
+        Args:
+            trial_id: The trial.
+            number: Of two equal trials, that with the lower number is better.
+            loss: Lower is better; one that is not finite counts as no score.
+        """
+        if self.limit is None:
+            return
+        self._best = [known for known in self._best if known[-1] != trial_id]
+        heapq.heapify(self._best)
+        if not math.isfinite(loss):
+            self._remove(trial_id)
+            return
+        heapq.heappush(self._best, (-loss, -number, trial_id))
+        if len(self._best) > self.limit:
+            self._remove(heapq.heappop(self._best)[-1])
+
+    def exist(self, trial_id: str) -> bool:
+        """Tell whether there are weights of a trial."""
+        return bool(self._files(trial_id))
+
+    @property
+    def rule(self) -> str:
+        """What is kept, in a sentence."""
+        if self.limit is None:
+            return "`keep_checkpoints='all'` keeps all that are written."
+        if self.limit == 0:
+            return "`keep_checkpoints='none'` keeps none."
+        which = "the best trial" if self.limit == 1 else f"the {self.limit} best trials"
+        return f"`keep_checkpoints={self.keep!r}` keeps those of {which}."
+
+    def _remove(self, trial_id: str) -> None:
+        for file in self._files(trial_id):
+            file.unlink(missing_ok=True)
+
+    def _files(self, trial_id: str) -> list[Path]:
+        path = Path(self._path_of(trial_id))
+        return [file for end in _SUFFIXES for file in path.parent.glob(f"{path.name}{end}")]
+
+
+def _limit(keep: Keep) -> int | None:
+    if isinstance(keep, str) and keep in {"best", "all", "none"}:
+        return {"best": 1, "all": None, "none": 0}[keep]
+    if isinstance(keep, int) and not isinstance(keep, bool) and keep >= 1:
+        return keep
+    raise ValueError(
+        "`keep_checkpoints` must be a number of trials from 1, 'best' (that is 1), 'all' or "
+        f"'none', got {keep!r}."
+    )

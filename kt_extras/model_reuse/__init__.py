@@ -1,0 +1,1 @@
+"""Using a compiled model for other hyperparameters."""

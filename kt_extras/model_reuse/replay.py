@@ -1,0 +1,68 @@
+"""A schedule of hyperparameters, put into force epoch by epoch in a plain `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Union
+
+import keras
+
+from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
+from kt_extras.model_reuse.optimizer_update import take_numbers
+
+Setter = Callable[[keras.Model, Any], None]
+Target = Union[str, Setter]  # noqa: UP007 - Python 3.10
+
+_RATES = {"lr", "rate", "learning_rate"}
+
+
+class ReplayHyperparameters(keras.callbacks.Callback):
+    """Gives a model the hyperparameters of each epoch before it begins.
+
+    Args:
+        at: Returns the values in force in an epoch, counted from 0.
+        names: The hyperparameters that change.
+        targets: What each of them is: a number of the optimizer (`"learning_rate"`,
+            `"weight_decay"`, `"momentum"`, ...), or a function ``(model, value)``.  A
+            hyperparameter that has the name of such a number, or `lr` or `rate`, needs no entry.
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.5), "mse")
+    >>> replay = ReplayHyperparameters(lambda epoch: {"rate": 0.5**epoch}, ["rate"])
+    >>> replay.set_model(model)
+    >>> replay.on_train_begin()
+    >>> replay.on_epoch_begin(2)
+    >>> optimizer_numbers(model)["learning_rate"]
+    0.25
+    """
+
+    def __init__(
+        self,
+        at: Callable[[int], Mapping[str, Any]],
+        names: list[str],
+        targets: Mapping[str, Target] | None = None,
+    ) -> None:
+        super().__init__()
+        self._at, self._names, self._targets = at, names, dict(targets or {})
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Find out what each hyperparameter is."""
+        numbers = optimizer_numbers(self.model)
+        for name in self._names:
+            target = self._targets.setdefault(name, "learning_rate" if name in _RATES else name)
+            if not callable(target) and target not in numbers:
+                raise ValueError(
+                    f"`targets` must say what {name!r} is: one of the optimizer's numbers "
+                    f"{sorted(numbers)}, or a function (model, value); got {target!r}."
+                )
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Put the values of the epoch into force."""
+        point, numbers = self._at(epoch), {}
+        for name in self._names:
+            target = self._targets[name]
+            if callable(target):
+                target(self.model, point[name])
+            else:
+                numbers[target] = point[name]
+        take_numbers(self.model, numbers)

@@ -1,0 +1,16 @@
+"""The mathematics of stopping hopeless trials early, in NumPy alone."""
+
+from kt_extras.pruners.any_of import AnyOf
+from kt_extras.pruners.patient import PatientPruner
+from kt_extras.pruners.percentile import MedianPruner, PercentilePruner
+from kt_extras.pruners.pruner import Pruner
+from kt_extras.pruners.threshold import ThresholdPruner
+
+__all__ = [
+    "AnyOf",
+    "MedianPruner",
+    "PatientPruner",
+    "PercentilePruner",
+    "Pruner",
+    "ThresholdPruner",
+]

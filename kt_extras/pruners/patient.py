@@ -1,0 +1,63 @@
+"""Stop only what has made no progress for a while."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from kt_extras.arguments import check_integer
+from kt_extras.pruners.gate import leads
+from kt_extras.pruners.pruner import Pruner
+from kt_extras.search.history import Curve, Curves
+
+
+@dataclass(frozen=True)
+class PatientPruner:
+    """Let `inner` stop a trial only after `patience` reports in a row without progress.
+
+    Progress is counted as by `keras.callbacks.EarlyStopping`: a loss below the best one before by
+    more than `min_delta`.  Without `inner` the lack of progress itself stops the trial, unless it
+    has been at least as good as the best of its rivals.
+
+    Args:
+        inner: The rule that decides once patience has run out; None to stop there and then.
+        patience: At least 1; epochs without a report do not count.
+        min_delta: At least 0, in the unit of the objective.
+
+    Raises:
+        TypeError: `inner` is no pruner.
+        ValueError: An argument out of its range.
+
+    >>> stalled, rivals = Curve(np.array([0.5, 0.6, 0.5])), Curves.of([[0.4]])
+    >>> [PatientPruner(patience=n).should_stop(stalled, rivals) for n in (2, 3)]
+    [True, False]
+    """
+
+    inner: Pruner | None = None
+    patience: int = 5
+    min_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.inner, type) or not isinstance(self.inner, Pruner | None):
+            raise TypeError(
+                f"`inner` must be a pruner such as `MedianPruner()`, or None, got {self.inner!r}."
+            )
+        check_integer("patience", self.patience, least=1)
+        if not 0 <= self.min_delta < math.inf:
+            raise ValueError(
+                f"`min_delta` must be a finite number of at least 0, got {self.min_delta!r}."
+            )
+
+    def should_stop(self, curve: Curve, rivals: Curves) -> bool:
+        """Tell whether patience has run out and `inner` agrees."""
+        if not self._has_stalled(curve):
+            return False
+        if self.inner is None:
+            return not leads(curve, rivals)
+        return self.inner.should_stop(curve, rivals)
+
+    def _has_stalled(self, curve: Curve) -> bool:
+        earlier, recent = np.split(curve.reported, [-self.patience])
+        return len(earlier) > 0 and not min(recent) < min(earlier) - self.min_delta

@@ -1,0 +1,16 @@
+"""Who gets how many epochs: rungs, brackets and populations, in NumPy alone."""
+
+from kt_extras.schedulers.hyperband import Hyperband
+from kt_extras.schedulers.population import Population
+from kt_extras.schedulers.scheduler import PlannedRung, Resume, Scheduler, Start
+from kt_extras.schedulers.successive_halving import SuccessiveHalving
+
+__all__ = [
+    "Hyperband",
+    "PlannedRung",
+    "Population",
+    "Resume",
+    "Scheduler",
+    "Start",
+    "SuccessiveHalving",
+]

@@ -1,0 +1,150 @@
+"""Hyperband (Li et al., JMLR 18, 2018, algorithm 1): brackets of successive halving.
+
+Notation: R is `max_epochs`, eta is `reduction_factor`, s is the number of halvings of a bracket.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from kt_extras.arguments import check_integer
+from kt_extras.schedulers.rungs import (
+    NEVER,
+    Mask,
+    arrived,
+    best_of,
+    first_below,
+    rungs,
+)
+from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
+from kt_extras.schedulers.successive_halving import halved, planned
+from kt_extras.search import History, State
+from kt_extras.search.history import IntArray
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """One run of successive halving.
+
+    Args:
+        levels: The epochs of each rung.
+        sizes: How many trials reach each rung.
+    """
+
+    levels: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Hyperband:
+    """Runs brackets that begin with many short trials and end with a few long ones.
+
+    A rung is compared when all its trials have arrived; while some are still running, other workers
+    begin the next bracket.  A trial that fails is replaced, so no rung starves.
+
+    Args:
+        max_epochs: Epochs of a trial that reaches the last rung of its bracket.
+        reduction_factor: Of so many trials in a rung one goes on.
+        iterations: How often all brackets are run.
+        min_epochs: Epochs of the first rung of the longest bracket.
+
+    Raises:
+        ValueError: An argument is out of its range.
+
+    >>> [bracket.sizes for bracket in Hyperband(max_epochs=27, reduction_factor=3).brackets]
+    [(27, 9, 3, 1), (12, 4, 1), (6, 2), (4,)]
+    """
+
+    max_epochs: int
+    reduction_factor: int = 3
+    iterations: int = 1
+    min_epochs: int = 1
+    resumes = True
+    revives = False
+
+    def __post_init__(self) -> None:
+        check_integer("iterations", self.iterations, least=1)
+        _ = self.brackets
+
+    @cached_property
+    def brackets(self) -> tuple[Bracket, ...]:
+        """All brackets in the order in which they are run; n of Li et al., table 1."""
+        levels = rungs(self.max_epochs, self.min_epochs, self.reduction_factor)
+        s_max, eta = len(levels) - 1, self.reduction_factor
+        brackets = []
+        for s in range(s_max, -1, -1):
+            n = math.ceil((s_max + 1) / (s + 1) * eta**s)
+            brackets.append(Bracket(levels[s_max - s :], tuple(halved(n, s + 1, eta))))
+        return tuple(brackets) * self.iterations
+
+    def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
+        """Serve the first bracket that has something to do."""
+        resting = history.states == State.PAUSED
+        for index in range(len(self.brackets)):
+            step = self._step_in(index, history, resting, may_start=may_start)
+            if step is not None:
+                return step
+        return None
+
+    def goes_on(self, history: History, number: int, *, seed: int, may_start: bool) -> int:
+        """Promote a trial where it stands, if it completes its rung as the best."""
+        resting = history.states == State.PAUSED
+        resting[number] = True
+        bracket = int(history.brackets[number])
+        step = self._step_in(bracket, history, resting, may_start=may_start)
+        promoted = isinstance(step, Resume) and step.number == number
+        return step.until if step and promoted else int(history.epochs[number])
+
+    def needed(self, history: History, *, max_trials: int | None) -> IntArray:
+        """Of each trial its last state, until its bracket is done: it may replace a failed one."""
+        needed = history.epochs.copy()
+        over = (history.states != State.PAUSED) & (history.states != State.RUNNING)
+        needed[over] = NEVER
+        finished = history.states == State.COMPLETED
+        for index, bracket in enumerate(self.brackets):
+            members = history.brackets == index
+            trained = members & finished & (history.epochs >= bracket.levels[-1])
+            if int(trained.sum()) >= bracket.sizes[-1]:
+                needed[members] = NEVER
+        return needed
+
+    def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
+        """Return the rungs of the brackets that `max_trials` suffices for, the last one cut."""
+        left = math.inf if max_trials is None else max_trials
+        rungs: list[PlannedRung] = []
+        for index, bracket in enumerate(self.brackets):
+            begun = int(min(left, bracket.sizes[0]))
+            if begun:
+                rungs += planned(index, bracket.levels, self._sizes(bracket, begun))
+            left -= begun
+        return rungs
+
+    def _sizes(self, bracket: Bracket, begun: int) -> Sequence[int]:
+        """Return how many trials reach each rung of a bracket in which so many are begun."""
+        if begun >= bracket.sizes[0]:
+            return bracket.sizes
+        return halved(begun, len(bracket.sizes), self.reduction_factor)
+
+    def _step_in(
+        self, index: int, history: History, resting: Mask, *, may_start: bool
+    ) -> Step | None:
+        """Return what there is to do in a bracket: from its highest rung down, then a new trial."""
+        bracket = self.brackets[index]
+        living = (history.brackets == index) & (history.states != State.INFEASIBLE)
+        begun = int(living.sum())
+        if not begun:
+            return Start(bracket.levels[0], index) if may_start else None
+        # Fewer are begun in a small space, or with `max_trials`.
+        sizes = bracket.sizes if may_start else self._sizes(bracket, begun)
+        for rung in range(len(bracket.levels) - 2, -1, -1):
+            members = living & arrived(history, bracket.levels[rung])
+            if int(members.sum()) < sizes[rung]:
+                continue
+            top = best_of(history, members, bracket.levels[rung], sizes[rung + 1])
+            number = first_below(top, resting, history, bracket.levels[rung + 1])
+            if number is not None:
+                return Resume(number, bracket.levels[rung + 1])
+        return Start(bracket.levels[0], index) if may_start and begun < sizes[0] else None

@@ -1,0 +1,207 @@
+"""Population based training (Jaderberg et al., arXiv 1711.09846, algorithm 1).
+
+Exploit by truncation selection and explore by perturbing, as in their section 4.1.1 and appendix A.
+Members are compared at the same epoch, and what is taken over is the state at that epoch.  So a
+member that a slow worker trains neither suffers from the head start of others nor gains by it, and
+the schedule of the best member can be replayed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kt_extras.arguments import check_integer, is_number
+from kt_extras.schedulers.rungs import NEVER
+from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
+from kt_extras.search import History, Point, Space, State
+from kt_extras.search.dimensions import Choice, Dimension, Float, FloatArray, Int, Value
+from kt_extras.search.history import IntArray
+
+_HAIR = 1e-9  # on the unit cube: just beyond the edge of a cell
+
+
+@dataclass(frozen=True)
+class Population:
+    """Trains a population whose worse members take over from its better ones.
+
+    Args:
+        population_size: Members, from 2.
+        max_epochs: That every member trains, from 2.
+        interval: Epochs from one comparison to the next, below `max_epochs`.
+        quantile: The part of the members that counts as the best, and as the worst, in (0, 0.5].
+        resample_probability: How often a hyperparameter is drawn anew rather than perturbed.
+        perturbation_factors: What a value may be multiplied by, the lower one first.
+        mutable: Names of the hyperparameters that may change during a training; None for all.
+
+    Raises:
+        ValueError: An argument is out of its range.
+
+    >>> Population(population_size=8, max_epochs=20, interval=2).plan(None)[0]
+    PlannedRung(bracket=0, epochs=2, trials=8, new_epochs=16)
+    """
+
+    population_size: int
+    max_epochs: int
+    interval: int = 1
+    quantile: float = 0.25
+    resample_probability: float = 0.25
+    perturbation_factors: tuple[float, float] = (0.8, 1.2)
+    mutable: Collection[str] | None = None
+    resumes = True
+    revives = True
+
+    def __post_init__(self) -> None:
+        check_integer("population_size", self.population_size, least=2)
+        check_integer("max_epochs", self.max_epochs, least=1)
+        check_integer("interval", self.interval, least=1)
+        if self.interval >= self.max_epochs:
+            raise ValueError(
+                "`interval` must be below `max_epochs`, or no members are ever compared, got "
+                f"{self.interval} and {self.max_epochs}."
+            )
+        if not (is_number(self.quantile) and 0 < self.quantile <= 0.5):
+            raise ValueError(f"`quantile` must be in (0, 0.5], got {self.quantile!r}.")
+        if not (is_number(self.resample_probability) and 0 <= self.resample_probability <= 1):
+            raise ValueError(
+                f"`resample_probability` must be in [0, 1], got {self.resample_probability!r}."
+            )
+        if not _are_factors(self.perturbation_factors):
+            raise ValueError(
+                "`perturbation_factors` must be two numbers, one in (0, 1) and one above 1, got "
+                f"{self.perturbation_factors!r}."
+            )
+
+    def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
+        """Fill the population, then let the member go on that is furthest behind."""
+        epochs, states = history.epochs, history.states
+        lost_early = (states == State.INFEASIBLE) & (epochs < self.interval)
+        if may_start and len(history) - int(lost_early.sum()) < self.population_size:
+            return Start(min(self.interval, self.max_epochs))
+        resting = np.flatnonzero(states == State.PAUSED)
+        if not len(resting):
+            return None
+        number = int(resting[np.argmin(epochs[resting])])
+        return self._continuation(history, number, seed)
+
+    def goes_on(self, history: History, number: int, *, seed: int, may_start: bool) -> int:
+        """Have every member pause, so that the others can catch up."""
+        return int(history.epochs[number])
+
+    def needed(self, history: History, *, max_trials: int | None) -> IntArray:
+        """Of all members the states from the epoch on where the last one stands."""
+        unfinished = (history.states == State.PAUSED) | (history.states == State.RUNNING)
+        needed = np.full(len(history), NEVER)
+        if unfinished.any():
+            behind = int(history.epochs[unfinished].min())
+            needed[history.states != State.INFEASIBLE] = behind - behind % self.interval
+        return needed
+
+    def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
+        """Return the comparisons."""
+        ends = [*range(self.interval, self.max_epochs, self.interval), self.max_epochs]
+        size, before = self.population_size, [0, *ends]
+        return [
+            PlannedRung(0, end, size, size * (end - begin))
+            for begin, end in zip(before, ends, strict=False)
+        ]
+
+    def _continuation(self, history: History, number: int, seed: int) -> Resume:
+        """Return how a member goes on: by itself, or with what a better one has at this epoch."""
+        epoch = int(history.epochs[number])
+        until = min(epoch + self.interval, self.max_epochs)
+        rng = np.random.default_rng([seed, number, epoch])
+        parent = self._parent(history, number, epoch, rng)
+        if parent is None:
+            return Resume(number, until)
+        point = self.explored(history.point_at(parent, epoch), history.space, rng)
+        return Resume(number, until, parent, point)
+
+    def _parent(
+        self, history: History, number: int, epoch: int, rng: np.random.Generator
+    ) -> int | None:
+        """Return whom a member takes over from: nobody, unless it is one of the worst."""
+        rivals = np.flatnonzero((history.epochs >= epoch) & (history.states != State.INFEASIBLE))
+        size = min(math.ceil(len(rivals) * self.quantile), len(rivals) // 2)
+        losses = np.array([_loss_at(history, rival, epoch) for rival in rivals.tolist()])
+        order = rivals[np.argsort(losses, kind="stable")]
+        if not size or number not in order[-size:]:
+            return None
+        best = [int(rival) for rival in order[:size] if math.isfinite(losses[rivals == rival][0])]
+        return int(rng.choice(best)) if best else None
+
+    def explored(self, point: Point, space: Space, rng: np.random.Generator) -> Point:
+        """Return a point with its mutable hyperparameters drawn anew or perturbed.
+
+        What a changed parent makes active is drawn, and so is a value that is no longer possible,
+        as where sibling scopes give one name different ranges.
+
+        Args:
+            point: The parent's.
+            space: The search space.
+            rng: Settles the draws.
+        """
+        values = dict(point)
+        for dimension in space.active(point):
+            if self.mutable is None or dimension.name in self.mutable:
+                values[dimension.name] = self._changed(dimension, values[dimension.name], rng)
+        place, draws = space.encode(values), rng.random(len(space))
+        return space.decode(np.where(np.isnan(place), draws, place))
+
+    def _changed(self, dimension: Dimension, value: Value, rng: np.random.Generator) -> Value:
+        if rng.random() < self.resample_probability:
+            return dimension.from_unit(float(rng.random()))
+        factor = float(rng.choice(self.perturbation_factors))
+        return perturbed(dimension, value, factor)
+
+
+def _are_factors(given: object) -> bool:
+    """Tell whether these are two numbers by which a value gets smaller and larger."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2 or not all(map(is_number, given)):
+        return False
+    return bool(0 < given[0] < 1 < given[1] < math.inf)
+
+
+def perturbed(dimension: Dimension, value: Value, factor: float) -> Value:
+    """Return a value times a factor, kept in its range and on its grid.
+
+    What would stay where it is on its grid, and any choice, is moved to its neighbour: up for a
+    factor above 1 and down otherwise.
+
+    Args:
+        dimension: The hyperparameter.
+        value: Its value.
+        factor: Above 0.
+
+    >>> from kt_extras.search import Float, Int
+    >>> perturbed(Float("rate", 1e-4, 1e-1, sampling="log"), 0.01, 1.2), perturbed(
+    ...     Float("rate", 1e-4, 1e-1, sampling="log"), 0.09, 1.2), perturbed(Int("n", 1, 9), 3, 0.8)
+    (0.012, 0.1, 2)
+    """
+    if isinstance(dimension, Choice):
+        place = dimension.options.index(value) + (1 if factor > 1 else -1)
+        return dimension.options[min(max(place, 0), len(dimension.options) - 1)]
+    moved = dimension.from_unit(dimension.to_unit(_scaled(dimension, value, factor)))
+    if moved != value or math.isinf(dimension.size):
+        return moved
+    lower, upper = dimension.cells(np.array([dimension.to_unit(value)]))
+    beyond = float(upper[0]) + _HAIR if factor > 1 else float(lower[0]) - _HAIR
+    return dimension.from_unit(min(max(beyond, 0.0), 1.0))
+
+
+def _scaled(dimension: Float | Int, value: Value, factor: float) -> float:
+    """Multiply where the dimension's own scale begins: with `"reverse_log"` at its upper end."""
+    if dimension.sampling == "reverse_log":
+        ends = dimension.low + dimension.high
+        return float(ends - (ends - value) / factor)
+    return float(value * factor)
+
+
+def _loss_at(history: History, number: int, epoch: int) -> float:
+    """Return the last loss that a member has reported within its first epochs."""
+    losses: FloatArray = history.curve(number).losses[:epoch]
+    reported = losses[~np.isnan(losses)]
+    return float(reported[-1]) if len(reported) else math.inf

@@ -1,0 +1,121 @@
+"""What can be known of a search from the arguments of `fit`, before any training."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import keras_tuner
+
+from kt_extras.arguments import check_integer
+from kt_extras.bridge.objective import names_of
+from kt_extras.schedulers import Scheduler
+
+_EPOCHS_POSITION = 3  # of `epochs` in `keras.Model.fit`
+_VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
+
+
+def check_validation(
+    objective: keras_tuner.Objective, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]
+) -> None:
+    """Find out that a validation metric cannot be had.
+
+    Raises:
+        ValueError: The objective is one, and there is nothing to validate on.
+    """
+    given = fit_kwargs.get("validation_data") is not None or fit_kwargs.get("validation_split")
+    if given or len(fit_args) > _VALIDATION_POSITION:
+        return
+    names = [name for name in names_of(objective) if name.startswith("val_")]
+    if names and not fit_kwargs.get("callbacks"):  # which might add the metric to the logs
+        raise ValueError(
+            f"`objective` {names} is measured on validation data, but there is none: pass "
+            "`validation_data=(x, y)` or `validation_split=0.2` to `search`."
+        )
+
+
+def check_epochs(fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
+    """Find out that the user settles what the scheduler has to settle.
+
+    Raises:
+        ValueError: That is so.
+    """
+    for name in ("epochs", "initial_epoch"):
+        if name in fit_kwargs:
+            raise ValueError(
+                f"`{name}` can't be passed to `search`, got {fit_kwargs[name]!r}: the scheduler "
+                "settles how long each trial trains.  Set `max_epochs` of the tuner instead."
+            )
+    if len(fit_args) > _EPOCHS_POSITION:
+        raise ValueError(
+            "`epochs` can't be passed to `search`, not by position either: the scheduler settles "
+            "how long each trial trains.  Set `max_epochs` of the tuner instead."
+        )
+
+
+def check_validation_freq(
+    scheduler: Scheduler, objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]
+) -> None:
+    """Find out that the objective will not be known where the scheduler compares trials.
+
+    Raises:
+        ValueError: It is a validation metric, and at some rung there is no validation.
+    """
+    names = [name for name in names_of(objective) if name.startswith("val_")]
+    given = fit_kwargs.get("validation_freq", 1)
+    if not names or given is None:
+        return
+    if not isinstance(given, Collection):
+        check_integer("validation_freq", given, least=1)
+    rungs = _comparisons(scheduler)
+    blind = [epochs for epochs in rungs if not _is_validated(epochs, given)]
+    if blind:
+        raise ValueError(
+            f"`validation_freq` must have {names} measured whenever trials are compared, after "
+            f"{_listed(rungs)} epochs, got {given!r}, which leaves out {_listed(blind)}.  Pass "
+            "`validation_freq=1`, or choose `min_epochs` and `max_epochs`, or the `interval` of a "
+            "population, as multiples of it."
+        )
+
+
+def _comparisons(scheduler: Scheduler) -> list[int]:
+    """Return after how many epochs trials are compared; `max_epochs` only if that is all."""
+    rungs = sorted({rung.epochs for rung in scheduler.plan(1)})
+    return rungs[:-1] or rungs
+
+
+def _is_validated(epochs: int, frequency: int | Collection[int]) -> bool:
+    """Tell whether Keras validates after so many epochs."""
+    if isinstance(frequency, Collection):
+        return epochs in frequency
+    return epochs % frequency == 0
+
+
+def _listed(numbers: Sequence[int], most: int = 6) -> str:
+    """Return numbers in words.
+
+    >>> _listed([1, 3, 9]), _listed(range(1, 20), most=2)
+    ('1, 3, 9', '1, 2, ...')
+    """
+    return ", ".join([*map(str, numbers[:most]), *["..."] * (len(numbers) > most)])
+
+
+def may_lack_objective(objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether an epoch may lack the objective because it was not validated.
+
+    >>> may_lack_objective(keras_tuner.Objective("val_loss", "min"), {"validation_freq": 2})
+    True
+    """
+    validated = all(name.startswith("val_") for name in names_of(objective))
+    return validated and fit_kwargs.get("validation_freq", 1) != 1
+
+
+def accepts(function: Any, argument: str) -> bool:
+    """Tell whether a function takes an argument of that name.
+
+    >>> accepts(lambda **others: None, "verbose"), accepts(len, "verbose")
+    (True, False)
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.name == argument or p.kind == p.VAR_KEYWORD for p in parameters)

@@ -1,0 +1,129 @@
+"""Who took over from whom in a population, and the schedule of hyperparameters that came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from kt_extras.model_reuse.replay import ReplayHyperparameters, Target
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.records.trial_record import Entry
+from kt_extras.search import Point
+
+
+@dataclass(frozen=True)
+class HyperparameterSchedule:
+    """What the hyperparameters were in each epoch of a training.
+
+    Args:
+        starts: Epochs, counted from 0, from which on the values were in force; the first is 0.
+        points: The values of the active hyperparameters, one for each start.
+        epochs: How many epochs the training took to its best one.
+        mutable: Names of the hyperparameters that could change.
+
+    >>> schedule = HyperparameterSchedule((0, 4), ({"rate": 0.1}, {"rate": 0.02}), 8, ("rate",))
+    >>> schedule.at(3), schedule.at(4)
+    ({'rate': 0.1}, {'rate': 0.02})
+    >>> schedule.column("rate")
+    [0.1, 0.1, 0.1, 0.1, 0.02, 0.02, 0.02, 0.02]
+    """
+
+    starts: tuple[int, ...]
+    points: tuple[Point, ...]
+    epochs: int
+    mutable: tuple[str, ...]
+
+    def at(self, epoch: int) -> Point:
+        """Return the values in force in an epoch, counted from 0."""
+        parts = zip(reversed(self.starts), reversed(self.points), strict=True)
+        return next(point for start, point in parts if start <= epoch)
+
+    def column(self, name: str) -> list[Any]:
+        """Return the values of one hyperparameter, one an epoch."""
+        return [self.at(epoch).get(name) for epoch in range(self.epochs)]
+
+    def to_json(self) -> str:
+        """Return the schedule as JSON, which `from_json` reads.
+
+        >>> schedule = HyperparameterSchedule((0,), ({"rate": 0.1},), 8, ("rate",))
+        >>> HyperparameterSchedule.from_json(schedule.to_json()) == schedule
+        True
+        """
+        parts = [
+            {"from_epoch": start, "values": dict(point)}
+            for start, point in zip(self.starts, self.points, strict=True)
+        ]
+        return json.dumps({"epochs": self.epochs, "mutable": list(self.mutable), "schedule": parts})
+
+    @classmethod
+    def from_json(cls, text: str) -> HyperparameterSchedule:
+        """Read what `to_json` has written."""
+        read = json.loads(text)
+        return cls(
+            tuple(part["from_epoch"] for part in read["schedule"]),
+            tuple(part["values"] for part in read["schedule"]),
+            read["epochs"],
+            tuple(read["mutable"]),
+        )
+
+    def callbacks(
+        self, targets: Mapping[str, Target] | None = None
+    ) -> list[keras.callbacks.Callback]:
+        """Return Keras callbacks that replay the schedule in a plain `fit`.
+
+        Args:
+            targets: As for `kt_extras.model_reuse.replay.ReplayHyperparameters`: what a
+                hyperparameter is, where its name does not say so.
+
+        Returns:
+            None at all if nothing changes.  After the last epoch of the schedule its last values
+            stay in force.
+        """
+        first = self.points[0]
+        names = sorted({n for point in self.points for n in point if point[n] != first.get(n)})
+        return [ReplayHyperparameters(self.at, names, targets)] if names else []
+
+
+def schedule_of(
+    oracle: SamplerOracle, member: int | None, mutable: Sequence[str]
+) -> HyperparameterSchedule:
+    """Return the schedule that led to a member's best epoch.
+
+    Before a takeover it is that of the parent, at whose weights the member went on.
+
+    Raises:
+        RuntimeError: No member has a score yet.
+        KeyError: There is no such member.
+    """
+    entries = {entry.number: entry for entry in oracle.entries()}
+    if member is None:
+        leaders = oracle.get_best_trials()
+        if not leaders:
+            raise RuntimeError("No member has a score yet; call `search` first.")
+        member = oracle.entry(leaders[0].trial_id).number
+    if member not in entries:
+        raise KeyError(f"`member` {member!r} is none of {sorted(entries)}.")
+    by_id = {entry.trial.trial_id: entry for entry in entries.values()}
+    best = entries[member].trial.best_step or 0
+    parts = _path(entries[member], by_id, entries[member].generation_at(best))
+    return HyperparameterSchedule(tuple(parts), tuple(parts.values()), best + 1, tuple(mutable))
+
+
+def _path(entry: Entry, entries: Mapping[str, Entry], generation: int) -> dict[int, Point]:
+    """Return from which epoch on which point was in force on the way to a state of a member.
+
+    Args:
+        entry: The member.
+        entries: All, by their ids.
+        generation: How many of the member's takeovers had happened by then.
+    """
+    if not generation:
+        first = entry.takeovers[0].before if entry.takeovers else entry.trial.values
+        return {0: dict(first)}
+    last = entry.takeovers[generation - 1]
+    before = _path(entries[last.parent], entries, last.generation)
+    return {**before, last.epoch: dict(last.after)}

@@ -1,0 +1,86 @@
+"""What came out: results in every shape that a user's code returns, and tables of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import fmean
+from typing import Any
+
+import keras
+import keras_tuner
+
+from kt_extras.bridge.metrics import Metrics
+from kt_extras.bridge.objective import loss_of, names_of, value_in
+
+
+def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metrics, int]:
+    """Return the metrics of a trial and its best epoch from what `run_trial` or `fit` returned.
+
+    Args:
+        results: A number (the objective), a dictionary of metrics, a Keras `History` (its best
+            epoch counts), or a list of these, one an execution (their mean counts).
+        objective: What the search is for; always among the metrics returned.
+
+    Raises:
+        keras_tuner.errors.FatalTypeError: Something else was returned.
+        keras_tuner.errors.FatalValueError: The objective is not in it.
+
+    >>> final_metrics([{"cost": 1.0}, {"cost": 2.0}], keras_tuner.Objective("cost", "min"))
+    ({'cost': 1.5}, 0)
+    """
+    if isinstance(results, (list, tuple)) and results:
+        runs = [final_metrics(result, objective) for result in results]
+        shared = set.intersection(*(set(metrics) for metrics, _ in runs))
+        means = {name: fmean(m[name] for m, _ in runs) for name in runs[0][0] if name in shared}
+        return means, round(fmean(step for _, step in runs))
+    if isinstance(results, keras.callbacks.History):
+        return _best_epoch(results.history, objective)
+    if isinstance(results, Mapping):
+        return _with_objective(results, objective), 0
+    try:
+        return {objective.name: float(results)}, 0
+    except (TypeError, ValueError):
+        raise keras_tuner.errors.FatalTypeError(
+            "`run_trial` and `HyperModel.fit` must return a number, a dictionary of metrics, a "
+            f"Keras `History` or a list of these, got {results!r} of {type(results)}.  Is a "
+            "`return` missing?"
+        ) from None
+
+
+def _best_epoch(
+    history: Mapping[str, Any], objective: keras_tuner.Objective
+) -> tuple[Metrics, int]:
+    """Return the metrics of the best of the epochs in which the objective was measured."""
+    missing = [name for name in names_of(objective) if not history.get(name)]
+    if missing:
+        raise missing_objective(objective, history)
+    measured = len(history[names_of(objective)[0]])
+    # With `validation_freq` some columns are shorter: those of the objective's length belong to it.
+    columns = {name: values for name, values in history.items() if len(values) == measured}
+    epochs = [{n: float(v[i]) for n, v in columns.items()} for i in range(measured)]
+    losses = [loss_of(objective, value_in(objective, metrics)) for metrics in epochs]
+    best = losses.index(min(losses))
+    return _with_objective(epochs[best], objective), best
+
+
+def _with_objective(metrics: Mapping[str, Any], objective: keras_tuner.Objective) -> Metrics:
+    plain = {name: float(value) for name, value in metrics.items()}
+    value = value_in(objective, plain)
+    if value is None:
+        raise missing_objective(objective, metrics)
+    return {**plain, objective.name: value}
+
+
+def missing_objective(
+    objective: keras_tuner.Objective, metrics: Mapping[str, Any]
+) -> keras_tuner.errors.FatalValueError:
+    """Return the error for an objective that is not among the metrics."""
+    if objective.name == "default_objective":
+        return keras_tuner.errors.FatalValueError(
+            "`objective` was not given, so `run_trial` or `HyperModel.fit` has to return one "
+            f"number to minimise, not {sorted(metrics)}.  Return a number, or name one of these."
+        )
+    return keras_tuner.errors.FatalValueError(
+        f"`objective` {names_of(objective)} is not among the metrics that the training reports: "
+        f"{sorted(metrics)}.  Choose one of these, or add it to `model.compile(metrics=...)`."
+    )

@@ -1,0 +1,164 @@
+"""The models that a search leaves behind: kept, loaded again, or trained once more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Union
+
+import keras
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.tuner import maybe_distribute
+
+from kt_extras import compat
+from kt_extras.bridge.lazy_trial import fill_in
+from kt_extras.bridge.objective import loss_of
+from kt_extras.checkpoints.best_weights import load_held
+from kt_extras.checkpoints.resume import TrainedWith
+from kt_extras.checkpoints.weight_files import Checkpoints, Keep
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.records.trial_record import Entry
+from kt_extras.training.callbacks import callbacks_for
+from kt_extras.training.reporter import EpochReporter
+
+Epochs = Union[int, Literal["best"], None]  # noqa: UP007 - Python 3.10
+
+
+class KeptModels:
+    """Keeps the weights of the best trials, and makes models of trials.
+
+    Args:
+        tuner: Which builds the models and knows where files are.
+        oracle: Its oracle; tells of every trial that ends.
+        keep: As in `kt_extras.checkpoints.weight_files.Checkpoints`.
+    """
+
+    def __init__(self, tuner: Any, oracle: SamplerOracle, keep: Keep) -> None:
+        self._tuner, self._oracle = tuner, oracle
+        self._checkpoints = Checkpoints(keep, tuner._get_checkpoint_fname)
+        self.wanted = keep != "none"
+        oracle.when_ended = self._trial_ended
+
+    def tidy(self) -> None:
+        """Remove what a process that died could not."""
+        over = (e for e in self._oracle.entries() if e.state not in {"running", "waiting"})
+        self._checkpoints.tidy(map(self._outcome, over))
+
+    def check(self, trials: Sequence[Trial]) -> None:
+        """Find out whether the weights of all these trials are there."""
+        lacking = [t.trial_id for t in trials if not self._checkpoints.exist(t.trial_id)]
+        if lacking:
+            raise FileNotFoundError(
+                f"The weights of trials {lacking} are not in {self._tuner.project_dir}: they were "
+                f"removed or never written.  {self._checkpoints.rule}  `refit(..., trial=...)` "
+                "trains the model of a trial once more."
+            )
+
+    def load(self, trial: Trial) -> keras.Model:
+        """Return a trial's model with the weights of its best epoch."""
+        self.check([trial])
+        model = self._build(self.hyperparameters(trial))
+        config = Path(self._tuner._get_build_config_fname(trial.trial_id))
+        path = self._tuner._get_checkpoint_fname(trial.trial_id)
+        with maybe_distribute(self._tuner.distribution_strategy):
+            if load_held(model, path):
+                return model
+            compat.build_for_loading(
+                model, json.loads(config.read_text()) if config.exists() else None
+            )
+            compat.load_weights(model, path)
+        return model
+
+    def hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
+        """Return a copy of a trial's hyperparameters as they were in its best epoch."""
+        hp = trial.hyperparameters.copy()
+        hp.values = {**hp.values, **self._oracle.entry(trial.trial_id).best_values}
+        return fill_in(hp)
+
+    def refit(
+        self,
+        trial: Trial,
+        settle_seed: Callable[[], None],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        epochs: Epochs,
+    ) -> keras.Model:
+        """Train a trial's model anew, to the epoch that was its best."""
+        kwargs = dict(kwargs)
+        last = trial.best_step + 1 if epochs in {"best", None} else int(epochs or 0)
+        if epochs is not None:
+            kwargs["epochs"] = last
+        hp = self.hyperparameters(trial)
+        end = _End(last)
+        callbacks = [*callbacks_for(kwargs.pop("callbacks", None), trial), end]
+        if self._tuner._pauses is not None:
+            callbacks.append(TrainedWith(hp.values))  # as in the trial: it settles what is random
+        settle_seed()
+        model = self._build(hp)
+        try:
+            self._tuner.hypermodel.fit(hp, model, *args, callbacks=callbacks, **kwargs)
+        except TypeError as error:
+            if "multiple values for keyword argument 'epochs'" not in str(error):
+                raise
+            raise TypeError(
+                "`epochs` is settled by this `HyperModel.fit` itself: pass `epochs=None` to "
+                "`refit`, and the training still ends after the best epoch."
+            ) from error
+        end.restore(model)
+        return model
+
+    def _build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Build a model without asking `constraint`, which had its say during the search."""
+        return keras_tuner.Tuner._try_build(self._tuner, hp)
+
+    def _trial_ended(self, entry: Entry) -> None:
+        self._checkpoints.trial_ended(*self._outcome(entry))
+
+    def _outcome(self, entry: Entry) -> tuple[str, int, float]:
+        trial = entry.trial
+        return trial.trial_id, entry.number, loss_of(self._oracle.objective, trial.score)
+
+
+class _End(EpochReporter):
+    """Ends a training after so many epochs, over all calls of `fit` together."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(self._is_last)
+        self._last = epochs - 1
+        self._weights: Any = None
+
+    def _is_last(self, epoch: int, *_: Any) -> bool:
+        if epoch == self._last:
+            self._weights = self.model.get_weights()
+        return epoch >= self._last
+
+    def restore(self, model: keras.Model) -> None:
+        """Take back what a later `fit` has trained beyond the last epoch."""
+        if self.epochs > self._last + 1 and self._weights is not None:
+            model.set_weights(self._weights)
+        self._weights = None
+        self.set_model(None)
+
+
+def trial_to_refit(tuner: keras_tuner.Tuner, given: Trial | None) -> Trial:
+    """Return the trial that is to be trained again: the one given, or the best.
+
+    Raises:
+        RuntimeError: No trial has a score yet.
+        ValueError: The trial given has none, or nothing says how to train it.
+    """
+    if tuner.hypermodel is None:
+        raise ValueError("`refit` needs a `hypermodel` to build and fit; this tuner has none.")
+    if given is None:
+        best = tuner.oracle.get_best_trials(1)
+        if not best:
+            raise RuntimeError("No trial has a score yet; run `search` before `refit`.")
+        return best[0]
+    if given.score is None:
+        raise ValueError(
+            f"`trial` {given.trial_id!r} has no score and so no best epoch (its status is "
+            f"{given.status}); choose one that was completed."
+        )
+    return given

@@ -1,0 +1,89 @@
+"""The loop of a search: from one trial to the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.training.interruption import Interruption
+from kt_extras.tuners.trial_outcome import is_fatal, note_failure, publish
+
+_WAIT = 5.0  # seconds between questions to an oracle that has nothing to do yet
+_POLL = 1.0  # the same where the oracle is another process's, which wakes nobody
+
+
+class TrialLoop:
+    """Runs the trials that a tuner's oracle hands out.
+
+    Args:
+        tuner: Whose hooks are called.
+        oracle: The oracle of this process; on a worker the trials come from the chief's.
+        wish: Looked at before each trial.
+    """
+
+    def __init__(self, tuner: keras_tuner.Tuner, oracle: SamplerOracle, wish: Interruption) -> None:
+        self._tuner, self._oracle, self._wish = tuner, oracle, wish
+        self._proven = False  # whether a trial has come to its end, so that the program works
+
+    def next(self) -> Trial | None:
+        """Return a trial to run, None if there are no more."""
+        while True:
+            self._wish.heed()
+            self._tuner.pre_create_trial()
+            trial = self._tuner.oracle.create_trial(self._tuner.tuner_id)
+            if trial.status == TrialStatus.STOPPED:
+                return None
+            if trial.status != TrialStatus.IDLE:
+                return trial
+            if self._tuner.oracle is self._oracle:
+                self._oracle.wait_for_change(_WAIT)
+            else:
+                time.sleep(_POLL)
+
+    def run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
+        """Run a trial and hand it back, whatever becomes of it."""
+        tuner = self._tuner
+        tuner.on_trial_begin(trial)
+        try:
+            results = tuner.run_trial(trial, *fit_args, **fit_kwargs)
+            if self._oracle.scheduler is not None and not self._proven:
+                _check_scheduled(trial, results, tuner.oracle, self._oracle.scheduler.max_epochs)
+            publish(trial, results, tuner.oracle, pruned=self._oracle.pruner is not None)
+            trial.status, self._proven = TrialStatus.COMPLETED, True
+        except Exception as error:
+            if is_fatal(error, proven=self._proven):
+                raise  # the trial is put back, and run again once the program is mended
+            note_failure(trial, error)
+        tuner.on_trial_end(trial)
+
+
+def _check_scheduled(
+    trial: Trial, results: Any, oracle: keras_tuner.Oracle, max_epochs: int
+) -> None:
+    """Find out that a training does not do what the scheduler says.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It reported no epoch, or was not given enough of them.
+    """
+    if not oracle.get_trial(trial.trial_id).metrics.metrics:
+        raise keras_tuner.errors.FatalValueError(
+            "`callbacks` must be passed on to `model.fit`, together with `epochs`: the scheduler "
+            "needs the metrics of every epoch, but this `run_trial` or `HyperModel.fit` reported "
+            "none.  Take them as `**kwargs` and call `model.fit(..., **kwargs)`; or use a tuner "
+            "without a scheduler, such as `kt_extras.TPE`."
+        )
+    for result in results if isinstance(results, list) else [results]:
+        if isinstance(result, keras.callbacks.History):
+            given = (result.params or {}).get("epochs", max_epochs)
+            if given < max_epochs:
+                raise keras_tuner.errors.FatalValueError(
+                    f"`epochs` must be passed on to `model.fit`, which got {given} in place of "
+                    f"{max_epochs}: the scheduler settles how long each trial trains.  Take it as "
+                    "one of `**kwargs` and call `model.fit(..., **kwargs)`."
+                )

@@ -1,0 +1,117 @@
+"""What came out of a trial, in the words that a worker has for its oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extras.bridge.metrics import metric_history
+from kt_extras.bridge.objective import names_of
+from kt_extras.tuners.returned_metrics import final_metrics
+from kt_extras.tuners.short_traceback import described, raised_in_library
+
+_VALIDATORS = (str(Path(__file__).parents[1]), str(Path(keras_tuner.__file__).parent))
+_OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OUT_OF_MEMORY", "OOM when allocating")
+
+
+Constraint = Callable[[keras_tuner.HyperParameters, keras.Model], Any]
+
+
+class RejectedModelError(Exception):
+    """`constraint` does not want a model to be trained."""
+
+
+def check_constraint(
+    constraint: Constraint | None, hp: keras_tuner.HyperParameters, model: keras.Model
+) -> None:
+    """Reject a model that the user does not want to be trained.
+
+    Raises:
+        RejectedModelError: The answer was no.
+        keras_tuner.errors.FatalTypeError: There was none.
+    """
+    answer = True if constraint is None else constraint(hp, model)
+    if answer is None:
+        raise keras_tuner.errors.FatalTypeError(
+            "`constraint` must return True or False, got None.  Is a `return` missing?"
+        )
+    if not answer:
+        raise RejectedModelError("`constraint` has rejected the model.")
+
+
+def publish(trial: Trial, results: Any, oracle: keras_tuner.Oracle, *, pruned: bool) -> None:
+    """Give a trial what its training returned, where its epochs have not said so already.
+
+    Args:
+        trial: The trial, before it is handed back.
+        results: What `run_trial` has returned.
+        oracle: Knows what was reported.
+        pruned: Whether there is a pruner, which needs reports.
+    """
+    objective = oracle.objective
+    reported = oracle.get_trial(trial.trial_id).metrics
+    told = all(reported.exists(name) for name in names_of(objective))
+    if told and (results is None or _only_histories(results)):
+        return
+    metrics, step = final_metrics(results, objective)
+    if pruned and not reported.metrics:
+        raise keras_tuner.errors.FatalValueError(
+            "`pruner` needs the metrics of every epoch, but this `run_trial` or "
+            "`HyperModel.fit` reported none.  Pass the `callbacks` that it is given on to "
+            "`model.fit`, or set `pruner=None`."
+        )
+    for name, value in metrics.items():
+        if not trial.metrics.exists(name):
+            metric_history(trial, name, objective).update(value, step=step)
+    trial.score, trial.best_step = metrics[objective.name], step
+
+
+def note_failure(trial: Trial, error: Exception) -> None:
+    """Give a trial the status and the message of the error that ended it."""
+    trial.message = described(error)
+    if isinstance(error, RejectedModelError):
+        trial.status, trial.message = TrialStatus.IDLE, str(error)  # it never ran
+    elif is_infeasible(error):
+        trial.status = TrialStatus.FAILED
+    else:
+        trial.status = TrialStatus.INVALID
+
+
+def is_fatal(error: Exception, *, proven: bool) -> bool:
+    """Tell whether an error says that the program is wrong, rather than the trial.
+
+    KerasTuner ends a search at any wrong type.  Once a trial has shown that the program works, a
+    wrong type from another is that trial's failure; what the user's own code calls fatal is fatal.
+
+    Args:
+        error: Raised by a trial.
+        proven: Whether a trial of this session has come to its end.
+    """
+    if not isinstance(error, keras_tuner.errors.FatalError):
+        return False
+    return not proven or not raised_in_library(error, *_VALIDATORS)
+
+
+def is_infeasible(error: BaseException) -> bool:
+    """Tell whether an error says that a model cannot run, rather than that something broke.
+
+    >>> is_infeasible(MemoryError()), is_infeasible(KeyError())
+    (True, False)
+    """
+    if isinstance(error, (keras_tuner.errors.FailedTrialError, MemoryError)):
+        return True
+    name, text = type(error).__name__, str(error)
+    foreign = name in {"InternalError", "UnknownError", "XlaRuntimeError", "JaxRuntimeError"}
+    return name in {"ResourceExhaustedError", "OutOfMemoryError"} or (
+        foreign and any(words in text for words in _OUT_OF_MEMORY)
+    )
+
+
+def _only_histories(results: Any) -> bool:
+    results = results if isinstance(results, list) else [results]
+    return all(isinstance(result, keras.callbacks.History) for result in results)

@@ -1,0 +1,90 @@
+import inspect
+import re
+
+import keras
+import keras_tuner
+import pytest
+
+from kt_extras.bridge.objective import (
+    MAXIMISED,
+    MINIMISED,
+    loss_of,
+    names_of,
+    resolve_objective,
+    value_in,
+)
+
+UNKNOWN_ON_PURPOSE = {"mean", "sum", "metric", "mean_metric_wrapper", "mean_tensor", "loss"}
+HELPERS = {"deserialize", "get", "serialize", "reduction"}
+
+
+def snake(name):
+    """Turn a class name into the default name of its instances, as Keras does."""
+    name = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+@pytest.mark.parametrize("module", [keras.metrics, keras.losses])
+def test_every_metric_and_loss_of_keras_has_a_direction(module):
+    names = {
+        snake(name)
+        for name in dir(module)
+        if not name.startswith("_")
+        and (inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name)))
+    }
+    assert names - UNKNOWN_ON_PURPOSE - HELPERS - MAXIMISED - MINIMISED == set()
+
+
+def test_no_name_has_two_directions():
+    assert not MAXIMISED & MINIMISED
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("val_f1_score", "max"),
+        ("val_accuracy", "max"),
+        ("val_auc", "max"),
+        ("val_auc_3", "max"),
+        ("val_recall", "max"),
+        ("val_r2_score", "max"),
+        ("val_mean_io_u", "max"),
+        ("val_precision_at_recall", "max"),
+        ("val_cosine_similarity", "max"),
+        ("weighted_accuracy", "max"),
+        ("val_digit_sparse_categorical_accuracy", "max"),
+        ("val_digit_loss", "min"),
+        ("loss", "min"),
+        ("val_mse", "min"),
+        ("val_root_mean_squared_error", "min"),
+        ("val_false_negatives", "min"),
+        ("val_kl_divergence", "min"),
+    ],
+)
+def test_the_direction_of_a_name(name, direction):
+    objective = resolve_objective(name)
+    assert (objective.name, objective.direction) == (name, direction)
+
+
+def test_an_unknown_name_is_an_error_that_shows_the_cure():
+    cure = r'keras_tuner.Objective\(\'val_novelty\', direction="max"\)'
+    with pytest.raises(ValueError, match=cure):
+        resolve_objective("val_novelty")
+
+
+def test_a_list_is_the_signed_sum_of_its_parts():
+    oracle = keras_tuner.Oracle(objective=resolve_objective(["val_loss", "val_accuracy"]))
+    assert names_of(oracle.objective) == ["val_loss", "val_accuracy"]
+    assert value_in(oracle.objective, {"val_loss": 3.0, "val_accuracy": 1.0}) == 2.0
+    assert value_in(oracle.objective, {"val_loss": 3.0}) is None
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_what_is_no_finite_number_is_the_worst_loss(value, direction):
+    assert loss_of(keras_tuner.Objective("x", direction), value) == float("inf")
+
+
+def test_an_objective_of_no_direction_is_refused():
+    with pytest.raises(ValueError, match="`direction` of an objective must be"):
+        resolve_objective(keras_tuner.Objective("x", "up"))

@@ -1,0 +1,114 @@
+"""The weights of a best epoch come back, whatever becomes of the trial and of the process."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kt_extras import compat
+from kt_extras.checkpoints.best_weights import BestWeights, load_held
+from kt_extras.checkpoints.weight_files import Checkpoints
+from tests.checkpoints.full_state_program import Subclassed
+
+PATH = f"trial_0/{compat.WEIGHTS_NAME}"
+X = np.ones((2, 3), "float32")
+
+
+def line(weight=0.0):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.set_weights([np.full((1, 1), weight), np.zeros(1)])
+    return model
+
+
+def watched(losses, best=float("inf")):
+    """Return the keeper of a training whose weight is the number of its epoch."""
+    keeper = BestWeights(lambda logs: logs["loss"], best=best)
+    model = line()
+    keeper.set_model(model)
+    for epoch, loss in enumerate(losses):
+        model.set_weights([np.full((1, 1), epoch), np.zeros(1)])
+        keeper.on_epoch_end(epoch, {"loss": loss})
+    return keeper
+
+
+def weight_held():
+    model = line(-1.0)
+    assert load_held(model, PATH)
+    return float(model.get_weights()[0][0, 0])
+
+
+def weight_written():
+    model = line(-1.0)
+    compat.load_weights(model, PATH)
+    return float(model.get_weights()[0][0, 0])
+
+
+def files():
+    return Checkpoints("none", lambda _: PATH)._files("0")
+
+
+def test_a_pause_keeps_the_best_weights_without_a_file_of_keras():
+    watched([3.0, 1.0, 2.0]).hold(PATH)
+    assert weight_held() == 1
+    assert files() == [Path(f"{PATH}.npz")]
+
+
+def test_a_pause_without_a_better_epoch_keeps_those_of_an_earlier_one():
+    watched([3.0, 1.0]).hold(PATH)
+    watched([2.0, 1.5, 1.2], best=1.0).hold(PATH)
+    assert weight_held() == 1
+
+
+def test_the_end_writes_the_better_weights_of_its_own_part():
+    watched([3.0]).hold(PATH)
+    watched([5.0, 4.0, 2.0], best=3.0).write(PATH)
+    assert weight_written() == 2
+    assert not load_held(line(), PATH)
+
+
+def test_the_end_writes_the_weights_that_an_earlier_pause_kept():
+    watched([3.0, 1.0]).hold(PATH)
+    watched([2.0, 4.0, 5.0, 6.0], best=1.0).write(PATH)
+    assert weight_written() == 1
+    assert not load_held(line(), PATH)
+
+
+def test_a_process_that_dies_while_it_writes_the_file_loses_nothing(monkeypatch):
+    def torn(_, path):
+        Path(path).write_bytes(b"torn")
+        raise SystemExit
+
+    watched([3.0, 1.0]).hold(PATH)
+    monkeypatch.setattr(keras.Model, "save_weights", torn)
+    with pytest.raises(SystemExit):
+        watched([2.0, 4.0], best=1.0).write(PATH)
+    assert weight_held() == 1
+
+
+def test_without_a_loss_the_last_weights_are_kept():
+    keeper = watched([])
+    keeper.loss_in = lambda _: None
+    keeper.set_model(line(7.0))
+    keeper.on_epoch_end(0, {})
+    keeper.hold(PATH)
+    assert weight_held() == 7
+
+
+def test_a_subclassed_model_that_has_not_seen_data_takes_the_weights():
+    trained, fresh = (Subclassed() for _ in range(2))
+    for model in (trained, fresh):
+        model.compile("sgd", "mse")
+    trained.fit(X, np.ones(2), epochs=1, verbose=0)
+    keeper = BestWeights(lambda logs: logs["loss"])
+    keeper.set_model(trained)
+    keeper.on_epoch_end(0, {"loss": 1.0})
+    keeper.hold(PATH)
+    assert load_held(fresh, PATH)
+    np.testing.assert_array_equal(fresh.predict(X, verbose=0), trained.predict(X, verbose=0))
+
+
+def test_what_a_pause_kept_is_removed_like_a_file_of_weights():
+    watched([1.0]).hold(PATH)
+    Checkpoints("none", lambda _: PATH).trial_ended("0", 0, 1.0)
+    assert not files()

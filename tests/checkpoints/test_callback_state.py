@@ -1,0 +1,131 @@
+"""Callbacks that count go on counting."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kt_extras.checkpoints.callback_state import callback_states, give_back
+from kt_extras.checkpoints.state_file import read_state, write_state
+
+
+def stopper(**arguments):
+    stop = keras.callbacks.EarlyStopping("loss", patience=3, **arguments)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.stop_training = False
+    stop.set_model(model)
+    stop.on_train_begin()
+    return stop
+
+
+def plateau():
+    reduce = keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=2, cooldown=3)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    reduce.set_model(model)
+    reduce.on_train_begin()
+    return reduce
+
+
+def through_a_file(states):
+    write_state(Path("state.npz"), states)
+    return read_state(Path("state.npz"))
+
+
+def test_early_stopping_stops_when_it_would_have():
+    losses, ends = [3.0, 1.0, 2.0, 2.0, 2.0, 2.0], []
+    for interruption in (None, 1, 2, 3):
+        stop = stopper()
+        for epoch, loss in enumerate(losses):
+            if epoch == interruption:
+                after = stopper()
+                give_back([after], through_a_file(callback_states([stop])))
+                stop = after
+            stop.on_epoch_end(epoch, {"loss": loss})
+            if stop.model.stop_training:
+                ends.append(epoch)
+                break
+    assert ends == [4, 4, 4, 4]
+
+
+def test_the_best_weights_come_back():
+    stop = stopper(restore_best_weights=True)
+    stop.on_epoch_end(0, {"loss": 1.0})
+    best = stop.model.get_weights()
+    after = stopper(restore_best_weights=True)
+    give_back([after], through_a_file(callback_states([stop])))
+    for epoch in range(1, 5):
+        after.on_epoch_end(epoch, {"loss": 2.0})
+    after.on_train_end()
+    assert all(map(np.array_equal, after.model.get_weights(), best))
+
+
+def test_a_plateau_is_found_when_it_would_have_been():
+    rates = []
+    for interruption in (None, 1, 2, 4):
+        reduce = plateau()
+        for epoch in range(9):
+            if epoch == interruption:
+                after = plateau()
+                after.model.optimizer.learning_rate = reduce.model.optimizer.learning_rate
+                give_back([after], through_a_file(callback_states([reduce])))
+                reduce = after
+            reduce.on_epoch_end(epoch, {"loss": 1.0})
+        rates.append(float(np.asarray(reduce.model.optimizer.learning_rate)))
+    assert rates == [rates[0]] * 4
+    assert rates[0] < 1.0
+
+
+class Counter(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def get_state(self):
+        return {"count": self.count}
+
+    def set_state(self, state):
+        self.count = state["count"]
+
+
+def test_a_callback_may_say_what_its_state_is():
+    before, after = Counter(), Counter()
+    before.count = 7
+    give_back([after], through_a_file(callback_states([before])))
+    assert after.count == 7
+
+
+def test_a_callback_of_another_class_begins_anew_with_a_warning():
+    counter = Counter()
+    counter.count = 7
+    states = callback_states([stopper(), counter])
+    after = Counter()
+    other = stopper()
+    with pytest.warns(UserWarning, match="its state is not restored") as caught:
+        give_back([after, other], states)
+    texts = [str(warning.message) for warning in caught]
+    assert "`callbacks[0]` is a Counter, but in the saved state it was a EarlyStopping" in texts[0]
+    assert "`callbacks[1]` is a EarlyStopping, but in the saved state it was a Counter" in texts[1]
+    assert after.count == 0
+
+
+def test_callbacks_that_came_or_went_are_named():
+    states = callback_states([Counter()])
+    with pytest.warns(UserWarning, match=r"`callbacks\[0\]` is missing, .* it was a Counter"):
+        give_back([], states)
+    with pytest.warns(UserWarning, match=r"`callbacks\[0\]` is a Counter, .* it was no callback"):
+        give_back([Counter()], [])
+
+
+def test_callbacks_that_count_nothing_come_and_go_unnoticed():
+    logger, terminator = keras.callbacks.CSVLogger("log.csv"), keras.callbacks.TerminateOnNaN()
+    assert [state["state"] for state in callback_states([logger, terminator])] == [None, None]
+    give_back([terminator], callback_states([logger, terminator]))
+
+
+def test_a_state_that_is_no_dict_is_refused():
+    counter = Counter()
+    counter.get_state = lambda: 7
+    with pytest.raises(TypeError, match=r"`Counter.get_state` must return a dict, .* got a int"):
+        callback_states([counter])

@@ -1,0 +1,121 @@
+"""One live model goes on for many members, and is built again only where it must be."""
+
+import keras
+import keras_tuner
+import pytest
+
+from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
+from kt_extras.model_reuse.reused_model import ContinuedModel, Origins
+
+
+class Builds:
+    """Counts how often a model is built."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, hp):
+        self.count += 1
+        units, drop = hp.Choice("units", [2, 3]), hp.Float("drop", 0.0, 0.5)
+        layers = [keras.layers.Dense(units), keras.layers.Dropout(drop)]
+        model = keras.Sequential([keras.Input((2,)), *layers])
+        rate, momentum = hp.Float("rate", 1e-3, 1.0), hp.Float("momentum", 0.0, 0.9)
+        clip = 1.0 if rate > 0.8 else None
+        model.compile(keras.optimizers.SGD(rate, momentum, clipnorm=clip), "mse")
+        return model
+
+
+def hp_of(**values):
+    hp = keras_tuner.HyperParameters()
+    hp.values = {"units": 2, "drop": 0.0, "momentum": 0.5, **values}
+    return hp
+
+
+@pytest.fixture
+def builds():
+    return Builds()
+
+
+def gone_on(continued, builds, **values):
+    return continued.go_on(hp_of(**values), builds, builds)
+
+
+@pytest.fixture
+def continued(builds):
+    """Compared at three rates, from 0.1 to 0.4."""
+    continued = ContinuedModel()
+    continued.begin(builds(hp_of(rate=0.5)))
+    for rate in (0.1, 0.2, 0.4):
+        gone_on(continued, builds, rate=rate)
+    return continued
+
+
+def test_after_a_few_comparisons_a_rate_is_taken_over_without_a_build(continued, builds):
+    before, model = builds.count, continued.model
+    for rate in (0.3, 0.15, 0.25):
+        assert gone_on(continued, builds, rate=rate) is model
+        assert optimizer_numbers(model)["learning_rate"] == pytest.approx(rate)
+    assert builds.count == before
+
+
+def test_a_rate_beyond_those_seen_is_looked_at(continued, builds):
+    before, model = builds.count, continued.model
+    assert gone_on(continued, builds, rate=0.6) is model
+    assert builds.count == before + 1
+    assert gone_on(continued, builds, rate=0.9) is not model  # `build` clips gradients there
+    assert continued.model.optimizer.clipnorm == 1.0
+
+
+@pytest.mark.parametrize("changed", [{"units": 3}, {"drop": 0.25}])
+def test_another_model_is_built_and_what_was_known_is_forgotten(changed, continued, builds):
+    before, model = builds.count, continued.model
+    other = gone_on(continued, builds, rate=0.3, **changed)
+    assert other is not model
+    assert gone_on(continued, builds, rate=0.2, **changed) is other
+    assert builds.count == before + 2
+
+
+def test_two_numbers_that_change_are_both_found(continued, builds):
+    for momentum in (0.3, 0.6, 0.7):
+        gone_on(continued, builds, rate=0.2, momentum=momentum)
+    before = builds.count
+    model = gone_on(continued, builds, rate=0.3, momentum=0.65)
+    numbers = optimizer_numbers(model)
+    assert (numbers["learning_rate"], numbers["momentum"]) == pytest.approx((0.3, 0.65))
+    assert builds.count == before
+
+
+def test_a_number_that_vanishes_is_looked_at(continued, builds):
+    for momentum in (0.3, 0.6, 0.7):
+        gone_on(continued, builds, rate=0.2, momentum=momentum)
+    model = continued.model
+    assert gone_on(continued, builds, rate=0.2, momentum=0.0) is not model
+
+
+def test_what_a_callback_did_to_the_rate_is_undone(continued, builds):
+    continued.model.optimizer.learning_rate = 0.01
+    model = gone_on(continued, builds, rate=0.3)
+    assert optimizer_numbers(model)["learning_rate"] == pytest.approx(0.3)
+
+
+def test_a_number_that_is_computed_has_no_origin():
+    origins = Origins()
+    for rate in (0.1, 0.2, 0.3, 0.4):
+        origins.note({"rate": rate}, {"learning_rate": rate**2})
+    assert origins.numbers({"rate": 0.25}) is None
+
+
+def test_of_two_hyperparameters_that_a_number_may_be_neither_is_its_origin():
+    origins = Origins()
+    for rate in (0.1, 0.2, 0.3):
+        origins.note({"rate": rate, "other": rate}, {"learning_rate": rate})
+    assert origins.numbers({"rate": 0.25, "other": 0.15}) is None
+
+
+def test_a_hyperparameter_that_is_unseen_and_no_number_must_be_looked_at():
+    origins = Origins()
+    for rate in (0.1, 0.2, 0.3):
+        origins.note({"rate": rate, "kind": "a"}, {"learning_rate": rate})
+    assert origins.numbers({"rate": 0.25, "kind": "a"}) == {"learning_rate": 0.25}
+    assert origins.numbers({"rate": 0.25, "kind": "b"}) is None
+    assert origins.numbers({"kind": "a"}) is None

@@ -1,0 +1,89 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kt_extras.pruners import ThresholdPruner
+from kt_extras.search import Curve, Curves
+from tests.strategies import reports
+
+NO_RIVALS = Curves.of([])
+GOOD_RIVAL = Curves.of([[-99.0]])
+
+
+def stops(pruner, values, sign=1.0, rivals=NO_RIVALS):
+    return pruner.should_stop(Curve(sign * np.array(values, dtype=float), sign), rivals)
+
+
+def test_a_maximised_objective_is_stopped_below_the_lower_bound():
+    accuracy = ThresholdPruner(lower=0.2)
+    assert stops(accuracy, [0.19], sign=-1.0)
+    assert not stops(accuracy, [0.2], sign=-1.0)
+    assert not stops(accuracy, [0.99], sign=-1.0)
+
+
+def test_a_minimised_objective_is_stopped_above_the_upper_bound():
+    loss = ThresholdPruner(upper=10)
+    assert stops(loss, [10.1])
+    assert not stops(loss, [10])
+    assert not stops(loss, [-5])
+
+
+@given(value=st.floats(-5, 5), sign=st.sampled_from([-1.0, 1.0]))
+def test_the_bounds_are_on_the_scale_of_the_user(value, sign):
+    assert stops(ThresholdPruner(-1, 2), [value], sign) == (not -1 <= value <= 2)
+
+
+@pytest.mark.parametrize("loss", [math.inf, -math.inf])
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+@pytest.mark.parametrize("bounds", [{"lower": -1e300}, {"upper": 1e300}])
+def test_what_is_not_finite_is_beyond_every_bound(loss, sign, bounds):
+    assert stops(ThresholdPruner(**bounds), [loss], sign)
+
+
+def test_only_the_last_value_counts():
+    assert not stops(ThresholdPruner(upper=1), [5, 0.5], rivals=GOOD_RIVAL)
+    assert stops(ThresholdPruner(upper=1), [0.5, 5], rivals=GOOD_RIVAL)
+
+
+def test_a_trial_that_was_as_good_as_the_best_rival_is_spared():
+    rivals = Curves.of([[0.5], [0.7]])
+    assert not stops(ThresholdPruner(upper=1), [0.5, 5], rivals=rivals)
+    assert stops(ThresholdPruner(upper=1), [0.6, 5], rivals=rivals)
+
+
+def test_rivals_that_all_failed_spare_a_trial_with_one_finite_loss():
+    failed = Curves.of([[math.inf]])
+    assert not stops(ThresholdPruner(upper=1), [5], rivals=failed)
+    assert stops(ThresholdPruner(upper=1), [math.inf], rivals=failed)
+
+
+def test_the_first_epochs_never_stop_and_then_one_in_an_interval_does():
+    pruner = ThresholdPruner(upper=1, n_warmup_steps=2, interval_steps=2)
+    assert [n for n in range(8) if stops(pruner, [5] * (n + 1))] == [2, 4, 6]
+
+
+@given(losses=reports)
+def test_a_worse_loss_never_saves_a_trial_from_the_bound_on_the_bad_side(losses):
+    worse = [*losses[:-1], losses[-1] + 1]
+    for sign, pruner in ((1.0, ThresholdPruner(upper=1)), (-1.0, ThresholdPruner(lower=-1))):
+        curve, other = (Curve(np.array(x), sign) for x in (losses, worse))
+        if pruner.should_stop(curve, GOOD_RIVAL):
+            assert pruner.should_stop(other, GOOD_RIVAL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "`lower` or `upper` must be given, got neither"),
+        ({"lower": 2, "upper": 1}, "`lower` must be a number that does not exceed `upper`, got 2"),
+        ({"lower": math.nan}, "`lower` must be a number"),
+        ({"upper": 1, "n_warmup_steps": -1}, "`n_warmup_steps` must be an integer from 0"),
+        ({"upper": 1, "interval_steps": 0}, "`interval_steps` must be an integer from 1"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ThresholdPruner(**arguments)

@@ -1,0 +1,72 @@
+"""Every sampler that ships keeps the contract that ships."""
+
+from kt_extras.samplers.cmaes import CMAES
+from kt_extras.samplers.distinct import Distinct
+from kt_extras.samplers.evolution import Evolution
+from kt_extras.samplers.exhaustive import Exhaustive
+from kt_extras.samplers.gaussian_process import GaussianProcess
+from kt_extras.samplers.largest_budget import LargestBudget
+from kt_extras.samplers.random import Random
+from kt_extras.samplers.sobol import Sobol
+from kt_extras.samplers.tpe import TPE
+from kt_extras.testing import SamplerContract
+from kt_extras.testing.samplers import toy_spaces
+
+
+class TestRandom(SamplerContract):
+    def make(self):
+        return Random()
+
+
+class TestSobol(SamplerContract):
+    def make(self):
+        return Sobol(seed=0)
+
+
+class TestTPE(SamplerContract):
+    def make(self):
+        return TPE()
+
+
+class TestDistinct(SamplerContract):
+    def make(self):
+        return Distinct(Random())
+
+
+class TestExhaustive(SamplerContract):
+    def make(self):
+        return Exhaustive(Random())
+
+
+class TestExhaustiveDistinctTPE(SamplerContract):
+    def make(self):
+        return Exhaustive(Distinct(TPE()))
+
+
+class TestEvolution(SamplerContract):
+    def make(self):
+        return Evolution()
+
+
+class TestExhaustiveDistinctEvolution(SamplerContract):
+    def make(self):
+        return Exhaustive(Distinct(Evolution(population_size=4)))
+
+
+class TestCMAES(SamplerContract):
+    def make(self):
+        return CMAES()
+
+    def spaces(self):
+        served = {"empty", "one value", "finite", "mixed", "stepped"}
+        return {name: space for name, space in toy_spaces().items() if name in served}
+
+
+class TestLargestBudget(SamplerContract):
+    def make(self):
+        return LargestBudget()
+
+
+class TestGaussianProcess(SamplerContract):
+    def make(self):
+        return GaussianProcess()

@@ -1,0 +1,150 @@
+import time
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kt_extras.samplers.distinct import Distinct
+from kt_extras.samplers.exhaustive import Exhaustive
+from kt_extras.samplers.random import Random
+from kt_extras.samplers.sobol import Sobol
+from kt_extras.samplers.tpe import TPE
+from kt_extras.search import (
+    Choice,
+    Condition,
+    Float,
+    History,
+    Int,
+    Sampler,
+    Space,
+    SpaceExhausted,
+    State,
+    point_key,
+    trial_rng,
+)
+from tests.strategies import finite_spaces
+
+EIGHTEEN = Space([Choice("act", ("relu", "tanh", "elu")), Int("units", 1, 6)])
+SVM, DEEP = Condition("model", ("svm",)), Condition("layers", (2, 3))
+CONDITIONAL = Space(  # 3 points of the SVM, and 1 + 2 * 4 of the network, though its size is 72
+    [
+        Choice("model", ("mlp", "svm")),
+        Int("c", 1, 3, conditions=(SVM,)),
+        Int("layers", 1, 3, conditions=(Condition("model", ("mlp",)),)),
+        Choice("drop", (0.0, 0.1, 0.2, 0.3), conditions=(DEEP,)),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Suggests the same corner forever, as a sampler that has converged does."""
+
+    def suggest(self, history, space, rng):
+        return space.decode([0.0] * len(space))
+
+
+def search(sampler, space, trials, seed=0):
+    history = History(space)
+    for trial in range(trials):
+        number = history.start(sampler.suggest(history, space, trial_rng(seed, trial)))
+        history.finish(number, State(1 + trial % 3), loss=float(trial))
+    return history
+
+
+def distinct_points(history):
+    return {point_key(point) for point in history.points}
+
+
+SAMPLERS = [
+    Exhaustive(Stuck()),
+    Exhaustive(Distinct(Random())),
+    Exhaustive(Distinct(Sobol())),
+    Exhaustive(Distinct(TPE())),
+]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
+@pytest.mark.parametrize(("space", "points"), [(EIGHTEEN, 18), (CONDITIONAL, 12)])
+def test_a_finite_space_gets_each_of_its_points_exactly_once(sampler, space, points):
+    history = search(sampler, space, trials=points)
+    assert len(distinct_points(history)) == points
+    with pytest.raises(SpaceExhausted, match=f"All {points} points of the space have been tried"):
+        sampler.suggest(history, space, trial_rng(0, points))
+
+
+@given(space=finite_spaces(), seed=st.integers(0, 9))
+def test_any_finite_space_is_tried_from_end_to_end(space, seed):
+    points = len(list(space.points()))
+    history = search(Exhaustive(Stuck()), space, trials=points, seed=seed)
+    assert len(distinct_points(history)) == points
+    with pytest.raises(SpaceExhausted):
+        search(Exhaustive(Stuck()), space, trials=points + 1, seed=seed)
+
+
+def test_the_inner_sampler_goes_first():
+    history = History(EIGHTEEN)
+    for trial in range(5):
+        point = Exhaustive(Random()).suggest(history, EIGHTEEN, trial_rng(0, trial))
+        assert point == Random().suggest(history, EIGHTEEN, trial_rng(0, trial))
+
+
+def test_what_is_left_is_picked_at_random():
+    firsts = [search(Exhaustive(Stuck()), EIGHTEEN, 2, seed).points[1] for seed in range(200)]
+    assert len({point_key(point) for point in firsts}) == 17
+
+
+def test_a_trial_that_still_runs_counts_as_tried():
+    history, sampler = History(EIGHTEEN), Exhaustive(Stuck())
+    for trial in range(18):
+        history.start(sampler.suggest(history, EIGHTEEN, trial_rng(0, trial)))
+    assert len(distinct_points(history)) == 18
+
+
+def test_a_conditional_space_is_measured_by_its_points_and_not_by_its_size():
+    sampler = Exhaustive(Stuck(), limit=12)
+    assert CONDITIONAL.size > 12
+    assert len(distinct_points(search(sampler, CONDITIONAL, trials=12))) == 12
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        Space([Int("n", 1, 10**9)]),
+        Space(
+            [
+                Choice("branch", ("a", "b")),
+                Float("x", 0, 1, conditions=(Condition("branch", ("b",)),)),
+            ]
+        ),
+        Space([Int(name, 1, 10) for name in "abcdefghij"]),
+    ],
+    ids=["one huge dimension", "a continuous branch", "many small dimensions"],
+)
+def test_a_space_that_cannot_be_listed_gets_no_point_twice_either(space):
+    assert len(distinct_points(search(Exhaustive(Stuck(), limit=100), space, trials=60))) == 60
+
+
+def test_beyond_the_limit_the_listed_points_are_the_last_resort():
+    history = search(Exhaustive(Stuck(), limit=17), EIGHTEEN, trials=18)
+    assert len(distinct_points(history)) == 18
+    again = Exhaustive(Stuck(), limit=17).suggest(history, EIGHTEEN, trial_rng(0, 18))
+    assert history.tried(again)
+
+
+def test_a_large_space_is_listed_only_once():
+    space = Space([Int(name, 1, 10) for name in "abcd"])
+    search(Exhaustive(Stuck()), space, trials=2)
+    began = time.perf_counter()
+    search(Exhaustive(Stuck()), space, trials=2)
+    assert time.perf_counter() - began < 0.5
+
+
+def test_listing_less_than_one_point_is_refused():
+    with pytest.raises(ValueError, match="`limit` must be at least 1, got 0"):
+        Exhaustive(Random(), limit=0)
+
+
+def test_the_wrappers_are_samplers():
+    assert isinstance(Exhaustive(Distinct(Random())), Sampler)

@@ -1,0 +1,158 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kt_extras.schedulers import Population
+from kt_extras.schedulers.population import perturbed
+from kt_extras.schedulers.rungs import NEVER
+from kt_extras.search import Boolean, Choice, Condition, Float, Int, Space, State
+from tests.schedulers.workers import simulate
+
+RATE = Float("rate", 1e-4, 1e-1, sampling="log")
+
+
+def by_number(number, epoch):
+    return number + 1 / epoch
+
+
+@pytest.mark.parametrize("workers", [1, 3, 8])
+def test_every_member_trains_to_the_end(workers):
+    population = Population(population_size=6, max_epochs=7, interval=2)
+    history, _ = simulate(population, loss=by_number, workers=workers)
+    assert history.epochs.tolist() == [7] * 6
+    assert set(history.states) == {State.COMPLETED}
+
+
+def test_with_one_worker_the_worst_take_over_from_the_best_at_every_interval():
+    population = Population(population_size=8, max_epochs=6, interval=2)
+    _, steps = simulate(population, loss=by_number)
+    taken = [(s.number, s.parent) for s in steps[8:] if s.parent is not None]
+    assert {number for number, _ in taken} == {6, 7}
+    assert {parent for _, parent in taken} <= {0, 1}
+    assert len(taken) == 4  # two members, at epochs 2 and 4
+
+
+def test_a_member_is_judged_by_its_present_loss_and_not_by_its_best():
+    def spoilt(number, epoch):
+        return (0.0 if epoch == 1 else 9.0) if number == 0 else 1.0 + number / 10
+
+    population = Population(population_size=4, max_epochs=4, interval=2)
+    _, steps = simulate(population, loss=spoilt)
+    assert next(s for s in steps if s.__class__.__name__ == "Resume").parent == 1
+
+
+def test_a_member_whose_loss_is_no_number_is_no_parent():
+    population = Population(population_size=4, max_epochs=4, interval=2, quantile=0.5)
+    _, steps = simulate(population, loss=lambda n, _: math.inf if n else 1.0)
+    assert {s.parent for s in steps[4:] if s.parent is not None} == {0}
+
+
+def test_a_member_that_fails_at_once_is_replaced_and_a_later_one_is_not():
+    population = Population(population_size=4, max_epochs=4, interval=2)
+    history, _ = simulate(population, loss=by_number, fails={1})
+    assert len(history) == 5
+
+
+def test_the_states_that_stragglers_may_take_over_are_kept():
+    population = Population(population_size=2, max_epochs=9, interval=3)
+    history, _ = simulate(population, loss=by_number)
+    assert population.needed(history, max_trials=None).tolist() == [NEVER, NEVER]
+    history.restart(0, kept=4)
+    assert population.needed(history, max_trials=None).tolist() == [3, 3]
+
+
+@given(
+    value=st.floats(1e-4, 1e-1), factor=st.sampled_from([0.5, 0.8, 1.2, 2.0]), d=st.integers(0, 2)
+)
+def test_a_perturbed_number_stays_in_its_range(value, factor, d):
+    dimension = [RATE, Float("f", 1e-4, 1e-1), Float("r", 1e-4, 1e-1, sampling="reverse_log")][d]
+    assert dimension.low <= perturbed(dimension, value, factor) <= dimension.high
+
+
+@given(value=st.integers(1, 9), up=st.booleans())
+def test_a_perturbed_integer_moves(value, up):
+    moved = perturbed(Int("n", 1, 9), value, 1.2 if up else 0.8)
+    assert moved == value if value == (9 if up else 1) else (moved > value) == up
+
+
+def test_a_perturbed_number_is_multiplied():
+    assert perturbed(RATE, 0.01, 1.2) == pytest.approx(0.012)
+    assert perturbed(Float("rho", 0.1, 0.99, sampling="reverse_log"), 0.89, 2.0) == pytest.approx(
+        0.99
+    )
+
+
+def test_choices_move_to_a_neighbour():
+    batch = Choice("batch", (16, 32, 64), ordered=True)
+    assert perturbed(batch, 32, 1.2) == 64
+    assert perturbed(batch, 32, 0.8) == 16
+    assert perturbed(batch, 64, 1.2) == 64
+    assert perturbed(Boolean("norm"), False, 1.2) is True
+
+
+def test_what_is_not_mutable_is_the_parents():
+    space = Space([RATE, Int("units", 1, 99), Float("drop", 0, 1)])
+    population = Population(population_size=4, max_epochs=4, mutable=("rate", "drop"))
+    parent = {"rate": 0.01, "units": 7, "drop": 0.5}
+    for seed in range(20):
+        point = population.explored(parent, space, np.random.default_rng(seed))
+        assert point["units"] == 7
+        assert point["rate"] != 0.01
+
+
+def test_a_branch_that_opens_gets_values_and_one_that_closes_loses_them():
+    space = Space(
+        [Boolean("decay"), Float("rate", 0, 1, conditions=(Condition("decay", (True,)),))]
+    )
+    population = Population(population_size=4, max_epochs=4)
+    points = [
+        population.explored({"decay": False}, space, np.random.default_rng(seed))
+        for seed in range(20)
+    ]
+    assert {("rate" in point) == point["decay"] for point in points} == {True}
+    assert {point["decay"] for point in points} == {True, False}
+
+
+def test_a_value_that_a_sibling_scope_does_not_have_is_drawn_there():
+    space = Space(
+        [
+            Choice("kind", ("a", "b")),
+            Int("units", 4, 16, conditions=(Condition("kind", ("a",)),)),
+            Int("units", 32, 64, conditions=(Condition("kind", ("b",)),)),
+            Float("wide", 0, 1, conditions=(Condition("units", (63,)),)),
+        ]
+    )
+    population = Population(population_size=4, max_epochs=4, mutable=("kind",))
+    parent = {"kind": "b", "units": 63, "wide": 0.5}
+    points = [population.explored(parent, space, np.random.default_rng(seed)) for seed in range(20)]
+    assert {point["kind"] for point in points} == {"a", "b"}
+    for point in points:
+        if point["kind"] == "b":
+            assert point == parent
+        else:
+            assert 4 <= point["units"] <= 16
+            assert set(point) == {"kind", "units"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"population_size": 1}, "`population_size` must be an integer from 2"),
+        ({"quantile": 0.6}, r"`quantile` must be in \(0, 0.5\]"),
+        ({"resample_probability": 2}, "`resample_probability` must be in"),
+        ({"perturbation_factors": (1.2, 0.8)}, "`perturbation_factors` must be two numbers"),
+        ({"interval": 0}, "`interval` must be an integer from 1"),
+        ({"interval": 4}, "`interval` must be below `max_epochs`.* got 4 and 4"),
+        ({"max_epochs": 1}, "`interval` must be below `max_epochs`.* got 1 and 1"),
+        ({"quantile": "a"}, "`quantile` must be in"),
+        ({"resample_probability": "a"}, "`resample_probability` must be in"),
+        ({"perturbation_factors": 1.2}, "`perturbation_factors` must be two numbers"),
+        ({"perturbation_factors": ("a", "b")}, "`perturbation_factors` must be two numbers"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Population(**{"population_size": 4, "max_epochs": 4, **arguments})

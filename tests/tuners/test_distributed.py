@@ -1,0 +1,127 @@
+"""KerasTuner's own chief and workers, as real processes."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import kt_extras as kte
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+import keras_tuner
+import kt_extras as kte
+
+class Steps(kte.Tuner):
+    def run_trial(self, trial):
+        Path(sys.argv[1], self.tuner_id).touch()
+        while len(list(Path(sys.argv[1]).glob("worker*"))) < 2:
+            time.sleep(0.1)  # the chief ends as soon as all workers that it has met have
+        x = trial.hyperparameters.Float("x", 0.0, 1.0)
+        for step in range(4):
+            metrics = {"cost": x / (step + 1), "other": 1.0}
+            if self.oracle.update_trial(trial.trial_id, metrics, step=step).status == "STOPPED":
+                break
+
+oracle = kte.SamplerOracle(
+    kte.samplers.Random(),
+    kte.MedianPruner(n_startup_trials=2),
+    keras_tuner.Objective("cost", "min"),
+    max_trials=12,
+    seed=0,
+)
+oracle.hyperparameters.Float("x", 0.0, 1.0)
+Steps(oracle, directory=sys.argv[1], project_name="shared").search()
+"""
+
+
+FRUGAL = """
+import sys
+import keras_tuner
+import kt_extras as kte
+from kt_extras.tuners.trial_outcome import RejectedModelError
+
+class Picky(kte.Tuner):
+    def run_trial(self, trial):
+        x = trial.hyperparameters.Float("x", 0.0, 1.0)
+        if x > 0.5:
+            raise RejectedModelError("too large")
+        for step in range(2):
+            self.oracle.update_trial(trial.trial_id, {"cost": x}, step=step)
+
+cost = keras_tuner.Objective("cost", "min")
+oracle = kte.SamplerOracle(kte.samplers.Random(), objective=cost, max_total_epochs=7, seed=0)
+oracle.hyperparameters.Float("x", 0.0, 1.0)
+Picky(oracle, directory=sys.argv[1], project_name="shared").search()
+"""
+
+
+def start(tuner_id, port, directory, script=SCRIPT):
+    environment = {
+        **os.environ,
+        "KERASTUNER_TUNER_ID": tuner_id,
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(port),
+        "PYTHONPATH": str(Path(kte.__file__).parents[1]),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(directory)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_budgets_and_rejections_work_through_a_chief_which_says_why_it_ends(tmp_path):
+    port = free_port()
+    processes = [start(who, port, tmp_path, FRUGAL) for who in ("chief", "worker0")]
+    try:
+        chief, worker = processes
+        said = worker.communicate(timeout=100)[0]
+        assert worker.returncode == 0, said
+        said = chief.communicate(timeout=60)[0]
+        assert "Search ended after 4 trials: `max_total_epochs=7` is spent (8 epochs" in said
+        events = [
+            json.loads(line.partition(" ")[2])
+            for line in (tmp_path / "shared" / "journal.jsonl").read_text().splitlines()
+        ]
+        states = [event["state"] for event in events if event["kind"] == "end"]
+        assert states.count("completed") == 4
+        assert set(states) == {"completed", "rejected"}
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def test_workers_report_epochs_to_a_chief_that_prunes(tmp_path):
+    port = free_port()
+    chief = start("chief", port, tmp_path)
+    workers = [start(f"worker{i}", port, tmp_path) for i in range(2)]
+    try:
+        for worker in workers:
+            said = worker.communicate(timeout=100)[0]
+            assert worker.returncode == 0, said
+        events = [
+            json.loads(line.partition(" ")[2])
+            for line in (tmp_path / "shared" / "journal.jsonl").read_text().splitlines()
+        ]
+        ended = {event["trial"]: event["state"] for event in events if event["kind"] == "end"}
+        assert len(ended) == 12
+        assert set(ended.values()) == {"completed", "pruned"}
+        epochs = [event["step"] for event in events if event["kind"] == "report"]
+        assert len(epochs) > 12
+    finally:
+        for process in (chief, *workers):
+            process.kill()
+            process.communicate()

@@ -1,0 +1,137 @@
+"""Two programs and one project."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras_tuner
+import pytest
+
+import kt_extras as kte
+from kt_extras.storage.lock import ProjectInUseError
+
+STORES = [None, "sqlite:///runs.db"]
+
+
+class Line(kte.Tuner):
+    """Searches one number; `meanwhile` is called in the middle of the first trial."""
+
+    def __init__(self, meanwhile=None, max_trials=3, **kwargs):
+        hp = keras_tuner.HyperParameters()
+        hp.Float("x", 0.0, 1.0)
+        self.meanwhile = meanwhile
+        super().__init__(kte.TPEOracle(max_trials=max_trials, seed=0, hyperparameters=hp), **kwargs)
+
+    def run_trial(self, trial):
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return trial.hyperparameters.get("x")
+
+
+@pytest.fixture(params=STORES, ids=["journal", "database"])
+def storage(request):
+    if request.param:
+        pytest.importorskip("sqlalchemy")
+    return request.param
+
+
+def test_a_second_search_of_a_project_is_refused_while_the_first_runs(storage):
+    def second():
+        other = Line(storage=storage)
+        with pytest.raises(ProjectInUseError, match="untitled_project"):
+            other.search(verbose=0)
+
+    tuner = Line(second, storage=storage)
+    tuner.search(verbose=0)
+    assert len(tuner.results()) == 3
+
+
+def test_a_project_in_use_cannot_be_overwritten(storage):
+    def second():
+        with pytest.raises(ProjectInUseError, match="untitled_project"):
+            Line(storage=storage, overwrite=True)
+
+    tuner = Line(second, storage=storage)
+    tuner.search(verbose=0)
+    assert len(Line(storage=storage).results()) == 3
+
+
+def test_its_results_can_be_read_while_it_runs(storage):
+    seen = []
+    tuner = Line(lambda: seen.append(Line(storage=storage).results()), storage=storage)
+    tuner.search(verbose=0)
+    assert [row["state"] for row in seen[0]] == ["running"]
+
+
+def test_a_program_that_waited_goes_on_where_the_other_ended(storage):
+    Line(storage=storage)
+    waiting = Line(max_trials=5, storage=storage)
+    first = Line(storage=storage)
+    first.search(verbose=0)
+    waiting.search(verbose=0)
+    assert [row["number"] for row in waiting.results()] == [0, 1, 2, 3, 4]
+    assert waiting.results()[:3] == first.results()
+
+
+def test_a_trial_that_ran_when_the_program_was_loaded_is_not_run_again_by_it(storage):
+    waiting, begun = [], []
+
+    class Noted(Line):
+        def run_trial(self, trial):
+            begun.append(trial.trial_id)
+            return super().run_trial(trial)
+
+    first = Noted(lambda: waiting.append(Noted(max_trials=5, storage=storage)), storage=storage)
+    first.search(verbose=0)
+    waiting[0].search(verbose=0)
+    assert begun == ["0000", "0001", "0002", "0003", "0004"]
+    assert waiting[0].results()[:3] == first.results()
+
+
+def test_overwriting_begins_anew(storage):
+    Line(max_trials=5, storage=storage).search(verbose=0)
+    tuner = Line(storage=storage, overwrite=True)
+    assert tuner.results() == []
+    tuner.search(verbose=0)
+    assert len(Line(storage=storage).results()) == 3
+
+
+def test_a_database_holds_many_searches():
+    pytest.importorskip("sqlalchemy")
+    for name, trials in (("one", 2), ("two", 4)):
+        Line(max_trials=trials, storage=STORES[1], project_name=name).search(verbose=0)
+    assert len(Line(storage=STORES[1], project_name="one").results()) == 2
+    assert len(Line(storage=STORES[1], project_name="two").results()) == 4
+
+
+def test_a_lock_dies_with_the_process_that_held_it(tmp_path):
+    script = (
+        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "from tests.tuners.test_in_use import Line\n"
+        "Line(lambda: (print('inside', flush=True), time.sleep(600))).search(verbose=0)"
+    )
+    root = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, root], stdout=subprocess.PIPE, text=True
+    )
+    while "inside" not in process.stdout.readline():
+        assert process.poll() is None
+    with pytest.raises(ProjectInUseError, match=f"process {process.pid}"):
+        Line().search(verbose=0)
+    process.kill()
+    process.communicate()
+    time.sleep(0.1)
+    tuner = Line()
+    tuner.search(verbose=0)
+    assert [row["state"] for row in tuner.results()] == ["completed"] * 3
+
+
+def test_without_sqlalchemy_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    for module in [name for name in sys.modules if name.startswith("kt_extras.storage.")]:
+        if module.rpartition(".")[2] not in {"journal", "lock", "store"}:
+            monkeypatch.delitem(sys.modules, module)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install kt_extras\[sql\]"):
+        Line(storage="sqlite:///runs.db")

@@ -1,0 +1,114 @@
+"""What a search holds on to: nothing of earlier models."""
+
+import gc
+import weakref
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+import keras_tuner
+import pytest
+import tensorflow as tf
+
+import kt_extras as kte
+from tests.tuners.models import VALIDATION, X, Y, build
+
+
+class Counted(keras_tuner.HyperModel):
+    """Counts, before it builds a model, those that are still alive."""
+
+    def __init__(self, error=None):
+        super().__init__()
+        self.error, self.models, self.alive = error, [], []
+
+    def build(self, hp):
+        gc.collect()
+        self.alive.append(sum(model() is not None for model in self.models))
+        model = build(hp)
+        self.models.append(weakref.ref(model))
+        return model
+
+    def fit(self, hp, model, *args, **kwargs):
+        history = model.fit(*args, **kwargs)
+        if self.error is not None:
+            raise self.error("fresh, for an error holds on to its frames")
+        return history
+
+
+def search(hypermodel, **kwargs):
+    tuner = kte.TPE(hypermodel, "val_accuracy", max_trials=3, seed=0, **kwargs)
+    tuner.search(
+        X,
+        Y,
+        validation_data=VALIDATION,
+        epochs=2,
+        verbose=0,
+        callbacks=[keras.callbacks.TensorBoard("logs"), keras.callbacks.EarlyStopping(patience=2)],
+    )
+    return tuner
+
+
+@pytest.mark.parametrize("executions", [1, 3])
+def test_a_model_is_built_after_those_before_it_are_gone(executions):
+    counted = Counted()
+    tuner = search(counted, executions_per_trial=executions)
+    gc.collect()
+    assert len(tuner.results()) == 3
+    assert set(counted.alive) == {0}
+    assert not any(model() for model in counted.models)
+
+
+@pytest.mark.parametrize("error", [OSError, MemoryError, keras_tuner.errors.FailedTrialError])
+def test_a_trial_that_fails_holds_on_to_no_model(error):
+    counted = Counted(error)
+    search(counted, max_consecutive_failed_trials=9)
+    assert set(counted.alive) == {0}
+
+
+def test_a_refit_leaves_nothing_but_its_model():
+    counted = Counted()
+    tuner = search(counted)
+    model = tuner.refit(X, Y, verbose=0)
+    gc.collect()
+    assert [m() for m in counted.models if m() is not None] == [model]
+    del model
+    gc.collect()
+    assert counted.models[-1]() is None
+
+
+class Watched(keras.layers.Dense):
+    """Notes in which graphs it is called."""
+
+    graphs: ClassVar = []
+
+    def call(self, inputs):
+        self.graphs.append(weakref.ref(tf.compat.v1.get_default_graph()))
+        return super().call(inputs)
+
+
+def test_a_search_holds_on_to_no_graph_of_a_trial():
+    alive = []
+
+    def watched(hp):
+        gc.collect()
+        alive.append(sum(graph() is not None for graph in Watched.graphs))
+        Watched.graphs.clear()
+        layers = [keras.layers.Input((64,)), Watched(hp.Int("units", 2, 9))]
+        model = keras.Sequential([*layers, keras.layers.Dense(10)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    tuner = kte.TPE(watched, "val_loss", max_trials=4, seed=0)
+    tuner.search(X, Y, validation_data=VALIDATION, epochs=2, verbose=0)
+    gc.collect()
+    assert len(alive) > 4
+    assert set(alive) == {0}
+    assert not any(graph() for graph in Watched.graphs)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system lists no open files")
+def test_a_search_leaves_no_file_open():
+    tuner = search(Counted())
+    links = [str(link.resolve()) for link in Path("/proc/self/fd").iterdir()]
+    assert tuner.results()
+    assert [file for file in links if file.startswith(str(Path.cwd()))] == []

@@ -1,0 +1,62 @@
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from kt_extras.tuners.returned_metrics import final_metrics
+
+COST = keras_tuner.Objective("val_cost", "min")
+
+
+def history(**columns):
+    result = keras.callbacks.History()
+    result.history = columns
+    return result
+
+
+@pytest.mark.parametrize(
+    "number",
+    [2, 2.0, np.float32(2), np.int64(2), np.array(2.0), keras.ops.convert_to_tensor(2.0)]
+    if hasattr(keras, "ops")
+    else [2, 2.0, np.float32(2), np.int64(2), np.array(2.0)],
+)
+def test_any_number_is_the_objective(number):
+    assert final_metrics(number, COST) == ({"val_cost": 2.0}, 0)
+
+
+def test_a_history_counts_by_its_best_epoch():
+    result = history(loss=[5.0, 4.0, 3.0], val_cost=[2.0, 1.0, 3.0])
+    assert final_metrics(result, COST) == ({"loss": 4.0, "val_cost": 1.0}, 1)
+
+
+def test_a_history_that_was_validated_now_and_then_counts_where_it_was():
+    result = history(loss=[5.0, 4.0, 3.0, 2.0], val_cost=[2.0, 1.0])
+    assert final_metrics(result, COST) == ({"val_cost": 1.0}, 1)
+
+
+def test_nan_in_the_first_epoch_is_not_the_best():
+    assert final_metrics(history(val_cost=[float("nan"), 0.5, 0.1]), COST)[1] == 2
+
+
+def test_executions_are_averaged():
+    runs = [history(val_cost=[3.0, 1.0]), history(val_cost=[2.0, 5.0])]
+    assert final_metrics(runs, COST) == ({"val_cost": 1.5}, 0)
+
+
+def test_a_sum_of_objectives_is_found_in_a_dictionary():
+    both = keras_tuner.Oracle(
+        objective=[keras_tuner.Objective("a", "min"), keras_tuner.Objective("b", "max")]
+    ).objective
+    assert final_metrics({"a": 3.0, "b": 1.0}, both)[0]["multi_objective"] == 2.0
+
+
+@pytest.mark.parametrize("results", [None, "good", object(), []])
+def test_what_is_no_result_asks_for_the_return_statement(results):
+    with pytest.raises(keras_tuner.errors.FatalTypeError, match="Is a `return` missing"):
+        final_metrics(results, COST)
+
+
+@pytest.mark.parametrize("results", [{"loss": 1.0}, history(loss=[1.0])])
+def test_results_without_the_objective_name_what_they_have(results):
+    with pytest.raises(keras_tuner.errors.FatalValueError, match=r"`objective` .*\['loss'\]"):
+        final_metrics(results, COST)

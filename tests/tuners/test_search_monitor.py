@@ -1,0 +1,82 @@
+"""What TensorBoard itself makes of a search, through the code behind its HPARAMS tab."""
+
+import keras
+import pytest
+
+import kt_extras as kte
+from tests.tensorboard.conftest import Dashboard
+from tests.tuners.models import VALIDATION, X, Y, build
+
+
+def search(*, callbacks, max_trials=4, **kwargs):
+    tuner = kte.TPE(
+        build,
+        "val_accuracy",
+        max_trials=max_trials,
+        seed=0,
+        pruner=kte.MedianPruner(n_startup_trials=2),
+        **kwargs,
+    )
+    if not tuner.results():
+        tuner.enqueue({"rate": 1e-2, "units": 32, "deep": False})
+        tuner.enqueue({"rate": 2e-2, "units": 31, "deep": True})
+        tuner.enqueue({"rate": 1e-4, "units": 4, "deep": False})
+    tuner.search(X, Y, validation_data=VALIDATION, epochs=3, verbose=0, callbacks=callbacks)
+    return tuner
+
+
+def stock():
+    return [keras.callbacks.TensorBoard("logs")]
+
+
+def test_a_stock_callback_is_all_that_the_dashboard_needs():
+    tuner = search(callbacks=stock())
+    dashboard = Dashboard("logs")
+    trials = dashboard.trials()
+    for row in tuner.results():
+        shown = trials[row["trial_id"]]
+        for name in ("rate", "units", "deep"):
+            assert shown.values[name] == pytest.approx(row[name])
+        assert ("more" in shown.values) == row["deep"]
+        assert shown.metrics["score"] == pytest.approx(row["score"])
+        assert shown.metrics["pruned"] == (row["state"] == "pruned")
+        assert shown.metrics["epochs"] == row["epochs"]
+    assert dashboard.domain("units") == list(range(4, 33))
+    assert dashboard.domain("more") == [4, 8, 16]
+    assert dashboard.domain("rate") == pytest.approx((1e-4, 1e-1))
+
+
+def test_each_trial_has_its_curves_and_the_search_has_its_own():
+    tuner = search(callbacks=stock())
+    dashboard = Dashboard("logs")
+    assert {f"{row['trial_id']}/validation" for row in tuner.results()} <= set(dashboard.runs)
+    best = dashboard.curve("search", "search/best_val_accuracy/by_trials")
+    assert [step for step, _ in best] == [1, 2, 3, 4]
+    assert best[-1][1] == pytest.approx(max(row["score"] for row in tuner.results()))
+    epochs = dashboard.curve("search", "search/best_val_accuracy/by_epochs")
+    assert epochs[-1][0] == sum(row["epochs"] for row in tuner.results())
+    pruned = dashboard.curve("search", "search/pruned_trials")
+    assert pruned[-1][1] == sum(row["state"] == "pruned" for row in tuner.results())
+
+
+def test_a_resumed_search_goes_on_in_the_same_curves():
+    search(callbacks=stock(), max_trials=3)
+    search(callbacks=stock(), max_trials=5)
+    best = Dashboard("logs").curve("search", "search/best_val_accuracy/by_trials")
+    assert [step for step, _ in best] == [1, 2, 3, 4, 5]
+    assert len(Dashboard("logs").trials()) == 5
+
+
+def test_a_search_that_is_begun_anew_leaves_no_old_trials_behind():
+    search(callbacks=stock(), max_trials=4)
+    search(callbacks=stock(), max_trials=3, overwrite=True)
+    assert len(Dashboard("logs").trials()) == 3
+
+
+def test_a_subclass_and_several_executions_have_directories_of_their_own():
+    class Mine(keras.callbacks.TensorBoard):
+        pass
+
+    search(callbacks=[Mine("logs")], max_trials=1, executions_per_trial=2)
+    runs = Dashboard("logs").runs
+    assert {"0000/execution0/train", "0000/execution1/train"} <= set(runs)

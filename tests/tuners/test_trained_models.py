@@ -1,0 +1,130 @@
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+import kt_extras as kte
+from tests.tuners.models import VALIDATION, XV, YV, X, Y, build, build_dict_inputs, halves
+
+
+def search(hypermodel=build, x=X, validation=VALIDATION, epochs=3, **kwargs):
+    tuner = kte.TPE(hypermodel, "val_accuracy", **{"max_trials": 4, "seed": 0, **kwargs})
+    tuner.search(x, Y, validation_data=validation, epochs=epochs, verbose=0)
+    return tuner
+
+
+def weights_of(tuner):
+    """Return the ids of the trials whose weights are on disk."""
+    return [i for i in tuner.oracle.trials if tuner._models._checkpoints.exist(i)]
+
+
+def best(tuner, number):
+    return sorted(trial.trial_id for trial in tuner.oracle.get_best_trials(number))
+
+
+@pytest.mark.parametrize(("keep", "number"), [("best", 1), (2, 2), ("all", 4), ("none", 0)])
+def test_a_search_leaves_the_weights_of_the_best_trials(keep, number):
+    tuner = search(keep_checkpoints=keep, epochs=1)
+    assert weights_of(tuner) == best(tuner, number)
+    assert len(tuner.get_best_models(number)) == number
+
+
+def test_a_search_that_goes_on_keeps_the_best_of_all_its_sessions():
+    search(keep_checkpoints="all", max_trials=3, epochs=1)
+    tuner = search(keep_checkpoints=2, max_trials=5, epochs=1)
+    assert weights_of(tuner) == best(tuner, 2)
+
+
+def test_looking_at_a_project_removes_nothing():
+    search(keep_checkpoints="all", epochs=1)
+    tuner = kte.TPE(build, "val_accuracy", max_trials=4, seed=0, keep_checkpoints="none")
+    assert len(tuner.get_best_models(4)) == 4
+
+
+def test_asking_for_more_models_than_are_kept_says_what_is_kept():
+    tuner = search(keep_checkpoints=2, epochs=1)
+    with pytest.raises(FileNotFoundError, match=r"`keep_checkpoints=2` keeps .* 2 best trials"):
+        tuner.get_best_models(3)
+
+
+def test_a_pruned_trial_among_the_best_keeps_its_weights():
+    tuner = search(pruner=kte.ThresholdPruner(lower=1.0), epochs=2, keep_checkpoints="best")
+    assert {row["state"] for row in tuner.results()} == {"pruned"}
+    assert weights_of(tuner) == best(tuner, 1)
+
+
+def test_a_subclassed_model_of_several_inputs_comes_back_as_measured():
+    tuner = search(build_dict_inputs, halves(X), (halves(XV), YV), max_trials=2)
+    for model, trial in zip(tuner.get_best_models(2), tuner.oracle.get_best_trials(2), strict=True):
+        measured = model.evaluate(halves(XV), YV, verbose=0, return_dict=True)
+        assert measured["accuracy"] == pytest.approx(trial.score)
+        loss = tuner.history(trial.trial_id)["val_loss"][trial.best_step]
+        assert measured["loss"] == pytest.approx(loss, rel=1e-5)
+
+
+def test_a_refit_on_the_same_data_is_the_model_that_was_measured():
+    tuner = search(epochs=4)
+    (measured,) = tuner.get_best_models()
+    model = tuner.refit(X, Y, verbose=0)
+    for one, other in zip(model.get_weights(), measured.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_refit_lasts_to_the_best_epoch_of_the_trial_that_is_meant():
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((self.params["epochs"], epoch))
+
+    tuner = search()
+    trial = tuner.oracle.get_best_trials(4)[-1]
+    everything = np.concatenate([X, XV]), np.concatenate([Y, YV])
+    model = tuner.refit(*everything, trial=trial, callbacks=[Watch()], verbose=0)
+    last = trial.best_step
+    assert seen == [(last + 1, epoch) for epoch in range(last + 1)]
+    assert model.layers[0].units == trial.hyperparameters.get("units")
+    seen.clear()
+    tuner.refit(*everything, trial=trial, epochs=5, callbacks=[Watch()], verbose=0)
+    assert seen == [(5, epoch) for epoch in range(5)]
+
+
+class OwnEpochs(keras_tuner.HyperModel):
+    """Settles the number of epochs, and trains in two phases."""
+
+    def build(self, hp):
+        return build(hp)
+
+    def fit(self, hp, model, *args, **kwargs):
+        model.fit(*args, epochs=2, **kwargs)
+        return model.fit(*args, epochs=2, **kwargs)
+
+
+def test_a_fit_with_epochs_of_its_own_is_ended_after_the_best_one():
+    tuner = kte.TPE(OwnEpochs(), "val_accuracy", max_trials=1, seed=0)
+    tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
+    with pytest.raises(TypeError, match="pass `epochs=None` to `refit`"):
+        tuner.refit(X, Y, verbose=0)
+    model = tuner.refit(X, Y, epochs=None, verbose=0)
+    for one, other in zip(
+        model.get_weights(), tuner.get_best_models()[0].get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_refit_needs_a_trial_with_a_score():
+    tuner = kte.TPE(build, "val_accuracy", max_trials=2, max_model_size=10, seed=0)
+    with pytest.raises(RuntimeError, match="run `search` before `refit`"):
+        tuner.refit(X, Y)
+    tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
+    with pytest.raises(ValueError, match="`trial` '0000' has no score"):
+        tuner.refit(X, Y, trial=tuner.oracle.trials["0000"])
+
+
+def test_a_refit_needs_a_model():
+    class Parabola(kte.Tuner):
+        def run_trial(self, trial):
+            return trial.hyperparameters.Float("x", -1.0, 1.0) ** 2
+
+    with pytest.raises(ValueError, match="`refit` needs a `hypermodel`"):
+        Parabola(kte.TPEOracle(max_trials=2, seed=0)).refit(X, Y)
