@@ -1,4 +1,4 @@
-"""What all parts ask of numbers that they are given."""
+"""Checks of numbers that are given as arguments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is a real number; a truth value is none.
+    """Tell whether a value is a real number; `True` and `False` do not count as numbers.
 
     >>> is_number(1), is_number(0.5), is_number(True), is_number("1")
     (True, True, False, False)
@@ -14,24 +14,32 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def check_integer(name: str, value: object, *, least: int, cure: str = "") -> None:
-    """Refuse what is no integer, or too small.
+def is_integer(value: object) -> bool:
+    """Tell whether the type of a value is one of integers; that of `True` and `False` is not.
+
+    >>> is_integer(1), is_integer(1.0), is_integer(True)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_integer(name: str, value: object, *, minimum: int, hint: str = "") -> None:
+    """Raise unless the value is an integer and large enough.
 
     Args:
-        name: Of the argument.
-        value: What was given.
-        least: The smallest that is allowed.
-        cure: What to say besides.
+        name: Name of the argument, for the message.
+        value: Value of the argument.
+        minimum: Smallest value that is allowed.
+        hint: What to do about it, appended to the message. Defaults to nothing.
 
     Raises:
-        ValueError: It is refused.
+        ValueError: The value is not an integer, or it is below `minimum`.
 
-    >>> check_integer("batch_size", 32.5, least=1)
+    >>> check_integer("batch_size", 32.5, minimum=1)
     Traceback (most recent call last):
     ValueError: `batch_size` must be an integer from 1, got 32.5.
     """
-    integer = isinstance(value, Integral) and not isinstance(value, bool)
-    if not (integer and value >= least):  # type: ignore[operator]
+    if not (is_integer(value) and value >= minimum):  # type: ignore[operator]
         raise ValueError(
-            f"`{name}` must be an integer from {least}, got {value!r}{cure and f'; {cure}'}."
+            f"`{name}` must be an integer from {minimum}, got {value!r}{hint and f'; {hint}'}."
         )

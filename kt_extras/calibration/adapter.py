@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from kt_extras.arrays import FloatArray
 from kt_extras.calibration.layers import CalibrationLayer
-from kt_extras.search.dimensions import FloatArray
 
 _SUM = 1e-2
 

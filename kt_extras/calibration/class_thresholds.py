@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.calibration.confusion import ConfusionPath, confusion_matrix
 from kt_extras.calibration.contest import Contest, Rivals
 from kt_extras.calibration.criteria import Criterion
-from kt_extras.calibration.sample import IntArray, Sample
+from kt_extras.calibration.sample import Sample
 from kt_extras.calibration.selection import best_stop, is_better
-from kt_extras.search.dimensions import FloatArray
 
 _MOST_ROUNDS = 10
 _LEAST_GAIN = 1e-4  # of all classes; what is less is chance

@@ -14,8 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from kt_extras.calibration.sample import IntArray
-from kt_extras.search.dimensions import FloatArray
+from kt_extras.arrays import FloatArray, IntArray
 
 #: By what numbers may differ that would be the same if they were exact.
 ROUNDING = 1e-12

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from kt_extras.arrays import FloatArray
 from kt_extras.calibration.confusion import ROUNDING, ConfusionPath, Counts
-from kt_extras.search.dimensions import FloatArray
 
 
 @dataclass(frozen=True)

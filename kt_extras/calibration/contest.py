@@ -7,8 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from kt_extras.calibration.sample import IntArray
-from kt_extras.search.dimensions import FloatArray
+from kt_extras.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

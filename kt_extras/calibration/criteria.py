@@ -14,8 +14,8 @@ from typing import ClassVar, Protocol, Union
 
 import numpy as np
 
+from kt_extras.arrays import FloatArray
 from kt_extras.calibration.confusion import ROUNDING, ConfusionPath, Counts, ratio
-from kt_extras.search.dimensions import FloatArray
 
 
 class Criterion(Protocol):

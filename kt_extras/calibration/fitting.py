@@ -11,15 +11,15 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, logsumexp, softmax
 from sklearn.isotonic import IsotonicRegression
 
+from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.calibration import layers
 from kt_extras.calibration.outputs import probabilities_of
 from kt_extras.calibration.sample import Kind, Sample, check_sample
-from kt_extras.search.dimensions import FloatArray
 
 Method = Literal["auto", "temperature", "vector", "platt", "isotonic"]
 Fitted = Callable[..., layers.CalibrationLayer]
@@ -96,7 +96,7 @@ def _fit_temperature(start: layers.CalibrationLayer, outputs: Any, sample: Sampl
     return lambda **columns: layers.TemperatureScaling(temperature, **columns)
 
 
-def _temperature(logits: FloatArray, labels: NDArray[np.int64], weights: FloatArray) -> float:
+def _temperature(logits: FloatArray, labels: IntArray, weights: FloatArray) -> float:
     own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
 
     def cross_entropy(log_inverse: float) -> float:
@@ -200,7 +200,7 @@ _METHODS: dict[str | None, Callable[[layers.CalibrationLayer, Any, Sample], Fitt
 }
 
 
-def _one_vs_rest(sample: Sample, n_columns: int) -> NDArray[np.int64]:
+def _one_vs_rest(sample: Sample, n_columns: int) -> IntArray:
     """Return 0 and 1 for every column, shape ``(k, n)``."""
     if sample.kind is Kind.MULTI_LABEL or n_columns == 1:
         return sample.labels.reshape(len(sample.labels), -1).T

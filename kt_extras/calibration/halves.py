@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kt_extras.calibration.sample import IntArray, Kind, Sample
+from kt_extras.arrays import IntArray
+from kt_extras.calibration.sample import Kind, Sample
 
 _STREAM = 0x7A1
 

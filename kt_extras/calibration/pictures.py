@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
+from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.calibration.confusion import confusion_matrix
 from kt_extras.calibration.reliability import Judged, Reliability, reliability
-from kt_extras.calibration.sample import IntArray, Kind, Sample
-from kt_extras.search.dimensions import FloatArray
+from kt_extras.calibration.sample import Kind, Sample
 
 _MOST_CLASSES = 9
 _MOST_NUMBERS = 12  # classes of which a confusion matrix has its numbers written in

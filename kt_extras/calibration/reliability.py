@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kt_extras.calibration.sample import IntArray, Kind, Sample, check_sample
-from kt_extras.search.dimensions import FloatArray
+from kt_extras.arrays import FloatArray, IntArray
+from kt_extras.calibration.sample import Kind, Sample, check_sample
 
 Strategy = Literal["uniform", "quantile"]
 Judged = Literal["predicted", "positive"]

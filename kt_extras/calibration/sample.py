@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kt_extras.search.dimensions import FloatArray
-
-IntArray = NDArray[np.int64]
+from kt_extras.arrays import FloatArray, IntArray
 
 _SUM = 1e-3  # by which the probabilities of a row may miss 1: half precision does
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kt_extras.arrays import FloatArray
 from kt_extras.calibration.confusion import ROUNDING
-from kt_extras.search.dimensions import FloatArray
 
 
 def best_stop(preferences: Sequence[FloatArray], gaps: FloatArray) -> int:

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.calibration.class_thresholds import fit_class_thresholds
 from kt_extras.calibration.confusion import ConfusionPath, confusion_matrix
 from kt_extras.calibration.criteria import Criterion, CriterionLike, criterion_of
-from kt_extras.calibration.sample import IntArray, Kind, Sample, check_sample, check_scores
+from kt_extras.calibration.sample import Kind, Sample, check_sample, check_scores
 from kt_extras.calibration.selection import best_stop
-from kt_extras.search.dimensions import FloatArray
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class DeferredReweighting(keras.callbacks.Callback):
 
     def __init__(self, epoch: int) -> None:
         super().__init__()
-        check_integer("epoch", epoch, least=0)
+        check_integer("epoch", epoch, minimum=0)
         self.epoch = epoch
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -81,8 +81,8 @@ class EvaluationBoard(keras.callbacks.Callback):
         super().__init__()
         pictures.require_matplotlib()
         check_data("validation_data", validation_data)
-        check_integer("every", 1 if every is None else every, least=1)
-        check_integer("batch_size", batch_size, least=1)
+        check_integer("every", 1 if every is None else every, minimum=1)
+        check_integer("batch_size", batch_size, minimum=1)
         check_method(method)
         self.log_dir = os.fspath(log_dir)
         self.validation_data = validation_data

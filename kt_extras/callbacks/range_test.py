@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from kt_extras.arrays import FloatArray
 from kt_extras.optimizers.copies import with_learning_rate
 from kt_extras.schedules.arguments import check_rate, check_steps
 
@@ -37,11 +37,11 @@ class RangeTest:
     [0.0032, 0.1]
     """
 
-    rates: NDArray[np.float64]
-    losses: NDArray[np.float64]
+    rates: FloatArray
+    losses: FloatArray
 
     @property
-    def smoothed(self) -> NDArray[np.float64]:
+    def smoothed(self) -> FloatArray:
         """Medians of a tenth of the losses around each, shape ``(n,)``.
 
         Unlike a moving average they lag behind nothing, and one odd batch does not count.

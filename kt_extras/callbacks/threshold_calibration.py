@@ -85,8 +85,8 @@ class ThresholdCalibration(keras.callbacks.Callback):
         check_data("validation_data", validation_data)
         if fit_on not in {"half", "all"}:
             raise ValueError(f"`fit_on` must be 'half' or 'all', got {fit_on!r}.")
-        check_integer("every", every, least=1)
-        check_integer("batch_size", batch_size, least=1)
+        check_integer("every", every, minimum=1)
+        check_integer("batch_size", batch_size, minimum=1)
         self.validation_data = validation_data
         self.metric = criterion_of(metric)
         self.fit_on = fit_on

@@ -67,8 +67,8 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.start = _check_start(start)
-        check_integer("every", every, least=1)
-        check_integer("batch_size", batch_size, least=1)
+        check_integer("every", every, minimum=1)
+        check_integer("batch_size", batch_size, minimum=1)
         self.every = every
         self.data = data
         self.batch_size = batch_size

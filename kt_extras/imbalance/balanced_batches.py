@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from kt_extras.arguments import check_integer
+from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.compat import ANNOUNCES_EPOCHS, PyDataset
-from kt_extras.imbalance.labels import FloatArray, IntArray, single_labels
+from kt_extras.imbalance.labels import single_labels
 
 
 class BalancedBatches(PyDataset):
@@ -71,8 +72,8 @@ class BalancedBatches(PyDataset):
                 f"{sorted(lengths)}."
             )
         size = len(classes) if epoch_size is None else epoch_size
-        check_integer("batch_size", batch_size, least=1)
-        check_integer("epoch_size", size, least=1)
+        check_integer("batch_size", batch_size, minimum=1)
+        check_integer("epoch_size", size, minimum=1)
         self.batch_size, self.epoch_size, self.seed = batch_size, size, seed
         self.epoch, self._begun = first_epoch, not ANNOUNCES_EPOCHS
         self._members = [np.flatnonzero(classes == number) for number in np.unique(classes)]

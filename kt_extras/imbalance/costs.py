@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kt_extras.arguments import check_integer
-from kt_extras.imbalance.labels import FloatArray
+from kt_extras.arrays import FloatArray
 from kt_extras.imbalance.weights import checked_weights
 
 
@@ -37,7 +37,7 @@ def cost_matrix(
     >>> cost_matrix({(1, 0): 50.0}, num_classes=2).tolist()
     [[0.0, 1.0], [50.0, 0.0]]
     """
-    check_integer("num_classes", num_classes, least=2)
+    check_integer("num_classes", num_classes, minimum=2)
     if not isinstance(costs, Mapping):
         raise ValueError(
             "`costs` must be a mapping from (true class, decision) to cost, got "

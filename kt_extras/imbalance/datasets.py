@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from kt_extras.imbalance.labels import FloatArray
+from kt_extras.arrays import FloatArray
 from kt_extras.imbalance.weights import checked_weights
 
 

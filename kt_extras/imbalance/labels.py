@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from kt_extras.arrays import IntArray
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kt_extras.arrays import Array
 from kt_extras.imbalance.checks import check_list, checked_array, checked_range
 from kt_extras.imbalance.choices import choose
 from kt_extras.imbalance.resampling import (
@@ -20,8 +20,6 @@ from kt_extras.imbalance.resampling import (
     check_finite,
     resample,
 )
-
-Array = NDArray[Any]
 
 
 class Resampler:

@@ -8,13 +8,11 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kt_extras.arguments import check_integer
+from kt_extras.arrays import Array, IntArray
 from kt_extras.imbalance.checks import checked_array
-from kt_extras.imbalance.labels import IntArray, single_labels
-
-Array = NDArray[Any]
+from kt_extras.imbalance.labels import single_labels
 
 _OVER = ("random_over", "smote", "borderline_smote", "adasyn", "smote_tomek", "smote_enn")
 _UNDER = ("random_under", "near_miss", "cluster_centroids")
@@ -115,7 +113,7 @@ def check_arguments(method: str, ratio: float, k_neighbors: float) -> None:
         raise ValueError(
             f"`ratio` must be above 0 and at most 1, got {ratio!r}; 1 makes the classes equal."
         )
-    check_integer("k_neighbors", k_neighbors, least=1)
+    check_integer("k_neighbors", k_neighbors, minimum=1)
 
 
 def check_finite(x: Any) -> None:

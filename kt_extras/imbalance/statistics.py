@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kt_extras.imbalance.labels import FloatArray, IntArray, class_counts
+from kt_extras.arrays import FloatArray, IntArray
+from kt_extras.imbalance.labels import class_counts
 
 
 def imbalance_ratio(counts: ArrayLike) -> float:

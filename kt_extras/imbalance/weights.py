@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_class_weight
 
-from kt_extras.imbalance.labels import ClassCounts, FloatArray, checked_labels, class_counts
+from kt_extras.arrays import FloatArray
+from kt_extras.imbalance.labels import ClassCounts, checked_labels, class_counts
 from kt_extras.imbalance.statistics import effective_numbers
 
 #: What `class_weights` takes for `scheme`.

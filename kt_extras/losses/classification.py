@@ -7,8 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from kt_extras.arrays import FloatArray
 from kt_extras.losses.labels import class_labels
 from kt_extras.losses.logits import class_logits
 
@@ -81,7 +82,7 @@ def check_columns(name: str, size: int, logits: tf.Tensor) -> None:
         )
 
 
-def checked_counts(class_counts: ArrayLike) -> NDArray[np.float64]:
+def checked_counts(class_counts: ArrayLike) -> FloatArray:
     """Return how many examples each class has, shape ``(C,)``.
 
     Raises:

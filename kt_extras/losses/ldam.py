@@ -11,8 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from kt_extras.arrays import FloatArray
 from kt_extras.losses.class_weights import ClassWeights
 from kt_extras.losses.classification import (
     ClassificationLoss,
@@ -24,7 +25,7 @@ from kt_extras.losses.classification import (
 from kt_extras.losses.weighted import weighted_crossentropy
 
 
-def margins(class_counts: ArrayLike, *, max_margin: float) -> NDArray[np.float64]:
+def margins(class_counts: ArrayLike, *, max_margin: float) -> FloatArray:
     """Return Delta_j = C / n_j^(1/4), with C such that the largest is `max_margin`.
 
     Args:

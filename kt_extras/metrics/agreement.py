@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from kt_extras.arrays import FloatArray
 from kt_extras.metrics.confusion import ConfusionMetric, supports
 
 _WEIGHTINGS = (None, "linear", "quadratic")
@@ -125,7 +125,7 @@ class CohenKappa(ConfusionMetric):
         return {**super().get_config(), "weighting": self.weighting}
 
 
-def _distances(num_classes: int, weighting: str | None) -> NDArray[np.float64]:
+def _distances(num_classes: int, weighting: str | None) -> FloatArray:
     """Return how far apart two classes are, shape ``(C, C)``."""
     difference = np.abs(np.subtract.outer(np.arange(num_classes), np.arange(num_classes)))
     power = {None: np.sign, "linear": np.abs, "quadratic": np.square}[weighting]

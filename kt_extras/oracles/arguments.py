@@ -58,7 +58,7 @@ def check_executions(value: object) -> None:
     Traceback (most recent call last):
     ValueError: `executions_per_trial` must be an integer from 1, got 0.
     """
-    check_integer("executions_per_trial", value, least=1)
+    check_integer("executions_per_trial", value, minimum=1)
 
 
 def check_hyperparameters(given: object) -> None:

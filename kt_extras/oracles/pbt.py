@@ -62,7 +62,7 @@ class PBTOracle(SamplerOracle):
                     f"`{name}` must be left out, got {kwargs[name]!r}: a population begins with "
                     "`population_size` members, and all of them train to the end."
                 )
-        check_integer("max_epochs", max_epochs, least=2)
+        check_integer("max_epochs", max_epochs, minimum=2)
         scheduler = Population(
             population_size,
             max_epochs,

@@ -44,7 +44,7 @@ class PatientPruner:
             raise TypeError(
                 f"`inner` must be a pruner such as `MedianPruner()`, or None, got {self.inner!r}."
             )
-        check_integer("patience", self.patience, least=1)
+        check_integer("patience", self.patience, minimum=1)
         if not 0 <= self.min_delta < math.inf:
             raise ValueError(
                 f"`min_delta` must be a finite number of at least 0, got {self.min_delta!r}."

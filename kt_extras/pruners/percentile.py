@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kt_extras.arguments import check_integer
+from kt_extras.arrays import FloatArray
 from kt_extras.pruners.gate import is_due
-from kt_extras.search.dimensions import FloatArray
 from kt_extras.search.history import Curve, Curves
 
 
@@ -55,10 +55,10 @@ class PercentilePruner:
                 f"`percentile` must lie between 0 and 100, got {self.percentile!r}; "
                 "25 keeps the best quarter of the trials."
             )
-        check_integer("n_startup_trials", self.n_startup_trials, least=0)
-        check_integer("n_warmup_steps", self.n_warmup_steps, least=0)
-        check_integer("interval_steps", self.interval_steps, least=1)
-        check_integer("n_min_trials", self.n_min_trials, least=1)
+        check_integer("n_startup_trials", self.n_startup_trials, minimum=0)
+        check_integer("n_warmup_steps", self.n_warmup_steps, minimum=0)
+        check_integer("interval_steps", self.interval_steps, minimum=1)
+        check_integer("n_min_trials", self.n_min_trials, minimum=1)
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
         """Tell whether the trial is too far behind the rivals at the same epoch."""

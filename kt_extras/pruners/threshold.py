@@ -49,8 +49,8 @@ class ThresholdPruner:
                 f"`lower` must be a number that does not exceed `upper`, got {self.lower!r} and "
                 f"{self.upper!r}."
             )
-        check_integer("n_warmup_steps", self.n_warmup_steps, least=0)
-        check_integer("interval_steps", self.interval_steps, least=1)
+        check_integer("n_warmup_steps", self.n_warmup_steps, minimum=0)
+        check_integer("interval_steps", self.interval_steps, minimum=1)
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
         """Tell whether the value just reported is out of bounds."""

@@ -23,12 +23,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kt_extras.search.dimensions import Condition, Dimension, FloatArray, Point, Value
+from kt_extras.arrays import BoolArray, FloatArray, IntArray
+from kt_extras.search.dimensions import Condition, Dimension, Point, Value
 from kt_extras.search.space import Space
-
-IntArray = NDArray[np.int64]
 
 _MOST_BRANCHES = 64  # parents beyond that are left to the density model
 _MOST_VALUES = 64  # of a parent; a finer one is left to the density model too
@@ -51,7 +49,7 @@ class Branch:
     columns: tuple[int, ...]
     certain: bool
 
-    def holds(self, unit: FloatArray) -> NDArray[np.bool_]:
+    def holds(self, unit: FloatArray) -> BoolArray:
         """Tell which rows of ``(n, d)`` coordinates lie in the branch; unknown parents do not."""
         inside = np.ones(len(unit), dtype=bool)
         for column, allowed in self.settled.items():

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from kt_extras.search.dimensions import FloatArray, Point
+from kt_extras.arrays import FloatArray
+from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 

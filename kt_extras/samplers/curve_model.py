@@ -19,9 +19,9 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.samplers.gp_regression import Regression, fitted
-from kt_extras.search.dimensions import FloatArray
-from kt_extras.search.history import History, IntArray, State
+from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 
 _SPACING = 3  # ratio of the epochs at which a curve is looked at

@@ -22,10 +22,11 @@ from numbers import Integral, Real
 import numpy as np
 
 from kt_extras.arguments import check_integer
+from kt_extras.arrays import IntArray
 from kt_extras.samplers.mutation import cross, vary
 from kt_extras.samplers.random import Random
 from kt_extras.search.dimensions import Point
-from kt_extras.search.history import History, IntArray, State
+from kt_extras.search.history import History, State
 from kt_extras.search.sampler import Sampler
 from kt_extras.search.space import Space
 
@@ -71,7 +72,7 @@ class Evolution:
 
     def __post_init__(self) -> None:
         size, tournament = self.population_size, self.tournament_size
-        check_integer("population_size", size, least=2, cure="20 is usual")
+        check_integer("population_size", size, minimum=2, hint="20 is usual")
         if tournament is not None and not (
             isinstance(tournament, Integral) and 1 <= tournament <= size
         ):

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kt_extras.arrays import FloatArray
 from kt_extras.samplers.curve_model import CurveModel
-from kt_extras.search.dimensions import FloatArray, Point
+from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 

@@ -25,8 +25,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import fmin_l_bfgs_b
 
-from kt_extras.search.dimensions import FloatArray
-from kt_extras.search.history import IntArray
+from kt_extras.arrays import FloatArray, IntArray
 
 _LENGTH, _LENGTH_SPREAD = 0.5, 2.0  # median length scale of one dimension; spread of log w_j
 _TIME_SPREAD = 1.5

@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 
-from kt_extras.search.dimensions import Dimension, FloatArray
+from kt_extras.arrays import FloatArray
+from kt_extras.search.dimensions import Dimension
 from kt_extras.search.space import Space
 
 

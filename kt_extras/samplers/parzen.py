@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from kt_extras.search.dimensions import Dimension, FloatArray
+from kt_extras.arrays import FloatArray
+from kt_extras.search.dimensions import Dimension
 
 SMALLEST_BANDWIDTH = 0.03  # below it a mixture stops exploring (Watanabe 2304.11127, sec. 3.3.4)
 _NARROW = 0.1  # of a bandwidth; over less the density in the middle is nearly that of the cell

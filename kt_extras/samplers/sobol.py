@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import qmc
 
-from kt_extras.search.dimensions import FloatArray, Point
+from kt_extras.arrays import FloatArray
+from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History
 from kt_extras.search.space import Space
 

@@ -26,11 +26,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kt_extras.samplers.branches import Branch, IntArray, branch_of, branches, most_owed, potential
+from kt_extras.arrays import BoolArray, FloatArray, IntArray
+from kt_extras.samplers.branches import Branch, branch_of, branches, most_owed, potential
 from kt_extras.samplers.parzen import Mixture
-from kt_extras.search.dimensions import FloatArray, Point
+from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 
@@ -229,7 +229,7 @@ class _Side:
         return cls(np.concatenate(rows), np.concatenate(weights))
 
 
-def _thinned(bad: IntArray, running: NDArray[np.bool_]) -> IntArray:
+def _thinned(bad: IntArray, running: BoolArray) -> IntArray:
     """Return all bad trials that are running, and so many of the others, evenly over the search."""
     if len(bad) <= _MOST_BAD:
         return bad
@@ -244,7 +244,7 @@ def _good_weights(n: int) -> FloatArray:
     return weights * (n / weights.sum()) if n else weights
 
 
-def _comparable(history: History, rows: NDArray[np.bool_]) -> FloatArray:
+def _comparable(history: History, rows: BoolArray) -> FloatArray:
     """Return the losses of a branch: of completed trials, or of pruned ones if there are none."""
     losses = history.losses[rows & (history.states == State.COMPLETED)]
     return losses if np.isfinite(losses).any() else history.losses[rows]

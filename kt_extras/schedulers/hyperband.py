@@ -11,18 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kt_extras.arguments import check_integer
-from kt_extras.schedulers.rungs import (
-    NEVER,
-    Mask,
-    arrived,
-    best_of,
-    first_below,
-    rungs,
-)
+from kt_extras.arrays import IntArray, Mask
+from kt_extras.schedulers.rungs import NEVER, arrived, best_of, first_below, rungs
 from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.schedulers.successive_halving import halved, planned
 from kt_extras.search import History, State
-from kt_extras.search.history import IntArray
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ class Hyperband:
     revives = False
 
     def __post_init__(self) -> None:
-        check_integer("iterations", self.iterations, least=1)
+        check_integer("iterations", self.iterations, minimum=1)
         _ = self.brackets
 
     @cached_property

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from kt_extras.arguments import check_integer, is_number
+from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.schedulers.rungs import NEVER
 from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.search import History, Point, Space, State
-from kt_extras.search.dimensions import Choice, Dimension, Float, FloatArray, Int, Value
-from kt_extras.search.history import IntArray
+from kt_extras.search.dimensions import Choice, Dimension, Float, Int, Value
 
 _HAIR = 1e-9  # on the unit cube: just beyond the edge of a cell
 
@@ -55,9 +55,9 @@ class Population:
     revives = True
 
     def __post_init__(self) -> None:
-        check_integer("population_size", self.population_size, least=2)
-        check_integer("max_epochs", self.max_epochs, least=1)
-        check_integer("interval", self.interval, least=1)
+        check_integer("population_size", self.population_size, minimum=2)
+        check_integer("max_epochs", self.max_epochs, minimum=1)
+        check_integer("interval", self.interval, minimum=1)
         if self.interval >= self.max_epochs:
             raise ValueError(
                 "`interval` must be below `max_epochs`, or no members are ever compared, got "

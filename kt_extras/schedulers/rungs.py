@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kt_extras.arguments import check_integer
+from kt_extras.arrays import IntArray, Mask
 from kt_extras.search import History, State
-from kt_extras.search.history import IntArray
 
 #: More epochs than any trial trains: the state of a trial that is not needed any more.
 NEVER = int(np.iinfo(np.int64).max)
-
-Mask = NDArray[np.bool_]
 
 
 def rungs(max_epochs: int, min_epochs: int, reduction_factor: int) -> tuple[int, ...]:
@@ -29,9 +26,9 @@ def rungs(max_epochs: int, min_epochs: int, reduction_factor: int) -> tuple[int,
     >>> rungs(27, 1, 3), rungs(100, 4, 4)
     ((1, 3, 9, 27), (4, 16, 64, 100))
     """
-    check_integer("reduction_factor", reduction_factor, least=2)
-    check_integer("min_epochs", min_epochs, least=1)
-    check_integer("max_epochs", max_epochs, least=1)
+    check_integer("reduction_factor", reduction_factor, minimum=2)
+    check_integer("min_epochs", min_epochs, minimum=1)
+    check_integer("max_epochs", max_epochs, minimum=1)
     if min_epochs > max_epochs:
         raise ValueError(
             f"`min_epochs` must not be above `max_epochs`, got {min_epochs} and {max_epochs}."

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Union, runtime_checkable
 
+from kt_extras.arrays import IntArray
 from kt_extras.search import History, Point
-from kt_extras.search.history import IntArray
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,10 @@ from functools import cache, cached_property
 import numpy as np
 
 from kt_extras.arguments import check_integer
-from kt_extras.schedulers.rungs import (
-    NEVER,
-    Mask,
-    arrived,
-    best_of,
-    first_below,
-    rungs,
-)
+from kt_extras.arrays import FloatArray, IntArray, Mask
+from kt_extras.schedulers.rungs import NEVER, arrived, best_of, first_below, rungs
 from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.search import Forecaster, History, State
-from kt_extras.search.dimensions import FloatArray
-from kt_extras.search.history import IntArray
 
 _STREAM = 0x5A1
 
@@ -71,7 +63,7 @@ class SuccessiveHalving:
     def __post_init__(self) -> None:
         if self.mode not in {"promotion", "stopping"}:
             raise ValueError(f"`mode` must be 'promotion' or 'stopping', got {self.mode!r}.")
-        check_integer("max_epochs", self.max_epochs, least=1)
+        check_integer("max_epochs", self.max_epochs, minimum=1)
         _ = self.levels
 
     @cached_property

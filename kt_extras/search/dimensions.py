@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kt_extras.arguments import is_number
+from kt_extras.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 Value = Any
 Point = dict[str, Value]
 

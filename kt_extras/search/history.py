@@ -15,10 +15,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from kt_extras.search.dimensions import FloatArray, Point
+from kt_extras.arrays import FloatArray, IntArray
+from kt_extras.search.dimensions import Point
 from kt_extras.search.space import Space, point_key
-
-IntArray = NDArray[np.int64]
 
 
 class State(enum.IntEnum):

@@ -6,7 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from kt_extras.search.dimensions import FloatArray, Point
+from kt_extras.arrays import FloatArray
+from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History
 from kt_extras.search.space import Space
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from kt_extras.search.dimensions import Choice, Dimension, FloatArray, Point, Value
+from kt_extras.arrays import FloatArray
+from kt_extras.search.dimensions import Choice, Dimension, Point, Value
 
 
 class Space:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kt_extras.search.dimensions import Choice, Condition, Dimension, Float, FloatArray, Point
+from kt_extras.arrays import FloatArray
+from kt_extras.search.dimensions import Choice, Condition, Dimension, Float, Point
 from kt_extras.search.space import Space
 
 _HARTMANN_ALPHA = np.array([1.0, 1.2, 3.0, 3.2])

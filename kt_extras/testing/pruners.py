@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kt_extras.arrays import FloatArray
 from kt_extras.pruners.pruner import Pruner
-from kt_extras.search.dimensions import FloatArray
 from kt_extras.search.history import Curve, Curves
 
 _SCENES = 120

@@ -67,7 +67,7 @@ def check_validation_freq(
     if not names or given is None:
         return
     if not isinstance(given, Collection):
-        check_integer("validation_freq", given, least=1)
+        check_integer("validation_freq", given, minimum=1)
     rungs = _comparisons(scheduler)
     blind = [epochs for epochs in rungs if not _is_validated(epochs, given)]
     if blind:
