@@ -39,7 +39,7 @@ def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[
     return [{"class": _name(callback), "state": _state(callback)} for callback in callbacks]
 
 
-def give_back(
+def restore_callback_states(
     callbacks: Sequence[keras.callbacks.Callback], states: Sequence[Mapping[str, Any]]
 ) -> None:
     """Put callbacks into the states that others of the same classes had at the same positions.
@@ -55,7 +55,7 @@ def give_back(
     >>> for stop in (before, after):
     ...     stop.on_train_begin()
     >>> before.wait = 2
-    >>> give_back([after], callback_states([before]))
+    >>> restore_callback_states([after], callback_states([before]))
     >>> after.wait
     2
     """

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from kt_extras import compat
-from kt_extras.checkpoints.callback_state import callback_states, give_back
+from kt_extras.checkpoints.callback_state import callback_states, restore_callback_states
 from kt_extras.checkpoints.random_state import random_state, set_random_state
 from kt_extras.checkpoints.state_file import UnreadableStateError, read_state, write_state
 
@@ -107,7 +107,7 @@ def restore_state(path: Path, model: keras.Model, callbacks: Callbacks) -> int:
     _check(slots, state["optimizer"], "model.optimizer", path)
     _assign(variables, state["variables"])
     _assign(slots, state["optimizer"])
-    give_back(callbacks, state["callbacks"])
+    restore_callback_states(callbacks, state["callbacks"])
     set_random_state(state["random"])  # last, for building draws random numbers
     return int(state["epoch"])
 

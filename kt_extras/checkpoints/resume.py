@@ -52,7 +52,7 @@ class TrainedWith(keras.callbacks.Callback):
         compat.hold_randomness(self.model)
 
 
-class GoOn(RestoreState):
+class ResumeTraining(RestoreState):
     """Restores a state before the first epoch, and keeps the model's own learning rate if it must.
 
     The learning rate is a variable of the optimizer, so it comes with the state.  That is right for

@@ -16,7 +16,7 @@ Keep = Union[int, Literal["best", "all", "none"]]  # noqa: UP007 - Python 3.10
 _SUFFIXES = ("", ".index", ".data-?????-of-?????", HELD)
 
 
-class Checkpoints:
+class WeightFiles:
     """Removes the weights of trials that are no longer among the best.
 
     Nothing is removed before the end of its trial is on record, and `tidy` makes up for what a
@@ -29,7 +29,7 @@ class Checkpoints:
     Raises:
         ValueError: `keep` is none of these.
 
-    >>> Checkpoints("best", "runs/trial_{}/checkpoint".format).limit
+    >>> WeightFiles("best", "runs/trial_{}/checkpoint".format).limit
     1
     """
 

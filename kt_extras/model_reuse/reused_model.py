@@ -21,7 +21,7 @@ _ENOUGH = 3  # comparisons, and values, that show a hyperparameter to be a numbe
 _ALWAYS_THE_SAME = ""  # in the place of the name of a hyperparameter
 
 
-class ContinuedModel:
+class ReusedModel:
     """Keeps the model that was trained last, for whoever can go on with it.
 
     Building a model costs something and tracing it costs much.  So the model that a member asks for
@@ -39,9 +39,9 @@ class ContinuedModel:
     ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     ...     model.compile(keras.optimizers.SGD(hp.values["rate"]), "mse")
     ...     return model
-    >>> continued = ContinuedModel()
+    >>> continued = ReusedModel()
     >>> model = continued.begin(build(Values(0.5)))
-    >>> continued.go_on(Values(0.25), build, build) is model
+    >>> continued.model_for(Values(0.25), build, build) is model
     True
     >>> optimizer_numbers(model)["learning_rate"]
     0.25

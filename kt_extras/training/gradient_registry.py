@@ -21,7 +21,7 @@ _FUNCTION = "type"  # under which the registry keeps it
 _OWNED = "_kt_extras_gradients"
 
 
-def hand_gradients_to_graphs() -> None:
+def move_gradients_to_graphs() -> None:
     """Let each graph, and not the registry, keep the gradients that were registered for it.
 
     They can be looked up as before for as long as their graph lives, and go with it: a model, a
@@ -35,7 +35,7 @@ def hand_gradients_to_graphs() -> None:
     >>> with tf.Graph().as_default() as graph:
     ...     _ = clipped(tf.constant(2.0))
     >>> alive = weakref.ref(graph)
-    >>> hand_gradients_to_graphs()
+    >>> move_gradients_to_graphs()
     >>> del graph, _
     >>> _ = gc.collect()
     >>> alive() is None

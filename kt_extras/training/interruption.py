@@ -1,4 +1,4 @@
-"""Ctrl-C: once for an end after the running epoch, twice for an end at once."""
+"""Ctrl-C during a search: the first asks for a stop after the epoch, the second stops at once."""
 
 from __future__ import annotations
 
@@ -15,81 +15,87 @@ import keras
 _NOTICE = "\nThe search ends after this epoch; press Ctrl-C once more to end it at once.\n"
 
 
-class Interruption:
-    """Whether the user wants to end a search.
+class StopRequest:
+    """Whether the user has asked for the end of the search.
 
     Attributes:
-        asked: Whether Ctrl-C was pressed.
+        is_set: Whether Ctrl-C was pressed.
 
-    >>> Interruption().heed()  # nothing happens
+    >>> StopRequest().raise_if_set()  # nothing happens
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.is_set = False
 
-    def heed(self) -> None:
-        """End here if that was asked for.
+    def raise_if_set(self) -> None:
+        """Raise `KeyboardInterrupt` if a stop was requested.
 
         Raises:
-            KeyboardInterrupt: It was.
+            KeyboardInterrupt: A stop was requested.
         """
-        if self.asked:
+        if self.is_set:
             raise KeyboardInterrupt("The search was interrupted; it can go on where it was.")
 
 
 @contextmanager
-def interruptible(*, visible: bool = True) -> Iterator[Interruption]:
-    """Take the first Ctrl-C as a wish; the second one raises as ever.
+def interruptible(*, visible: bool = True) -> Iterator[StopRequest]:
+    """Handle Ctrl-C: the first asks for a stop after the epoch; the second raises.
 
-    It does so in the main thread alone, and only if nobody else handles the signal.
+    The signal is handled in the main thread only, and only if Python's default handler is in place.
 
     Args:
-        visible: Whether to tell the user what happens.
+        visible: Whether to print a notice at the first Ctrl-C. Defaults to True.
+
+    Yields:
+        The request, which the first Ctrl-C sets.
     """
-    wish = Interruption()
+    stop_request = StopRequest()
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     ):
-        yield wish
+        yield stop_request
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if wish.asked:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop_request.is_set:
             signal.default_int_handler(number, frame)
-        wish.asked = True
+        stop_request.is_set = True
         if visible:
-            with suppress(RuntimeError):  # the stream was being written to
+            with suppress(RuntimeError):  # the signal came during another write to the stream
                 sys.stderr.write(_NOTICE)
                 sys.stderr.flush()
 
-    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, handle)
     try:
-        yield wish
+        yield stop_request
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class EndOnWish(keras.callbacks.Callback):
-    """Ends a training after the epoch in which the user has asked for that.
+class StopOnRequest(keras.callbacks.Callback):
+    """Stops a training after the epoch in which a stop was requested.
 
-    It belongs behind all other callbacks, so that it can tell a training that ends anyhow.
+    It must be the last callback, so that it sees whether another one stops the training anyway.
+
+    Args:
+        stop_request: The request.
 
     Attributes:
-        cut_short: Whether there would have been more epochs.
+        cut_short: Whether epochs were left when the training was stopped.
     """
 
-    def __init__(self, wish: Interruption) -> None:
+    def __init__(self, stop_request: StopRequest) -> None:
         super().__init__()
-        self.wish = wish
+        self.stop_request = stop_request
         self.cut_short = False
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Do not begin what is not wanted."""
-        self.wish.heed()
+        """Raise `KeyboardInterrupt` if a stop was requested before the training."""
+        self.stop_request.raise_if_set()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Stop, if there are more epochs to come."""
+        """Stop the training if a stop was requested and epochs are left."""
         last = epoch + 1 >= self.params.get("epochs", 1)
-        if self.wish.asked and not last and not self.model.stop_training:
+        if self.stop_request.is_set and not last and not self.model.stop_training:
             self.model.stop_training = self.cut_short = True

@@ -10,7 +10,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.model_reuse.replay import Target
-from kt_extras.model_reuse.reused_model import ContinuedModel
+from kt_extras.model_reuse.reused_model import ReusedModel
 from kt_extras.model_reuse.shape_changes import changes_shapes
 from kt_extras.oracles.arguments import names_in, split
 from kt_extras.oracles.oracle import SamplerOracle
@@ -72,7 +72,7 @@ class PBT(Tuner):
         own, others = split(kwargs, PBTOracle, SamplerOracle)
         oracle = PBTOracle(objective, population_size, max_epochs, **own)
         super().__init__(oracle, hypermodel, **others)
-        self._continued = ContinuedModel()
+        self._continued = ReusedModel()
         self.mutable = self._settle_mutable(names)
         oracle.limit_to(self.mutable)
 
@@ -121,7 +121,7 @@ class PBT(Tuner):
             **fit_kwargs: As for `search`.
         """
         chosen = trial_to_refit(self, trial)
-        replay = self.schedule(self._local_oracle.entry(chosen.trial_id).number)
+        replay = self.schedule(self._local_oracle.trial_record(chosen.trial_id).number)
 
         def with_replay(_: Any, trial: Trial) -> list[keras.callbacks.Callback]:
             return [*callbacks_for(callbacks, trial), *replay.callbacks(targets)]
@@ -137,7 +137,7 @@ class PBT(Tuner):
             had trained), the numbers of the `member` and of its `parent`, and what the member's
             hyperparameters were and are: `before` and `after`.
         """
-        return lineage_rows(self._local_oracle.entries())
+        return lineage_rows(self._local_oracle.trial_records())
 
     def schedule(self, member: int | None = None) -> HyperparameterSchedule:
         """Return the hyperparameters over the epochs that led to a member.

@@ -15,11 +15,11 @@ from keras_tuner.engine.tuner import maybe_distribute
 from kt_extras import compat
 from kt_extras.bridge.lazy_trial import fill_in
 from kt_extras.bridge.objective import loss_of
-from kt_extras.checkpoints.best_weights import load_held
+from kt_extras.checkpoints.best_weights import load_arrays
 from kt_extras.checkpoints.resume import TrainedWith
-from kt_extras.checkpoints.weight_files import Checkpoints, Keep
+from kt_extras.checkpoints.weight_files import Keep, WeightFiles
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.records.trial_record import Entry
+from kt_extras.records.trial_record import TrialRecord
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.reporter import EpochReporter
 
@@ -32,18 +32,18 @@ class KeptModels:
     Args:
         tuner: Which builds the models and knows where files are.
         oracle: Its oracle; tells of every trial that ends.
-        keep: As in `kt_extras.checkpoints.weight_files.Checkpoints`.
+        keep: As in `kt_extras.checkpoints.weight_files.WeightFiles`.
     """
 
     def __init__(self, tuner: Any, oracle: SamplerOracle, keep: Keep) -> None:
         self._tuner, self._oracle = tuner, oracle
-        self._checkpoints = Checkpoints(keep, tuner._get_checkpoint_fname)
+        self._checkpoints = WeightFiles(keep, tuner._get_checkpoint_fname)
         self.wanted = keep != "none"
         oracle.when_ended = self._trial_ended
 
     def tidy(self) -> None:
         """Remove what a process that died could not."""
-        over = (e for e in self._oracle.entries() if e.state not in {"running", "waiting"})
+        over = (e for e in self._oracle.trial_records() if e.state not in {"running", "waiting"})
         self._checkpoints.tidy(map(self._outcome, over))
 
     def check(self, trials: Sequence[Trial]) -> None:
@@ -63,7 +63,7 @@ class KeptModels:
         config = Path(self._tuner._get_build_config_fname(trial.trial_id))
         path = self._tuner._get_checkpoint_fname(trial.trial_id)
         with maybe_distribute(self._tuner.distribution_strategy):
-            if load_held(model, path):
+            if load_arrays(model, path):
                 return model
             compat.build_for_loading(
                 model, json.loads(config.read_text()) if config.exists() else None
@@ -74,7 +74,7 @@ class KeptModels:
     def hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
         """Return a copy of a trial's hyperparameters as they were in its best epoch."""
         hp = trial.hyperparameters.copy()
-        hp.values = {**hp.values, **self._oracle.entry(trial.trial_id).best_values}
+        hp.values = {**hp.values, **self._oracle.trial_record(trial.trial_id).best_values}
         return fill_in(hp)
 
     def refit(
@@ -113,10 +113,10 @@ class KeptModels:
         """Build a model without asking `constraint`, which had its say during the search."""
         return keras_tuner.Tuner._try_build(self._tuner, hp)
 
-    def _trial_ended(self, entry: Entry) -> None:
+    def _trial_ended(self, entry: TrialRecord) -> None:
         self._checkpoints.trial_ended(*self._outcome(entry))
 
-    def _outcome(self, entry: Entry) -> tuple[str, int, float]:
+    def _outcome(self, entry: TrialRecord) -> tuple[str, int, float]:
         trial = entry.trial
         return trial.trial_id, entry.number, loss_of(self._oracle.objective, trial.score)
 

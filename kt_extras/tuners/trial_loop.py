@@ -11,7 +11,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.training.interruption import Interruption
+from kt_extras.training.interruption import StopRequest
 from kt_extras.tuners.trial_outcome import is_fatal, note_failure, publish
 
 _WAIT = 5.0  # seconds between questions to an oracle that has nothing to do yet
@@ -27,14 +27,14 @@ class TrialLoop:
         wish: Looked at before each trial.
     """
 
-    def __init__(self, tuner: keras_tuner.Tuner, oracle: SamplerOracle, wish: Interruption) -> None:
+    def __init__(self, tuner: keras_tuner.Tuner, oracle: SamplerOracle, wish: StopRequest) -> None:
         self._tuner, self._oracle, self._wish = tuner, oracle, wish
         self._proven = False  # whether a trial has come to its end, so that the program works
 
     def next(self) -> Trial | None:
         """Return a trial to run, None if there are no more."""
         while True:
-            self._wish.heed()
+            self._wish.raise_if_set()
             self._tuner.pre_create_trial()
             trial = self._tuner.oracle.create_trial(self._tuner.tuner_id)
             if trial.status == TrialStatus.STOPPED:

@@ -12,16 +12,16 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.bridge.metrics import epochs_reported, reported_epochs
+from kt_extras.bridge.metrics import LAST_EPOCH, epochs_reported, reported_epochs
 from kt_extras.bridge.objective import loss_of, value_in
 from kt_extras.checkpoints.best_weights import BestWeights
 from kt_extras.checkpoints.full_state import save_state
 from kt_extras.checkpoints.random_state import set_seed
-from kt_extras.checkpoints.resume import GoOn, TrainedWith
+from kt_extras.checkpoints.resume import ResumeTraining, TrainedWith
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.training.callbacks import Callbacks, callbacks_for
 from kt_extras.training.hooks import tuner_hooks
-from kt_extras.training.interruption import EndOnWish, Interruption
+from kt_extras.training.interruption import StopOnRequest, StopRequest
 from kt_extras.training.reporter import EpochReporter
 from kt_extras.tuners.returned_metrics import missing_objective
 from kt_extras.tuners.search_monitor import SearchWatch
@@ -50,7 +50,7 @@ class TrialRun:
         trial: Trial,
         *,
         watch: SearchWatch | None,
-        wish: Interruption,
+        wish: StopRequest,
         seed: int | None,
         patient: bool,
         pauses: StateFiles | None = None,
@@ -59,7 +59,7 @@ class TrialRun:
         self._seed, self._patient, self._pauses = seed, patient, pauses
         self.begun = epochs_reported(trial) if pauses else 0
         self._weights = BestWeights(self._loss_in, best=self._best_before())
-        self._wish, self._end = wish, EndOnWish(wish)
+        self._wish, self._end = wish, StopOnRequest(wish)
         self._trained_with = TrainedWith(trial.hyperparameters.values)
         self._reporter = EpochReporter(self._report, self.begun)
         self._own: Callbacks = []
@@ -81,7 +81,7 @@ class TrialRun:
         watchers = [*self._own, hooks, self._weights, self._reporter, self._end]
         if self.begun:
             state = self._pauses.path(self._trial.trial_id, self.begun)
-            watchers.append(GoOn(state, self._own, self._trained_with))
+            watchers.append(ResumeTraining(state, self._own, self._trained_with))
         return watchers
 
     def settle_seed(self, execution: int) -> None:
@@ -91,23 +91,21 @@ class TrialRun:
     def heed(self) -> None:
         """End the search here, if the user's wish has cut the training short."""
         if self._end.cut_short:
-            self._wish.heed()
+            self._wish.raise_if_set()
 
     def write_weights(self, path: str) -> None:
         """Write the weights of the best epoch of all executions."""
         paused = self.stopped and self._pauses is not None
-        (self._weights.hold if paused else self._weights.write)(path)
+        (self._weights.save_arrays if paused else self._weights.write)(path)
 
     def _report(self, epoch: int, metrics: dict[str, float], last: bool) -> bool:
         """Hand an epoch to the oracle; tell whether to stop."""
         oracle = self._tuner.oracle
         if not self._patient and value_in(oracle.objective, metrics) is None:
             raise missing_objective(oracle.objective, metrics)
-        answer = oracle.update_trial(self._trial.trial_id, metrics, step=epoch)
-        self.stopped = answer.status == TrialStatus.STOPPED
-        if self.stopped and last and self._watch is not None:  # there is nothing left to stop
-            self._watch.spare(self._trial.trial_id)
-            self.stopped = False
+        marked = {**metrics, LAST_EPOCH: 1.0} if last else metrics
+        answer = oracle.update_trial(self._trial.trial_id, marked, step=epoch)
+        self.stopped = answer.status == TrialStatus.STOPPED and not last
         if self.stopped and self._pauses is not None:
             state = self._pauses.path(self._trial.trial_id, epoch + 1)
             save_state(state, self._reporter.model, self._own, epoch=epoch + 1)

@@ -18,14 +18,14 @@ from kt_extras.bridge.lazy_trial import fill_in
 from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
-from kt_extras.model_reuse.reused_model import ContinuedModel
+from kt_extras.model_reuse.reused_model import ReusedModel
 from kt_extras.oracles.arguments import check_executions, check_names, check_project_name
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import plan_table, planned_rows
 from kt_extras.records.tables import epochs_of, table
-from kt_extras.training.gc_freeze import settled_heap
-from kt_extras.training.gradient_registry import hand_gradients_to_graphs
-from kt_extras.training.interruption import Interruption, interruptible
+from kt_extras.training.gc_freeze import gc_freezer
+from kt_extras.training.gradient_registry import move_gradients_to_graphs
+from kt_extras.training.interruption import StopRequest, interruptible
 from kt_extras.tuners.fit_arguments import (
     accepts,
     check_epochs,
@@ -121,9 +121,9 @@ class Tuner(keras_tuner.Tuner):
         self._watch: SearchWatch | None = None
         self._overwrite = overwrite
         self._constraint = constraint
-        self._continued: ContinuedModel | None = None
+        self._continued: ReusedModel | None = None
         self._goes_on = False  # whether the model in hand will have its state restored
-        self._wish = Interruption()
+        self._wish = StopRequest()
         self._models = KeptModels(self, oracle, keep_checkpoints)
         super().__init__(oracle, hypermodel, **kwargs)
 
@@ -326,7 +326,7 @@ class Tuner(keras_tuner.Tuner):
             `message`, and each active hyperparameter under its own name, as it was in the best
             epoch.
         """
-        return table(self._local_oracle.entries())
+        return table(self._local_oracle.trial_records())
 
     def history(self, trial_id: str | int) -> dict[str, list[Any]]:
         """Return the metrics of every epoch of a trial, ready for `pandas.DataFrame`.
@@ -341,7 +341,7 @@ class Tuner(keras_tuner.Tuner):
         Raises:
             KeyError: There is no such trial.
         """
-        for entry in self._local_oracle.entries():
+        for entry in self._local_oracle.trial_records():
             if trial_id in (entry.trial.trial_id, entry.number):
                 return epochs_of(entry)
         raise KeyError(f"`trial_id` {trial_id!r} is none of {len(self._local_oracle.trials)}.")
@@ -354,7 +354,7 @@ class Tuner(keras_tuner.Tuner):
         if not self._goes_on:
             return self._continued.begin(self._build_anew(hp))
         # A model that goes on was not rejected when it began.
-        return self._continued.go_on(hp, super()._try_build, self._build_hypermodel)
+        return self._continued.model_for(hp, super()._try_build, self._build_hypermodel)
 
     def _build_anew(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
@@ -365,15 +365,15 @@ class Tuner(keras_tuner.Tuner):
 
     def _run_trials(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         """Run one trial after the other until there are no more."""
-        with settled_heap() as settle:
+        with gc_freezer() as freeze:
             loop = TrialLoop(self, self._local_oracle, self._wish)
-            settle()
+            freeze()
             while (trial := loop.next()) is not None:
                 loop.run(trial, fit_args, fit_kwargs)
-                hand_gradients_to_graphs()
+                move_gradients_to_graphs()
                 if self._continued is None:
                     keras.backend.clear_session()  # which lets go of the trial's model
-                    settle()
+                    freeze()
 
     def _serve(self, verbose: int) -> None:
         """Be the chief, who serves and trains nothing."""

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kt_extras import compat
-from kt_extras.checkpoints.best_weights import BestWeights, load_held
-from kt_extras.checkpoints.weight_files import Checkpoints
+from kt_extras.checkpoints.best_weights import BestWeights, load_arrays
+from kt_extras.checkpoints.weight_files import WeightFiles
 from tests.checkpoints.full_state_program import Subclassed
 
 PATH = f"trial_0/{compat.WEIGHTS_NAME}"
@@ -34,7 +34,7 @@ def watched(losses, best=float("inf")):
 
 def weight_held():
     model = line(-1.0)
-    assert load_held(model, PATH)
+    assert load_arrays(model, PATH)
     return float(model.get_weights()[0][0, 0])
 
 
@@ -45,33 +45,33 @@ def weight_written():
 
 
 def files():
-    return Checkpoints("none", lambda _: PATH)._files("0")
+    return WeightFiles("none", lambda _: PATH)._files("0")
 
 
 def test_a_pause_keeps_the_best_weights_without_a_file_of_keras():
-    watched([3.0, 1.0, 2.0]).hold(PATH)
+    watched([3.0, 1.0, 2.0]).save_arrays(PATH)
     assert weight_held() == 1
     assert files() == [Path(f"{PATH}.npz")]
 
 
 def test_a_pause_without_a_better_epoch_keeps_those_of_an_earlier_one():
-    watched([3.0, 1.0]).hold(PATH)
-    watched([2.0, 1.5, 1.2], best=1.0).hold(PATH)
+    watched([3.0, 1.0]).save_arrays(PATH)
+    watched([2.0, 1.5, 1.2], best=1.0).save_arrays(PATH)
     assert weight_held() == 1
 
 
 def test_the_end_writes_the_better_weights_of_its_own_part():
-    watched([3.0]).hold(PATH)
+    watched([3.0]).save_arrays(PATH)
     watched([5.0, 4.0, 2.0], best=3.0).write(PATH)
     assert weight_written() == 2
-    assert not load_held(line(), PATH)
+    assert not load_arrays(line(), PATH)
 
 
 def test_the_end_writes_the_weights_that_an_earlier_pause_kept():
-    watched([3.0, 1.0]).hold(PATH)
+    watched([3.0, 1.0]).save_arrays(PATH)
     watched([2.0, 4.0, 5.0, 6.0], best=1.0).write(PATH)
     assert weight_written() == 1
-    assert not load_held(line(), PATH)
+    assert not load_arrays(line(), PATH)
 
 
 def test_a_process_that_dies_while_it_writes_the_file_loses_nothing(monkeypatch):
@@ -79,7 +79,7 @@ def test_a_process_that_dies_while_it_writes_the_file_loses_nothing(monkeypatch)
         Path(path).write_bytes(b"torn")
         raise SystemExit
 
-    watched([3.0, 1.0]).hold(PATH)
+    watched([3.0, 1.0]).save_arrays(PATH)
     monkeypatch.setattr(keras.Model, "save_weights", torn)
     with pytest.raises(SystemExit):
         watched([2.0, 4.0], best=1.0).write(PATH)
@@ -91,7 +91,7 @@ def test_without_a_loss_the_last_weights_are_kept():
     keeper.loss_in = lambda _: None
     keeper.set_model(line(7.0))
     keeper.on_epoch_end(0, {})
-    keeper.hold(PATH)
+    keeper.save_arrays(PATH)
     assert weight_held() == 7
 
 
@@ -103,12 +103,12 @@ def test_a_subclassed_model_that_has_not_seen_data_takes_the_weights():
     keeper = BestWeights(lambda logs: logs["loss"])
     keeper.set_model(trained)
     keeper.on_epoch_end(0, {"loss": 1.0})
-    keeper.hold(PATH)
-    assert load_held(fresh, PATH)
+    keeper.save_arrays(PATH)
+    assert load_arrays(fresh, PATH)
     np.testing.assert_array_equal(fresh.predict(X, verbose=0), trained.predict(X, verbose=0))
 
 
 def test_what_a_pause_kept_is_removed_like_a_file_of_weights():
-    watched([1.0]).hold(PATH)
-    Checkpoints("none", lambda _: PATH).trial_ended("0", 0, 1.0)
+    watched([1.0]).save_arrays(PATH)
+    WeightFiles("none", lambda _: PATH).trial_ended("0", 0, 1.0)
     assert not files()

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kt_extras.checkpoints.callback_state import callback_states, give_back
+from kt_extras.checkpoints.callback_state import callback_states, restore_callback_states
 from kt_extras.checkpoints.state_file import read_state, write_state
 
 
@@ -40,7 +40,7 @@ def test_early_stopping_stops_when_it_would_have():
         for epoch, loss in enumerate(losses):
             if epoch == interruption:
                 after = stopper()
-                give_back([after], through_a_file(callback_states([stop])))
+                restore_callback_states([after], through_a_file(callback_states([stop])))
                 stop = after
             stop.on_epoch_end(epoch, {"loss": loss})
             if stop.model.stop_training:
@@ -54,7 +54,7 @@ def test_the_best_weights_come_back():
     stop.on_epoch_end(0, {"loss": 1.0})
     best = stop.model.get_weights()
     after = stopper(restore_best_weights=True)
-    give_back([after], through_a_file(callback_states([stop])))
+    restore_callback_states([after], through_a_file(callback_states([stop])))
     for epoch in range(1, 5):
         after.on_epoch_end(epoch, {"loss": 2.0})
     after.on_train_end()
@@ -69,7 +69,7 @@ def test_a_plateau_is_found_when_it_would_have_been():
             if epoch == interruption:
                 after = plateau()
                 after.model.optimizer.learning_rate = reduce.model.optimizer.learning_rate
-                give_back([after], through_a_file(callback_states([reduce])))
+                restore_callback_states([after], through_a_file(callback_states([reduce])))
                 reduce = after
             reduce.on_epoch_end(epoch, {"loss": 1.0})
         rates.append(float(np.asarray(reduce.model.optimizer.learning_rate)))
@@ -92,7 +92,7 @@ class Counter(keras.callbacks.Callback):
 def test_a_callback_may_say_what_its_state_is():
     before, after = Counter(), Counter()
     before.count = 7
-    give_back([after], through_a_file(callback_states([before])))
+    restore_callback_states([after], through_a_file(callback_states([before])))
     assert after.count == 7
 
 
@@ -103,7 +103,7 @@ def test_a_callback_of_another_class_begins_anew_with_a_warning():
     after = Counter()
     other = stopper()
     with pytest.warns(UserWarning, match="its state is not restored") as caught:
-        give_back([after, other], states)
+        restore_callback_states([after, other], states)
     texts = [str(warning.message) for warning in caught]
     assert "`callbacks[0]` is a Counter, but in the saved state it was a EarlyStopping" in texts[0]
     assert "`callbacks[1]` is a EarlyStopping, but in the saved state it was a Counter" in texts[1]
@@ -113,15 +113,15 @@ def test_a_callback_of_another_class_begins_anew_with_a_warning():
 def test_callbacks_that_came_or_went_are_named():
     states = callback_states([Counter()])
     with pytest.warns(UserWarning, match=r"`callbacks\[0\]` is missing, .* it was a Counter"):
-        give_back([], states)
+        restore_callback_states([], states)
     with pytest.warns(UserWarning, match=r"`callbacks\[0\]` is a Counter, .* it was no callback"):
-        give_back([Counter()], [])
+        restore_callback_states([Counter()], [])
 
 
 def test_callbacks_that_count_nothing_come_and_go_unnoticed():
     logger, terminator = keras.callbacks.CSVLogger("log.csv"), keras.callbacks.TerminateOnNaN()
     assert [state["state"] for state in callback_states([logger, terminator])] == [None, None]
-    give_back([terminator], callback_states([logger, terminator]))
+    restore_callback_states([terminator], callback_states([logger, terminator]))
 
 
 def test_a_state_that_is_no_dict_is_refused():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import floats, integers, lists
 
-from kt_extras.checkpoints.weight_files import Checkpoints
+from kt_extras.checkpoints.weight_files import WeightFiles
 
 
 def path_of(trial_id):
@@ -28,7 +28,7 @@ def ends(losses):
 
 def run(keep, losses):
     """Write and end trials with these losses; return those that still have weights."""
-    checkpoints = Checkpoints(keep, path_of)
+    checkpoints = WeightFiles(keep, path_of)
     for end in ends(losses):
         write(end[0])
         checkpoints.trial_ended(*end)
@@ -54,7 +54,7 @@ def test_a_trial_without_a_score_keeps_nothing():
 @given(losses=lists(floats(allow_nan=False, allow_infinity=False)), keep=integers(1, 5))
 def test_what_is_kept_is_what_a_sort_would_find_whenever_one_tidies(losses, keep):
     wanted = sorted(range(len(losses)), key=lambda number: (losses[number], number))[:keep]
-    checkpoints, removed = Checkpoints(keep, path_of), []
+    checkpoints, removed = WeightFiles(keep, path_of), []
     checkpoints._remove = removed.append
     for end in ends(losses):
         checkpoints.trial_ended(*end)
@@ -68,7 +68,7 @@ def test_what_is_kept_is_what_a_sort_would_find_whenever_one_tidies(losses, keep
 def test_what_a_dead_process_left_is_removed_when_the_search_goes_on():
     for trial_id in "0123":
         write(trial_id)
-    Checkpoints(1, path_of).tidy(ends([2.0, 1.0]))
+    WeightFiles(1, path_of).tidy(ends([2.0, 1.0]))
     assert kept() == ["1", "2", "3"]  # the last two have not ended
 
 
@@ -83,4 +83,4 @@ def test_nothing_but_weights_is_removed():
 @pytest.mark.parametrize("keep", [0, -1, 1.5, True, "some", None])
 def test_any_other_rule_is_refused(keep):
     with pytest.raises(ValueError, match="`keep_checkpoints` must be a number of trials from 1"):
-        Checkpoints(keep, path_of)
+        WeightFiles(keep, path_of)

@@ -5,7 +5,7 @@ import keras_tuner
 import pytest
 
 from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
-from kt_extras.model_reuse.reused_model import ContinuedModel, Origins
+from kt_extras.model_reuse.reused_model import Origins, ReusedModel
 
 
 class Builds:
@@ -37,13 +37,13 @@ def builds():
 
 
 def gone_on(continued, builds, **values):
-    return continued.go_on(hp_of(**values), builds, builds)
+    return continued.model_for(hp_of(**values), builds, builds)
 
 
 @pytest.fixture
 def continued(builds):
     """Compared at three rates, from 0.1 to 0.4."""
-    continued = ContinuedModel()
+    continued = ReusedModel()
     continued.begin(builds(hp_of(rate=0.5)))
     for rate in (0.1, 0.2, 0.4):
         gone_on(continued, builds, rate=rate)

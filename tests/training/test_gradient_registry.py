@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from kt_extras.training.gradient_registry import hand_gradients_to_graphs
+from kt_extras.training.gradient_registry import move_gradients_to_graphs
 
 X = np.linspace(-1, 1, 32, dtype="float32").reshape(16, 2)
 Y = X.sum(axis=1)
@@ -57,7 +57,7 @@ def test_the_graphs_of_a_training_go_with_its_model():
     keras.backend.clear_session()
     gc.collect()
     assert any(graph() for graph in Watched.graphs), "TensorFlow lets go of them by itself now"
-    hand_gradients_to_graphs()
+    move_gradients_to_graphs()
     gc.collect()
     assert not any(graph() for graph in Watched.graphs)
 
@@ -65,7 +65,7 @@ def test_the_graphs_of_a_training_go_with_its_model():
 def test_a_function_that_is_held_keeps_its_gradient():
     function = traced()
     for _ in range(2):
-        hand_gradients_to_graphs()
+        move_gradients_to_graphs()
         gc.collect()
     assert gradient(function) == 3.0
 
@@ -76,7 +76,7 @@ def test_a_function_keeps_the_gradient_of_one_that_it_has_called():
         return traced(lambda x: 2.0 * inner(x))
 
     outer = outer_alone()
-    hand_gradients_to_graphs()
+    move_gradients_to_graphs()
     gc.collect()
     assert gradient(outer) == 6.0
 
@@ -84,7 +84,7 @@ def test_a_function_keeps_the_gradient_of_one_that_it_has_called():
 @pytest.mark.parametrize("at", [2.0, -2.0])
 def test_a_branch_keeps_its_gradient(at):
     function = traced(lambda x: tf.cond(x > 0, lambda: tripled(x), lambda: 5.0 * tripled(x)))
-    hand_gradients_to_graphs()
+    move_gradients_to_graphs()
     gc.collect()
     assert gradient(function, at) == (3.0 if at > 0 else 15.0)
 
@@ -93,7 +93,7 @@ def test_a_loop_keeps_its_gradient():
     function = traced(
         lambda x: tf.while_loop(lambda i, _: i < 2, lambda i, y: (i + 1, tripled(y)), (0, x))[1]
     )
-    hand_gradients_to_graphs()
+    move_gradients_to_graphs()
     gc.collect()
     assert gradient(function) == 9.0
 
@@ -102,7 +102,7 @@ def test_a_function_can_be_saved_with_its_gradient(tmp_path):
     module = tf.Module()
     module.call = tf.function(tripled, input_signature=[tf.TensorSpec([], tf.float32)])
     module.call.get_concrete_function()
-    hand_gradients_to_graphs()
+    move_gradients_to_graphs()
     gc.collect()
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
     tf.saved_model.save(module, str(tmp_path), options=options)
@@ -112,14 +112,14 @@ def test_a_function_can_be_saved_with_its_gradient(tmp_path):
 def test_a_gradient_of_a_loaded_function_is_left_alone(tmp_path):
     test_a_function_can_be_saved_with_its_gradient(tmp_path)
     loaded = tf.saved_model.load(str(tmp_path))
-    hand_gradients_to_graphs()
+    move_gradients_to_graphs()
     gc.collect()
     assert gradient(loaded.call) == 3.0
 
 
 def test_a_model_that_is_held_goes_on_learning():
     models = [trained(keras.layers.Dense(1, kernel_initializer="zeros")) for _ in range(2)]
-    hand_gradients_to_graphs()
+    move_gradients_to_graphs()
     gc.collect()
     losses = [model.fit(X, Y, epochs=3, verbose=0).history["loss"] for model in models]
     assert all(loss[-1] < loss[0] for loss in losses)
@@ -127,7 +127,7 @@ def test_a_model_that_is_held_goes_on_learning():
 
 def test_a_gradient_without_its_graph_says_so():
     function = traced()
-    hand_gradients_to_graphs()
+    move_gradients_to_graphs()
     operations = function.graph.get_operations()
     lent = ops.get_gradient_function(next(op for op in operations if op.type == "IdentityN"))
     del function, operations

@@ -17,26 +17,26 @@ def interrupt():
     signal.raise_signal(signal.SIGINT)
 
 
-def test_the_first_ctrl_c_is_a_wish_and_the_second_an_order(capsys):
-    with interruptible() as wish:
-        assert not wish.asked
+def test_first_ctrl_c_sets_the_request_and_the_second_raises(capsys):
+    with interruptible() as request:
+        assert not request.is_set
         interrupt()
-        assert wish.asked
+        assert request.is_set
         assert "Ctrl-C once more" in capsys.readouterr().err
         with pytest.raises(KeyboardInterrupt):
             interrupt()
 
 
-def test_a_wish_is_heeded_where_it_is_asked_for(capsys):
-    with interruptible(visible=False) as wish:
-        wish.heed()
+def test_raise_if_set_raises_once_ctrl_c_was_pressed(capsys):
+    with interruptible(visible=False) as request:
+        request.raise_if_set()
         interrupt()
         with pytest.raises(KeyboardInterrupt, match="it can go on"):
-            wish.heed()
+            request.raise_if_set()
     assert capsys.readouterr().err == ""
 
 
-def test_the_handler_is_put_back():
+def test_handler_is_restored_on_exit():
     with interruptible():
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -45,18 +45,18 @@ def test_the_handler_is_put_back():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_somebody_elses_handler_is_left_alone():
+def test_other_handlers_are_left_alone():
     def mine(number, frame):
         pass
 
     signal.signal(signal.SIGINT, mine)
-    with interruptible() as wish:
+    with interruptible() as request:
         interrupt()
-    assert not wish.asked
+    assert not request.is_set
     assert signal.getsignal(signal.SIGINT) is mine
 
 
-def test_another_thread_than_the_main_one_leaves_signals_alone():
+def test_signals_are_left_alone_outside_the_main_thread():
     seen = []
 
     def enter():
