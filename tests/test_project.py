@@ -32,7 +32,7 @@ def test_a_checker_has_one_version_everywhere(checker):
 
 def test_every_checker_has_a_pre_commit_hook():
     hooks = re.findall(r"- id: (\S+)", read(".pre-commit-config.yaml"))
-    assert {"ruff-check", "ruff-format", "mypy", "codespell", "nbstripout"} <= set(hooks)
+    assert set(hooks) == {"ruff-check", "ruff-format", "mypy", "codespell"}
 
 
 def test_ci_begins_with_the_test_command_of_the_readme():
