@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.pruners.gate import leads
 from kt_extras.pruners.pruner import Pruner
 from kt_extras.search.history import Curve, Curves
@@ -45,7 +45,7 @@ class PatientPruner:
                 f"`inner` must be a pruner such as `MedianPruner()`, or None, got {self.inner!r}."
             )
         check_integer("patience", self.patience, minimum=1)
-        if not 0 <= self.min_delta < math.inf:
+        if not (is_number(self.min_delta) and 0 <= self.min_delta < math.inf):
             raise ValueError(
                 f"`min_delta` must be a finite number of at least 0, got {self.min_delta!r}."
             )

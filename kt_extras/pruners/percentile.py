@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.arrays import FloatArray
 from kt_extras.pruners.gate import is_due
 from kt_extras.search.history import Curve, Curves
@@ -50,7 +50,7 @@ class PercentilePruner:
     n_min_trials: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.percentile <= 100:
+        if not (is_number(self.percentile) and 0 <= self.percentile <= 100):
             raise ValueError(
                 f"`percentile` must lie between 0 and 100, got {self.percentile!r}; "
                 "25 keeps the best quarter of the trials."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.pruners.gate import is_due, leads
 from kt_extras.search.history import Curve, Curves
 
@@ -44,7 +44,7 @@ class ThresholdPruner:
         lower, upper = self._bounds
         if self.lower is None and self.upper is None:
             raise ValueError("`lower` or `upper` must be given, got neither; pass at least one.")
-        if not lower <= upper:
+        if not (is_number(lower) and is_number(upper) and lower <= upper):
             raise ValueError(
                 f"`lower` must be a number that does not exceed `upper`, got {self.lower!r} and "
                 f"{self.upper!r}."

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.arrays import FloatArray
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
@@ -66,11 +67,10 @@ class CMAES:
     sigma: float = 1 / 6
 
     def __post_init__(self) -> None:
-        if self.population_size is not None and not self.population_size >= 4:
-            raise ValueError(
-                f"`population_size` must be at least 4 or None, got {self.population_size!r}."
-            )
-        if not 0 < self.sigma <= 1:
+        if self.population_size is not None:
+            hint = "None chooses it by the number of hyperparameters"
+            check_integer("population_size", self.population_size, minimum=4, hint=hint)
+        if not (is_number(self.sigma) and 0 < self.sigma <= 1):
             raise ValueError(
                 f"`sigma` must be above 0 and at most 1, got {self.sigma!r}; a sixth of the "
                 "range is usual."

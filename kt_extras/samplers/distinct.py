@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kt_extras.arguments import check_integer
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History
 from kt_extras.search.sampler import Sampler
@@ -39,8 +40,7 @@ class Distinct:
     attempts: int = 10
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ValueError(f"`attempts` must be at least 1, got {self.attempts!r}.")
+        check_integer("attempts", self.attempts, minimum=1)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
         """Return the first new point in `attempts` answers, or the last of them."""

@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 
 import numpy as np
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, is_integer, is_number
 from kt_extras.arrays import IntArray
 from kt_extras.samplers.mutation import cross, vary
 from kt_extras.samplers.random import Random
@@ -41,14 +40,14 @@ class Evolution:
 
     Args:
         population_size: The last so many trials that have ended are the population, and so many
-            trials are begun by `startup`; at least 2.
+            trials are begun by `startup_sampler`; at least 2.
         tournament_size: How many members are drawn, with replacement, for the best of them to be a
             parent, from 1 (no selection) to `population_size`; None for half of that.
         crossover_probability: How many of the children have two parents, in [0, 1].
         mutations: How many hyperparameters of a child change, on average; at least 1.
         scales: Smallest and largest standard deviation of the step of a number, as parts of its
             range in its own scale; above 0.
-        startup: The sampler of the first trials.
+        startup_sampler: The sampler of the first trials.
 
     Raises:
         ValueError: An argument out of its range.
@@ -68,25 +67,23 @@ class Evolution:
     crossover_probability: float = 0.5
     mutations: float = 1.0
     scales: tuple[float, float] = (0.03, 0.3)
-    startup: Sampler = field(default_factory=Random)
+    startup_sampler: Sampler = field(default_factory=Random)
 
     def __post_init__(self) -> None:
         size, tournament = self.population_size, self.tournament_size
         check_integer("population_size", size, minimum=2, hint="20 is usual")
-        if tournament is not None and not (
-            isinstance(tournament, Integral) and 1 <= tournament <= size
-        ):
+        if tournament is not None and not (is_integer(tournament) and 1 <= tournament <= size):
             raise ValueError(
                 "`tournament_size` must be an integer between 1 and `population_size`, "
                 f"{size!r}, got {tournament!r}; None takes half of it."
             )
         crossover = self.crossover_probability
-        if not (isinstance(crossover, Real) and 0 <= crossover <= 1):
+        if not (is_number(crossover) and 0 <= crossover <= 1):
             raise ValueError(
                 "`crossover_probability` must lie between 0 and 1, got "
                 f"{self.crossover_probability!r}; 0 leaves every child with one parent."
             )
-        if not (isinstance(self.mutations, Real) and self.mutations >= 1):
+        if not (is_number(self.mutations) and self.mutations >= 1):
             raise ValueError(
                 f"`mutations` must be at least 1, got {self.mutations!r}; a child that does not "
                 "differ from its parent is no news."
@@ -98,11 +95,11 @@ class Evolution:
             )
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
-        """Return a child of the population; a point of `startup` as long as there is none."""
+        """Return a child of the population, or a point of `startup_sampler` before there is one."""
         members = population(history, self.population_size)
         hopeful = bool(np.isfinite(history.losses[members]).any())
         if len(history) < self.population_size or not hopeful:
-            return self.startup.suggest(history, space, rng)
+            return self.startup_sampler.suggest(history, space, rng)
         genome = history.unit[self._parent(history, members, rng)]
         if rng.random() < self.crossover_probability:
             genome = cross(genome, history.unit[self._parent(history, members, rng)], rng)
@@ -122,7 +119,7 @@ def _are_scales(given: object) -> bool:
     """Tell whether these are two numbers above 0 in order."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         return False
-    return all(isinstance(scale, Real) for scale in given) and 0 < given[0] <= given[1]
+    return all(map(is_number, given)) and 0 < given[0] <= given[1]
 
 
 def population(history: History, size: int) -> IntArray:

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.arrays import FloatArray
 from kt_extras.samplers.curve_model import CurveModel
+from kt_extras.samplers.mutation import reflected
+from kt_extras.samplers.random import check_random_fraction
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
@@ -34,7 +37,7 @@ class GaussianProcess:
     number of trials.
 
     Args:
-        startup_trials: Trials drawn at random before the model is asked, at least 1.
+        n_startup_trials: Trials drawn at random before the model is asked, at least 1.
         candidates: Points among which it chooses, half of them random and half of them variations
             of the best trials; at least 2.
         exploration: How many standard deviations better than predicted a point is taken to be, from
@@ -54,21 +57,24 @@ class GaussianProcess:
     True
     """
 
-    startup_trials: int = 10
+    n_startup_trials: int = 10
     candidates: int = 120
     exploration: float = 2.0
     random_fraction: float = 0.2
 
     def __post_init__(self) -> None:
-        for name, least in (("startup_trials", 1), ("candidates", 2), ("exploration", 0)):
-            if not getattr(self, name) >= least:
-                raise ValueError(f"`{name}` must be at least {least}, got {getattr(self, name)!r}.")
-        if not 0 <= self.random_fraction <= 1:
-            raise ValueError(f"`random_fraction` must be in [0, 1], got {self.random_fraction!r}.")
+        check_integer("n_startup_trials", self.n_startup_trials, minimum=1)
+        check_integer("candidates", self.candidates, minimum=2)
+        if not (is_number(self.exploration) and self.exploration >= 0):
+            raise ValueError(
+                f"`exploration` must be a number of at least 0, got {self.exploration!r}; "
+                "2 is usual."
+            )
+        check_random_fraction(self.random_fraction)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
         """Return the next point; see `Sampler.suggest`."""
-        at_random = rng.random() < self.random_fraction or len(history) < self.startup_trials
+        at_random = rng.random() < self.random_fraction or len(history) < self.n_startup_trials
         model = None if at_random else CurveModel.of(history, rng)
         ranked = []
         if model is not None and len(space):
@@ -82,7 +88,7 @@ class GaussianProcess:
 
     def forecast(self, history: History, rng: np.random.Generator) -> FloatArray | None:
         """Return what the model expects of all trials; see `Forecaster.forecast`."""
-        model = CurveModel.of(history, rng) if len(history) >= self.startup_trials else None
+        model = CurveModel.of(history, rng) if len(history) >= self.n_startup_trials else None
         return None if model is None else model.of_trials(history)[0]
 
     def _candidates(self, history: History, space: Space, rng: np.random.Generator) -> FloatArray:
@@ -113,14 +119,9 @@ def _varied(
         least = 1.0 / dimension.size  # of a step, 0 without a grid
         step = steps[:, column]
         step = np.copysign(np.maximum(np.abs(step), least), step)
-        moved = others if dimension.categorical else _reflected(varied + step[:, None])
+        moved = others if dimension.categorical else reflected(varied + step[:, None])
         varied[:, column] = np.where(changed, moved, varied)[:, column]
     return varied
-
-
-def _reflected(u: FloatArray) -> FloatArray:
-    """Fold the real line into [0, 1], there and back."""
-    return np.asarray(1.0 - np.abs(1.0 - u % 2.0))
 
 
 def _on_grid(unit: FloatArray, space: Space) -> FloatArray:

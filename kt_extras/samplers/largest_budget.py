@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kt_extras.samplers.random import Random
+from kt_extras.arguments import check_integer
+from kt_extras.samplers.random import Random, check_random_fraction
 from kt_extras.samplers.tpe import TPE
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
@@ -26,8 +27,8 @@ class LargestBudget:
         inner: The sampler.
         random_fraction: Part of the suggestions that are random (Falkner et al., section 4), in
             [0, 1].
-        least: How many trials at a budget make it informative; by default two more than the space
-            has dimensions.
+        n_min_trials: Number of trials that a budget needs to be informative. Defaults to two more
+            than the space has dimensions.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -40,29 +41,29 @@ class LargestBudget:
 
     inner: Sampler = field(default_factory=TPE)
     random_fraction: float = 1 / 3
-    least: int | None = None
+    n_min_trials: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.random_fraction <= 1:
-            raise ValueError(f"`random_fraction` must be in [0, 1], got {self.random_fraction!r}.")
-        if self.least is not None and self.least < 1:
-            raise ValueError(f"`least` must be an integer from 1 or None, got {self.least!r}.")
+        check_random_fraction(self.random_fraction)
+        if self.n_min_trials is not None:
+            hint = "None asks for two more than the space has dimensions"
+            check_integer("n_min_trials", self.n_min_trials, minimum=1, hint=hint)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
         """Return the next point; see `Sampler.suggest`."""
         at_random = bool(rng.random() < self.random_fraction)
-        epochs = largest_informed(history, self.least or len(space) + 2)
+        epochs = largest_informed(history, self.n_min_trials or len(space) + 2)
         if at_random or not epochs:
             return Random().suggest(history, space, rng)
         return self.inner.suggest(history.at(epochs), space, rng)
 
 
-def largest_informed(history: History, least: int) -> int:
+def largest_informed(history: History, n_min_trials: int) -> int:
     """Return the most epochs that enough trials have reached, 0 if there are none.
 
     Args:
         history: All trials.
-        least: How many are enough.
+        n_min_trials: Number of trials that is enough.
 
     >>> from kt_extras.search import Float
     >>> history = History(Space([Float("x", 0, 1)]))
@@ -75,4 +76,4 @@ def largest_informed(history: History, least: int) -> int:
     """
     living = history.epochs[history.states != State.INFEASIBLE]
     longest = np.sort(living)[::-1]
-    return int(longest[least - 1]) if len(longest) >= least else 0
+    return int(longest[n_min_trials - 1]) if len(longest) >= n_min_trials else 0

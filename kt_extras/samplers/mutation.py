@@ -10,12 +10,15 @@ orders of magnitude for the same reason (Muehlenbein & Schlierkamp-Voosen, 1993,
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 
 from kt_extras.arrays import FloatArray
 from kt_extras.search.dimensions import Dimension
 from kt_extras.search.space import Space
+
+_Coordinates = TypeVar("_Coordinates", float, FloatArray)
 
 
 def mutate(dimension: Dimension, u: float, rng: np.random.Generator, *, scale: float) -> float:
@@ -47,13 +50,25 @@ def mutate(dimension: Dimension, u: float, rng: np.random.Generator, *, scale: f
         n = int(dimension.size)
         return ((int(u * n) + int(rng.integers(1, n))) % n + 0.5) / n
     step = scale * rng.standard_normal()
-    moved = _reflect(u + step)
+    moved = reflected(u + step)
     if math.isinf(dimension.size):
         return moved
     lower, upper = dimension.cells(np.array([u, moved]))
     if lower[0] != lower[1]:
         return moved
     return _neighbour(float(lower[0]), float(upper[0]), up=step > 0)
+
+
+def reflected(u: _Coordinates) -> _Coordinates:
+    """Return coordinates reflected at 0 and 1 until they lie in [0, 1].
+
+    Args:
+        u: A coordinate or an array of them.
+
+    >>> round(reflected(1.2), 6), reflected(np.array([-0.25, 0.5, 2.25])).tolist()
+    (0.8, [0.25, 0.5, 0.25])
+    """
+    return 1.0 - abs(1.0 - u % 2.0)
 
 
 def cross(first: FloatArray, second: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -114,11 +129,6 @@ def vary(
         scale = math.exp(rng.uniform(math.log(scales[0]), math.log(scales[1])))
         child[column] = mutate(space.dimensions[column], child[column], rng, scale=scale)
     return child
-
-
-def _reflect(u: float) -> float:
-    """Fold the real line into [0, 1], there and back."""
-    return 1.0 - abs(1.0 - u % 2.0)
 
 
 def _neighbour(lower: float, upper: float, *, up: bool) -> float:

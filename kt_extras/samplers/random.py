@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kt_extras.arguments import is_number
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History
 from kt_extras.search.space import Space
@@ -24,3 +25,11 @@ class Random:
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:  # noqa: ARG002
         """Return a point that depends on nothing but the generator."""
         return space.decode(rng.random(len(space)))
+
+
+def check_random_fraction(value: object) -> None:
+    """Raise unless `random_fraction` is a number in [0, 1]."""
+    if not (is_number(value) and 0 <= value <= 1):  # type: ignore[operator]
+        raise ValueError(
+            f"`random_fraction` must be in [0, 1], got {value!r}; 0 suggests no point at random."
+        )

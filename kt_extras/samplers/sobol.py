@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import qmc
 
+from kt_extras.arguments import check_integer
 from kt_extras.arrays import FloatArray
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History
@@ -42,8 +43,7 @@ class Sobol:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"`seed` must be at least 0, got {self.seed!r}; use any other number.")
+        check_integer("seed", self.seed, minimum=0)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:  # noqa: ARG002
         """Return the next point of the sequence."""

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.arrays import BoolArray, FloatArray, IntArray
 from kt_extras.samplers.branches import Branch, branch_of, branches, most_owed, potential
 from kt_extras.samplers.parzen import Mixture
@@ -45,7 +46,7 @@ class TPE:
     """Suggest points that resemble good trials more than bad ones.
 
     Args:
-        startup_trials: Trials drawn at random before the model is trusted, at least 1; in a
+        n_startup_trials: Trials drawn at random before the model is trusted, at least 1; in a
             conditional space they are dealt out over the branches.
         candidates: Points drawn from l(x) for each suggestion, at least 1.
         quantile: Share of the trials that are good, in (0, 1); never more than 25 of them.
@@ -67,22 +68,21 @@ class TPE:
     True
     """
 
-    startup_trials: int = 10
+    n_startup_trials: int = 10
     candidates: int = 16
     quantile: float = 0.2
     prior_weight: float = 1.0
     multivariate: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("startup_trials", "candidates"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
-        if not 0 < self.quantile < 1:
+        check_integer("n_startup_trials", self.n_startup_trials, minimum=1)
+        check_integer("candidates", self.candidates, minimum=1)
+        if not (is_number(self.quantile) and 0 < self.quantile < 1):
             raise ValueError(
                 f"`quantile` must lie strictly between 0 and 1, got {self.quantile!r}; "
                 "0.2 calls the best fifth of the trials good."
             )
-        if not self.prior_weight > 0:
+        if not (is_number(self.prior_weight) and self.prior_weight > 0):
             raise ValueError(
                 f"`prior_weight` must be above 0, got {self.prior_weight!r}; it is what keeps "
                 "every point possible."
@@ -107,7 +107,8 @@ class TPE:
     def _startup(self, n_branches: int) -> int:
         """Return how many trials a branch has before it is modelled."""
         return max(
-            math.ceil(self.startup_trials / n_branches), min(_LEAST_A_BRANCH, self.startup_trials)
+            math.ceil(self.n_startup_trials / n_branches),
+            min(_LEAST_A_BRANCH, self.n_startup_trials),
         )
 
     def _choose(
@@ -115,7 +116,7 @@ class TPE:
     ) -> int:
         """Return the branch of the next trial: first all in turn, then by their shares."""
         counts = np.bincount(index[index >= 0], minlength=n_branches)
-        if counts.min() < self._startup(n_branches) and len(index) < 2 * self.startup_trials:
+        if counts.min() < self._startup(n_branches) and len(index) < 2 * self.n_startup_trials:
             return int(rng.choice(np.flatnonzero(counts == counts.min())))
         if n_branches == 1:
             return 0

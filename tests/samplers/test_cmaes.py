@@ -248,7 +248,10 @@ def test_without_the_library_the_error_names_the_extra(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"population_size": 3}, "`population_size` must be at least 4 or None, got 3"),
+        (
+            {"population_size": 3},
+            "`population_size` must be an integer from 4, got 3; None chooses",
+        ),
         ({"sigma": 0.0}, "`sigma` must be above 0 and at most 1, got 0.0"),
     ],
 )

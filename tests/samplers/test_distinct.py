@@ -57,5 +57,5 @@ def test_without_repetition_the_suggestion_is_that_of_the_inner_sampler():
 
 
 def test_asking_less_than_once_is_refused():
-    with pytest.raises(ValueError, match="`attempts` must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="`attempts` must be an integer from 1, got 0"):
         Distinct(Random(), attempts=0)

@@ -102,7 +102,7 @@ def test_the_population_is_the_last_that_have_ended(states, size):
 
 
 def test_the_first_trials_are_the_startup_samplers():
-    sampler = Evolution(8, startup=Sobol(seed=3))
+    sampler = Evolution(8, startup_sampler=Sobol(seed=3))
     points = [search(branin(), s, 0, 8).points for s in (sampler, Sobol(seed=3))]
     assert points[0] == points[1]
 

@@ -142,7 +142,7 @@ def test_a_large_space_is_listed_only_once():
 
 
 def test_listing_less_than_one_point_is_refused():
-    with pytest.raises(ValueError, match="`limit` must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="`limit` must be an integer from 1, got 0"):
         Exhaustive(Random(), limit=0)
 
 

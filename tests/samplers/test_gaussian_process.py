@@ -30,7 +30,7 @@ def test_it_is_random_until_the_startup_is_over():
     history = History(FINITE)
     history.finish(history.start({"act": "relu", "units": 1}), State.COMPLETED, 0.0)
     points = [
-        GaussianProcess(startup_trials=5).suggest(history, FINITE, trial_rng(0, number))
+        GaussianProcess(n_startup_trials=5).suggest(history, FINITE, trial_rng(0, number))
         for number in range(60)
     ]
     assert {point["act"] for point in points} == {"relu", "tanh", "elu"}
@@ -39,7 +39,7 @@ def test_it_is_random_until_the_startup_is_over():
 def test_no_point_comes_twice_while_there_are_others():
     history = History(FINITE)
     for number in range(12):
-        point = GaussianProcess(startup_trials=3).suggest(history, FINITE, trial_rng(0, number))
+        point = GaussianProcess(n_startup_trials=3).suggest(history, FINITE, trial_rng(0, number))
         assert not history.tried(point)
         history.finish(history.start(point), State.COMPLETED, point["units"])
 
@@ -84,9 +84,9 @@ def test_it_beats_random_search(problem):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"startup_trials": 0}, "`startup_trials` must be at least 1, got 0"),
-        ({"candidates": 1}, "`candidates` must be at least 2, got 1"),
-        ({"exploration": float("nan")}, "`exploration` must be at least 0, got nan"),
+        ({"n_startup_trials": 0}, "`n_startup_trials` must be an integer from 1, got 0"),
+        ({"candidates": 1}, "`candidates` must be an integer from 2, got 1"),
+        ({"exploration": float("nan")}, "`exploration` must be a number of at least 0, got nan"),
         ({"random_fraction": 1.5}, r"`random_fraction` must be in \[0, 1\], got 1.5"),
     ],
 )
@@ -101,4 +101,4 @@ def test_it_forecasts_the_ends_of_trials_from_their_own_curves_and_their_neighbo
     assert forecast.shape == (len(history),)
     shown = history.epochs == history.epochs.max()
     assert np.corrcoef(forecast[shown], history.losses[shown])[0, 1] > 0.8
-    assert GaussianProcess(startup_trials=10**6).forecast(history, trial_rng(0, 0)) is None
+    assert GaussianProcess(n_startup_trials=10**6).forecast(history, trial_rng(0, 0)) is None

@@ -52,5 +52,5 @@ def test_a_space_without_dimensions_has_one_empty_point():
 
 
 def test_a_negative_seed_is_refused():
-    with pytest.raises(ValueError, match="`seed` must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="`seed` must be an integer from 0, got -1"):
         Sobol(seed=-1)

@@ -77,10 +77,10 @@ def histories(draw):
     return history
 
 
-@given(history=histories(), startup=st.integers(1, 5), multivariate=st.booleans())
+@given(history=histories(), n_startup_trials=st.integers(1, 5), multivariate=st.booleans())
 @hypothesis_settings(max_examples=40)
-def test_every_suggestion_is_a_point_of_the_space(history, startup, multivariate):
-    sampler = TPE(startup_trials=startup, multivariate=multivariate)
+def test_every_suggestion_is_a_point_of_the_space(history, n_startup_trials, multivariate):
+    sampler = TPE(n_startup_trials=n_startup_trials, multivariate=multivariate)
     check_point(sampler.suggest(history, history.space, trial_rng(0, 0)), history.space)
 
 
@@ -252,7 +252,7 @@ def test_too_many_parents_are_left_to_the_model():
     assert len(branches(space)) == 64
     history = History(space)
     for number in range(15):
-        point = TPE(startup_trials=3).suggest(history, space, trial_rng(0, number))
+        point = TPE(n_startup_trials=3).suggest(history, space, trial_rng(0, number))
         check_point(point, space)
         history.finish(history.start(point), State.COMPLETED, sum(point.values()))
 
@@ -277,8 +277,8 @@ def test_trials_follow_the_shares_in_the_long_run(potentials):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"startup_trials": 0}, "`startup_trials` must be at least 1, got 0"),
-        ({"candidates": 0}, "`candidates` must be at least 1, got 0"),
+        ({"n_startup_trials": 0}, "`n_startup_trials` must be an integer from 1, got 0"),
+        ({"candidates": 0}, "`candidates` must be an integer from 1, got 0"),
         ({"quantile": 1.0}, "`quantile` must lie strictly between 0 and 1, got 1.0"),
         ({"prior_weight": 0.0}, "`prior_weight` must be above 0, got 0.0"),
     ],
