@@ -43,8 +43,8 @@ class LazyTrial(Trial):
         made = self._hyperparameters
         return self._values if made is None else made.values
 
-    def settle(self, values: Mapping[str, Value]) -> None:
-        """Take over the values with which the trial has ended, on the space as it is then."""
+    def set_values(self, values: Mapping[str, Value]) -> None:
+        """Set the values of the active hyperparameters, on the space as it is now."""
         if dict(values) != self.values:
             self._values, self._hyperparameters = dict(values), None
 

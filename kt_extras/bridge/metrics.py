@@ -12,6 +12,20 @@ from keras_tuner.engine.trial import Trial
 
 Metrics = dict[str, float]
 
+#: The metric that marks a trial's last epoch.  KerasTuner's protocol carries metrics and nothing
+#: else from a worker to its chief, and only the worker knows how many epochs `fit` was given.
+LAST_EPOCH = "kt_extras/last_epoch"
+
+
+def split_last_epoch(metrics: Mapping[str, float]) -> tuple[Metrics, bool]:
+    """Return an epoch's metrics without the mark `LAST_EPOCH`, and whether they had it.
+
+    >>> split_last_epoch({"loss": 0.5, LAST_EPOCH: 1.0})
+    ({'loss': 0.5}, True)
+    """
+    plain = {name: float(value) for name, value in metrics.items() if name != LAST_EPOCH}
+    return plain, LAST_EPOCH in metrics
+
 
 def encoded(metrics: Mapping[str, float]) -> dict[str, float | str]:
     """Return metrics as JSON can hold them: what is no finite number becomes its name."""

@@ -57,7 +57,7 @@ class Budget:
                 f"{self.max_time!r}."
             )
         for name in ("max_total_epochs", "max_trials_without_improvement"):
-            check_count(name, getattr(self, name), least=1)
+            check_count(name, getattr(self, name), minimum=1)
         if self.target is not None and not (is_number(self.target) and math.isfinite(self.target)):
             raise ValueError(f"`target` must be a finite score or None, got {self.target!r}.")
 

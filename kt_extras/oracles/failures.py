@@ -6,27 +6,27 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.failure_traits import traits
-from kt_extras.records.trial_record import Entry
+from kt_extras.records.trial_record import TrialRecord
 
 LEAST = 10  # trials that must have ended before a fraction of them means anything
 REJECTIONS = 100  # models in a row
 _COMPARED = 200  # failures at most, the last ones
-_SUCCESSES = {"completed", "pruned", "paused"}
 
 
 @dataclass(frozen=True)
-class Tally:
+class FailureCount:
     """How the trials of a session have ended.
 
     A session begins with no failures, for the program may have been mended.  Infeasible trials are
     neither crashes nor successes: they say something about the search space, which the sampler
     learns.
 
-    >>> tally = Tally()
+    >>> failure_count = FailureCount()
     >>> for state in ["completed", "failed", "failed"]:
-    ...     tally = tally.after(state)
-    >>> tally.broken(in_a_row=2, fraction=0.5)
+    ...     failure_count = failure_count.after(state)
+    >>> failure_count.broken(in_a_row=2, fraction=0.5)
     'The last 2 trials crashed (`max_consecutive_failed_trials=2`).'
     """
 
@@ -35,14 +35,14 @@ class Tally:
     crashes_in_a_row: int = 0
     rejections_in_a_row: int = 0
 
-    def after(self, state: str) -> Tally:
-        """Return the tally with one more trial, that ended so."""
-        if state == "rejected":  # no trial at all for those who count trials
+    def after(self, state: str) -> FailureCount:
+        """Return the failure_count with one more trial, that ended so."""
+        if state == TrialState.REJECTED:  # no trial at all for those who count trials
             return replace(self, rejections_in_a_row=self.rejections_in_a_row + 1)
-        crash = state == "failed"
-        return Tally(
+        crash = state == TrialState.FAILED
+        return FailureCount(
             crashed=self.crashed + crash,
-            succeeded=self.succeeded + (state in _SUCCESSES),
+            succeeded=self.succeeded + (TrialState(state).succeeded),
             crashes_in_a_row=self.crashes_in_a_row + 1 if crash else 0,
         )
 
@@ -69,17 +69,17 @@ class Tally:
         return None
 
 
-def report(broken: str, entries: Sequence[Entry]) -> str:
+def report(broken: str, trials: Sequence[TrialRecord]) -> str:
     """Return the error's text: what was too much, what was said, and what failures share.
 
     Args:
-        broken: As `Tally.broken` has it.
-        entries: The trials that have ended, in that order, the last one badly.
+        broken: As `FailureCount.broken` has it.
+        trials: The trials that have ended, in that order, the last one badly.
     """
-    state = entries[-1].state
-    these = [entry for entry in entries if entry.state == state][-_COMPARED:]
-    others = [entry for entry in entries if entry.state in _SUCCESSES]
-    said = Counter((entry.trial.message or "").partition("\n")[0] for entry in these)
+    state = trials[-1].state
+    these = [record for record in trials if record.state == state][-_COMPARED:]
+    others = [record for record in trials if record.state.succeeded]
+    said = Counter((record.trial.message or "").partition("\n")[0] for record in these)
     lines = [broken]
     if len(said) > 1:
         lines += ["They said:", *(f"  {count} x {line}" for line, count in said.most_common(3))]
@@ -87,11 +87,11 @@ def report(broken: str, entries: Sequence[Entry]) -> str:
     return "\n".join(lines + _shared(these, others))
 
 
-def _shared(these: Sequence[Entry], others: Sequence[Entry]) -> list[str]:
+def _shared(these: Sequence[TrialRecord], others: Sequence[TrialRecord]) -> list[str]:
     found = traits([e.trial.values for e in these], [e.trial.values for e in others])
     if not found:
         return []
-    rejected = these[0].state == "rejected"
+    rejected = these[0].state is TrialState.REJECTED
     what, against = ("rejections" if rejected else "failures"), "successes"
     lines = [f"What tells the {what} from the {against}:"]
     for trait in found:

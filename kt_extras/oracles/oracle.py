@@ -1,7 +1,7 @@
-"""A KerasTuner oracle made of a sampler and a pruner.
+"""The oracle that any sampler, pruner and scheduler make.
 
 It speaks KerasTuner's protocol (`create_trial`, `update_trial`, `end_trial`), in one process or
-behind its gRPC chief.  The decisions are made here; what follows from them is the ledger's part.
+behind its gRPC chief.  It decides; each decision is an event that the recorder writes and applies.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.bridge.metrics import Metrics, encoded
+from kt_extras.bridge.metrics import Metrics, encoded, split_last_epoch
 from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective, value_in
 from kt_extras.bridge.space_change import differences
 from kt_extras.bridge.spaces import to_space
+from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.arguments import (
     check_count,
@@ -30,13 +31,24 @@ from kt_extras.oracles.arguments import (
     check_protocol,
 )
 from kt_extras.oracles.budget import Budget, Spent
-from kt_extras.oracles.failures import Tally, report
-from kt_extras.oracles.next_trial import Agenda
+from kt_extras.oracles.failures import FailureCount, report
+from kt_extras.oracles.next_trial import NextTrial
 from kt_extras.pruners import Pruner
-from kt_extras.records.recorder import Books
-from kt_extras.records.search_state import Event, Ledger, Totals
-from kt_extras.records.trial_end import verdict_on
-from kt_extras.records.trial_record import Entry
+from kt_extras.records.events import (
+    BudgetExtended,
+    EpochReported,
+    PointEnqueued,
+    SpaceDeclared,
+    StopRequested,
+    TrialAbandoned,
+    TrialBegun,
+    TrialEnded,
+    TrialResumed,
+)
+from kt_extras.records.recorder import Recorder
+from kt_extras.records.search_state import SearchState, Totals
+from kt_extras.records.trial_end import Outcome, end_event
+from kt_extras.records.trial_record import TrialRecord
 from kt_extras.samplers.distinct import Distinct
 from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.schedulers import Scheduler
@@ -44,7 +56,7 @@ from kt_extras.search import Sampler, Space, State
 
 
 class SamplerOracle(keras_tuner.Oracle):
-    """Asks any sampler for points and any pruner for mercy.
+    """A KerasTuner oracle made of a sampler, a pruner and a scheduler.
 
     No point is suggested twice while a finite space has others.  The generator of a trial follows
     from the seed and the trial's number, so a resumed search suggests what an uninterrupted one
@@ -127,17 +139,17 @@ class SamplerOracle(keras_tuner.Oracle):
         if scheduler is not None:
             check_protocol("scheduler", scheduler, Scheduler, "next_step")
         check_hyperparameters(hyperparameters)
-        check_count("max_trials", max_trials, least=1)
-        check_count("seed", seed, least=0)
-        check_count("max_retries_per_trial", max_retries_per_trial, least=0)
-        check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, least=1)
+        check_count("max_trials", max_trials, minimum=1)
+        check_count("seed", seed, minimum=0)
+        check_count("max_retries_per_trial", max_retries_per_trial, minimum=0)
+        check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, minimum=1)
         check_fraction("max_failure_fraction", max_failure_fraction)
         self._restores = False
         self.budget = Budget(max_time, max_total_epochs, target, max_trials_without_improvement)
         self.max_failure_fraction = max_failure_fraction
-        self._tally = Tally()
+        self._failure_count = FailureCount()
         self.ended_because: str | None = None
-        self.when_ended: Callable[[Entry], None] = lambda _: None
+        self.when_ended: Callable[[TrialRecord], None] = lambda _: None
         super().__init__(
             objective=resolve_objective(objective),
             max_trials=max_trials,
@@ -147,11 +159,11 @@ class SamplerOracle(keras_tuner.Oracle):
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
         )
-        self._agenda = Agenda(Exhaustive(Distinct(sampler)), scheduler, max_retries_per_trial)
+        self._chooser = NextTrial(Exhaustive(Distinct(sampler)), scheduler, max_retries_per_trial)
         self.pruner = pruner
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         self.seed_given = seed is not None
-        self._books = Books(self.objective, self.hyperparameters, self.seed)
+        self._recorder = Recorder(self.objective, self.hyperparameters, self.seed)
         # One lock for all that reads or changes state; waiting workers sleep on it.
         self._changed = threading.Condition(threading.RLock())
 
@@ -177,13 +189,13 @@ class SamplerOracle(keras_tuner.Oracle):
             if event is None:
                 self.tuner_ids.discard(tuner_id)
                 return Trial(self.get_space(), status=TrialStatus.STOPPED)
-            self._books.record(event)
-            entry = self._ledger.entries[event["trial"]]
-            self._hand_down_state(entry)
-            self._adopt(entry.trial)
-            self.ongoing_trials[tuner_id] = entry.trial
-            self._books.save_trial(entry.trial)
-            return entry.trial
+            self._recorder.write(event)
+            record = self._state.trials[event.trial]
+            self._hand_down_state(record)
+            self._adopt(record.trial)
+            self.ongoing_trials[tuner_id] = record.trial
+            self._recorder.save_trial(record.trial)
+            return record.trial
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Take the metrics of one epoch.
@@ -191,6 +203,8 @@ class SamplerOracle(keras_tuner.Oracle):
         Args:
             trial_id: A running trial.
             metrics: Any metrics; the objective may be missing in epochs without validation.
+                `kt_extras.bridge.metrics.LAST_EPOCH` among them says that the training ends after
+                this epoch anyway, so that the pruner is not asked.
             step: The epoch, counted from 0.  A step that does not go on from the last one begins
                 a new execution of the same trial.
 
@@ -202,17 +216,18 @@ class SamplerOracle(keras_tuner.Oracle):
             ValueError: It is not running.
         """
         with self._changed:
-            entry = self._running(trial_id)
-            metrics = {name: float(value) for name, value in metrics.items()}
-            report = {"kind": "report", "trial": trial_id, "step": int(step)}
-            self._books.record({**report, "metrics": encoded(metrics)})
-            if not entry.stop_asked and self._is_hopeless(entry, metrics):
-                self._books.record({"kind": "stop", "trial": trial_id})
-            if entry.budget_spent and not entry.stop_asked:
-                self._extend(entry)
-            if not (entry.stop_asked or entry.budget_spent):
-                return entry.trial
-            answer = copy.copy(entry.trial)
+            record = self._running(trial_id)
+            metrics, is_last = split_last_epoch(metrics)
+            self._recorder.write(
+                EpochReported(trial=trial_id, step=int(step), metrics=encoded(metrics))
+            )
+            if not (record.stop_asked or is_last) and self._is_hopeless(record, metrics):
+                self._recorder.write(StopRequested(trial=trial_id))
+            if record.budget_used_up and not record.stop_asked:
+                self._extend(record)
+            if not (record.stop_asked or record.budget_used_up):
+                return record.trial
+            answer = copy.copy(record.trial)
             answer.status = TrialStatus.STOPPED
             return answer
 
@@ -231,22 +246,13 @@ class SamplerOracle(keras_tuner.Oracle):
                 saved by then.
         """
         with self._changed:
-            entry = self._running(trial.trial_id)
-            known = entry.trial
+            record = self._running(trial.trial_id)
             self.update_space(trial.hyperparameters)
             self._sync_space(found_by=trial.trial_id)
-            known.hyperparameters, known.message = trial.hyperparameters, trial.message
-            if entry.rested:
-                known.score, known.best_step = None, 0  # that of its last pause is surpassed
-            else:
-                known.score, known.best_step = trial.score, trial.best_step
-            if trial.status not in {TrialStatus.INVALID, TrialStatus.FAILED, TrialStatus.IDLE}:
-                self.score_trial(known)
-            elif entry.rested:
-                known.score, known.best_step = self._ledger.score_at_rest(entry)
-            rest = self._agenda.rest(entry)
-            self._close(entry, verdict_on(entry, trial, self.max_retries_per_trial, rest))
-            if entry.state in {"failed", "rejected"}:
+            score, best_step = self._score_of(record, trial)
+            outcome = Outcome(trial, score, best_step, self._chooser.pause(record))
+            self._close(record, end_event(record, outcome, self.max_retries_per_trial))
+            if record.state in {TrialState.FAILED, TrialState.REJECTED}:
                 self._check_failures()
 
     def score_trial(self, trial: Trial) -> None:
@@ -260,10 +266,10 @@ class SamplerOracle(keras_tuner.Oracle):
         """
         if trial.score is not None:
             return
-        entry = self._ledger.entries[trial.trial_id]
-        best = self._ledger.best_epochs(entry)
+        record = self._state.trials[trial.trial_id]
+        best = self._state.best_epochs(record)
         if not best:
-            seen = sorted({name for run in entry.executions for m in run.values() for name in m})
+            seen = sorted({name for run in record.executions for m in run.values() for name in m})
             raise ValueError(
                 f"`objective` {names_of(self.objective)} was never reported; the metrics that "
                 f"were are {seen}.  Choose one of these, or report the objective."
@@ -303,13 +309,13 @@ class SamplerOracle(keras_tuner.Oracle):
         with self._changed:
             anew = keras_tuner.HyperParameters()
             anew.merge(hyperparameters.space)
-            found = [p for p in self.hyperparameters.space if p.name in self._ledger.found]
+            found = [p for p in self.hyperparameters.space if p.name in self._state.found]
             anew.merge(found, overwrite=False)
-            changes = differences(self._ledger.history.space, to_space(anew))
+            changes = differences(self._state.history.space, to_space(anew))
             if changes:
                 config = anew.get_config()
-                self._books.record({"kind": "space", "hyperparameters": config, "anew": True})
-                self.hyperparameters = self._ledger.hyperparameters
+                self._recorder.write(SpaceDeclared(hyperparameters=config, anew=True))
+                self.hyperparameters = self._state.hyperparameters
             return changes
 
     def save(self) -> None:
@@ -326,7 +332,7 @@ class SamplerOracle(keras_tuner.Oracle):
         """
         with self._changed:
             declared = self.hyperparameters
-            self._books.load()
+            self._recorder.load()
             self._take_over()
             self.hyperparameters.merge(declared, overwrite=False)
 
@@ -337,33 +343,33 @@ class SamplerOracle(keras_tuner.Oracle):
         """The search space as the samplers see it."""
         with self._changed:
             self._sync_space()
-            return self._ledger.history.space
+            return self._state.history.space
 
     @property
     def totals(self) -> Totals:
         """Counts of trials and epochs, and the best score."""
-        return self._ledger.totals
+        return self._state.totals
 
-    def entries(self) -> Sequence[Entry]:
+    def trial_records(self) -> Sequence[TrialRecord]:
         """Return every trial with its curves, in the order in which they began."""
         with self._changed:
-            return list(self._ledger.entries.values())
+            return list(self._state.trials.values())
 
     def reached(self) -> dict[int, list[str]]:
         """Return which trials have trained as long as a scheduler may ask for, by epochs."""
-        epochs, names = self._ledger.history.epochs, list(self._ledger.entries)
+        epochs, names = self._state.history.epochs, list(self._state.trials)
         return {
             rung: [names[number] for number in np.flatnonzero(epochs >= rung)]
-            for rung in sorted(self._ledger.rungs)
+            for rung in sorted(self._state.rungs)
         }
 
-    def entry(self, trial_id: str) -> Entry:
+    def trial_record(self, trial_id: str) -> TrialRecord:
         """Return what is known of one trial."""
-        return self._ledger.entries[trial_id]
+        return self._state.trials[trial_id]
 
     def seconds(self) -> float:
         """Return the time that the search has taken, over all sessions."""
-        return self._books.seconds()
+        return self._recorder.seconds()
 
     def restore_states(self) -> None:
         """Be told that whoever runs the trials writes the states of those that pause to files.
@@ -378,15 +384,15 @@ class SamplerOracle(keras_tuner.Oracle):
         Args:
             storage: Its URL, such as `sqlite:///runs.db`; None for a journal in the directory.
         """
-        self._books.storage = storage
+        self._recorder.storage = storage
 
     def is_recorded(self) -> bool:
         """Tell whether the project holds a search to go on with."""
-        return self._books.exists()
+        return self._recorder.exists()
 
     def forget_recorded(self) -> None:
         """Remove the records of an earlier search of the same project."""
-        self._books.clear()
+        self._recorder.clear()
 
     def open_session(self) -> None:
         """Keep other processes from searching the project, and let the search's clock go on.
@@ -395,15 +401,15 @@ class SamplerOracle(keras_tuner.Oracle):
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
         with self._changed:
-            self._tally = Tally()  # the program may have been mended
+            self._failure_count = FailureCount()  # the program may have been mended
             declared = self.hyperparameters
-            if self._books.open_session():
+            if self._recorder.open_session():
                 self._take_over()
                 self.hyperparameters.merge(declared, overwrite=False)
 
     def close_session(self) -> None:
         """Let other processes search the project; the clock stands still until the next session."""
-        self._books.close_session()
+        self._recorder.close_session()
 
     def enqueue(self, values: Mapping[str, Any]) -> None:
         """Have a point tried before the sampler is asked again.
@@ -419,20 +425,14 @@ class SamplerOracle(keras_tuner.Oracle):
             if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
                 self.space.complete(values, np.full(len(self.space), 0.5))
             plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
-            self._books.record({"kind": "enqueue", "values": plain})
-
-    def spare(self, trial_id: str) -> None:
-        """Take back that a trial was asked to stop, since it had come to its last epoch."""
-        with self._changed:
-            if self._running(trial_id).stop_asked:
-                self._books.record({"kind": "stop", "trial": trial_id, "withdrawn": True})
+            self._recorder.write(PointEnqueued(values=plain))
 
     def abandon(self, tuner_id: str) -> None:
         """Take back the trial of a worker that will not end it; it is run again first."""
         with self._changed:
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None:
-                self._books.record({"kind": "abandon", "trial": trial.trial_id})
+                self._recorder.write(TrialAbandoned(trial=trial.trial_id))
 
     def wait_for_change(self, timeout: float) -> None:
         """Sleep until a trial ends, `timeout` seconds at most."""
@@ -443,7 +443,7 @@ class SamplerOracle(keras_tuner.Oracle):
         """Return how many trials `max_trials` leaves; None if it is None."""
         if self.max_trials is None:
             return None
-        begun = len(self._ledger.entries) - self._ledger.totals.rejected
+        begun = len(self._state.trials) - self._state.totals.rejected
         return max(0, self.max_trials - begun)
 
     # Decisions.
@@ -451,31 +451,31 @@ class SamplerOracle(keras_tuner.Oracle):
     @property
     def scheduler(self) -> Scheduler | None:
         """What gives epochs to trials bit by bit."""
-        return self._agenda.scheduler
+        return self._chooser.scheduler
 
     @scheduler.setter
     def scheduler(self, scheduler: Scheduler | None) -> None:
-        self._agenda.scheduler = scheduler
+        self._chooser.scheduler = scheduler
 
     @property
     def sampler(self) -> Sampler:
         """What suggests points."""
-        return self._agenda.sampler
+        return self._chooser.sampler
 
-    def _next(self) -> Event | None:
+    def _next(self) -> TrialBegun | TrialResumed | None:
         """Return the beginning of the next trial; if there is none, `ended_because` says why."""
         self.ended_because = self._overspent()
         if self.ended_because:
             return None
-        for entry, end in self._agenda.given_up(self._ledger):
-            self._close(entry, end)
-        event = self._agenda.next(self._ledger, self.seed, self.max_trials)
-        self.ended_because = self._agenda.reason if event is None else None
+        for record, end in self._chooser.given_up(self._state):
+            self._close(record, end)
+        event = self._chooser.next(self._state, self.seed, self.max_trials)
+        self.ended_because = self._chooser.reason if event is None else None
         return event
 
     def _overspent(self) -> str | None:
         """Return which of the search's budgets is spent."""
-        totals = self._ledger.totals
+        totals = self._state.totals
         spent = Spent(self.seconds(), totals.epochs, totals.best, totals.stale)
         return self.budget.verdict(spent, maximised=self.objective.direction == "max")
 
@@ -485,39 +485,54 @@ class SamplerOracle(keras_tuner.Oracle):
             self.scheduler is not None and self._overspent() is None and bool(self.ongoing_trials)
         )
 
-    def _extend(self, entry: Entry) -> None:
+    def _extend(self, record: TrialRecord) -> None:
         """Let a trial that has spent its epochs go on at once, if its scheduler wants that."""
-        until = self._agenda.extension(self._ledger, entry, self.seed, self.max_trials)
-        if until > entry.trained and self._overspent() is None:
-            self._books.record({"kind": "grant", "trial": entry.trial.trial_id, "until": until})
+        until = self._chooser.extension(self._state, record, self.seed, self.max_trials)
+        if until > record.trained and self._overspent() is None:
+            self._recorder.write(BudgetExtended(trial=record.trial.trial_id, until=until))
 
-    def _hand_down_state(self, entry: Entry) -> None:
+    def _hand_down_state(self, record: TrialRecord) -> None:
         """Give a trial the state that it is to take over, before its worker looks for it."""
-        if entry.parent is not None and self._agenda.states is not None:
-            self._agenda.states.copy(entry.parent, entry.trial.trial_id, entry.rested)
+        if record.parent is not None and self._chooser.states is not None:
+            self._chooser.states.copy(record.parent, record.trial.trial_id, record.paused_at_epoch)
 
-    def _is_hopeless(self, entry: Entry, metrics: Metrics) -> bool:
+    def _is_hopeless(self, record: TrialRecord, metrics: Metrics) -> bool:
         """Ask the pruner, in the first execution and where the objective was reported."""
-        if self.pruner is None or len(entry.executions) > 1:
+        if self.pruner is None or len(record.executions) > 1:
             return False
         if value_in(self.objective, metrics) is None:
             return False
-        history = self._ledger.history
-        return self.pruner.should_stop(history.curve(entry.number), history.curves(State.COMPLETED))
+        history = self._state.history
+        return self.pruner.should_stop(
+            history.curve(record.number), history.curves(State.COMPLETED)
+        )
+
+    def _score_of(self, record: TrialRecord, given: Trial) -> tuple[float | None, int]:
+        """Return the score and its epoch of an attempt, None and 0 if it has no score."""
+        draft = copy.copy(record.trial)
+        draft.hyperparameters = given.hyperparameters
+        draft.score, draft.best_step = given.score, given.best_step
+        if record.paused_at_epoch:  # the score of the last pause is out of date
+            draft.score, draft.best_step = None, 0
+        if given.status not in {TrialStatus.INVALID, TrialStatus.FAILED, TrialStatus.IDLE}:
+            self.score_trial(draft)
+        elif record.paused_at_epoch:
+            return self._state.score_at_pause(record)
+        return draft.score, draft.best_step or 0
 
     def _check_failures(self) -> None:
-        broken = self._tally.broken(
+        broken = self._failure_count.broken(
             in_a_row=self.max_consecutive_failed_trials, fraction=self.max_failure_fraction
         )
         if broken:
-            ended = [self._ledger.entries[name] for name in self._ledger.ended]
+            ended = [self._state.trials[name] for name in self._state.ended]
             raise RuntimeError(report(broken, ended))
 
     # Bookkeeping.
 
     @property
-    def _ledger(self) -> Ledger:
-        return self._books.ledger
+    def _state(self) -> SearchState:
+        return self._recorder.state
 
     def _set_project_dir(self, directory: str, project_name: str) -> None:
         """Be told by the tuner where the project is.
@@ -532,39 +547,33 @@ class SamplerOracle(keras_tuner.Oracle):
             )
         super()._set_project_dir(directory, project_name)
         project = Path(directory) / project_name
-        self._books.settle(project)
-        self._agenda.states = StateFiles(project) if self._restores else None
+        self._recorder.open_project(project)
+        self._chooser.states = StateFiles(project) if self._restores else None
 
     def _take_over(self) -> None:
-        """Make KerasTuner's attributes those of a ledger that was filled from records."""
-        self.hyperparameters = self._ledger.hyperparameters
-        for entry in self._ledger.entries.values():
-            self._adopt(entry.trial)
-        if self._ledger.seed is not None and not self.seed_given:
-            self.seed = self._ledger.seed
-        self.end_order = list(self._ledger.ended)
-        ongoing = {trial.trial_id for trial in self.ongoing_trials.values()}
-        for name in self._ledger.interrupted():
-            entry = self._ledger.entries[name]
-            if entry.rested:
-                entry.trial.score, entry.trial.best_step = self._ledger.score_at_rest(entry)
-        self._ledger.put_back(self._ledger.interrupted(), apart_from=ongoing)
-        self._agenda.forget_states(self._ledger, self.max_trials)
+        """Make KerasTuner's attributes those of a state that was filled from records."""
+        self.hyperparameters = self._state.hyperparameters
+        for record in self._state.trials.values():
+            self._adopt(record.trial)
+        if self._state.seed is not None and not self.seed_given:
+            self.seed = self._state.seed
+        self.end_order = list(self._state.ended)
+        self._state.recover({trial.trial_id for trial in self.ongoing_trials.values()})
+        self._chooser.forget_states(self._state, self.max_trials)
 
     def _sync_space(self, found_by: str | None = None) -> None:
         """Notice hyperparameters that were declared since the last look, perhaps by a trial."""
-        if len(self.hyperparameters.space) != self._ledger.declared:
+        if len(self.hyperparameters.space) != self._state.declared:
             config = self.hyperparameters.get_config()
-            by = {} if found_by is None else {"trial": found_by}
-            self._books.record({"kind": "space", "hyperparameters": config, **by})
+            self._recorder.write(SpaceDeclared(hyperparameters=config, trial=found_by))
 
-    def _running(self, trial_id: str) -> Entry:
-        entry = self._ledger.entries.get(trial_id)
-        if entry is None:
+    def _running(self, trial_id: str) -> TrialRecord:
+        record = self._state.trials.get(trial_id)
+        if record is None:
             raise KeyError(f"`trial_id` {trial_id!r} is none of {len(self.trials)} known trials.")
-        if entry.state != "running":
-            raise ValueError(f"Trial {trial_id!r} is not running: it is {entry.state}.")
-        return entry
+        if record.state is not TrialState.RUNNING:
+            raise ValueError(f"Trial {trial_id!r} is not running: it is {record.state}.")
+        return record
 
     def _adopt(self, trial: Trial) -> None:
         """Show a trial to those who read KerasTuner's attributes."""
@@ -572,20 +581,20 @@ class SamplerOracle(keras_tuner.Oracle):
             self.start_order.append(trial.trial_id)
         self.trials[trial.trial_id] = trial
 
-    def _close(self, entry: Entry, event: Event) -> None:
+    def _close(self, record: TrialRecord, event: TrialEnded) -> None:
         """Write down the end of a trial, and free its worker."""
-        counted = entry.counted
-        self._books.record(event, sync=True)
-        self._books.save_trial(entry.trial)
-        if entry.counted and not counted:
-            self.end_order.append(entry.trial.trial_id)
-        if entry.budget_spent and self._agenda.states is not None:
-            self._agenda.states.written(entry.trial.trial_id, entry.trained)
-        if entry.state != "waiting":
-            self._tally = self._tally.after(entry.state)
-            self.when_ended(entry)
-        self._agenda.forget_states(self._ledger, self.max_trials)
+        counted = record.counted
+        self._recorder.write(event, sync=True)
+        self._recorder.save_trial(record.trial)
+        if record.counted and not counted:
+            self.end_order.append(record.trial.trial_id)
+        if record.budget_used_up and self._chooser.states is not None:
+            self._chooser.states.written(record.trial.trial_id, record.trained)
+        if record.state is not TrialState.WAITING:
+            self._failure_count = self._failure_count.after(record.state)
+            self.when_ended(record)
+        self._chooser.forget_states(self._state, self.max_trials)
         for tuner_id, trial in list(self.ongoing_trials.items()):
-            if trial.trial_id == entry.trial.trial_id:
+            if trial.trial_id == record.trial.trial_id:
                 del self.ongoing_trials[tuner_id]
         self._changed.notify_all()

@@ -1,22 +1,25 @@
-"""The books of a search on disk: the journal, and the files that KerasTuner's readers look at."""
+"""Writes the events of a search to its store, and `trial.json` for KerasTuner's readers."""
 
 from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
-from kt_extras.records.search_state import Event, Ledger
-from kt_extras.records.snapshot import summary
-from kt_extras.storage.journal import FORMAT, replace_file
+from kt_extras.atomic_files import replace_file
+from kt_extras.records.events import Event, ProjectOpened, from_record, to_record
+from kt_extras.records.search_state import SearchState
+from kt_extras.records.snapshot import snapshot_events
+from kt_extras.storage.journal import FORMAT
 from kt_extras.storage.store import Store, open_store
 
 
-class Books:
-    """Writes every event down before it happens in the ledger.
+class Recorder:
+    """Writes every event, then applies it to the state.
 
     Without a directory the search lives in memory alone.
 
@@ -26,7 +29,7 @@ class Books:
         seed: Noted for those who come back without one.
 
     Attributes:
-        ledger: The state.
+        state: The state.
         directory: The project's, None until it is known.
         storage: The URL of a database to write to, None for a journal in the directory.
     """
@@ -37,16 +40,20 @@ class Books:
         hyperparameters: keras_tuner.HyperParameters,
         seed: int,
     ) -> None:
-        self.ledger = Ledger(objective, hyperparameters)
+        self.state = SearchState(objective, hyperparameters)
         self.directory: Path | None = None
         self.seed = seed
         self.storage: str | None = None
         self._store: Store | None = None
-        self._begun = False  # whether the store's records are those of the ledger
+        self._begun = False  # whether the records in the store are those of `state`
         self._session_began = time.monotonic()
 
-    def settle(self, directory: Path) -> None:
-        """Be told where the project is."""
+    def open_project(self, directory: Path) -> None:
+        """Use the store of a project.
+
+        Args:
+            directory: The project's.
+        """
         self.directory = directory
         self._store = open_store(self.storage, directory)
         self._begun = False
@@ -66,29 +73,29 @@ class Books:
             self._store.delete()
             self._store.release()
 
-    def record(self, event: Event, *, sync: bool = False) -> None:
-        """Write an event, then let it happen.
+    def write(self, event: Event, *, sync: bool = False) -> None:
+        """Write an event, then apply it to the state.
 
         Args:
-            event: What happens.
-            sync: Whether to wait until it is on the disk.
+            event: What happens; its time is set here.
+            sync: Whether to wait until it is on the disk. Defaults to False.
         """
-        event = {**event, "t": round(self.seconds(), 3)}
+        event = replace(event, t=round(self.seconds(), 3))
         if self._store is not None:
             self._begin(self._store)
-            self._store.append(event, sync=sync)
-        self.ledger.apply(event)
+            self._store.append(to_record(event), sync=sync)
+        self.state.apply(event)
         if self._store is not None and sync and self._store.outgrown():
-            self._store.compact(summary(self.ledger))
+            self._store.compact(map(to_record, snapshot_events(self.state)))
 
     def load(self) -> None:
-        """Let everything happen again that the project's records tell of."""
+        """Apply all events that the project's records hold."""
         if self._store is not None:
-            self.ledger.forget_space()  # what counts is what the search has done until now
+            self.state.forget_space()  # the records hold all of it
             for event in self._store.read():
-                self.ledger.apply(event)
+                self.state.apply(from_record(event))
             self._begun = True
-        self._session_began = time.monotonic() - self.ledger.clock
+        self._session_began = time.monotonic() - self.state.clock
         self._check_objective()
 
     def open_session(self) -> bool:
@@ -100,23 +107,23 @@ class Books:
         Raises:
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
-        before = self.ledger.clock
+        before = self.state.clock
         if self._store is not None:
             self._store.acquire()
             if not self._begun and self._store.exists():
                 self.load()
-            for event in self._store.news() if self._begun else ():
-                self.ledger.apply(event)
-        self._session_began = time.monotonic() - self.ledger.clock
-        return self.ledger.clock > before
+            for record in self._store.news() if self._begun else ():
+                self.state.apply(from_record(record))
+        self._session_began = time.monotonic() - self.state.clock
+        return self.state.clock > before
 
     def close_session(self) -> None:
-        """Let others write."""
+        """Let other processes write."""
         if self._store is not None:
             self._store.release()
 
     def save_trial(self, trial: Trial) -> None:
-        """Keep the file that KerasTuner's readers look at."""
+        """Write `trial.json`, the file that KerasTuner's readers look at."""
         if self.directory is not None:
             path = self.directory / f"trial_{trial.trial_id}" / "trial.json"
             replace_file(path, json.dumps(trial.get_state()))
@@ -138,17 +145,15 @@ class Books:
         self._record_project()
 
     def _record_project(self) -> None:
-        objective = str(self.ledger.objective)
-        self.record(
-            {"kind": "project", "format": FORMAT, "objective": objective, "seed": self.seed}
-        )
+        objective = str(self.state.objective)
+        self.write(ProjectOpened(format=FORMAT, objective=objective, seed=self.seed))
 
     def _check_objective(self) -> None:
         """Scores of two objectives cannot be compared; before the first score nothing is lost."""
-        now, recorded = str(self.ledger.objective), self.ledger.objective_recorded
+        now, recorded = str(self.state.objective), self.state.objective_recorded
         if now == recorded:
             return
-        if self.ledger.totals.best is not None:
+        if self.state.totals.best is not None:
             raise ValueError(
                 f"`objective` is now {now}, but {self.directory} holds scores of {recorded}.  "
                 "Choose another `project_name`, or pass `overwrite=True`."

@@ -1,86 +1,110 @@
 """A whole search in as few events as possible, for a snapshot of the journal.
 
-Applied to an empty ledger they give the ledger that they were taken from.  A trial that has ended
-is one event, with its epochs in columns; one that has not keeps the events that it had.
+Applied to an empty `SearchState` they give the state that they were taken from.  A trial that is
+not open is one event, with its epochs in columns; an open one keeps the events that it had.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
+
+from keras_tuner.engine.trial import TrialStatus
 
 from kt_extras.bridge.metrics import columns, encoded
-from kt_extras.records.search_state import Event, Ledger
-from kt_extras.records.trial_end import closing
-from kt_extras.records.trial_record import Entry
+from kt_extras.bridge.trial_state import TrialState
+from kt_extras.records.events import (
+    EpochReported,
+    Event,
+    PastTrial,
+    PointEnqueued,
+    ProjectOpened,
+    SnapshotCompleted,
+    SpaceDeclared,
+    StopRequested,
+    TrialBegun,
+    TrialEnded,
+)
+from kt_extras.records.search_state import SearchState
+from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import Point
 from kt_extras.storage.journal import FORMAT
 
 
-def summary(ledger: Ledger) -> Iterator[Event]:
+def snapshot_events(state: SearchState) -> Iterator[Event]:
     """Yield the events.
 
     Args:
-        ledger: What is to be summed up; not changed.
+        state: The search; not changed.
     """
-    objective = ledger.objective_recorded
-    yield {"kind": "project", "format": FORMAT, "objective": objective, "seed": ledger.seed}
-    config = ledger.hyperparameters.get_config()
-    yield {"kind": "space", "hyperparameters": config, "anew": True}
-    for entry in ledger.entries.values():
-        bracket = int(ledger.history.brackets[entry.number])
-        if entry.state in {"running", "waiting"}:
-            yield from _open(entry, ledger.history.points[entry.number], bracket)
+    yield ProjectOpened(format=FORMAT, objective=state.objective_recorded, seed=state.seed)
+    yield SpaceDeclared(hyperparameters=state.hyperparameters.get_config(), anew=True)
+    for record in state.trials.values():
+        scheduled = _scheduled(record, int(state.history.brackets[record.number]))
+        if record.state.is_open:
+            yield from _open(record, state.history.points[record.number], scheduled)
         else:
-            yield _past(entry, bracket)
-    for values in ledger.enqueued:
-        yield {"kind": "enqueue", "values": values}
-    yield {
-        "kind": "restore",
-        "found": sorted(ledger.found),
-        "ended": ledger.ended,
-        "waiting": list(ledger.waiting),
-        "totals": asdict(ledger.totals),
-        "t": ledger.clock,
-    }
+            yield _past(record, scheduled)
+    for values in state.enqueued:
+        yield PointEnqueued(values=values)
+    yield SnapshotCompleted(
+        found=sorted(state.found),
+        ended=state.ended,
+        waiting=list(state.waiting),
+        totals=asdict(state.totals),
+        t=state.clock,
+    )
 
 
-def _past(entry: Entry, bracket: int) -> Event:
-    end = closing(entry, entry.state, entry.trial.status, entry.results)
+def _past(record: TrialRecord, scheduled: dict[str, Any]) -> PastTrial:
+    return PastTrial(
+        **_ending(record),
+        **scheduled,
+        attempt=record.attempt,
+        began=record.began,
+        stop_asked=record.stop_asked,
+        executions=[columns(run) for run in record.executions],
+    )
+
+
+def _open(record: TrialRecord, point: Point, scheduled: dict[str, Any]) -> Iterator[Event]:
+    name, began = record.trial.trial_id, record.began
+    yield TrialBegun(trial=name, values=dict(point), attempt=record.attempt, t=began, **scheduled)
+    for run in record.executions:
+        for step, metrics in run.items():
+            yield EpochReported(trial=name, step=step, metrics=encoded(metrics), t=began)
+    if record.stop_asked:
+        yield StopRequested(trial=name)
+    if record.state is TrialState.WAITING:
+        yield TrialEnded(**_ending(record))
+
+
+def _ending(record: TrialRecord) -> dict[str, Any]:
+    """Return the fields of the event that has led to the state of a trial."""
+    trial = record.trial
+    scored = trial.status == TrialStatus.COMPLETED and trial.score is not None
     return {
-        **end,
-        **_scheduled(entry, bracket),
-        "kind": "past",
-        "attempt": entry.attempt,
-        "began": entry.began,
-        "stop_asked": entry.stop_asked,
-        "executions": [columns(run) for run in entry.executions],
-        "t": entry.ended,
+        "trial": trial.trial_id,
+        "state": record.state.value,
+        "status": trial.status,
+        "score": trial.score if scored else None,
+        "best_step": int(trial.best_step or 0),
+        "values": dict(trial.values),
+        "message": trial.message,
+        "results": encoded(record.results),
+        "t": record.ended,
     }
 
 
-def _scheduled(entry: Entry, bracket: int) -> Event:
-    """Return what a scheduler has settled, nothing if there is none."""
-    if entry.until is None:
+def _scheduled(record: TrialRecord, bracket: int) -> dict[str, Any]:
+    """Return what a scheduler has decided, nothing if there is none."""
+    if record.epoch_budget is None:
         return {}
     return {
-        "until": entry.until,
+        "until": record.epoch_budget,
         "bracket": bracket,
-        "rested": entry.rested,
-        "spent": entry.spent,
-        "takeovers": [asdict(taken) for taken in entry.takeovers],
+        "rested": record.paused_at_epoch,
+        "spent": record.seconds_before_resume,
+        "takeovers": tuple(record.exploits),
     }
-
-
-def _open(entry: Entry, point: Point, bracket: int) -> Iterator[Event]:
-    name = entry.trial.trial_id
-    began = {"trial": name, "values": dict(point), "attempt": entry.attempt, "t": entry.began}
-    yield {"kind": "create", **began, **_scheduled(entry, bracket)}
-    for run in entry.executions:
-        for step, metrics in run.items():
-            report = {"trial": name, "step": step, "metrics": encoded(metrics)}
-            yield {"kind": "report", **report, "t": entry.began}
-    if entry.stop_asked:
-        yield {"kind": "stop", "trial": name}
-    if entry.state == "waiting":
-        yield {**closing(entry, "waiting", entry.trial.status, entry.results), "t": entry.ended}

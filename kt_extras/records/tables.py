@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from kt_extras.records.trial_record import Entry
+from kt_extras.records.trial_record import TrialRecord
 
 
-def table(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def table(trials: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     """Return one row a trial, ready for `pandas.DataFrame`.
 
     Returns:
@@ -17,35 +17,35 @@ def table(entries: Sequence[Entry]) -> list[dict[str, Any]]:
         over all executions), `seconds`, `message`, and each hyperparameter under its own name
         (`values.<name>` if that is taken); inactive hyperparameters are left out.
     """
-    return [_row(entry) for entry in entries]
+    return [_row(record) for record in trials]
 
 
-def _row(entry: Entry) -> dict[str, Any]:
-    trial = entry.trial
+def _row(record: TrialRecord) -> dict[str, Any]:
+    trial = record.trial
     row = {
-        "number": entry.number,
+        "number": record.number,
         "trial_id": trial.trial_id,
-        "state": entry.state,
+        "state": record.state.value,
         "score": trial.score,
         "best_epoch": trial.best_step if trial.score is not None else None,
-        "epochs": entry.epochs,
-        "seconds": entry.seconds,
+        "epochs": record.epochs,
+        "seconds": record.seconds,
         "message": trial.message,
     }
-    for name, value in entry.best_values.items():
+    for name, value in record.best_values.items():
         row[f"values.{name}" if name in row else name] = value
     return row
 
 
-def epochs_of(entry: Entry) -> dict[str, list[Any]]:
+def epochs_of(record: TrialRecord) -> dict[str, list[Any]]:
     """Return the metrics of every epoch in columns, ready for `pandas.DataFrame`.
 
     Returns:
         `execution`, `epoch` (both from 0) and a column a metric, NaN where it was not measured.
     """
-    names = list(dict.fromkeys(n for run in entry.executions for m in run.values() for n in m))
+    names = list(dict.fromkeys(n for run in record.executions for m in run.values() for n in m))
     columns: dict[str, list[Any]] = {name: [] for name in ("execution", "epoch", *names)}
-    for execution, run in enumerate(entry.executions):
+    for execution, run in enumerate(record.executions):
         for epoch, metrics in run.items():
             columns["execution"].append(execution)
             columns["epoch"].append(epoch)
@@ -54,18 +54,18 @@ def epochs_of(entry: Entry) -> dict[str, list[Any]]:
     return columns
 
 
-def lineage_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def lineage_rows(trials: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     """Return one row a takeover, in the order of epochs and members."""
-    numbers = {entry.trial.trial_id: entry.number for entry in entries}
+    numbers = {record.trial.trial_id: record.number for record in trials}
     rows = [
         {
             "epoch": taken.epoch,
-            "member": entry.number,
+            "member": record.number,
             "parent": numbers[taken.parent],
             "before": dict(taken.before),
             "after": dict(taken.after),
         }
-        for entry in entries
-        for taken in entry.takeovers
+        for record in trials
+        for taken in record.exploits
     ]
     return sorted(rows, key=lambda row: (row["epoch"], row["member"]))

@@ -1,83 +1,134 @@
-"""How a trial ended: what its worker says, in the words of the ledger."""
+"""How a trial ends: the event that follows from what its worker hands back."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.bridge.metrics import Metrics, encoded
-from kt_extras.records.search_state import Event
-from kt_extras.records.trial_record import Entry
+from kt_extras.bridge.trial_state import TrialState
+from kt_extras.records.events import TrialEnded
+from kt_extras.records.trial_record import TrialRecord
 
 
 @dataclass(frozen=True)
-class Rest:
-    """What becomes of a trial that has spent the epochs which its scheduler has given it.
+class Pause:
+    """What happens to a trial that has used up its epoch budget.
 
-    Args:
-        state: `"paused"`, or `"pruned"` if it will not be resumed.
-        diverged_too: Whether that holds for a trial whose loss is no number as well.
+    Attributes:
+        state: `TrialState.PAUSED`, or `TrialState.PRUNED` if it will not be resumed.
+        diverged_too: Whether that also holds for a trial whose loss is not a number.
     """
 
-    state: str
+    state: TrialState
     diverged_too: bool
 
 
-def verdict_on(entry: Entry, given: Trial, max_retries: int, rest: Rest | None = None) -> Event:
-    """Return the event that closes a trial, pauses it, or puts it back to be run again.
+@dataclass(frozen=True)
+class Outcome:
+    """What an attempt at a trial has led to, before it is decided how the trial ends.
+
+    Attributes:
+        given: The trial as its worker hands it back: `"INVALID"` for a crash, `"FAILED"` for what
+            cannot run at all, `"IDLE"` for a model that was not wanted, anything else for a proper
+            end.
+        score, best_step: The score and its epoch; None and 0 if there is none.
+        pause: What happens to it if it has used up its epoch budget; None if it has not.
+    """
+
+    given: Trial
+    score: float | None
+    best_step: int
+    pause: Pause | None = None
+
+
+def end_event(record: TrialRecord, outcome: Outcome, max_retries: int) -> TrialEnded:
+    """Return the event that closes a trial, pauses it, or lets it wait for another attempt.
 
     Args:
-        entry: What is known of the trial; its score is settled if it was completed.
-        given: The trial as its worker hands it back: `"INVALID"` for a crash, `"FAILED"` for what
-            cannot run at all, `"IDLE"` for what was not wanted, anything else for a proper end.
+        record: What is known of the trial; not changed.
+        outcome: What the attempt has led to.
         max_retries: How often a trial that crashed is run again.
-        rest: What becomes of a trial that has spent its epochs; None if it has not.
     """
-    if given.status == TrialStatus.IDLE:
-        return closing(entry, "rejected", TrialStatus.FAILED)
-    results = _unreported(given, entry)
-    score = entry.trial.score
-    finite = score is not None and math.isfinite(score)
-    # What it had found when it was last paused stays good; its weights are there.
-    end = TrialStatus.COMPLETED if entry.rested and finite else TrialStatus.FAILED
-    if given.status == TrialStatus.FAILED:
-        return closing(entry, "infeasible", end, results)
-    if given.status != TrialStatus.INVALID and finite:
-        state = "pruned" if entry.stop_asked else rest.state if rest else "completed"
-        return closing(entry, state, TrialStatus.COMPLETED, results)
-    if given.status != TrialStatus.INVALID and rest is not None and rest.diverged_too:
-        return closing(entry, rest.state, TrialStatus.IDLE, results)
-    if given.status != TrialStatus.INVALID:
-        entry.trial.message = f"The objective came out as {score}."
-    if entry.attempt <= max_retries:
-        return closing(entry, "waiting", TrialStatus.INVALID, results)
-    state = "failed" if given.status == TrialStatus.INVALID else "infeasible"
-    return closing(entry, state, end, results)
+    state, message = _state(record, outcome, max_retries)
+    # A trial that fails after a pause keeps the score of the pause; its weights are on disk.
+    finite = outcome.score is not None and math.isfinite(outcome.score)
+    kept = state.succeeded or (state.is_finished and record.paused_at_epoch > 0)
+    scored = finite and kept and state is not TrialState.REJECTED
+    return closing(
+        record,
+        state,
+        score=outcome.score if scored else None,
+        best_step=outcome.best_step,
+        values=outcome.given.hyperparameters.values,
+        message=message,
+        results={} if state is TrialState.REJECTED else _unreported(outcome.given, record),
+    )
 
 
-def closing(entry: Entry, state: str, status: str, results: Mapping[str, float] = {}) -> Event:
-    """Return the event of a trial's end."""
-    trial = entry.trial
-    scored = status == TrialStatus.COMPLETED and trial.score is not None
-    return {
-        "kind": "end",
-        "trial": trial.trial_id,
-        "state": state,
-        "status": status,
-        "score": float(trial.score) if scored else None,
-        "best_step": int(trial.best_step or 0),
-        "values": dict(trial.hyperparameters.values),
-        "message": trial.message,
-        "results": encoded(results),
-    }
+def _state(
+    record: TrialRecord, outcome: Outcome, max_retries: int
+) -> tuple[TrialState, str | None]:
+    """Return the state in which a trial ends, and its message."""
+    status, message = outcome.given.status, outcome.given.message
+    if status == TrialStatus.IDLE:
+        return TrialState.REJECTED, message
+    if status == TrialStatus.FAILED:
+        return TrialState.INFEASIBLE, message
+    crashed, pause = status == TrialStatus.INVALID, outcome.pause
+    if not crashed and outcome.score is not None and math.isfinite(outcome.score):
+        if record.stop_asked:
+            return TrialState.PRUNED, message
+        return pause.state if pause else TrialState.COMPLETED, message
+    if not crashed and pause is not None and pause.diverged_too:
+        return pause.state, message
+    if not crashed:
+        message = f"The objective came out as {outcome.score}."
+    if record.attempt <= max_retries:
+        return TrialState.WAITING, message
+    return TrialState.FAILED if crashed else TrialState.INFEASIBLE, message
 
 
-def _unreported(trial: Trial, entry: Entry) -> Metrics:
+def closing(
+    record: TrialRecord,
+    state: TrialState,
+    *,
+    score: float | None,
+    best_step: int,
+    values: Mapping[str, Any],
+    message: str | None,
+    results: Mapping[str, float] = {},
+) -> TrialEnded:
+    """Return the event of a trial's end.
+
+    Args:
+        record: The trial.
+        state: How it ends.
+        score: A finite score, None if it has none.
+        best_step: The epoch of the score.
+        values: Of the active hyperparameters.
+        message: What went wrong.
+        results: Metrics that came with the end. Defaults to none.
+    """
+    return TrialEnded(
+        trial=record.trial.trial_id,
+        state=state.value,
+        status=state.status(scored=score is not None),
+        score=None if score is None else float(score),
+        best_step=int(best_step),
+        values=dict(values),
+        message=message,
+        results=encoded(results),
+    )
+
+
+def _unreported(trial: Trial, record: TrialRecord) -> Metrics:
     """Return the metrics that a worker put into the trial without reporting them by epoch."""
-    reported = {name for run in entry.executions for metrics in run.values() for name in metrics}
+    reported = {name for run in record.executions for metrics in run.values() for name in metrics}
     return {
         name: float(history.get_last_value())
         for name, history in trial.metrics.metrics.items()

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis.strategies import floats, integers
 
 import kt_extras as kte
-from kt_extras.records import recorder
 from kt_extras.oracles.budget import Budget, Spent
+from kt_extras.records import recorder
 from tests.tuners.models import VALIDATION, X, Y, build
 
 COST = keras_tuner.Objective("cost", "min")

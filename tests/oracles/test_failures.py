@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis.strategies import lists, sampled_from
 
 import kt_extras as kte
-from kt_extras.oracles.failures import LEAST, REJECTIONS, Tally
+from kt_extras.oracles.failures import LEAST, REJECTIONS, FailureCount
 from kt_extras.tuners.trial_outcome import is_infeasible
 from tests.tuners.models import VALIDATION, X, Y, build
 
@@ -13,10 +13,10 @@ STATES = ["completed", "pruned", "infeasible", "failed", "rejected"]
 
 
 def tally_of(states):
-    tally = Tally()
+    failure_count = FailureCount()
     for state in states:
-        tally = tally.after(state)
-    return tally
+        failure_count = failure_count.after(state)
+    return failure_count
 
 
 def broken(states, in_a_row=99, fraction=0.5):
@@ -25,9 +25,9 @@ def broken(states, in_a_row=99, fraction=0.5):
 
 @given(lists(sampled_from(STATES)))
 def test_neither_infeasible_nor_rejected_trials_count_as_crashes(states):
-    tally = tally_of(states)
-    assert tally.crashed == states.count("failed")
-    assert tally.succeeded == states.count("completed") + states.count("pruned")
+    failure_count = tally_of(states)
+    assert failure_count.crashed == states.count("failed")
+    assert failure_count.succeeded == states.count("completed") + states.count("pruned")
 
 
 def test_a_fraction_means_nothing_before_enough_trials():

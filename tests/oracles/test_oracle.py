@@ -6,6 +6,7 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
+from kt_extras.bridge.metrics import LAST_EPOCH
 from kt_extras.samplers.random import Random
 from kt_extras.testing import OracleContract
 
@@ -45,17 +46,28 @@ def run(oracle, *costs):
             break
     trial.status = "COMPLETED"
     oracle.end_trial(trial)
-    return oracle.entry(trial.trial_id)
+    return oracle.trial_record(trial.trial_id)
 
 
 def test_a_hopeless_trial_is_stopped_and_keeps_the_score_of_its_best_epoch():
     oracle = make(pruner=kte.MedianPruner(n_startup_trials=2))
     run(oracle, 3.0, 2.0, 1.0)
     run(oracle, 4.0, 3.0, 2.0)
-    entry = run(oracle, 5.0, 6.0, 0.0)
-    assert (entry.state, entry.trial.status, entry.trial.score) == ("pruned", "COMPLETED", 5.0)
-    assert entry.trial.best_step == 0
-    assert entry.epochs == 1
+    record = run(oracle, 5.0, 6.0, 0.0)
+    assert (record.state, record.trial.status, record.trial.score) == ("pruned", "COMPLETED", 5.0)
+    assert record.trial.best_step == 0
+    assert record.epochs == 1
+
+
+def test_the_pruner_is_not_asked_in_an_epoch_marked_as_the_last():
+    oracle = make(pruner=kte.ThresholdPruner(upper=0.0))
+    trial = oracle.create_trial("worker")
+    metrics = {"cost": 5.0, LAST_EPOCH: 1.0}
+    assert oracle.update_trial(trial.trial_id, metrics, step=0).status == "RUNNING"
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    entry = oracle.entry(trial.trial_id)
+    assert (entry.state, entry.executions) == ("completed", [{0: {"cost": 5.0}}])
 
 
 def test_a_maximised_objective_prunes_what_is_low():
@@ -139,7 +151,7 @@ def test_infeasible_trials_do_not_end_the_search():
         trial = oracle.create_trial("worker")
         trial.status = "FAILED"
         oracle.end_trial(trial)
-        assert oracle.entry(trial.trial_id).state == "infeasible"
+        assert oracle.trial_record(trial.trial_id).state == "infeasible"
     assert run(oracle, 1.0).state == "completed"
 
 
@@ -199,7 +211,7 @@ def test_a_trial_that_kills_its_process_again_and_again_is_given_up(tmp_path):
     oracle = make(directory=tmp_path)
     oracle.reload()
     assert oracle.create_trial("worker").trial_id == "0001"
-    assert oracle.entry("0000").state == "failed"
+    assert oracle.trial_record("0000").state == "failed"
     assert "died in each of its 4 attempts" in oracle.get_trial("0000").message
 
 

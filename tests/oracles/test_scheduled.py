@@ -27,7 +27,7 @@ class TestASHAOracleWithForecasts(OracleContract):
     epochs = 4
 
     def make(self, **kwargs):
-        early = kte.samplers.GaussianProcess(startup_trials=3)
+        early = kte.samplers.GaussianProcess(n_startup_trials=3)
         return kte.ASHAOracle(max_epochs=4, reduction_factor=2, sampler=early, **kwargs)
 
 
@@ -65,30 +65,30 @@ class TestPBTOracle(OracleContract):
         first = oracle.create_trial("worker")
         oracle.update_trial(first.trial_id, {"val_loss": math.nan}, step=0)
         self._end(oracle, first)
-        assert oracle.entry(first.trial_id).state == "paused"
+        assert oracle.trial_record(first.trial_id).state == "paused"
         self._trials(oracle)
-        assert oracle.entry(first.trial_id).takeovers[0].epoch == 1
+        assert oracle.trial_record(first.trial_id).exploits[0].epoch == 1
         assert oracle.get_trial(first.trial_id).status == "COMPLETED"
 
 
 def trained(oracle, epochs=4, loss=lambda trial: trial.hyperparameters.get("x")):
-    """Run a search to its end without Keras; return its entries."""
+    """Run a search to its end without Keras; return its trials."""
     while (trial := oracle.create_trial("worker")).status != "STOPPED":
-        for step in range(oracle.entry(trial.trial_id).trained, epochs):
+        for step in range(oracle.trial_record(trial.trial_id).trained, epochs):
             value = float(loss(trial))
             if oracle.update_trial(trial.trial_id, {"val_loss": value}, step).status == "STOPPED":
                 break
         trial.status = "COMPLETED"
         oracle.end_trial(trial)
-    return list(oracle.entries())
+    return list(oracle.trial_records())
 
 
 def test_a_small_finite_space_ends_with_its_best_point_trained_to_the_end():
     oracle = kte.BOHBOracle(LOSS, max_epochs=4, reduction_factor=2, seed=0)
     oracle.hyperparameters.Choice("x", [3, 1, 2])
-    entries = trained(oracle)
-    assert sorted(entry.trained for entry in entries) == [1, 2, 4] or len(entries) == 3
-    best = min(entries, key=lambda entry: entry.trial.hyperparameters.get("x"))
+    trials = trained(oracle)
+    assert sorted(record.trained for record in trials) == [1, 2, 4] or len(trials) == 3
+    best = min(trials, key=lambda record: record.trial.hyperparameters.get("x"))
     assert best.trained == 4
     assert "every point" in oracle.ended_because
 
@@ -99,9 +99,9 @@ def test_a_failed_trial_of_a_bracket_is_replaced():
     first = oracle.create_trial("worker")
     first.status = "FAILED"
     oracle.end_trial(first)
-    entries = trained(oracle, epochs=2)
+    trials = trained(oracle, epochs=2)
     planned = sum(bracket.sizes[0] for bracket in oracle.scheduler.brackets)
-    assert len(entries) == planned + 1
+    assert len(trials) == planned + 1
 
 
 def test_what_a_trial_had_found_before_it_crashed_is_not_lost():
@@ -115,8 +115,8 @@ def test_what_a_trial_had_found_before_it_crashed_is_not_lost():
     promoted = oracle.create_trial("worker")
     promoted.status = "INVALID"
     oracle.end_trial(promoted)
-    entry = oracle.entry(promoted.trial_id)
-    assert (entry.state, entry.trial.status, entry.trial.score) == ("failed", "COMPLETED", 0.5)
+    record = oracle.trial_record(promoted.trial_id)
+    assert (record.state, record.trial.status, record.trial.score) == ("failed", "COMPLETED", 0.5)
     assert oracle.get_best_trials()[0].trial_id == promoted.trial_id
 
 

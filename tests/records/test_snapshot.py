@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import kt_extras as kte
-from kt_extras.records.search_state import Ledger
-from kt_extras.records.snapshot import summary
+from kt_extras.records.events import from_record, to_record
+from kt_extras.records.search_state import SearchState
+from kt_extras.records.snapshot import snapshot_events
 from kt_extras.records.tables import epochs_of, table
 from kt_extras.samplers.random import Random
 from kt_extras.storage.journal import Journal
@@ -58,7 +59,7 @@ def scheduled(seed, kind, directory):
         trial = oracle.create_trial(f"worker{chance.randrange(2)}")
         if trial.status in {"STOPPED", "IDLE"}:
             continue
-        while (step := oracle.entry(trial.trial_id).trained) < 4 and chance.random() < 0.9:
+        while (step := oracle.trial_record(trial.trial_id).trained) < 4 and chance.random() < 0.9:
             if oracle.update_trial(trial.trial_id, {"cost": chance.random()}, step).status != (
                 "RUNNING"
             ):
@@ -70,66 +71,70 @@ def scheduled(seed, kind, directory):
     return oracle
 
 
+def snapshot_of(oracle):
+    records = [to_record(event) for event in snapshot_events(oracle._state)]
+    return json.loads(json.dumps(records, allow_nan=False))
+
+
 def step_count(oracle, trial):
-    return sum(map(len, oracle.entry(trial.trial_id).executions))
+    return sum(map(len, oracle.trial_record(trial.trial_id).executions))
 
 
-def ledger_of(events):
-    ledger = Ledger(COST, keras_tuner.HyperParameters())
+def state_of(events):
+    state = SearchState(COST, keras_tuner.HyperParameters())
     for event in events:
-        ledger.apply(event)
-    return ledger
+        state.apply(from_record(event))
+    return state
 
 
-def state(ledger):
-    """Return all that a ledger knows, to be compared."""
-    entries = list(ledger.entries.values())
+def seen(state):
+    """Return all that a state knows, to be compared."""
+    trials = list(state.trials.values())
     return json.dumps(
         {
-            "table": table(entries),
-            "epochs": [epochs_of(entry) for entry in entries],
-            "attempts": [entry.attempt for entry in entries],
-            "stop": [entry.stop_asked for entry in entries],
-            "trials": [entry.trial.get_state() for entry in entries],
-            "waiting": list(ledger.waiting),
-            "enqueued": list(ledger.enqueued),
-            "ended": ledger.ended,
-            "found": sorted(ledger.found),
-            "totals": vars(ledger.totals),
-            "declared": ledger.declared,
-            "interrupted": ledger.interrupted(),
-            "unit": np.array(ledger.history.unit).tolist(),
-            "losses": ledger.history.losses.tolist(),
-            "states": ledger.history.states.tolist(),
-            "curves": [observation.curve.losses.tolist() for observation in ledger.history],
+            "table": table(trials),
+            "epochs": [epochs_of(record) for record in trials],
+            "attempts": [record.attempt for record in trials],
+            "stop": [record.stop_asked for record in trials],
+            "trials": [record.trial.get_state() for record in trials],
+            "waiting": list(state.waiting),
+            "enqueued": list(state.enqueued),
+            "ended": state.ended,
+            "found": sorted(state.found),
+            "totals": vars(state.totals),
+            "declared": state.declared,
+            "interrupted": state.interrupted(),
+            "unit": np.array(state.history.unit).tolist(),
+            "losses": state.history.losses.tolist(),
+            "states": state.history.states.tolist(),
+            "curves": [observation.curve.losses.tolist() for observation in state.history],
         },
         indent=1,
     )
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_summary_gives_the_same_state_as_all_that_happened(seed, tmp_path):
+def test_a_snapshot_gives_the_same_state_as_all_that_happened(seed, tmp_path):
     oracle = eventful(seed, tmp_path)
-    short = json.loads(json.dumps(list(summary(oracle._ledger)), allow_nan=False))
+    short = snapshot_of(oracle)
     whole = Journal(tmp_path / "project" / "journal.jsonl").read()
-    assert state(ledger_of(short)) == state(ledger_of(whole))
+    assert seen(state_of(short)) == seen(state_of(whole))
 
 
 @pytest.mark.parametrize("kind", ["asha", "pbt"])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_summary_of_a_scheduled_search_gives_the_same_state(seed, kind, tmp_path):
+def test_a_snapshot_of_a_scheduled_search_gives_the_same_state(seed, kind, tmp_path):
     oracle = scheduled(seed, kind, tmp_path)
     assert oracle.totals.promotions + oracle.totals.exploits
-    short = json.loads(json.dumps(list(summary(oracle._ledger)), allow_nan=False))
+    short = snapshot_of(oracle)
     whole = list(Journal(tmp_path / "project" / "journal.jsonl").read())
-    one, other = ledger_of(short), ledger_of(whole)
-    assert state(one) == state(other)
-    for name, entry in one.entries.items():
-        same = other.entries[name]
-        assert (entry.until, entry.rested, entry.takeovers, entry.counted, entry.seconds) == (
-            (same.until, same.rested, same.takeovers, same.counted, same.seconds)
-        )
-        points = [ledger.history.point_at(entry.number, 2) for ledger in (one, other)]
+    one, other = state_of(short), state_of(whole)
+    assert seen(one) == seen(other)
+    for trial_id, record in one.trials.items():
+        same = other.trials[trial_id]
+        for name in ("epoch_budget", "paused_at_epoch", "exploits", "counted", "seconds"):
+            assert getattr(record, name) == getattr(same, name)
+        points = [state.history.point_at(record.number, 2) for state in (one, other)]
         assert points[0] == points[1]
     assert one.history.brackets.tolist() == other.history.brackets.tolist()
 
@@ -145,7 +150,7 @@ def test_a_search_with_snapshots_goes_on_as_one_without(tmp_path, monkeypatch):
     plain = eventful(3)
     for worker in list(plain.ongoing_trials):
         plain.abandon(worker)
-    monkeypatch.setattr("kt_extras.storage.journal._WORTH_A_SNAPSHOT", 200)
+    monkeypatch.setattr("kt_extras.storage.journal._MIN_GROWTH", 200)
     eventful(3, tmp_path)
     assert (tmp_path / "project" / "snapshot.jsonl").exists()
     again = kte.SamplerOracle(

@@ -48,13 +48,13 @@ def run(oracle, *, trials):
         trial = oracle.create_trial("worker")
         if trial.status == "STOPPED":
             return
-        entry = oracle.entry(trial.trial_id)
+        record = oracle.trial_record(trial.trial_id)
         x = trial.hyperparameters.get("x")
         for epoch in range(3):
-            cost = float("nan") if entry.number == 4 else x + 1 / (epoch + 1)
+            cost = float("nan") if record.number == 4 else x + 1 / (epoch + 1)
             if oracle.update_trial(trial.trial_id, {"cost": cost}, step=epoch).status == "STOPPED":
                 break
-        crashed = entry.number == 2 and entry.attempt == 1
+        crashed = record.number == 2 and record.attempt == 1
         trial.status = "INVALID" if crashed else "COMPLETED"
         oracle.end_trial(trial)
 
@@ -62,7 +62,7 @@ def run(oracle, *, trials):
 def story(oracle):
     return [
         (e.trial.trial_id, e.state, e.attempt, e.trial.score, repr(e.executions), e.epochs)
-        for e in oracle.entries()
+        for e in oracle.trial_records()
     ]
 
 
@@ -106,18 +106,18 @@ def test_the_tables_say_what_the_oracle_says(tmp_path, url, project, in_database
     columns = "trial, state, attempt, score, epochs"
     found = rows(url, f"SELECT {columns} FROM kte_trials WHERE {mine} ORDER BY number")
     assert found == [(*row[:4], row[5]) for row in story(oracle)]
-    for entry in oracle.entries():
+    for record in oracle.trial_records():
         curve = rows(
             url,
             f"SELECT epoch, value FROM kte_epoch_metrics WHERE {mine} "
-            f"AND trial = '{entry.trial.trial_id}' ORDER BY epoch",
+            f"AND trial = '{record.trial.trial_id}' ORDER BY epoch",
         )
-        costs = {epoch: metrics["cost"] for epoch, metrics in entry.executions[0].items()}
+        costs = {epoch: metrics["cost"] for epoch, metrics in record.executions[0].items()}
         finite = {e: cost if math.isfinite(cost) else None for e, cost in costs.items()}
         assert dict(curve) == finite
         values = rows(
             url,
             f"SELECT name, coalesce(number, 0) FROM kte_trial_values WHERE {mine} "
-            f"AND trial = '{entry.trial.trial_id}'",
+            f"AND trial = '{record.trial.trial_id}'",
         )
-        assert dict(values)["x"] == entry.trial.hyperparameters.get("x")
+        assert dict(values)["x"] == record.trial.hyperparameters.get("x")

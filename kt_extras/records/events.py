@@ -1,0 +1,330 @@
+"""Every kind of event of a search, as it is written to the journal or the database.
+
+A search changes by events alone: each is written, then applied to the `SearchState`.  A reload
+applies the written ones again.  The format is a promise: names of kinds and fields never change,
+new fields have a default, and records written by older versions are read.
+
+Every record also holds `kind`, and `t`: seconds on the search's clock, which stands still between
+sessions.  Fields at their default are left out.  Metrics hold what is not a finite number by its
+name: `"nan"`, `"inf"`, `"-inf"`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from kt_extras.search import Point
+from kt_extras.storage.errors import StorageError
+
+Record = dict[str, Any]
+Encoded = Mapping[str, Any]  # metrics as JSON holds them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What all events have.
+
+    Attributes:
+        t: Seconds on the search's clock.
+    """
+
+    kind: ClassVar[str]
+    t: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectOpened(Event):
+    """The first event; written again when the objective is corrected before the first score.
+
+    Attributes:
+        format: The version of the format of records.
+        objective: As `str` shows it.
+        seed: The search's seed.
+    """
+
+    kind = "project"
+    format: int
+    objective: str
+    seed: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceDeclared(Event):
+    """Hyperparameters were declared.
+
+    Attributes:
+        hyperparameters: The config of a `keras_tuner.HyperParameters`.
+        trial: The id of the trial that declared them while it ran, None if they were declared
+            before the first trial.
+        anew: Whether they replace those of before; otherwise they are added.
+    """
+
+    kind = "space"
+    hyperparameters: Record
+    trial: str | None = None
+    anew: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointEnqueued(Event):
+    """The user asked for a point to be tried first.
+
+    Attributes:
+        values: Of some or all hyperparameters.
+    """
+
+    kind = "enqueue"
+    values: Point
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exploit:
+    """A member of a population takes over the state of another and changes its point.
+
+    Attributes:
+        epoch: The number of epochs that both have trained.
+        parent: The id of the other trial.
+        generation: How many exploits of its own led to the parent's state at that epoch.
+        before, after: The values of the active hyperparameters.
+    """
+
+    epoch: int
+    parent: str
+    generation: int
+    before: Point
+    after: Point
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialBegun(Event):
+    """A trial begins, or another attempt at one that has begun before.
+
+    Attributes:
+        trial: Its id.
+        values: Of the active hyperparameters.
+        until: Its epoch budget, None for no limit.
+        bracket: The number of its bracket, from 0.
+        enqueued: Whether the point is the oldest enqueued one.
+        kept: How many epochs of the last attempt stay, since a state at their end is on disk.
+        attempt, rested, spent, takeovers: In snapshots alone: the number of attempts, the epochs
+            at the last pause, the seconds before the last resume, and the exploits.
+    """
+
+    kind = "create"
+    trial: str
+    values: Point
+    until: int | None = None
+    bracket: int = 0
+    enqueued: bool = False
+    kept: int = 0
+    attempt: int = 1
+    rested: int = 0
+    spent: float = 0.0
+    takeovers: tuple[Exploit, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialAbandoned(Event):
+    """A worker gives its trial back at the user's wish; the attempt does not count.
+
+    Attributes:
+        trial: Its id.
+    """
+
+    kind = "abandon"
+    trial: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetExtended(Event):
+    """A running trial that has used up its epoch budget goes on at once.
+
+    Attributes:
+        trial: Its id.
+        until: Its new epoch budget.
+    """
+
+    kind = "grant"
+    trial: str
+    until: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResumed(Event):
+    """A paused trial goes on.
+
+    Attributes:
+        trial: Its id.
+        until: Its new epoch budget.
+        parent: The trial whose state it takes over, None for its own.
+        values: With a parent: of the active hyperparameters from now on.
+    """
+
+    kind = "resume"
+    trial: str
+    until: int
+    parent: str | None = None
+    values: Point | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReported(Event):
+    """A trial has trained an epoch.
+
+    Attributes:
+        trial: Its id.
+        step: The epoch, from 0; one that does not follow the last begins a new execution.
+        metrics: All that were reported, by name.
+    """
+
+    kind = "report"
+    trial: str
+    step: int
+    metrics: Encoded
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopRequested(Event):
+    """The pruner wants a trial to stop.
+
+    Attributes:
+        trial: Its id.
+        withdrawn: Whether an earlier request is taken back: the trial was in its last epoch.
+    """
+
+    kind = "stop"
+    trial: str
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEnded(Event):
+    """A trial has ended, is paused, or waits for another attempt.
+
+    Attributes:
+        trial: Its id.
+        state: The value of a `TrialState`.
+        status: KerasTuner's status.
+        score: A finite number, None if it has none.
+        best_step: The epoch of the score, from 0.
+        values: Of the active hyperparameters.
+        message: What went wrong, None if nothing did.
+        results: Metrics that came with the end rather than with an epoch.
+    """
+
+    kind = "end"
+    trial: str
+    state: str
+    status: str
+    score: float | None
+    best_step: int
+    values: Point
+    message: str | None
+    results: Encoded
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastTrial(TrialEnded):
+    """In snapshots alone: all events of a trial that is not open, in one.
+
+    Attributes:
+        attempt: The number of attempts.
+        began: Seconds on the search's clock.
+        stop_asked: Whether the pruner wanted it to stop.
+        executions: The epochs of each execution in columns: `steps` and `metrics`.
+        until, bracket, rested, spent, takeovers: As in `TrialBegun`.
+    """
+
+    kind = "past"
+    attempt: int
+    began: float
+    stop_asked: bool
+    executions: list[Record]
+    until: int | None = None
+    bracket: int = 0
+    rested: int = 0
+    spent: float = 0.0
+    takeovers: tuple[Exploit, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotCompleted(Event):
+    """In snapshots alone: what the other events of a snapshot do not show.
+
+    Attributes:
+        found: Names of hyperparameters that were declared by running trials.
+        ended: Ids of all counted trials, in the order of their first end.
+        waiting: Ids of trials to run again, in their order.
+        totals: The fields of `kt_extras.records.search_state.Totals`.
+    """
+
+    kind = "restore"
+    found: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    totals: Record = field(default_factory=dict)
+
+
+_KINDS: dict[str, type[Event]] = {
+    event.kind: event
+    for event in (
+        ProjectOpened,
+        SpaceDeclared,
+        PointEnqueued,
+        TrialBegun,
+        TrialAbandoned,
+        BudgetExtended,
+        TrialResumed,
+        EpochReported,
+        StopRequested,
+        TrialEnded,
+        PastTrial,
+        SnapshotCompleted,
+    )
+}
+_FIELDS = {event: dataclasses.fields(event) for event in _KINDS.values()}
+_NAMES = {event: frozenset(f.name for f in fields) for event, fields in _FIELDS.items()}
+
+
+def to_record(event: Event) -> Record:
+    """Return an event as JSON can hold it, without the fields at their default.
+
+    >>> to_record(StopRequested(trial="0003", t=1.5))
+    {'kind': 'stop', 'trial': '0003', 't': 1.5}
+    """
+    record: Record = {"kind": event.kind}
+    for item in _FIELDS[type(event)]:
+        value = getattr(event, item.name)
+        if item.name == "t" or value == item.default:
+            continue
+        record[item.name] = value
+    if "takeovers" in record:
+        record["takeovers"] = [dataclasses.asdict(exploit) for exploit in event.takeovers]  # type: ignore[attr-defined]
+    return {**record, "t": event.t}
+
+
+def from_record(record: Mapping[str, Any]) -> Event:
+    """Return the event that a record holds; fields that are not known here are passed over.
+
+    Raises:
+        kt_extras.storage.StorageError: Its kind is not known, or a field is missing.
+
+    >>> from_record({"kind": "stop", "trial": "0003", "t": 1.5, "of_tomorrow": 1})
+    StopRequested(t=1.5, trial='0003', withdrawn=False)
+    """
+    event = _KINDS.get(record.get("kind", ""))
+    if event is None:
+        raise StorageError(
+            f"A record has the kind {record.get('kind')!r}, which this version of kt_extras does "
+            f"not know; it knows {sorted(_KINDS)}.  Upgrade kt_extras to the version that wrote it."
+        )
+    known = {name: value for name, value in record.items() if name in _NAMES[event]}
+    if known.get("takeovers"):
+        known["takeovers"] = tuple(Exploit(**exploit) for exploit in known["takeovers"])
+    try:
+        return event(**known)
+    except TypeError as error:
+        raise StorageError(f"A record of the kind {event.kind!r} lacks a field: {error}.") from None
