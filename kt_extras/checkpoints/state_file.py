@@ -6,13 +6,14 @@ It is an uncompressed `.npz`: one entry an array, and one with the JSON text of 
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from kt_extras.atomic_files import atomic_write
 
 _TREE = "tree"
 _PLAIN = (bool, int, float, str, type(None))
@@ -48,15 +49,8 @@ def write_state(path: Path, state: Any) -> None:
     tree = json.dumps(_packed(state, arrays)).encode()
     entries: dict[str, Any] = {str(number): array for number, array in enumerate(arrays)}
     entries[_TREE] = np.frombuffer(tree, np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **entries)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with atomic_write(path) as file:
+        np.savez(file, **entries)
 
 
 def read_state(path: Path, *, but_arrays: bool = False) -> Any:

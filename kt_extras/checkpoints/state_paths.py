@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+from kt_extras.atomic_files import atomic_write
 
 _NAME = "state-{:05d}.npz"
 _PATTERN = re.compile(r"state-(\d{5,})\.npz")
@@ -36,10 +37,11 @@ class StateFiles:
 
     def copy(self, parent: str, child: str, epochs: int) -> None:
         """Give a trial the state that another one had after so many epochs."""
-        target = self.path(child, epochs)
-        draft = target.with_suffix(".copy")
-        shutil.copyfile(self.path(parent, epochs), draft)
-        os.replace(draft, target)
+        with (
+            self.path(parent, epochs).open("rb") as source,
+            atomic_write(self.path(child, epochs)) as target,
+        ):
+            shutil.copyfileobj(source, target)
         self.written(child, epochs)
 
     def written(self, trial_id: str, epochs: int) -> None:

@@ -57,7 +57,7 @@ class ReusedModel:
         self._origins = Origins()
         return model
 
-    def go_on(self, hp: Any, build: Build, compare: Build) -> keras.Model:
+    def model_for(self, hp: Any, build: Build, compare: Build) -> keras.Model:
         """Return a model with these hyperparameters, whose state is to be restored.
 
         Args:

@@ -1,7 +1,7 @@
-"""Where the records of a search are kept: a journal, or a database of SQLite or PostgreSQL."""
+"""The records of a search on disk: in a journal, or in a database of SQLite or PostgreSQL."""
 
-from kt_extras.storage.errors import DamagedRecordError, StorageError
-from kt_extras.storage.journal import DamagedJournalError, Journal
+from kt_extras.storage.errors import DamagedJournalError, DamagedRecordError, StorageError
+from kt_extras.storage.journal import Journal
 from kt_extras.storage.lock import ProjectInUseError
 from kt_extras.storage.store import Store, open_store
 

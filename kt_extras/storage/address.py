@@ -1,55 +1,40 @@
-"""Where a database is: its URL, checked, and shown without its password."""
+"""The URL of a database: parsed, shown without its password, and opened."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from kt_extras.storage.sql import missing, sa
 
-_EXAMPLES = "such as 'sqlite:///runs.db' or 'postgresql://user:password@host/database'"
+EXAMPLES = "such as 'sqlite:///runs.db' or 'postgresql://user:password@host/database'"
 _HIDDEN = "***"
 
 
-def address(storage: str | sa.URL) -> sa.URL:
-    """Return the URL of a database of a kind that can hold searches.
+def parse(storage: str | sa.URL) -> sa.URL:
+    """Return the parsed URL of a database of any kind.
 
     Args:
-        storage: As SQLAlchemy writes URLs.  A relative path of an SQLite file counts from the
-            current directory; PostgreSQL without a driver is reached through psycopg.
+        storage: The URL, as SQLAlchemy writes URLs.
 
     Raises:
-        TypeError: It is no string.
-        ValueError: It is no URL, or of another kind of database.
+        TypeError: `storage` is not a string.
+        ValueError: `storage` is not a URL.
 
-    >>> address("postgresql://ada:secret@db.example/runs").drivername
-    'postgresql+psycopg'
-    >>> address("mysql://ada:secret@db.example/runs")
-    Traceback (most recent call last):
-    ValueError: `storage` must be an SQLite or a PostgreSQL database, ... got
-    'mysql://ada:***@db.example/runs'.
+    >>> parse("sqlite:///runs.db").database
+    'runs.db'
     """
     if not isinstance(storage, (str, sa.URL)):
-        raise TypeError(f"`storage` must be a URL {_EXAMPLES}, got {storage!r}.")
+        raise TypeError(f"`storage` must be a URL {EXAMPLES}, got {storage!r}.")
     try:
-        url = sa.make_url(storage)
+        return sa.make_url(storage)
     except (sa.exc.ArgumentError, ValueError):
         raise ValueError(
-            f"`storage` must be a URL {_EXAMPLES}, got {_masked(str(storage))!r}."
+            f"`storage` must be a URL {EXAMPLES}, got {_masked(str(storage))!r}."
         ) from None
-    kind, _, driver = url.drivername.partition("+")
-    if kind == "sqlite":
-        return _file(url)
-    if kind != "postgresql":
-        raise ValueError(
-            f"`storage` must be an SQLite or a PostgreSQL database, {_EXAMPLES}, got "
-            f"{shown(url)!r}."
-        )
-    return url if driver else url.set(drivername="postgresql+psycopg")
 
 
 def shown(url: sa.URL) -> str:
-    """Return a URL as it may be shown to anybody.
+    """Return a URL with its passwords masked.
 
     >>> shown(sa.make_url("postgresql://ada:secret@db/runs?sslpassword=secret"))
     'postgresql://ada:***@db/runs?sslpassword=***'
@@ -58,7 +43,7 @@ def shown(url: sa.URL) -> str:
 
 
 def without_secrets(text: str, url: sa.URL) -> str:
-    """Return a driver's message without the passwords of the URL."""
+    """Return the message of a driver with the passwords of the URL masked."""
     secrets = [url.password, *(v for k, v in url.query.items() if "pass" in k.lower())]
     for secret in secrets:
         if secret:
@@ -67,11 +52,15 @@ def without_secrets(text: str, url: sa.URL) -> str:
 
 
 def engine(url: sa.URL, arguments: dict[str, object]) -> sa.Engine:
-    """Return an engine that opens a connection when it is asked for one and keeps none.
+    """Return an engine that opens a connection on demand and pools none.
+
+    Args:
+        url: The URL of the database.
+        arguments: Arguments for the driver's `connect`.
 
     Raises:
         ModuleNotFoundError: The driver is not installed.
-        ValueError: There is no such driver, or it is an asynchronous one.
+        ValueError: SQLAlchemy does not know the driver, or it is an asynchronous one.
     """
     wrong = (
         "`storage` must name a driver that SQLAlchemy knows and that is not asynchronous, got "
@@ -86,17 +75,6 @@ def engine(url: sa.URL, arguments: dict[str, object]) -> sa.Engine:
     if made.dialect.is_async:
         raise ValueError(wrong)
     return made
-
-
-def _file(url: sa.URL) -> sa.URL:
-    """Settle where the file of an SQLite database is."""
-    database = url.database or ":memory:"
-    if database == ":memory:" or database.startswith("file:") or url.host:
-        raise ValueError(
-            "`storage` must name a file, such as 'sqlite:///runs.db' (relative) or "
-            f"'sqlite:////data/runs.db' (absolute), got {shown(url)!r}."
-        )
-    return url.set(database=str(Path(database).absolute()))
 
 
 def _masked(text: str) -> str:

@@ -1,10 +1,10 @@
-"""What can go wrong with a database."""
+"""Errors of the journal and of databases."""
 
 from __future__ import annotations
 
 
 class StorageError(RuntimeError):
-    """The database cannot be reached, read or written.
+    """The records of a search cannot be reached, read or written.
 
     >>> raise StorageError("`storage` sqlite:///runs.db: the disk is full")
     Traceback (most recent call last):
@@ -12,15 +12,25 @@ class StorageError(RuntimeError):
     """
 
 
+class DamagedJournalError(StorageError):
+    """A record in the middle of a journal cannot be read.
+
+    >>> raise DamagedJournalError("Record 2 of 9 (at byte 33) in journal.jsonl is damaged")
+    Traceback (most recent call last):
+    kt_extras.storage.errors.DamagedJournalError: Record 2 of 9 (at byte 33) in journal.jsonl is
+    damaged
+    """
+
+
 class DamagedRecordError(StorageError):
-    """A record of a project is missing, or is not what was written.
+    """A record in a database is missing, or is not what was written.
 
     Args:
-        storage: The database's URL, without a password.
+        storage: The URL of the database, with its password masked.
         project: The name of the project.
-        sequence: The record, counted from 1.
-        count: How many records there should be.
-        reason: What is wrong with it.
+        sequence: The number of the record, counted from 1.
+        count: The number of records that there should be.
+        reason: What is wrong with the record.
 
     >>> raise DamagedRecordError("sqlite:///runs.db", "digits", 3, 10, "it is missing")
     Traceback (most recent call last):

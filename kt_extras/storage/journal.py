@@ -1,8 +1,8 @@
-"""The journal: one append-only file that holds everything a search knows.
+"""The journal: one append-only file that holds all records of a search.
 
 Each line is one record, ``<crc32 of the rest> <JSON>``.  A record is handed to the operating
 system before `append` returns, so it survives the death of the process; with `sync` it also
-survives the loss of power.  Only the last line can be torn, and a torn line is dropped.
+survives a loss of power.  Only the last line can be torn, and a torn line is dropped.
 """
 
 from __future__ import annotations
@@ -16,24 +16,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kt_extras.atomic_files import replace_file
+from kt_extras.storage.errors import DamagedJournalError as DamagedJournalError  # as before
 from kt_extras.storage.lock import FileLock, ProjectInUseError
 
 FORMAT = 1
 FILE_NAME = "journal.jsonl"
-_WORTH_A_SNAPSHOT = 1_000_000  # bytes
+_MIN_GROWTH = 1_000_000  # bytes since the last snapshot
 
 Record = dict[str, Any]
-
-
-class DamagedJournalError(RuntimeError):
-    """A record in the middle of a journal cannot be read."""
 
 
 class Journal:
     """Appends records to a file and reads them back.
 
     Args:
-        path: The file; it and its folder are made at the first `append`.
+        path: The file. It and its folder are created at the first `append`.
 
     >>> import tempfile, os
     >>> journal = Journal(os.path.join(tempfile.mkdtemp(), "journal.jsonl"))
@@ -48,25 +46,25 @@ class Journal:
         folder = self.path.resolve().parent
         self._lock = FileLock(folder.with_name(f".{folder.name}.lock"), project=folder.name)
         self._last = (0, 0)  # where the last record begins and ends
-        self._torn = 0  # bytes behind it that are no record
-        self._covered = 0  # bytes at the beginning that the snapshot stands for
+        self._torn = 0  # bytes of a torn record behind it
+        self._covered = 0  # bytes at the beginning that the snapshot replaces
         self._snapshot_size = 0  # in bytes
 
     def exists(self) -> bool:
-        """Tell whether there is a file."""
+        """Return whether the file exists."""
         return self.path.exists()
 
     def append(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
         """Write one record at the end.
 
         Args:
-            record: What JSON can hold; no NaN and no infinity.
-            sync: Whether to wait until it is on the disk.
+            record: Values that JSON can hold; no NaN and no infinity.
+            sync: Whether to wait until the record is on the disk. Defaults to False.
 
         Raises:
             ProjectInUseError: Another process has written to the journal since the last call.
-            FileNotFoundError: Somebody has removed or cut it since.
-            OSError: The disk is full or read-only; a part of a record is cut off by the next one.
+            FileNotFoundError: The file was removed or cut since the last call.
+            OSError: The disk is full or read-only. The next `append` cuts off a part of a record.
         """
         line, (_, end) = _line(record), self._last
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +84,7 @@ class Journal:
         self._last, self._torn = (end, end + len(line)), 0
 
     def read(self) -> Iterator[Record]:
-        """Yield the records in order, those of a snapshot for those that it stands for.
+        """Yield the records in order; those of a snapshot replace the ones before it.
 
         A torn last line is left out, and cut off by the next `append`.
 
@@ -97,7 +95,7 @@ class Journal:
         yield from self.news()
 
     def news(self) -> Iterator[Record]:
-        """Yield the records behind the last one that was read or written."""
+        """Yield the records after the last one that was read or written."""
         place, self._torn = self._last[1], 0
         with open(self.path, "rb") as file:
             file.seek(place)
@@ -136,7 +134,7 @@ class Journal:
             self._lock.acquire()
 
     def release(self) -> None:
-        """Let others write."""
+        """Let other processes write."""
         self._lock.release()
 
     def delete(self) -> None:
@@ -146,21 +144,21 @@ class Journal:
         self._last, self._torn, self._covered, self._snapshot_size = (0, 0), 0, 0, 0
 
     def outgrown(self) -> bool:
-        """Tell whether so much has come since the last snapshot that a new one pays.
+        """Return whether the journal has grown enough since the last snapshot for another one.
 
-        The threshold grows with the journal and with what is to be written anew, so snapshots cost
-        O(1) a record in the long run, and no more bytes than the journal.
+        The threshold grows with the journal and with the snapshot, so snapshots cost O(1) a record
+        in the long run, and write no more bytes than the journal.
         """
-        least = max(_WORTH_A_SNAPSHOT, self._covered / 4, self._snapshot_size)
-        return self._last[1] - self._covered > least
+        growth = max(_MIN_GROWTH, self._covered / 4, self._snapshot_size)
+        return self._last[1] - self._covered > growth
 
     def compact(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Keep a snapshot beside the journal, so that a reload need not read all of it.
+        """Write a snapshot beside the journal, so that `read` need not read the whole journal.
 
-        The journal itself stays whole; a snapshot that is damaged is passed over.
+        The journal itself stays whole; `read` skips a damaged snapshot.
 
         Args:
-            records: What the records of the journal so far amount to.
+            records: Records with the same meaning as all those of the journal so far.
         """
         begin, end = self._last
         with open(self.path, "rb") as file:
@@ -168,7 +166,7 @@ class Journal:
             mark = file.read(8).decode()
         head = {"kind": "snapshot", "last": [begin, end], "mark": mark}
         lines = b"".join(map(_line, [head, *records]))
-        replace_file(self._snapshot_path, lines.decode())
+        replace_file(self._snapshot_path, lines.decode(), sync=True)
         self._covered, self._snapshot_size = end, len(lines)
 
     @property
@@ -195,7 +193,7 @@ class Journal:
         return [record for record in records if record is not None]
 
     def _has(self, head: Record) -> bool:
-        """Tell whether the last record that a snapshot covers stands where it says."""
+        """Return whether the last record that a snapshot covers is where its head says."""
         begin, end = head["last"]
         with open(self.path, "rb") as file:
             file.seek(begin)
@@ -214,11 +212,3 @@ def _parsed(line: bytes) -> Record | None:
         return None
     record: Record = json.loads(text)
     return record
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a whole file such that a reader finds the old text or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

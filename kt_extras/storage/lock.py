@@ -1,4 +1,4 @@
-"""Locks that die with their holder, for a project is written by one process at a time."""
+"""Locks that let one process at a time write to a project; they end with their process."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ else:
     import fcntl
 
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
-_FAR = 1 << 30  # the byte that is locked on Windows, where a locked byte can't be read
+# The byte that is locked on Windows, where a locked byte cannot be read: far behind the text.
+_FAR = 1 << 30
 
 
 class ProjectInUseError(RuntimeError):
     """Another process writes to the project.
 
     Args:
-        project: Its name or place.
-        holder: What is known of the process, `""` if nothing is.
+        project: The name or the folder of the project.
+        holder: A description of the other process. Defaults to `""`, if it is not known.
 
     >>> raise ProjectInUseError("runs/digits", "process 4711 on ada")
     Traceback (most recent call last):
@@ -44,26 +45,26 @@ class ProjectInUseError(RuntimeError):
         return type(self), (self.project, self.holder)
 
 
-class Heirless(Protocol):
-    """Holds something that must not outlive this process in a child that it has forked."""
+class ClosedInChild(Protocol):
+    """Holds a handle that a forked child must not keep open."""
 
-    def disinherit(self) -> None:
-        """Let go of it in the child, without a word to anybody."""
+    def close_in_child(self) -> None:
+        """Close the handle in a forked child without releasing the parent's lock."""
 
 
-_heirless: weakref.WeakSet[Heirless] = weakref.WeakSet()
+_closed_in_child: weakref.WeakSet[ClosedInChild] = weakref.WeakSet()
 
 
 class FileLock:
     """An exclusive lock on a file; the operating system ends it with the process, however it ends.
 
-    Not re-entrant: a second lock on the same file is refused in the same process too.  The file
-    is removed at the release; one that a killed process leaves behind locks nothing.  Children
-    that this process forks (to load data, say) have no part in the lock.
+    The lock is not re-entrant: a second one on the same file is refused in the same process too.
+    The file is removed at the release; a file that a killed process leaves behind locks nothing.
+    Children that this process forks, for instance to load data, do not hold the lock.
 
     Args:
-        path: The file; it and its folder are made when the lock is acquired.
-        project: What an error calls the locked thing; by default the folder of the file.
+        path: The file. It and its folder are created when the lock is acquired.
+        project: The name of what is locked, for errors. Defaults to the folder of the file.
 
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
@@ -95,11 +96,11 @@ class FileLock:
         return self._descriptor is not None
 
     def acquire(self) -> None:
-        """Take the lock, at once or not at all.
+        """Take the lock, or raise at once.
 
         Raises:
             ProjectInUseError: It is held already, by this process or another.
-            OSError: The file cannot be made, or its file system has no locks.
+            OSError: The file cannot be created, or its file system has no locks.
         """
         if self.held:
             raise ProjectInUseError(self.project, this_process())
@@ -113,20 +114,20 @@ class FileLock:
                     os.close(descriptor)
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock, if it is held."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
         if sys.platform == "win32":  # only a closed file can be removed
             os.close(descriptor)
             self._remove()
-        else:  # only a locked file can be removed without taking somebody else's
+        else:  # removed while it is locked, since later it may be another process's lock
             if _is_at(descriptor, self.path):
                 self._remove()
             os.close(descriptor)
 
-    def disinherit(self) -> None:
-        """Let go of the file in a forked child, which does not end its parent's lock."""
+    def close_in_child(self) -> None:
+        """Close the file in a forked child without releasing the parent's lock."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -145,21 +146,21 @@ class FileLock:
         os.truncate(descriptor, 0)
         os.write(descriptor, this_process().encode())
         self._descriptor = descriptor
-        _heirless.add(self)
+        _closed_in_child.add(self)
 
     def _remove(self) -> None:
-        with contextlib.suppress(OSError):  # it is there for nobody, but it harms nobody
+        with contextlib.suppress(OSError):  # a file that is left behind locks nothing
             self.path.unlink()
 
 
 def this_process() -> str:
-    """Return what others are told of this process."""
+    """Return the description of this process that errors in other processes show."""
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
-def keep_from_children(holder: Heirless) -> None:
-    """Have `holder.disinherit()` called in every child that this process forks."""
-    _heirless.add(holder)
+def close_after_fork(holder: ClosedInChild) -> None:
+    """Call `holder.close_in_child()` in every child that this process forks."""
+    _closed_in_child.add(holder)
 
 
 def _lock(descriptor: int) -> None:
@@ -179,9 +180,9 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _in_child() -> None:
-    for holder in list(_heirless):
-        holder.disinherit()
-    _heirless.clear()
+    for holder in list(_closed_in_child):
+        holder.close_in_child()
+    _closed_in_child.clear()
 
 
 if hasattr(os, "register_at_fork"):

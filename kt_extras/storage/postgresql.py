@@ -1,4 +1,4 @@
-"""What only PostgreSQL needs: advisory locks, and a say in when to wait for the disk."""
+"""Databases of PostgreSQL: advisory locks, and commits that wait for the disk only with `sync`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from kt_extras.storage.address import engine
 from kt_extras.storage.lock import ProjectInUseError, this_process
 from kt_extras.storage.sql import sa
 
-_DRIVERS = {"psycopg", "psycopg2"}  # whose names for the arguments of a connection are known here
+# Drivers that know the arguments `connect_timeout` and `application_name`.
+_DRIVERS = {"psycopg", "psycopg2"}
 _PATIENCE = 15  # seconds to reach the server
 _GRACE = 1.0  # seconds for the server to notice that the last holder was killed
 _NAME_LENGTH = 63  # of an application, as the server cuts it
@@ -28,16 +29,17 @@ _activity = sa.table("pg_stat_activity", *map(sa.column, ("pid", "application_na
 class PostgreSQL:
     """A database on a server.
 
-    What is committed survives the death of the process.  The server is made to wait for its disk
-    only with `sync`; without, a crash of the server itself can cost the last fraction of a
-    second, never something before what it keeps.  A project's lock belongs to the session, so it
-    needs a connection of its own to the server: no pooler that hands out sessions by transaction.
+    A committed transaction survives the death of the process.  The server waits for its disk only
+    with `sync`; without it, a crash of the server can lose the last fraction of a second, but never
+    a record before one that it keeps.  The lock of a project belongs to the session, so the URL
+    must not name a pooler that assigns sessions by transaction.
 
     Args:
-        url: With a driver.
+        url: The URL of the database. Its driver defaults to psycopg.
     """
 
     def __init__(self, url: sa.URL) -> None:
+        self.url = url = with_driver(url)
         arguments: dict[str, object] = {}
         if url.get_driver_name() in _DRIVERS:
             ours = {"connect_timeout": _PATIENCE, "application_name": _application()}
@@ -45,8 +47,8 @@ class PostgreSQL:
         self._engine = engine(url, arguments)
         sa.event.listen(self._engine, "connect", _set_up)
 
-    def is_there(self) -> bool:
-        """Return True: a server can be asked."""
+    def exists(self) -> bool:
+        """Return True: a server can be queried."""
         return True
 
     def connect(self) -> sa.Connection:
@@ -57,18 +59,18 @@ class PostgreSQL:
     def transaction(
         self, connection: sa.Connection, *, writing: bool, sync: bool
     ) -> Iterator[None]:
-        """Do what follows as a whole or not at all."""
+        """Run the block in one transaction."""
         with connection.begin():
-            if writing and sync:  # as the server is set up: by default, once it is on the disk
+            if writing and sync:  # as the server is configured: on by default
                 connection.exec_driver_sql("SET LOCAL synchronous_commit TO DEFAULT")
             yield
 
-    def exclude(self, connection: sa.Connection) -> None:
-        """Let no two sessions make the tables at the same time."""
+    def lock_tables(self, connection: sa.Connection) -> None:
+        """Keep other sessions from creating the tables until the transaction ends."""
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(*_key("tables"))))
 
     def lock(self, connection: sa.Connection, project: str) -> None:
-        """Keep other sessions from writing to the project, until this one ends."""
+        """Keep other sessions from writing to the project until this one ends."""
         key = _key("project", project)
         query = sa.select(sa.func.pg_try_advisory_lock(*key))
         end = time.monotonic() + _GRACE
@@ -79,15 +81,28 @@ class PostgreSQL:
             time.sleep(0.02)
 
     def unlock(self) -> None:
-        """Do nothing: the session is closed, and its locks with it."""
+        """Do nothing: the locks end with the session, which was closed."""
 
-    def disinherit(self, connection: sa.Connection) -> None:
-        """Take the socket from a forked child, which would keep the session alive."""
+    def close_in_child(self, connection: sa.Connection) -> None:
+        """Close the socket in a forked child, which would keep the session open.
+
+        The descriptor is replaced, not closed through the driver, which would end the session of
+        the parent too.
+        """
         raw: Any = connection.connection.dbapi_connection
         with contextlib.suppress(Exception):  # closed already, or of a driver without files
             nothing = os.open(os.devnull, os.O_RDWR)
             os.dup2(nothing, raw.fileno())
             os.close(nothing)
+
+
+def with_driver(url: sa.URL) -> sa.URL:
+    """Return a URL with psycopg as the driver unless it names one.
+
+    >>> with_driver(sa.make_url("postgresql://db.example/runs")).drivername
+    'postgresql+psycopg'
+    """
+    return url if "+" in url.drivername else url.set(drivername="postgresql+psycopg")
 
 
 def _set_up(raw: Any, _: object) -> None:
@@ -106,14 +121,14 @@ def _application() -> str:
 
 
 def _key(*words: str) -> tuple[int, int]:
-    """Return the pair of numbers that stands for a name among the locks of a database."""
+    """Return the two numbers under which an advisory lock with this name is taken."""
     digest = hashlib.sha256("/".join(("kt_extras", *words)).encode("utf-8", "surrogatepass"))
     high, low = digest.digest()[:4], digest.digest()[4:8]
     return int.from_bytes(high, "big") >> 1, int.from_bytes(low, "big") >> 1
 
 
 def _holder(connection: sa.Connection, key: tuple[int, int]) -> str:
-    """Return what the server lets one see of the session that holds a lock."""
+    """Return a description of the session that holds a lock, `""` if there is none."""
     here = sa.select(_databases.c.oid).where(_databases.c.datname == sa.func.current_database())
     query = (
         sa.select(_activity.c.application_name, _locks.c.pid)

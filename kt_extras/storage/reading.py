@@ -1,4 +1,4 @@
-"""Reading records back, page by page, each one checked."""
+"""Records read from a database page by page and checked."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def page(connection: sa.Connection, project: int, after: int) -> Sequence[Row]:
     """Return the rows of the next records: sequence number, checksum and text.
 
     Args:
-        connection: In a transaction, which may end after each page: records are never changed.
-        project: The project's `kte_projects.id`.
+        connection: A connection in a transaction. It may end after each page, since records are
+            never changed.
+        project: The `kte_projects.id` of the project.
         after: The last sequence number that was read.
     """
     columns = (records.c.sequence, records.c.checksum, records.c.record)
@@ -36,12 +37,15 @@ def checked(
     count: int,
     damaged: Callable[[int, int, str], DamagedRecordError],
 ) -> Iterator[Record]:
-    """Yield records in order, without a gap, each as it was written.
+    """Yield records in order, after a check that each one is there and as it was written.
 
     Args:
-        fetch: Returns the page after a sequence number, empty at the end.
-        count: How many there must be at least.
-        damaged: Makes the error from the sequence number, the count and a reason.
+        fetch: A function that returns the page after a sequence number, empty at the end.
+        count: The smallest number of records that there must be.
+        damaged: A function that makes the error from the sequence number, the count and a reason.
+
+    Raises:
+        DamagedRecordError: A record is missing or does not match its checksum.
     """
     last = 0
     while rows := fetch(last):
@@ -61,6 +65,6 @@ def _record(
 ) -> Record:
     try:
         record: Record = json.loads(text)
-    except ValueError as error:  # its checksum matches, so somebody has written it like that
-        raise damaged(sequence, count, f"it is no JSON ({error})") from None
+    except ValueError as error:  # its checksum matches, so it was written like this
+        raise damaged(sequence, count, f"it is not JSON ({error})") from None
     return record

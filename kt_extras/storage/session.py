@@ -1,4 +1,4 @@
-"""One connection to a database: its transactions, its lock, and what its errors mean."""
+"""One connection to a database: its transactions, its lock, and its errors explained."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
-from typing import Protocol
 
-from kt_extras.storage.address import address, shown, without_secrets
+from kt_extras.storage.address import shown, without_secrets
+from kt_extras.storage.backends import backend_for
 from kt_extras.storage.errors import StorageError
-from kt_extras.storage.lock import keep_from_children
-from kt_extras.storage.postgresql import PostgreSQL
+from kt_extras.storage.lock import close_after_fork
 from kt_extras.storage.schema import is_laid_out, lay_out
 from kt_extras.storage.sql import sa
-from kt_extras.storage.sqlite import SQLite
 
-_CURES = {
+# What to do about an error, by a part of the driver's message.
+_HINTS = {
     "database is locked": "  Another process has been writing for too long; end it.",
     "is full": "  Make room on the disk; nothing of the last record was written.",
     "readonly": "  Give this process the right to write the file and its folder.",
@@ -29,48 +28,21 @@ _CURES = {
 }
 
 
-class Backend(Protocol):
-    """What differs from one kind of database to another."""
-
-    def is_there(self) -> bool:
-        """Tell whether there is a database that can be asked."""
-
-    def connect(self) -> sa.Connection:
-        """Open a connection."""
-
-    def transaction(
-        self, connection: sa.Connection, *, writing: bool, sync: bool
-    ) -> contextlib.AbstractContextManager[None]:
-        """Do what follows as a whole or not at all."""
-
-    def exclude(self, connection: sa.Connection, /) -> None:
-        """Be the only one who makes tables, to the end of the transaction."""
-
-    def lock(self, connection: sa.Connection, project: str, /) -> None:
-        """Be the only one who writes to a project."""
-
-    def unlock(self) -> None:
-        """Give the lock back; the connection is closed."""
-
-    def disinherit(self, connection: sa.Connection, /) -> None:
-        """Let go of the connection in a forked child."""
-
-
 class Session:
     """Holds one connection from its first use to `close`, and opens it again when needed.
 
     Args:
-        url: Of the database.
-        project: The name of the project, for its lock.
+        url: The URL of the database; its scheme chooses the entry of
+            `kt_extras.storage.backends.BACKENDS`.
+        project: The name of the project, which `lock` locks.
     """
 
     def __init__(self, url: str | sa.URL, project: str) -> None:
-        self.url = address(url)
+        self._backend = backend_for(url)
+        self.url = self._backend.url
         self.project = project
-        sqlite = self.url.get_backend_name() == "sqlite"
-        self._backend: Backend = SQLite(self.url) if sqlite else PostgreSQL(self.url)
         self._connection: sa.Connection | None = None
-        self._laid_out = False  # whether the tables are there, in a format that is known
+        self._laid_out = False  # whether the tables exist in the known format
         self._locked = False
         self.mutex = threading.RLock()
 
@@ -83,20 +55,20 @@ class Session:
                 self._locked = True
 
     def close(self) -> None:
-        """Give the lock back, and the connection."""
+        """Release the lock and close the connection."""
         with self.mutex:
             self._locked = False
             self.disconnect()
             self._backend.unlock()
 
-    def disinherit(self) -> None:
-        """Let go of the connection in a forked child."""
+    def close_in_child(self) -> None:
+        """Close the connection in a forked child without releasing the parent's lock."""
         if self._connection is not None:
-            self._backend.disinherit(self._connection)
+            self._backend.close_in_child(self._connection)
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
-        """Say what is wrong in the words of the one who gave the URL."""
+        """Turn an error of the driver into a `StorageError` that says what to do."""
         try:
             yield
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
@@ -105,14 +77,14 @@ class Session:
             said = " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".?")
             raise StorageError(
                 f"`storage` {shown(self.url)} cannot be used: "
-                f"{without_secrets(said, self.url)}.{_cure(said)}"
+                f"{without_secrets(said, self.url)}.{_hint(said)}"
             ) from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
-        """Give a connection in a transaction, or None if there are no tables to read."""
+        """Yield a connection in a transaction, or None if there are no tables to read."""
         with self.mutex, self.explained():
-            if not self._backend.is_there():
+            if not self._backend.exists():
                 yield None
                 return
             connection = self._open()
@@ -122,17 +94,21 @@ class Session:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Give a connection in a transaction that writes and waits for the disk."""
+        """Yield a connection in a transaction that writes and waits for the disk."""
         with self.mutex, self.explained(), self.transaction(sync=True) as connection:
             yield connection
 
     @contextlib.contextmanager
     def transaction(self, *, sync: bool) -> Iterator[sa.Connection]:
-        """Give a connection in a transaction that writes; make the tables first, if need be."""
+        """Yield a connection in a transaction that writes; create the tables if there are none.
+
+        Args:
+            sync: Whether the commit waits until the changes are on the disk.
+        """
         connection = self._open()
         if not self._laid_out:
             with self._backend.transaction(connection, writing=True, sync=True):
-                self._backend.exclude(connection)
+                self._backend.lock_tables(connection)
                 if not is_laid_out(connection, shown(self.url)):
                     lay_out(connection)
             self._laid_out = True
@@ -140,7 +116,7 @@ class Session:
             yield connection
 
     def disconnect(self) -> None:
-        """Give up the connection, whatever state it is in, but not the wish for the lock."""
+        """Close the connection, also a broken one; the next connection takes a held lock again."""
         connection, self._connection = self._connection, None
         self._laid_out = False
         if connection is not None:
@@ -157,9 +133,9 @@ class Session:
                 connection.close()
                 raise
             self._connection = connection
-            keep_from_children(self)
+            close_after_fork(self)
         return self._connection
 
 
-def _cure(said: str) -> str:
-    return next((cure for sign, cure in _CURES.items() if sign in said), "")
+def _hint(said: str) -> str:
+    return next((hint for sign, hint in _HINTS.items() if sign in said), "")

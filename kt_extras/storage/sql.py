@@ -1,4 +1,4 @@
-"""SQLAlchemy, or how to install it: the rest of the database code imports it from here."""
+"""SQLAlchemy, which is optional: the modules of databases import it from here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["missing", "sa"]
 
 
 def missing(module: str | None) -> ModuleNotFoundError:
-    """Return the error that says how to get a module that a database needs.
+    """Return the error that says how to install a module that a database needs.
 
     >>> missing("psycopg").msg
     '`storage` needs the module `psycopg` for this URL; run `pip install kt_extras[sql]`.'

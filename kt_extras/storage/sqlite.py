@@ -1,4 +1,4 @@
-"""What only SQLite needs: a write-ahead log, and a lock file for each project."""
+"""Databases of SQLite: a write-ahead log, and a lock file for each project."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kt_extras.storage.address import engine
+from kt_extras.storage.address import engine, shown
 from kt_extras.storage.lock import FileLock
 from kt_extras.storage.sql import sa
 
@@ -22,28 +22,32 @@ _WRITING = "kte_writing"
 class SQLite:
     """A database in a file.
 
-    A transaction is in the write-ahead log when it is committed, handed to the operating system:
-    it survives the death of the process.  With `sync` the log is synced to disk too.  That log
+    A committed transaction is in the write-ahead log, handed to the operating system, so it
+    survives the death of the process.  With `sync` the log is synced to the disk too.  The log
     needs a local disk: SQLite on a network file system is not safe.
 
     Args:
-        url: With an absolute path.
+        url: The URL of the file. A relative path counts from the current directory.
+
+    Raises:
+        ValueError: The URL does not name a file.
     """
 
     def __init__(self, url: sa.URL) -> None:
+        self.url = _with_absolute_path(url)
         arguments = {} if "timeout" in url.query else {"timeout": _PATIENCE}
-        self._engine = engine(url, {**arguments, "check_same_thread": False})
-        self._path = Path(str(url.database))
+        self._engine = engine(self.url, {**arguments, "check_same_thread": False})
+        self._path = Path(str(self.url.database))
         self._lock: FileLock | None = None
         sa.event.listen(self._engine, "connect", _set_up)
         sa.event.listen(self._engine, "begin", _begin)
 
-    def is_there(self) -> bool:
-        """Tell whether there is a database; asking it would make one."""
+    def exists(self) -> bool:
+        """Return whether the file exists; a query would create it."""
         return self._path.exists()
 
     def connect(self) -> sa.Connection:
-        """Open the file, made with its folder if there is none."""
+        """Open the file. It and its folder are created if they do not exist."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         return self._engine.connect()
 
@@ -51,7 +55,7 @@ class SQLite:
     def transaction(
         self, connection: sa.Connection, *, writing: bool, sync: bool
     ) -> Iterator[None]:
-        """Do what follows as a whole or not at all; whoever writes is the only one."""
+        """Run the block in one transaction; there is one writer at a time."""
         connection.execution_options(**{_WRITING: writing})
         raw: Any = connection.connection.dbapi_connection
         (mode,) = raw.execute("PRAGMA journal_mode").fetchone()
@@ -60,11 +64,11 @@ class SQLite:
         with connection.begin():
             yield
 
-    def exclude(self, _: sa.Connection) -> None:
-        """Do nothing: whoever writes is alone."""
+    def lock_tables(self, _: sa.Connection) -> None:
+        """Do nothing: a transaction that writes is the only one."""
 
     def lock(self, _: sa.Connection, project: str) -> None:
-        """Keep other processes from writing to the project, until this one dies."""
+        """Keep other processes from writing to the project, until `unlock` or the process ends."""
         if self._lock is None:
             name = re.sub(r"[^\w.-]", "_", project)[:60]
             mark = f"{zlib.crc32(project.encode('utf-8', 'surrogatepass')):08x}"
@@ -74,24 +78,34 @@ class SQLite:
             self._lock = lock
 
     def unlock(self) -> None:
-        """Let others write."""
+        """Release the lock of the project."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
-    def disinherit(self, _: sa.Connection) -> None:
-        """Do nothing: the lock file takes care of itself."""
+    def close_in_child(self, _: sa.Connection) -> None:
+        """Do nothing: `FileLock` closes its own file."""
+
+
+def _with_absolute_path(url: sa.URL) -> sa.URL:
+    database = url.database or ":memory:"
+    if database == ":memory:" or database.startswith("file:") or url.host:
+        raise ValueError(
+            "`storage` must name a file, such as 'sqlite:///runs.db' (relative) or "
+            f"'sqlite:////data/runs.db' (absolute), got {shown(url)!r}."
+        )
+    return url.set(database=str(Path(database).absolute()))
 
 
 def _set_up(raw: Any, _: object) -> None:
-    raw.isolation_level = None  # transactions begin where `_begin` says, not where Python guesses
-    raw.text_factory = lambda text: text.decode("utf-8", "replace")  # the checksum will tell
+    raw.isolation_level = None  # `_begin` begins transactions, not the driver
+    raw.text_factory = lambda text: text.decode("utf-8", "replace")  # its checksum fails
     raw.execute("PRAGMA foreign_keys = ON")
     _switch_to_log(raw)
 
 
 def _switch_to_log(raw: Any) -> None:
-    """Turn the write-ahead log on; the one moment for which SQLite itself does not wait."""
+    """Turn on the write-ahead log; SQLite does not wait for a locked file here, so retry."""
     end = time.monotonic() + _PATIENCE
     while not _has_switched(raw, last=time.monotonic() > end):
         time.sleep(0.01)
@@ -106,10 +120,10 @@ def _has_switched(raw: Any, *, last: bool) -> bool:
         if last or "locked" not in str(error):
             raise
         return False
-    return True  # also where the file system can't have one
+    return True  # also if the file system does not support it
 
 
 def _begin(connection: sa.Connection) -> None:
-    """Begin as a writer where there is something to write, for a reader can't become one."""
+    """Begin a transaction that writes as a writer, since a reader cannot become one."""
     writing = connection.get_execution_options().get(_WRITING, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,4 +1,4 @@
-"""What a store of records can do, whether it is a file or a database."""
+"""The protocol of a store of records, and the choice of one by its URL."""
 
 from __future__ import annotations
 
@@ -10,47 +10,71 @@ from kt_extras.storage.journal import FILE_NAME, Journal
 
 
 class Store(Protocol):
-    """Appends the records of one project and gives them back in order."""
+    """Appends the records of one project and reads them back in order.
+
+    `kt_extras.testing.StoreContract` tests a class for what is said here.
+    """
 
     def exists(self) -> bool:
-        """Tell whether there is such a project."""
+        """Return whether the project has records."""
 
     def append(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
-        """Write one record at the end; with `sync`, wait until it is on the disk."""
+        """Write one record at the end.
+
+        Args:
+            record: Values that JSON can hold; no NaN and no infinity.
+            sync: Whether to wait until the record is on the disk. Defaults to False.
+
+        Raises:
+            ProjectInUseError: Another process has written to the project meanwhile.
+            ValueError: The record holds a NaN or an infinity; nothing is written.
+        """
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Yield the records from the first, or from what stands for them."""
+        """Yield all records in order, those of `compact` in place of the ones that they replace.
+
+        Raises:
+            FileNotFoundError: The project has no records.
+        """
 
     def news(self) -> Iterator[dict[str, Any]]:
-        """Yield the records behind the last one that was read or written."""
+        """Yield the records after the last one that was read or written here."""
 
     def outgrown(self) -> bool:
-        """Tell whether `compact` would pay."""
+        """Return whether `compact` would make `read` faster than it costs."""
 
     def compact(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Keep what the records so far amount to, so that a reload need not read them all."""
+        """Let `read` yield other records in place of those so far; a store may ignore this.
+
+        Args:
+            records: Records with the same meaning as all those so far.
+        """
 
     def acquire(self) -> None:
-        """Keep other processes from writing, until `release` or the end of this process."""
+        """Keep other processes from writing, until `release` or the end of this process.
+
+        Raises:
+            ProjectInUseError: Another process has done so.
+        """
 
     def release(self) -> None:
-        """Let others write."""
+        """Let other processes write."""
 
     def delete(self) -> None:
-        """Remove the project's records, if there are any."""
+        """Remove all records of the project, if there are any."""
 
 
 def open_store(storage: str | None, directory: Path) -> Store:
     """Return the store of a project.
 
     Args:
-        storage: The URL of a database that SQLAlchemy knows, or None for a journal in the project's
-            directory.
-        directory: The project's directory; its last part is the project's name.
+        storage: The URL of a database, whose scheme is one of
+            `kt_extras.storage.backends.BACKENDS`; None for a journal in `directory`.
+        directory: The directory of the project; its last part is the name of the project.
 
     Raises:
-        ModuleNotFoundError: A database is wanted, but the extra `sql` is not installed.
-        ValueError: The URL is not one of SQLite or PostgreSQL.
+        ModuleNotFoundError: `storage` is a URL, but the extra `sql` is not installed.
+        ValueError: `storage` is not a URL, or its scheme is not known.
 
     >>> import tempfile
     >>> open_store(None, Path(tempfile.mkdtemp())).exists()

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from kt_extras.storage.address import address, shown
+from kt_extras.storage.address import parse, shown
+from kt_extras.storage.backends import backend_for
 from kt_extras.storage.database import Database
 from kt_extras.storage.errors import StorageError
+from kt_extras.storage.postgresql import with_driver
 from tests.storage.search import PROJECT
 
 ROOT = Path(__file__).parents[2]
@@ -17,8 +19,14 @@ ROOT = Path(__file__).parents[2]
     [
         ("runs.db", "`storage` must be a URL such as 'sqlite:///runs.db'.*got 'runs.db'"),
         ("", "`storage` must be a URL"),
-        ("postgres://ada:secret@db/runs", "must be an SQLite or a PostgreSQL database"),
-        ("mysql://ada:secret@db/runs", "must be an SQLite or a PostgreSQL database"),
+        (
+            "postgres://ada:secret@db/runs",
+            "must have one of the schemes 'sqlite', 'postgresql'",
+        ),
+        (
+            "mysql://ada:secret@db/runs",
+            "must have one of the schemes 'sqlite', 'postgresql'",
+        ),
         ("postgresql://ada:secret@db:port/runs", "`storage` must be a URL"),
         ("postgresql://ada:sec@ret@db:port/runs?sslpassword=secret", "`storage` must be a URL"),
         ("postgresql+nonsense://ada:secret@db/runs", "must name a driver that SQLAlchemy knows"),
@@ -57,13 +65,13 @@ def test_a_relative_file_stays_where_it_was_when_the_directory_changes(tmp_path,
 
 
 def test_a_driver_can_be_chosen():
-    assert address("postgresql://db/runs").drivername == "postgresql+psycopg"
-    assert address("postgresql+psycopg2://db/runs").drivername == "postgresql+psycopg2"
+    assert with_driver(parse("postgresql://db/runs")).drivername == "postgresql+psycopg"
+    assert with_driver(parse("postgresql+psycopg2://db/runs")).drivername.endswith("psycopg2")
 
 
 def test_a_password_is_never_shown():
     url = "postgresql://ada:se%40cret@db/runs?password=secret&sslpassword=secret&x=1"
-    assert "secret" not in shown(address(url))
+    assert "secret" not in shown(backend_for(url).url)
     assert "secret" not in str(Database(url, "digits"))
 
 

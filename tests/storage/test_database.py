@@ -167,7 +167,7 @@ def test_text_that_is_no_json_is_damaged_even_if_its_checksum_fits(url, project,
     mine = f"project = (SELECT id FROM kte_projects WHERE name = '{project}')"
     checksum = zlib.crc32(b"[")
     rows(url, f"UPDATE kte_records SET record = '[', checksum = {checksum} WHERE {mine}")
-    with pytest.raises(DamagedRecordError, match=r"Record 1 of 1 .* no JSON"):
+    with pytest.raises(DamagedRecordError, match=r"Record 1 of 1 .* not JSON"):
         list(database.read())
 
 

@@ -2,7 +2,7 @@ import warnings
 
 import pytest
 
-from kt_extras.storage.journal import DamagedJournalError, Journal, replace_file
+from kt_extras.storage.journal import DamagedJournalError, Journal
 from kt_extras.storage.lock import ProjectInUseError
 
 RECORDS = [{"kind": "create", "n": 1}, {"kind": "report", "x": 0.1 + 0.2}, {"kind": "end"}]
@@ -124,7 +124,7 @@ def test_the_snapshot_of_another_journal_is_passed_over(journal):
 
 
 def test_snapshots_become_rarer_as_the_journal_grows(tmp_path, monkeypatch):
-    monkeypatch.setattr("kt_extras.storage.journal._WORTH_A_SNAPSHOT", 500)
+    monkeypatch.setattr("kt_extras.storage.journal._MIN_GROWTH", 500)
     journal, taken = Journal(tmp_path / "journal.jsonl"), []
     for number in range(2000):
         journal.append({"kind": "n", "n": number})
@@ -136,7 +136,7 @@ def test_snapshots_become_rarer_as_the_journal_grows(tmp_path, monkeypatch):
 
 
 def test_snapshots_write_no_more_than_the_journal_and_one_of_them(tmp_path, monkeypatch):
-    monkeypatch.setattr("kt_extras.storage.journal._WORTH_A_SNAPSHOT", 500)
+    monkeypatch.setattr("kt_extras.storage.journal._MIN_GROWTH", 500)
     journal, records, sizes = Journal(tmp_path / "journal.jsonl"), [], [0]
     for number in range(2000):
         records.append({"kind": "n", "n": number})
@@ -146,11 +146,3 @@ def test_snapshots_write_no_more_than_the_journal_and_one_of_them(tmp_path, monk
             sizes.append((tmp_path / "snapshot.jsonl").stat().st_size)
     assert len(sizes) > 4
     assert sum(sizes[:-1]) <= journal.path.stat().st_size
-
-
-def test_a_replaced_file_leaves_nothing_else_behind(tmp_path):
-    path = tmp_path / "trial_0" / "trial.json"
-    replace_file(path, "old")
-    replace_file(path, "new")
-    assert path.read_text() == "new"
-    assert [p.name for p in path.parent.iterdir()] == ["trial.json"]
