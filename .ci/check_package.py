@@ -22,7 +22,7 @@ IN_SDIST = [
     "README.md",
     "SECURITY.md",
     "benchmarks/__main__.py",
-    "docs/guide.md",
+    "docs/releasing.md",
     "examples/quickstart.py",
     "kt_extras/py.typed",
     "notebooks/quickstart.ipynb",

@@ -1,6 +1,6 @@
-"""Combine any sampler with any pruner, and begin with a point that is known to be good.
+"""Combine a sampler of your own with built-in pruners, and try a known good point first.
 
-The sampler here is one of our own: whatever has a method `suggest` will do.
+A sampler is any object with a method `suggest`.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ x, x_val, y, y_val = train_test_split(scale(x), y, test_size=0.3, random_state=0
 
 @dataclass(frozen=True)
 class NearTheBest:
-    """Move the best point so far a little; before there is one, cover the space evenly."""
+    """Change the best point so far a little; until there is one, suggest Sobol points."""
 
     spread: float = 0.1
 
@@ -28,12 +28,12 @@ class NearTheBest:
         if not (history.losses < float("inf")).any():
             return kte.samplers.Sobol().suggest(history, space, rng)
         best = history.points[history.losses.argmin()]
-        unit = space.encode(best)  # every hyperparameter between 0 and 1
+        unit = space.encode(best)  # every hyperparameter is between 0 and 1
         return space.decode((unit + rng.normal(0, self.spread, len(space))).clip(0, 1))
 
 
 def build(hp):
-    """Return a logistic regression with a hidden layer."""
+    """Return a network with one hidden layer for two classes."""
     layers = [keras.layers.Dense(hp.Int("units", 4, 64, step=2, sampling="log"), "relu")]
     model = keras.Sequential([keras.Input((30,)), *layers, keras.layers.Dense(1, "sigmoid")])
     rate = hp.Float("learning_rate", 1e-4, 1.0, sampling="log")
@@ -41,7 +41,7 @@ def build(hp):
     return model
 
 
-# Stop what is not among the better half after a few epochs, or has a loss that is plainly wrong.
+# Stop a trial that is worse than the median after 3 epochs, or whose loss is above 2.
 median = kte.MedianPruner(n_startup_trials=3, n_warmup_steps=3)
 pruner = kte.AnyOf(median, kte.ThresholdPruner(upper=2.0))
 oracle = kte.SamplerOracle(NearTheBest(), pruner, objective="val_loss", max_trials=10, seed=0)

@@ -1,7 +1,7 @@
-"""Many trials with few epochs, or few with many?  ASHA and BOHB beside plain TPE.
+"""Compare ASHA and BOHB, which stop most trials early, with TPE at the same number of epochs.
 
-All three may train the same number of epochs, which is what BOHB plans.  TPE trains each of its
-trials to the end; the others train many for one epoch, and the best of them for 3 and for 9.
+The number of epochs is the one that BOHB plans.  TPE trains every trial for 9 epochs; ASHA and BOHB
+train many trials for 1 epoch, and the best of them for 3 and for 9.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ x, x_val, y, y_val = train_test_split(x, y, test_size=500, random_state=0)
 
 
 def build(hp):
-    """Return a network with one or two hidden layers, whose learning rate may be far off."""
+    """Return a network with one or two hidden layers; its learning rate may be much too large."""
     model = keras.Sequential([keras.Input((64,))])
     activation = hp.Choice("activation", ["relu", "tanh", "sigmoid"])
     for _ in range(hp.Int("layers", 1, 2)):

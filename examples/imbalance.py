@@ -1,7 +1,8 @@
-"""Find out what to do about an imbalance: weights, another loss, resampling, or nothing.
+"""Search for a correction of class imbalance.  Needs `pip install kt_extras[examples]`.
 
-One digit in ten is an eight, and the eights are to be told from the rest.  The search decides how
-the imbalance is corrected, once, and with it everything else about the network.
+One digit in ten is an eight, and the network separates the eights from the rest.  The search
+chooses class weights, another loss, resampling or no correction, together with the other
+hyperparameters.
 """
 
 import tempfile
@@ -21,7 +22,7 @@ print("The training data:", kte.imbalance.class_statistics(y), sep="\n")
 
 
 class EightOrNot(keras_tuner.HyperModel):
-    """A small network, and what it does about the imbalance."""
+    """A small network, and how it corrects the imbalance."""
 
     def build(self, hp):
         """Return a network with one hidden layer."""
@@ -34,7 +35,7 @@ class EightOrNot(keras_tuner.HyperModel):
         return model
 
     def fit(self, hp, model, *data, **arguments):
-        """Train with class weights or on resampled data, if that is the correction."""
+        """Train with class weights or on resampled data, if the trial has that correction."""
         return kte.imbalance.space(hp, y).fit(model, *data, **arguments)
 
 
@@ -42,11 +43,11 @@ objective = keras_tuner.Objective("val_f1_score", "max")
 tuner = kte.TPE(EightOrNot(), objective, max_trials=15, seed=0, directory=tempfile.mkdtemp())
 tuner.search(x, y, validation_data=(x_val, y_val), epochs=8, batch_size=64, verbose=0)
 
-print("\nThe best of each correction, by F1 on validation data (never resampled):")
+print("\nThe best trial of each correction, by F1 on validation data (never resampled):")
 rows = sorted(tuner.results(), key=lambda row: row["score"])
 for correction, row in {row["correction"]: row for row in rows}.items():
     how = row.get("resampling") or row.get("weight_scheme") or ""
     print(f"{row['score']:.3f}  {correction} {how}")
 print("The best hyperparameters:", tuner.get_best_hyperparameters()[0].values)
 _, f1 = tuner.get_best_models()[0].evaluate(x_test, y_test, verbose=0)
-print(f"F1 on {len(y_test)} digits that the search never saw: {f1:.3f}")
+print(f"F1 on {len(y_test)} test digits: {f1:.3f}")

@@ -1,6 +1,6 @@
-"""Learn digits from 300 images: one-cycle schedule, MixUp and weight averaging, all in the search.
+"""Tune a one-cycle schedule, MixUp and weight averaging on 300 images of digits.
 
-On Keras 2, which has no layer for MixUp, the search does without it and says so.
+Keras 2 has no MixUp layer: there, the search runs without MixUp and prints a note.
 """
 
 import tempfile
@@ -20,15 +20,15 @@ x, x_val, y, y_val = train_test_split(x, y, train_size=300, random_state=0)
 EPOCHS, BATCH, STEPS = 15, 30, 10
 MIXING = ["none", "mixup"] if hasattr(keras.layers, "MixUp") else ["none"]
 if len(MIXING) == 1:
-    print(f"Keras {keras.__version__} has no MixUp layer, so nothing is mixed here.")
+    print(f"Keras {keras.__version__} has no MixUp layer: the search runs without MixUp.")
 
 
 class Digits(keras_tuner.HyperModel):
     """A small convolutional network, and how it is trained."""
 
     def build(self, hp):
-        """Return a network whose learning rate rises once and then falls to almost nothing."""
-        self.training(hp)  # declares it, so that the space is known from the first trial on
+        """Return a network whose learning rate rises once and then falls to almost 0."""
+        self.training(hp)  # declares the hyperparameters of `fit` before the first trial
         layers = [keras.Input((8, 8, 1)), keras.layers.Conv2D(32, 3, activation="relu")]
         layers += [keras.layers.BatchNormalization(), keras.layers.MaxPooling2D(2)]
         layers += [keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
@@ -38,11 +38,11 @@ class Digits(keras_tuner.HyperModel):
         return model
 
     def training(self, hp):
-        """Return what mixes the images, and when averaging begins (0.95: with the last epoch)."""
+        """Return the mixer, and the fraction of the epochs after which averaging starts."""
         return kte.imbalance.Mixer(hp, methods=MIXING), hp.Choice("average_from", [0.5, 0.75, 0.95])
 
     def fit(self, hp, model, x, y, callbacks, **options):
-        """Train; from some epoch on, it is the average that is validated and kept."""
+        """Train; once averaging has started, the averaged weights are validated and saved."""
         mixer, start = self.training(hp)
         data = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x), seed=0).batch(BATCH)
         mean = kte.callbacks.StochasticWeightAveraging(start, data=x, validate=True)
@@ -56,4 +56,4 @@ print("val_loss  peak  rise  mixing  averaged from")
 for row in sorted(tuner.results(), key=lambda row: row["score"]):
     print(ROW.format(**row))
 _, accuracy = tuner.get_best_models()[0].evaluate(x_test, y_test, verbose=0)
-print(f"Accuracy on {len(y_test)} digits that the search never saw: {accuracy:.3f}")
+print(f"Accuracy on {len(y_test)} test digits: {accuracy:.3f}")

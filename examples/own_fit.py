@@ -1,7 +1,7 @@
-"""Tune what is outside of the model: the batch size, and the patience of a callback.
+"""Tune the batch size and the patience of a callback, which are not part of the model.
 
-A `HyperModel` may train in its own way, and `callbacks` may be a function: for those that depend on
-hyperparameters, and for those that cannot be copied for every trial.
+A `HyperModel` may override `fit`.  `callbacks` may be a function that is called for each trial: for
+callbacks that depend on hyperparameters, and for callbacks that cannot be copied.
 """
 
 import tempfile
@@ -17,10 +17,10 @@ x, x_val, y, y_val = train_test_split(*load_digits(return_X_y=True), random_stat
 
 
 class Digits(keras_tuner.HyperModel):
-    """A small dense network, and how to train it."""
+    """A small dense network with its own `fit`."""
 
     def declare_hyperparameters(self, hp):
-        """Declare those that `build` does not use, so that the first trial has them too."""
+        """Declare the hyperparameters that `build` does not use, before the first trial."""
         hp.Int("batch_size", 16, 256, step=2, sampling="log")
         hp.Int("patience", 1, 4)
 
@@ -34,12 +34,12 @@ class Digits(keras_tuner.HyperModel):
         return model
 
     def fit(self, hp, model, *args, **kwargs):
-        """Train it; the callbacks in `kwargs` report to the search, so they are passed on."""
+        """Train the model; pass on `kwargs`, whose callbacks report to the search."""
         return model.fit(*args, batch_size=hp.get("batch_size"), verbose=0, **kwargs)
 
 
 def callbacks(hp, trial):
-    """Return the callbacks of one trial."""
+    """Return new callbacks for a trial."""
     return [
         keras.callbacks.ReduceLROnPlateau("val_loss", patience=hp.get("patience")),
         keras.callbacks.CSVLogger(f"{folder}/{trial.trial_id}.csv"),

@@ -1,7 +1,7 @@
-"""The main job: find a good small network for handwritten digits.
+"""Search for a small network that classifies handwritten digits.
 
-A search with early stopping, its results, the best model, and its accuracy on digits that the
-search never saw.  Everything it writes is in runs/quickstart.
+A search with early stopping, its results, the best model, and its accuracy on test data.  All files
+are written to runs/quickstart.
 """
 
 import keras
@@ -17,11 +17,11 @@ x, x_val, y, y_val = train_test_split(x, y, test_size=400, random_state=0)
 
 
 def build(hp):
-    """Return a network of one to three convolutions, each of a width of its own."""
+    """Return a network of one to three convolutions, each with its own width."""
     depth = hp.Int("depth", 1, 3)
     model = keras.Sequential([keras.Input((8, 8, 1))])
     for layer in (1, 2, 3):
-        with hp.conditional_scope("depth", list(range(layer, 4))):  # filters_3 needs a depth of 3
+        with hp.conditional_scope("depth", list(range(layer, 4))):  # filters_3: only at depth 3
             if layer <= depth:
                 filters = hp.Int(f"filters_{layer}", 8, 32, step=2, sampling="log")
                 model.add(keras.layers.Conv2D(filters, 3, padding="same", activation="relu"))
@@ -53,6 +53,6 @@ for row in sorted(tuner.results(), key=lambda row: row["score"] or 0, reverse=Tr
     print("{number:4}  {state:9}  {score:.4f}  {epochs:2} epochs  {seconds:.1f} s".format(**row))
 print("The best hyperparameters:", tuner.get_best_hyperparameters()[0].values)
 _, accuracy = tuner.get_best_models()[0].evaluate(x_test, y_test, verbose=0)
-print(f"Accuracy on {len(y_test)} digits that the search never saw: {accuracy:.3f}")
-print("To see it all: tensorboard --logdir runs/quickstart/logs")
-print("Run this again with a larger max_trials to go on; delete runs/quickstart to start anew.")
+print(f"Accuracy on {len(y_test)} test digits: {accuracy:.3f}")
+print("To see the search in TensorBoard: tensorboard --logdir runs/quickstart/logs")
+print("To continue, run this with a larger max_trials; to start again, delete runs/quickstart.")

@@ -1,6 +1,6 @@
-"""A search that is killed goes on where it was, and ends as if nothing had happened.
+"""Resume a search that was killed: it ends with the same results as without the kill.
 
-The script runs itself as a child, kills the child in the middle of its fourth trial, and then
+The script starts itself as a child process, kills the child during its fourth trial, and then
 finishes the search.
 """
 
@@ -18,7 +18,7 @@ x, x_val, y, y_val = train_test_split(*load_digits(return_X_y=True), random_stat
 
 
 def build(hp):
-    """Return a network of one hidden layer."""
+    """Return a network with one hidden layer."""
     layers = [keras.Input((64,)), keras.layers.Rescaling(1 / 16)]
     layers += [keras.layers.Dense(hp.Int("units", 8, 128, sampling="log"), "relu")]
     model = keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
@@ -28,7 +28,7 @@ def build(hp):
 
 
 def search(directory):
-    """Begin a search, or go on with the one in the directory."""
+    """Start a search, or resume the one in the directory."""
     tuner = kte.TPE(build, "val_accuracy", max_trials=8, seed=0, directory=directory)
     tuner.search(x, y, validation_data=(x_val, y_val), epochs=5)
     return tuner
@@ -44,6 +44,6 @@ else:
             print("the child:", line, end="")
             if line.startswith("trial 3/8"):
                 child.kill()
-    print("The child is dead.  The same search again:")
+    print("The child was killed.  The search resumes:")
     for row in search(directory).results():
         print("{number} {state} {score:.4f} {learning_rate:.5f}".format(**row))

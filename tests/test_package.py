@@ -103,8 +103,15 @@ def test_the_package_environment_installs_versions_that_setup_cfg_allows():
 
 def test_everything_in_the_repository_is_in_the_sdist_or_left_out_on_purpose():
     manifest = read("MANIFEST.in").split()
-    added_by_setuptools = {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "kt_extras"}
-    left_out = {".git", ".gitignore"}
+    added_by_setuptools = {
+        "LICENSE",
+        "MANIFEST.in",
+        "README.md",
+        "pyproject.toml",
+        "setup.cfg",
+        "kt_extras",
+    }
+    left_out = {".gitignore"}
     command = ["git", "ls-files"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
