@@ -84,7 +84,7 @@ def test_an_example_has_fewer_than_sixty_lines(path):
 
 
 @by_stem(SCRIPTS + NOTEBOOKS)
-def test_an_example_names_the_extra_when_it_imports_more_than_is_required(path):
+def test_an_example_names_the_extra_when_it_imports_from_it(path):
     required = distributions("options", "install_requires")
     extra = distributions("options.extras_require", "examples")
     further = {name for name in third_party_imports(path) if not installed_by(name, required)}

@@ -1,4 +1,4 @@
-"""What the package says about itself: version, requirements, supported Pythons."""
+"""The metadata: version, requirements, supported Python versions, contents of the sdist."""
 
 import configparser
 import json
@@ -90,7 +90,7 @@ def test_a_requirement_has_the_same_version_in_every_extra():
             assert seen.setdefault(name, version) == version, (extra, name)
 
 
-def test_the_package_environment_installs_versions_that_setup_cfg_allows():
+def test_the_package_environment_installs_the_versions_of_setup_cfg():
     options = ini("setup.cfg")
     allowed = requirements(options["options.extras_require"]["dev"])
     allowed |= requirements(options["options"]["install_requires"])
@@ -101,7 +101,7 @@ def test_the_package_environment_installs_versions_that_setup_cfg_allows():
     }
 
 
-def test_everything_in_the_repository_is_in_the_sdist_or_left_out_on_purpose():
+def test_every_tracked_file_is_in_the_sdist_unless_excluded():
     manifest = read("MANIFEST.in").split()
     added_by_setuptools = {
         "LICENSE",

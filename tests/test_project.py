@@ -1,4 +1,4 @@
-"""The project's own files agree with each other."""
+"""The configuration files and documents are consistent with each other."""
 
 import configparser
 import re
@@ -41,9 +41,9 @@ def test_ci_begins_with_the_test_command_of_the_readme():
 
 
 def test_ci_runs_every_environment_that_tox_runs():
-    promised = {name.strip() for name in ini("tox.ini")["tox"]["env_list"].split(",")}
+    environments = {name.strip() for name in ini("tox.ini")["tox"]["env_list"].split(",")}
     (listed,) = re.findall(r"^for environment in (.+); do$", read(".ci/run"), flags=re.MULTILINE)
-    assert promised == {"tests", *listed.split()}
+    assert environments == {"tests", *listed.split()}
 
 
 def test_environments_that_share_a_directory_install_the_same():
@@ -54,7 +54,7 @@ def test_environments_that_share_a_directory_install_the_same():
         assert not {"deps", "extras", "package", "base_python"} & set(tox[name]), name
 
 
-def test_the_changelog_knows_this_version():
+def test_the_changelog_has_this_version():
     import kt_extras
 
     assert f"## [{kt_extras.__version__}]" in read("CHANGELOG.md")
