@@ -4,6 +4,7 @@ With no arguments all notebooks are run, otherwise those that are named.  It nee
 `tox -e notebooks` needs.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+# As in tox.ini: without a GPU and without the messages of TensorFlow.
+QUIET = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 FOLDER = Path(__file__).parent.parent / "notebooks"
 RETRACING = re.compile(r"^WARNING:tensorflow:.* triggered tf\.function retracing.*\n", re.MULTILINE)
 
@@ -42,6 +45,7 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
 
 def main() -> None:
     """Run and store the notebooks."""
+    os.environ.update(QUIET)
     for path in map(Path, sys.argv[1:] or sorted(FOLDER.glob("*.ipynb"))):
         notebook = nbformat.read(path, as_version=4)
         NotebookClient(notebook, timeout=600, resources={"metadata": {"path": FOLDER}}).execute()
