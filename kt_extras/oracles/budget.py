@@ -1,4 +1,4 @@
-"""What a search may cost, and when it has found enough."""
+"""The limits of a search besides the number of its trials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kt_extras.oracles.arguments import check_count
 
 
 @dataclass(frozen=True)
-class Spent:
+class Usage:
     """What a search has cost so far, over all its sessions.
 
     Attributes:
@@ -40,9 +40,9 @@ class Budget:
     Raises:
         ValueError: A limit is out of its range.
 
-    >>> Budget(max_total_epochs=20).verdict(Spent(epochs=21))
+    >>> Budget(max_total_epochs=20).reached(Usage(epochs=21))
     '`max_total_epochs=20` is spent (21 epochs trained); raise it to go on.'
-    >>> Budget(target=0.9).verdict(Spent(best=0.8), maximised=True)
+    >>> Budget(target=0.9).reached(Usage(best=0.8), maximised=True)
     """
 
     max_time: float | timedelta | None = None
@@ -68,27 +68,27 @@ class Budget:
             return self.max_time  # type: ignore[return-value]
         return self.max_time.total_seconds() if isinstance(self.max_time, timedelta) else math.nan
 
-    def verdict(self, spent: Spent, *, maximised: bool = False) -> str | None:
+    def reached(self, usage: Usage, *, maximised: bool = False) -> str | None:
         """Return why no new trial may begin and what to change, or None if one may.
 
         Args:
-            spent: What the search has cost.
+            usage: What the search has cost.
             maximised: Whether a higher score is better.
         """
-        if self.target is not None and _reached(spent.best, self.target, maximised=maximised):
-            return f"`target={self.target}` is reached (best score {spent.best:.6g})."
-        if self.seconds is not None and spent.seconds >= self.seconds:
+        if self.target is not None and _reached(usage.best, self.target, maximised=maximised):
+            return f"`target={self.target}` is reached (best score {usage.best:.6g})."
+        if self.seconds is not None and usage.seconds >= self.seconds:
             limit = f"`max_time={self.seconds:g}` seconds"
-            return f"{limit} are spent ({spent.seconds:.1f} s); raise it to go on."
-        if self.max_total_epochs is not None and spent.epochs >= self.max_total_epochs:
+            return f"{limit} are spent ({usage.seconds:.1f} s); raise it to go on."
+        if self.max_total_epochs is not None and usage.epochs >= self.max_total_epochs:
             limit = f"`max_total_epochs={self.max_total_epochs}`"
-            return f"{limit} is spent ({spent.epochs} epochs trained); raise it to go on."
+            return f"{limit} is spent ({usage.epochs} epochs trained); raise it to go on."
         patience = self.max_trials_without_improvement
-        if patience is not None and spent.best is not None and spent.stale >= patience:
+        if patience is not None and usage.best is not None and usage.stale >= patience:
             limit = f"`max_trials_without_improvement={patience}`"
             return (
-                f"{limit} is reached ({spent.stale} trials since the best score "
-                f"{spent.best:.6g}); raise it to go on."
+                f"{limit} is reached ({usage.stale} trials since the best score "
+                f"{usage.best:.6g}); raise it to go on."
             )
         return None
 

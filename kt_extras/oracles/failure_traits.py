@@ -12,7 +12,7 @@ from typing import Any
 from kt_extras.arguments import is_number
 from kt_extras.search import Point
 
-CLEAR = 0.5  # by how much the shares of the two sets must differ to be worth a line
+CLEAR = 0.5  # by how much the fractions of the two sets must differ to be worth a line
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Trait:
     Attributes:
         text: As in `"units>=64"`.
         here, there: Points of the first and of the second set for which it is true.
-        contrast: The difference of the two shares (Youden's J), 1 if it tells them apart.
+        contrast: The difference of the two fractions (Youden's J), 1 if it tells them apart.
     """
 
     text: str
@@ -31,13 +31,13 @@ class Trait:
     contrast: float
 
 
-def traits(these: Sequence[Point], others: Sequence[Point], most: int = 3) -> list[Trait]:
+def traits(these: Sequence[Point], others: Sequence[Point], max_traits: int = 3) -> list[Trait]:
     """Return what is true of many of the first points and of few of the second.
 
     Args:
         these: Points, for instance those of failures.
         others: Points to compare with.  Without any nothing can be told apart.
-        most: How many traits to return at most, of different hyperparameters.
+        max_traits: Maximum number of traits, each of a different hyperparameter. Defaults to 3.
 
     Returns:
         The clearest first.
@@ -52,7 +52,7 @@ def traits(these: Sequence[Point], others: Sequence[Point], most: int = 3) -> li
     names = dict.fromkeys(name for point in these for name in point)
     best = [max(_traits(name, these, others), key=lambda t: t.contrast) for name in names]
     clear = [trait for trait in best if trait.contrast >= CLEAR]
-    return sorted(clear, key=lambda trait: -trait.contrast)[:most]
+    return sorted(clear, key=lambda trait: -trait.contrast)[:max_traits]
 
 
 def _traits(name: str, these: Sequence[Point], others: Sequence[Point]) -> Iterator[Trait]:

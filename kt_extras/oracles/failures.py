@@ -10,7 +10,7 @@ from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.failure_traits import traits
 from kt_extras.records.trial_record import TrialRecord
 
-LEAST = 10  # trials that must have ended before a fraction of them means anything
+MIN_TRIALS = 10  # trials that must have ended before a fraction of them means anything
 REJECTIONS = 100  # models in a row
 _COMPARED = 200  # failures at most, the last ones
 
@@ -64,7 +64,7 @@ class FailureCount:
                 f"(`max_consecutive_failed_trials={in_a_row}`)."
             )
         judged = self.crashed + self.succeeded
-        if fraction is not None and judged >= LEAST and self.crashed > fraction * judged:
+        if fraction is not None and judged >= MIN_TRIALS and self.crashed > fraction * judged:
             return f"{self.crashed} of {judged} trials crashed (`max_failure_fraction={fraction}`)."
         return None
 

@@ -30,7 +30,7 @@ from kt_extras.oracles.arguments import (
     check_hyperparameters,
     check_protocol,
 )
-from kt_extras.oracles.budget import Budget, Spent
+from kt_extras.oracles.budget import Budget, Usage
 from kt_extras.oracles.failures import FailureCount, report
 from kt_extras.oracles.next_trial import NextTrial
 from kt_extras.pruners import Pruner
@@ -64,32 +64,34 @@ class SamplerOracle(keras_tuner.Oracle):
 
     Args:
         sampler: A `kt_extras.samplers.Sampler`.
-        pruner: A `kt_extras.pruners.Pruner`, or None to let every trial run to its end.
+        pruner: A `kt_extras.pruners.Pruner`, or None to train every trial to its end. Defaults
+            to None.
         objective: A metric's name as it stands in the logs, a `keras_tuner.Objective`, or a list.
-        max_trials: Trials to begin at most; None for no limit.
+        max_trials: Maximum number of trials to begin; None for no limit. Defaults to None.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space; copied.
         tune_new_entries: Whether hyperparameters that are not declared in it are searched too;
             otherwise they keep their defaults.
         allow_new_entries: Whether such hyperparameters may occur at all.
-        seed: Any integer from 0, or None for a random one.
-        max_retries_per_trial: How often a trial that crashed is run again.
+        seed: Any integer from 0, or None for a random one. Defaults to None.
+        max_retries_per_trial: How often a trial that crashed is run again. Defaults to 0.
         max_consecutive_failed_trials: How many trials of a session may crash in a row before the
             search ends with an error, which says what these trials have in common.  Infeasible
-            trials (too large, out of memory, NaN loss) are no crashes.
+            trials (too large, out of memory, NaN loss) do not count. Defaults to 3.
         max_time: Seconds or a `datetime.timedelta` that the search may take, over all sessions;
             the time between sessions does not count.
-        max_total_epochs: Epochs to train at most, of all trials and executions.
+        max_total_epochs: Maximum number of epochs over all trials and executions. Defaults to
+            None, no limit.
         target: A score in the objective's own scale; one as good or better ends the search.
         max_trials_without_improvement: How many trials with a score may follow the best one.
-
-        max_failure_fraction: The part of trials that may crash, once ten have ended; the search
-            ends with an error if there are more.  None for no such limit.
-        scheduler: A `kt_extras.schedulers.Scheduler` that gives epochs to trials bit by bit, or
+            Defaults to None, no limit.
+        max_failure_fraction: The fraction of trials that may crash, once ten have ended; with
+            more the search ends with an error.  None for no limit. Defaults to 0.5.
+        scheduler: A `kt_extras.schedulers.Scheduler` that gives epochs to trials step by step, or
             None to let each train to its end at once.
 
-    `max_time`, `max_total_epochs`, `target` and `max_trials_without_improvement` are looked at
-    before a trial begins, or begins again: what runs then may end.  A search that is continued
-    with a raised limit goes on.
+    `max_time`, `max_total_epochs`, `target` and `max_trials_without_improvement` are checked
+    before a trial begins or is resumed; running trials are not cut short.  A search with a raised
+    limit goes on.
 
     Attributes:
         ended_because: Why there was no further trial when last asked for one, and what to change
@@ -159,7 +161,9 @@ class SamplerOracle(keras_tuner.Oracle):
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
         )
-        self._chooser = NextTrial(Exhaustive(Distinct(sampler)), scheduler, max_retries_per_trial)
+        self._next_trial = NextTrial(
+            Exhaustive(Distinct(sampler)), scheduler, max_retries_per_trial
+        )
         self.pruner = pruner
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         self.seed_given = seed is not None
@@ -184,15 +188,15 @@ class SamplerOracle(keras_tuner.Oracle):
             self.tuner_ids.add(tuner_id)
             self._sync_space()
             event = self._next()
-            if event is None and self._may_follow():
+            if event is None and self._more_may_follow():
                 return Trial(self.get_space(), status=TrialStatus.IDLE)
             if event is None:
                 self.tuner_ids.discard(tuner_id)
                 return Trial(self.get_space(), status=TrialStatus.STOPPED)
             self._recorder.write(event)
             record = self._state.trials[event.trial]
-            self._hand_down_state(record)
-            self._adopt(record.trial)
+            self._copy_parent_state(record)
+            self._show(record.trial)
             self.ongoing_trials[tuner_id] = record.trial
             self._recorder.save_trial(record.trial)
             return record.trial
@@ -221,7 +225,7 @@ class SamplerOracle(keras_tuner.Oracle):
             self._recorder.write(
                 EpochReported(trial=trial_id, step=int(step), metrics=encoded(metrics))
             )
-            if not (record.stop_asked or is_last) and self._is_hopeless(record, metrics):
+            if not (record.stop_asked or is_last) and self._should_stop(record, metrics):
                 self._recorder.write(StopRequested(trial=trial_id))
             if record.budget_used_up and not record.stop_asked:
                 self._extend(record)
@@ -250,7 +254,7 @@ class SamplerOracle(keras_tuner.Oracle):
             self.update_space(trial.hyperparameters)
             self._sync_space(found_by=trial.trial_id)
             score, best_step = self._score_of(record, trial)
-            outcome = Outcome(trial, score, best_step, self._chooser.pause(record))
+            outcome = Outcome(trial, score, best_step, self._next_trial.pause(record))
             self._close(record, end_event(record, outcome, self.max_retries_per_trial))
             if record.state in {TrialState.FAILED, TrialState.REJECTED}:
                 self._check_failures()
@@ -333,7 +337,7 @@ class SamplerOracle(keras_tuner.Oracle):
         with self._changed:
             declared = self.hyperparameters
             self._recorder.load()
-            self._take_over()
+            self._show_loaded_state()
             self.hyperparameters.merge(declared, overwrite=False)
 
     # What KerasTuner's oracles do not have.
@@ -372,7 +376,7 @@ class SamplerOracle(keras_tuner.Oracle):
         return self._recorder.seconds()
 
     def restore_states(self) -> None:
-        """Be told that whoever runs the trials writes the states of those that pause to files.
+        """Expect the worker to write the states of trials that pause to files.
 
         Without that, a trial that is resumed is taken to go on after the last epoch it reported.
         """
@@ -404,7 +408,7 @@ class SamplerOracle(keras_tuner.Oracle):
             self._failure_count = FailureCount()  # the program may have been mended
             declared = self.hyperparameters
             if self._recorder.open_session():
-                self._take_over()
+                self._show_loaded_state()
                 self.hyperparameters.merge(declared, overwrite=False)
 
     def close_session(self) -> None:
@@ -450,54 +454,58 @@ class SamplerOracle(keras_tuner.Oracle):
 
     @property
     def scheduler(self) -> Scheduler | None:
-        """What gives epochs to trials bit by bit."""
-        return self._chooser.scheduler
+        """What gives epochs to trials step by step, None if each trains to its end at once."""
+        return self._next_trial.scheduler
 
     @scheduler.setter
     def scheduler(self, scheduler: Scheduler | None) -> None:
-        self._chooser.scheduler = scheduler
+        self._next_trial.scheduler = scheduler
 
     @property
     def sampler(self) -> Sampler:
         """What suggests points."""
-        return self._chooser.sampler
+        return self._next_trial.sampler
 
     def _next(self) -> TrialBegun | TrialResumed | None:
         """Return the beginning of the next trial; if there is none, `ended_because` says why."""
-        self.ended_because = self._overspent()
+        self.ended_because = self._limit_reached()
         if self.ended_because:
             return None
-        for record, end in self._chooser.given_up(self._state):
+        for record, end in self._next_trial.given_up(self._state):
             self._close(record, end)
-        event = self._chooser.next(self._state, self.seed, self.max_trials)
-        self.ended_because = self._chooser.reason if event is None else None
+        event = self._next_trial.next(self._state, self.seed, self.max_trials)
+        self.ended_because = self._next_trial.reason if event is None else None
         return event
 
-    def _overspent(self) -> str | None:
-        """Return which of the search's budgets is spent."""
+    def _limit_reached(self) -> str | None:
+        """Return which limit of the search is reached, None if none is."""
         totals = self._state.totals
-        spent = Spent(self.seconds(), totals.epochs, totals.best, totals.stale)
-        return self.budget.verdict(spent, maximised=self.objective.direction == "max")
+        spent = Usage(self.seconds(), totals.epochs, totals.best, totals.stale)
+        return self.budget.reached(spent, maximised=self.objective.direction == "max")
 
-    def _may_follow(self) -> bool:
+    def _more_may_follow(self) -> bool:
         """Tell whether the end of a running trial may lead to further work for its scheduler."""
         return (
-            self.scheduler is not None and self._overspent() is None and bool(self.ongoing_trials)
+            self.scheduler is not None
+            and self._limit_reached() is None
+            and bool(self.ongoing_trials)
         )
 
     def _extend(self, record: TrialRecord) -> None:
-        """Let a trial that has spent its epochs go on at once, if its scheduler wants that."""
-        until = self._chooser.extension(self._state, record, self.seed, self.max_trials)
-        if until > record.trained and self._overspent() is None:
+        """Give a trial that has used up its budget more epochs, if its scheduler wants that."""
+        until = self._next_trial.extension(self._state, record, self.seed, self.max_trials)
+        if until > record.trained and self._limit_reached() is None:
             self._recorder.write(BudgetExtended(trial=record.trial.trial_id, until=until))
 
-    def _hand_down_state(self, record: TrialRecord) -> None:
-        """Give a trial the state that it is to take over, before its worker looks for it."""
-        if record.parent is not None and self._chooser.states is not None:
-            self._chooser.states.copy(record.parent, record.trial.trial_id, record.paused_at_epoch)
+    def _copy_parent_state(self, record: TrialRecord) -> None:
+        """Copy the state of a parent into the trial's directory, before its worker reads it."""
+        if record.parent is not None and self._next_trial.states is not None:
+            self._next_trial.states.copy(
+                record.parent, record.trial.trial_id, record.paused_at_epoch
+            )
 
-    def _is_hopeless(self, record: TrialRecord, metrics: Metrics) -> bool:
-        """Ask the pruner, in the first execution and where the objective was reported."""
+    def _should_stop(self, record: TrialRecord, metrics: Metrics) -> bool:
+        """Return the pruner's decision, False where it has nothing to compare."""
         if self.pruner is None or len(record.executions) > 1:
             return False
         if value_in(self.objective, metrics) is None:
@@ -535,7 +543,7 @@ class SamplerOracle(keras_tuner.Oracle):
         return self._recorder.state
 
     def _set_project_dir(self, directory: str, project_name: str) -> None:
-        """Be told by the tuner where the project is.
+        """Set the directory of the project; called by the tuner.
 
         Raises:
             ValueError: `directory` is not a local path.
@@ -548,21 +556,21 @@ class SamplerOracle(keras_tuner.Oracle):
         super()._set_project_dir(directory, project_name)
         project = Path(directory) / project_name
         self._recorder.open_project(project)
-        self._chooser.states = StateFiles(project) if self._restores else None
+        self._next_trial.states = StateFiles(project) if self._restores else None
 
-    def _take_over(self) -> None:
-        """Make KerasTuner's attributes those of a state that was filled from records."""
+    def _show_loaded_state(self) -> None:
+        """Set KerasTuner's attributes from a state that was loaded from records."""
         self.hyperparameters = self._state.hyperparameters
         for record in self._state.trials.values():
-            self._adopt(record.trial)
+            self._show(record.trial)
         if self._state.seed is not None and not self.seed_given:
             self.seed = self._state.seed
         self.end_order = list(self._state.ended)
         self._state.recover({trial.trial_id for trial in self.ongoing_trials.values()})
-        self._chooser.forget_states(self._state, self.max_trials)
+        self._next_trial.forget_states(self._state, self.max_trials)
 
     def _sync_space(self, found_by: str | None = None) -> None:
-        """Notice hyperparameters that were declared since the last look, perhaps by a trial."""
+        """Record hyperparameters that were declared since the last call, perhaps by a trial."""
         if len(self.hyperparameters.space) != self._state.declared:
             config = self.hyperparameters.get_config()
             self._recorder.write(SpaceDeclared(hyperparameters=config, trial=found_by))
@@ -570,30 +578,32 @@ class SamplerOracle(keras_tuner.Oracle):
     def _running(self, trial_id: str) -> TrialRecord:
         record = self._state.trials.get(trial_id)
         if record is None:
-            raise KeyError(f"`trial_id` {trial_id!r} is none of {len(self.trials)} known trials.")
+            raise KeyError(
+                f"`trial_id` {trial_id!r} is not among the {len(self.trials)} known trials."
+            )
         if record.state is not TrialState.RUNNING:
             raise ValueError(f"Trial {trial_id!r} is not running: it is {record.state}.")
         return record
 
-    def _adopt(self, trial: Trial) -> None:
-        """Show a trial to those who read KerasTuner's attributes."""
+    def _show(self, trial: Trial) -> None:
+        """Add a trial to KerasTuner's attributes."""
         if trial.trial_id not in self.trials:
             self.start_order.append(trial.trial_id)
         self.trials[trial.trial_id] = trial
 
     def _close(self, record: TrialRecord, event: TrialEnded) -> None:
-        """Write down the end of a trial, and free its worker."""
+        """Record the end of a trial, and free its worker."""
         counted = record.counted
         self._recorder.write(event, sync=True)
         self._recorder.save_trial(record.trial)
         if record.counted and not counted:
             self.end_order.append(record.trial.trial_id)
-        if record.budget_used_up and self._chooser.states is not None:
-            self._chooser.states.written(record.trial.trial_id, record.trained)
+        if record.budget_used_up and self._next_trial.states is not None:
+            self._next_trial.states.written(record.trial.trial_id, record.trained)
         if record.state is not TrialState.WAITING:
             self._failure_count = self._failure_count.after(record.state)
             self.when_ended(record)
-        self._chooser.forget_states(self._state, self.max_trials)
+        self._next_trial.forget_states(self._state, self.max_trials)
         for tuner_id, trial in list(self.ongoing_trials.items()):
             if trial.trial_id == record.trial.trial_id:
                 del self.ongoing_trials[tuner_id]

@@ -24,12 +24,12 @@ class Recorder:
     Without a directory the search lives in memory alone.
 
     Args:
-        objective: With its direction settled.
-        hyperparameters: The declared space; grows as hyperparameters come to light.
-        seed: Noted for those who come back without one.
+        objective: With its direction known.
+        hyperparameters: The declared space; grows as hyperparameters are found.
+        seed: Recorded, for a session that is begun without one.
 
     Attributes:
-        state: The state.
+        state: All that is known of the search.
         directory: The project's, None until it is known.
         storage: The URL of a database to write to, None for a journal in the directory.
     """

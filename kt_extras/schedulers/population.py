@@ -103,7 +103,8 @@ class Population:
     def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
         """Return the comparisons."""
         ends = [*range(self.interval, self.max_epochs, self.interval), self.max_epochs]
-        size, before = self.population_size, [0, *ends]
+        size = self.population_size
+        size, before = size if max_trials is None else min(size, max_trials), [0, *ends]
         return [
             PlannedRung(0, end, size, size * (end - begin))
             for begin, end in zip(before, ends, strict=False)
@@ -146,7 +147,8 @@ class Population:
         """
         values = dict(point)
         for dimension in space.active(point):
-            if self.mutable is None or dimension.name in self.mutable:
+            known = dimension.name in values  # one found after the parent began is drawn below
+            if known and (self.mutable is None or dimension.name in self.mutable):
                 values[dimension.name] = self._changed(dimension, values[dimension.name], rng)
         place, draws = space.encode(values), rng.random(len(space))
         return space.decode(np.where(np.isnan(place), draws, place))

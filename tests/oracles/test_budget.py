@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis.strategies import floats, integers
 
 import kt_extras as kte
-from kt_extras.oracles.budget import Budget, Spent
+from kt_extras.oracles.budget import Budget, Usage
 from kt_extras.records import recorder
 from tests.tuners.models import VALIDATION, X, Y, build
 
@@ -38,23 +38,23 @@ def run(oracle, costs, epochs=1):
 
 @given(seconds=floats(0, 1e9), epochs=integers(0, 10**9))
 def test_without_limits_nothing_is_too_much(seconds, epochs):
-    assert Budget().verdict(Spent(seconds, epochs, best=0.0, stale=epochs)) is None
+    assert Budget().reached(Usage(seconds, epochs, best=0.0, stale=epochs)) is None
 
 
 @pytest.mark.parametrize("limit", [90, 90.0, timedelta(minutes=1.5)])
 def test_time_is_given_in_seconds_or_as_a_timedelta(limit):
     budget = Budget(max_time=limit)
-    assert budget.verdict(Spent(seconds=89.9)) is None
-    assert "`max_time=90` seconds are spent (90.5 s); raise it" in budget.verdict(Spent(90.5))
+    assert budget.reached(Usage(seconds=89.9)) is None
+    assert "`max_time=90` seconds are spent (90.5 s); raise it" in budget.reached(Usage(90.5))
 
 
 def test_a_target_is_reached_from_the_side_that_the_objective_comes_from():
     budget = Budget(target=0.5)
-    assert budget.verdict(Spent()) is None
-    assert budget.verdict(Spent(best=0.6)) is None
-    assert "`target=0.5` is reached" in budget.verdict(Spent(best=0.5))
-    assert budget.verdict(Spent(best=0.4), maximised=True) is None
-    assert "best score 0.6" in budget.verdict(Spent(best=0.6), maximised=True)
+    assert budget.reached(Usage()) is None
+    assert budget.reached(Usage(best=0.6)) is None
+    assert "`target=0.5` is reached" in budget.reached(Usage(best=0.5))
+    assert budget.reached(Usage(best=0.4), maximised=True) is None
+    assert "best score 0.6" in budget.reached(Usage(best=0.6), maximised=True)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis.strategies import lists, sampled_from
 
 import kt_extras as kte
-from kt_extras.oracles.failures import LEAST, REJECTIONS, FailureCount
+from kt_extras.oracles.failures import MIN_TRIALS, REJECTIONS, FailureCount
 from kt_extras.tuners.trial_outcome import is_infeasible
 from tests.tuners.models import VALIDATION, X, Y, build
 
@@ -31,8 +31,8 @@ def test_neither_infeasible_nor_rejected_trials_count_as_crashes(states):
 
 
 def test_a_fraction_means_nothing_before_enough_trials():
-    assert broken(["failed"] * (LEAST - 1)) is None
-    assert "`max_failure_fraction=0.5`" in broken(["failed"] * LEAST)
+    assert broken(["failed"] * (MIN_TRIALS - 1)) is None
+    assert "`max_failure_fraction=0.5`" in broken(["failed"] * MIN_TRIALS)
 
 
 def test_half_may_crash_and_no_more():

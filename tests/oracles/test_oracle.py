@@ -66,7 +66,7 @@ def test_the_pruner_is_not_asked_in_an_epoch_marked_as_the_last():
     assert oracle.update_trial(trial.trial_id, metrics, step=0).status == "RUNNING"
     trial.status = "COMPLETED"
     oracle.end_trial(trial)
-    entry = oracle.entry(trial.trial_id)
+    entry = oracle.trial_record(trial.trial_id)
     assert (entry.state, entry.executions) == ("completed", [{0: {"cost": 5.0}}])
 
 

@@ -138,3 +138,17 @@ def test_what_is_mutable_is_a_list_of_names(mutable):
         kte.PBTOracle(LOSS, mutable=mutable)
     with pytest.raises(TypeError, match="`mutable` must be a list of names or None"):
         kte.PBT(None, LOSS, mutable=mutable)
+
+
+def test_a_hyperparameter_found_while_a_population_trains_is_drawn():
+    oracle = kte.PBTOracle(LOSS, population_size=4, max_epochs=6, interval=2, seed=0)
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+
+    def loss(trial):
+        trial.hyperparameters.Int("late", 1, 5)
+        return trial.hyperparameters.get("x")
+
+    trials = trained(oracle, epochs=6, loss=loss)
+    assert [record.trained for record in trials] == [6] * 4
+    assert oracle.totals.exploits
+    assert {record.trial.values["late"] for record in trials} <= set(range(1, 6))

@@ -86,7 +86,7 @@ class Search(RuleBasedStateMachine):
     @rule(data=st.data())
     def declare_late_and_end(self, data):
         worker = data.draw(st.sampled_from(sorted(self.running)))
-        if self.kind == "pruner":
+        if self.kind in {"pruner", "pbt"}:
             self.running[worker].hyperparameters.Int("late", 1, 5)
             self.end(worker, "INVALID")
 
