@@ -1,4 +1,4 @@
-"""Contracts that any sampler, pruner or oracle must pass, to be inherited in tests of your own.
+"""Contracts that a sampler, pruner, scheduler, store or oracle must pass, to be inherited by your tests.
 
 >>> from kt_extras.samplers.random import Random
 >>> from kt_extras.testing import SamplerContract
@@ -6,8 +6,8 @@
 ...     def make(self):
 ...         return Random()
 
-Names are resolved when they are first used, so the contracts of samplers and pruners need neither
-TensorFlow nor KerasTuner.
+Names are resolved when they are first used, so only the contract of oracles needs TensorFlow and
+KerasTuner.
 """
 
 from __future__ import annotations
@@ -19,14 +19,24 @@ if TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras.testing.oracles import OracleContract as OracleContract
     from kt_extras.testing.pruners import PrunerContract as PrunerContract
     from kt_extras.testing.samplers import SamplerContract as SamplerContract
+    from kt_extras.testing.schedulers import SchedulerContract as SchedulerContract
+    from kt_extras.testing.stores import StoreContract as StoreContract
 
 _HOMES = {
     "OracleContract": "kt_extras.testing.oracles",
     "PrunerContract": "kt_extras.testing.pruners",
     "SamplerContract": "kt_extras.testing.samplers",
+    "SchedulerContract": "kt_extras.testing.schedulers",
+    "StoreContract": "kt_extras.testing.stores",
 }
 
-__all__ = ["OracleContract", "PrunerContract", "SamplerContract"]
+__all__ = [
+    "OracleContract",
+    "PrunerContract",
+    "SamplerContract",
+    "SchedulerContract",
+    "StoreContract",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,92 @@
+"""Every store that ships keeps the contract that ships."""
+
+import pytest
+
+from kt_extras.storage.database import Database
+from kt_extras.storage.journal import Journal
+from kt_extras.testing import StoreContract
+
+
+class TestJournal(StoreContract):
+    def make(self, directory):
+        return Journal(directory / "journal.jsonl")
+
+
+class TestSQLite(StoreContract):
+    def make(self, directory):
+        return Database(f"sqlite:///{directory}.db", directory.name)
+
+
+class TestOneFileOfSQLite(StoreContract):
+    def make(self, directory):
+        return Database(f"sqlite:///{directory.parent.parent}/shared.db", str(directory))
+
+    @pytest.fixture(autouse=True)
+    def _in_a_folder_of_its_own(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+class TestPostgreSQL(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _with_a_server(self, server, monkeypatch):
+        self.url = server.url
+        monkeypatch.setattr("kt_extras.storage.postgresql._GRACE", 0.0)
+
+    def make(self, directory):
+        return Database(self.url, str(directory))
+
+
+class Reversed(Journal):
+    def read(self):
+        return reversed(list(super().read()))
+
+
+class Rereading(Journal):
+    def news(self):
+        self._last = (0, 0)
+        return super().news()
+
+
+class Unlocked(Journal):
+    def acquire(self):
+        pass
+
+
+class KeptLocked(Journal):
+    def release(self):
+        pass
+
+
+class Immortal(Journal):
+    def delete(self):
+        pass
+
+
+class LosesAtCompaction(Journal):
+    def compact(self, records):
+        super().compact([])
+
+
+@pytest.mark.parametrize(
+    ("broken", "law", "message"),
+    [
+        (Reversed, "records_are_read_in_order_as_they_were_written", "read by the store"),
+        (Rereading, "news_are_the_records_after_the_last_one_read", "when nothing was written"),
+        (Unlocked, "second_writer_is_refused", "did not raise ProjectInUseError"),
+        (KeptLocked, "release_gives_the_lock_back", "`release` kept the lock"),
+        (Immortal, "deleted_project_is_empty", "a deleted project exists"),
+        (LosesAtCompaction, "compact_replaces_the_records_so_far_or_none", "after `compact`"),
+    ],
+)
+def test_broken_store_fails_its_law(broken, law, message):
+    class Broken(StoreContract):
+        def make(self, directory):
+            return broken(directory / "journal.jsonl")
+
+    with pytest.raises(AssertionError, match=message):
+        getattr(Broken(), f"test_{law}")()
+
+
+def test_make_must_be_overridden():
+    with pytest.raises(NotImplementedError, match="`make` must return the store"):
+        StoreContract().test_project_exists_from_the_first_append_on()
