@@ -43,3 +43,12 @@ def check_integer(name: str, value: object, *, minimum: int, hint: str = "") -> 
         raise ValueError(
             f"`{name}` must be an integer from {minimum}, got {value!r}{hint and f'; {hint}'}."
         )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, for a message.
+
+    >>> counted(1, "trial"), counted(2, "trial")
+    ('1 trial', '2 trials')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"

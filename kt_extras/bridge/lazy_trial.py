@@ -1,4 +1,4 @@
-"""A KerasTuner trial that costs little until somebody looks into it."""
+"""A KerasTuner trial that copies the search space only when its hyperparameters are read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Value = Any
 
 
 class LazyTrial(Trial):
-    """Makes its own copy of the space when its hyperparameters are first asked for.
+    """Copies the search space when its hyperparameters are first read.
 
-    A reload brings back thousands of trials of which hardly one is looked into, and KerasTuner's
-    copy of a space takes a millisecond.
+    A reload makes thousands of trials, of which few are read, and KerasTuner takes a millisecond to
+    copy a space.
 
     Args:
         values: The values of the active hyperparameters.
@@ -63,13 +63,15 @@ class LazyTrial(Trial):
         self._hyperparameters = hyperparameters
 
 
-def fill_in(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
-    """Give what was declared after a trial began its default; return the same object.
+def set_missing_defaults(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
+    """Set active hyperparameters that have no value to their defaults; return the same object.
+
+    Those have none that were declared after the trial began.
 
     >>> hp = keras_tuner.HyperParameters()
     >>> units = hp.Int("units", 1, 9)
     >>> hp.values = {}
-    >>> fill_in(hp).get("units")
+    >>> set_missing_defaults(hp).get("units")
     1
     """
     for declared in hp.space:

@@ -1,12 +1,11 @@
-"""Checks of what a user passes, whose errors name the argument and its rule."""
+"""Checks of the arguments of tuners and oracles, whose errors name the argument and its rule."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import os
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import keras_tuner
 
@@ -25,34 +24,41 @@ _SAMPLERS: dict[str, type[Sampler]] = {
     "sobol": Sobol,
     "tpe": TPE,
 }
-_NO_NAMES = {"self", "args", "kwargs", "fit_args", "fit_kwargs"}
 
 
 def check_protocol(name: str, given: object, protocol: type, method: str) -> None:
-    """Refuse what does not have the method, such as a class in place of an object."""
+    """Raise unless the value is an object with the method; a class in its place is not.
+
+    Raises:
+        TypeError: It is not.
+    """
     if isinstance(given, type) or not isinstance(given, protocol):
         raise TypeError(f"`{name}` must be an object with a method `{method}`, got {given!r}.")
 
 
-def check_count(name: str, value: int | None, *, least: int) -> None:
-    """Refuse what is neither None nor an integer from `least`.
+def check_count(name: str, value: int | None, *, minimum: int) -> None:
+    """Raise unless the value is None or an integer from `minimum`.
 
-    >>> check_count("max_trials", 0, least=1)
+    >>> check_count("max_trials", 0, minimum=1)
     Traceback (most recent call last):
     ValueError: `max_trials` must be an integer from 1 or None, got 0.
     """
-    if value is not None and not (is_number(value) and value % 1 == 0 and value >= least):
-        raise ValueError(f"`{name}` must be an integer from {least} or None, got {value!r}.")
+    if value is not None and not (is_number(value) and value % 1 == 0 and value >= minimum):
+        raise ValueError(f"`{name}` must be an integer from {minimum} or None, got {value!r}.")
 
 
 def check_fraction(name: str, value: float | None) -> None:
-    """Refuse what is neither None nor a part above 0."""
+    """Raise unless the value is None or a fraction above 0 and at most 1.
+
+    Raises:
+        ValueError: It is not.
+    """
     if value is not None and not (is_number(value) and 0 < value <= 1):
         raise ValueError(f"`{name}` must be above 0 and at most 1, or None, got {value!r}.")
 
 
 def check_executions(value: object) -> None:
-    """Refuse a number of executions of each trial that is none.
+    """Raise unless the number of executions of each trial is an integer from 1.
 
     >>> check_executions(0)
     Traceback (most recent call last):
@@ -62,7 +68,11 @@ def check_executions(value: object) -> None:
 
 
 def check_hyperparameters(given: object) -> None:
-    """Refuse what is neither None nor declared hyperparameters, such as a dictionary of values."""
+    """Raise unless the value is None or a `HyperParameters`; a dictionary of values is not.
+
+    Raises:
+        TypeError: It is not.
+    """
     if given is not None and not isinstance(given, keras_tuner.HyperParameters):
         raise TypeError(
             "`hyperparameters` must be a `keras_tuner.HyperParameters` that declares the space, or "
@@ -71,7 +81,11 @@ def check_hyperparameters(given: object) -> None:
 
 
 def check_project_name(given: object) -> None:
-    """Refuse what is neither None nor the name of a directory."""
+    """Raise unless the value is None or the name of a directory.
+
+    Raises:
+        TypeError: It is not.
+    """
     if given is not None and not isinstance(given, (str, os.PathLike)):
         raise TypeError(f"`project_name` must be a text or None, got {given!r}.")
 
@@ -94,29 +108,38 @@ def names_in(argument: str, given: Collection[str] | None) -> tuple[str, ...] | 
     return tuple(given)
 
 
-def check_names(arguments: Iterable[str], taker: type, *makers: type) -> None:
-    """Refuse arguments that no constructor of some classes and their bases names.
+def refuse_unknown(unknown: Mapping[str, object], taker: type) -> None:
+    """Raise if there are arguments that a constructor does not have.
+
+    A constructor that ends with ``**unknown: NoReturn`` calls this at run time; a type checker
+    refuses such arguments before, for no value has the type `NoReturn`.
 
     Args:
-        arguments: Their names.
+        unknown: The arguments, by name.
         taker: The class that the user calls.
-        *makers: Others whose arguments it hands on.
 
+    Raises:
+        TypeError: There are any; the message names the argument that was probably meant.
+
+    >>> from typing import NoReturn
     >>> class Halving:
-    ...     def __init__(self, max_epochs: int) -> None: ...
-    >>> check_names(["max_epoch"], Halving)
+    ...     def __init__(self, max_epochs: int, **unknown: NoReturn) -> None: ...
+    >>> refuse_unknown({"max_epoch": 9}, Halving)
     Traceback (most recent call last):
     TypeError: `Halving` has no argument `max_epoch`; did you mean `max_epochs`?
     """
-    bases = [base for maker in (taker, *makers) for base in maker.__mro__ if base is not object]
-    known = {name for base in bases for name in inspect.signature(base).parameters}
-    for name in arguments:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean `{near[0]}`?" if near else f"there are {sorted(known - _NO_NAMES)}."
-            )
-            raise TypeError(f"`{taker.__name__}` has no argument `{name}`; {hint}")
+    known = _named_arguments(taker)
+    for name in unknown:
+        near = difflib.get_close_matches(name, known - {name}, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"there are {sorted(known)}."
+        raise TypeError(f"`{taker.__name__}` has no argument `{name}`; {hint}")
+
+
+def _named_arguments(taker: type) -> set[str]:
+    """Return the arguments that the constructors of a class and of its bases name."""
+    bases = [base for base in taker.__mro__ if base is not object]
+    parameters = [p for base in bases for p in inspect.signature(base).parameters.values()]
+    return {p.name for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}}
 
 
 def sampler_of(given: Sampler | str) -> Sampler:
@@ -131,14 +154,3 @@ def sampler_of(given: Sampler | str) -> Sampler:
         names = ", ".join(map(repr, sorted(_SAMPLERS)))
         raise ValueError(f"`sampler` must be one of {names}, or a sampler itself; got {given!r}.")
     return _SAMPLERS[given]()
-
-
-def split(arguments: Mapping[str, Any], *functions: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split keyword arguments into those that one of some functions names and the others.
-
-    >>> split({"seed": 0, "directory": "runs"}, lambda seed, objective: None)
-    ({'seed': 0}, {'directory': 'runs'})
-    """
-    names = {name for function in functions for name in inspect.signature(function).parameters}
-    taken = {name: value for name, value in arguments.items() if name in names}
-    return taken, {name: value for name, value in arguments.items() if name not in names}

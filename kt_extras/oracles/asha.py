@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Literal
 
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.oracles.arguments import sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.pruners import Pruner
 from kt_extras.schedulers import SuccessiveHalving
 from kt_extras.search import Forecaster, Sampler
 
-_LIMITS = ("max_total_epochs", "max_time", "target", "max_trials_without_improvement")
+Mode = Literal["promotion", "stopping"]
 
 
 class ASHAOracle(SamplerOracle):
     """Gives epochs by asynchronous successive halving (Li et al., MLSys 2020).
 
     Args:
-        objective: As for `kt_extras.SamplerOracle`, and so are all that are not named here.
-        max_epochs: Epochs of a trial that reaches the last rung.
-        min_epochs: Epochs of the first rung; the others are `reduction_factor` times as long each.
-        reduction_factor: Of so many trials in a rung one goes on.
-        max_trials: Trials to begin at most; by default `reduction_factor` to the power of the
-            number of rungs, if no other argument limits the search.
-        seed: Any integer from 0, or None for a random one.
+        objective: As for `kt_extras.SamplerOracle`.
+        max_epochs: Epochs of a trial that reaches the last rung.  Defaults to 27.
+        min_epochs: Epochs of the first rung; each further rung is `reduction_factor` times as long.
+            Defaults to 1.
+        reduction_factor: Of this many trials in a rung, one is promoted to the next.  Defaults to
+            3.
+        max_trials: Maximum number of trials to begin.  Defaults to `reduction_factor` to the power
+            of the number of rungs if no other argument limits the search, else to None: no limit.
+        seed: An integer from 0.  Defaults to None: a random one.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
+            Defaults to None.
         mode: `"promotion"`: a trial pauses at each rung and is resumed when it is the best that
-            may go on.  `"stopping"`: it goes on at once or is pruned for good, which needs no files
-            and finds less.
+            may be promoted.  `"stopping"`: it continues at once or is pruned, which needs no files
+            and finds less good models.  Defaults to `"promotion"`.
         sampler: A `kt_extras.samplers.Sampler`, or a name: `"gp"`, a Gaussian process that learns
-            from all rungs and has a say in promotions; or `"random"`, as in the paper, or
-            `"sobol"`, `"tpe"`, `"evolution"`.
-        **kwargs: The other arguments of `kt_extras.SamplerOracle`.
+            from all rungs and takes part in promotions; `"random"`, as in the paper; `"sobol"`,
+            `"tpe"` or `"evolution"`.  Defaults to `"gp"`.
+        pruner, allow_new_entries, tune_new_entries, max_retries_per_trial,
+            max_consecutive_failed_trials, max_time, max_total_epochs, target,
+            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
 
     >>> import keras_tuner
     >>> oracle = ASHAOracle(keras_tuner.Objective("loss", "min"), max_epochs=9, seed=0)
@@ -51,21 +58,40 @@ class ASHAOracle(SamplerOracle):
         seed: int | None = None,
         hyperparameters: keras_tuner.HyperParameters | None = None,
         *,
-        mode: str = "promotion",
+        mode: Mode = "promotion",
         sampler: Sampler | str = "gp",
-        **kwargs: Any,
+        pruner: Pruner | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
     ) -> None:
         chosen = sampler_of(sampler)
         forecaster = chosen if isinstance(chosen, Forecaster) else None
         scheduler = SuccessiveHalving(max_epochs, min_epochs, reduction_factor, mode, forecaster)
-        if max_trials is None and all(kwargs.get(limit) is None for limit in _LIMITS):
+        limits = (max_total_epochs, max_time, target, max_trials_without_improvement)
+        if max_trials is None and all(limit is None for limit in limits):
             max_trials = reduction_factor ** len(scheduler.levels)
         super().__init__(
             chosen,
             objective=objective,
             max_trials=max_trials,
-            hyperparameters=hyperparameters,
             seed=seed,
+            hyperparameters=hyperparameters,
             scheduler=scheduler,
-            **kwargs,
+            pruner=pruner,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
 
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.oracles.arguments import sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.pruners import Pruner
 from kt_extras.samplers.largest_budget import LargestBudget
 from kt_extras.schedulers import Hyperband
 from kt_extras.search import Sampler
@@ -18,18 +19,24 @@ class BOHBOracle(SamplerOracle):
     """Gives epochs by Hyperband, and suggests points by a model of the longest trials.
 
     Args:
-        objective: As for `kt_extras.SamplerOracle`, and so are all that are not named here.
-        max_epochs: Epochs of a trial that reaches the last rung of its bracket.
-        reduction_factor: Of so many trials in a rung one goes on.
-        iterations: How often all brackets are run.
-        seed: Any integer from 0, or None for a random one.
+        objective: As for `kt_extras.SamplerOracle`.
+        max_epochs: Epochs of a trial that reaches the last rung of its bracket.  Defaults to 27.
+        reduction_factor: Of this many trials in a rung, one is promoted to the next.  Defaults to
+            3.
+        iterations: How often all brackets are run.  Defaults to 1.
+        seed: An integer from 0.  Defaults to None: a random one.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
-        min_epochs: Epochs of the first rung of the longest bracket.
-        sampler: A `kt_extras.samplers.Sampler`, or a name.  By default
-            `kt_extras.samplers.LargestBudget()`: a tree-structured Parzen estimator of the trials
-            at the largest budget that enough have reached, and every third suggestion at random.
-            `"random"` makes it plain Hyperband (Li et al., JMLR 2018).
-        **kwargs: The other arguments of `kt_extras.SamplerOracle`.
+            Defaults to None.
+        min_epochs: Epochs of the first rung of the longest bracket.  Defaults to 1.
+        max_trials: Maximum number of trials to begin.  Defaults to None: as many as the brackets
+            need.
+        sampler: A `kt_extras.samplers.Sampler`, or a name; `"random"` makes it plain Hyperband (Li
+            et al., JMLR 2018).  Defaults to `kt_extras.samplers.LargestBudget()`: a tree-structured
+            Parzen estimator of the trials at the largest budget that enough trials have reached;
+            every third suggestion is random.
+        pruner, allow_new_entries, tune_new_entries, max_retries_per_trial,
+            max_consecutive_failed_trials, max_time, max_total_epochs, target,
+            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
 
     >>> import keras_tuner
     >>> oracle = BOHBOracle(keras_tuner.Objective("loss", "min"), max_epochs=9, seed=0)
@@ -47,14 +54,34 @@ class BOHBOracle(SamplerOracle):
         hyperparameters: keras_tuner.HyperParameters | None = None,
         *,
         min_epochs: int = 1,
+        max_trials: int | None = None,
         sampler: Sampler | str | None = None,
-        **kwargs: Any,
+        pruner: Pruner | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
     ) -> None:
         super().__init__(
             LargestBudget() if sampler is None else sampler_of(sampler),
             objective=objective,
-            hyperparameters=hyperparameters,
+            max_trials=max_trials,
             seed=seed,
+            hyperparameters=hyperparameters,
             scheduler=Hyperband(max_epochs, reduction_factor, iterations, min_epochs),
-            **kwargs,
+            pruner=pruner,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
         )

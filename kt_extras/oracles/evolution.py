@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
 
 import keras_tuner
 
@@ -11,26 +11,30 @@ from kt_extras.oracles.arguments import check_count
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.evolution import Evolution as EvolutionSampler
+from kt_extras.schedulers import Scheduler
 
-_SHARE = 0.4  # of a budget is its first generation, drawn at random, if that is not too many
-_FEWEST, _MOST = 4, 20
+_FRACTION = 0.4  # of the budget is the first generation, drawn at random, within these limits:
+_MIN_SIZE, _MAX_SIZE = 4, 20
 
 
 class EvolutionOracle(SamplerOracle):
     """Suggests children of the best among the latest trials (Real et al., AAAI 2019).
 
     Args:
-        objective: As for `kt_extras.SamplerOracle`, and so are all that are not named here.
-        max_trials: Trials to begin at most.
-        seed: Any integer from 0, or None for a random one.
+        objective: As for `kt_extras.SamplerOracle`.
+        max_trials: Maximum number of trials to begin; None for no limit.  Defaults to 10.
+        seed: An integer from 0.  Defaults to None: a random one.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
-        population_size: How many of the latest trials can be parents; None for 0.4 of
-            `max_trials`, but 4 at least and 20 at most.
-        tournament_size: How many of them compete to be one, from 1 to `population_size`; None for
-            half of that.
-        pruner: A rule of early stopping, or None.
-        sampler: A `kt_extras.samplers.Evolution` with settings of its own, instead of the sizes.
-        **kwargs: The other arguments of `kt_extras.SamplerOracle`.
+            Defaults to None.
+        population_size: Number of latest trials that can be parents.  Defaults to 0.4 of
+            `max_trials`, but not below 4 and not above 20.
+        tournament_size: Number of these drawn at random, of which the best becomes the parent; from
+            1 to `population_size`.  Defaults to half of `population_size`.
+        sampler: A `kt_extras.samplers.Evolution` with other settings, in place of the sizes.
+            Defaults to None.
+        pruner, scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
+            max_consecutive_failed_trials, max_time, max_total_epochs, target,
+            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
 
     Raises:
         ValueError: A size out of its range, or sizes beside a `sampler`.
@@ -51,23 +55,50 @@ class EvolutionOracle(SamplerOracle):
         *,
         population_size: int | None = None,
         tournament_size: int | None = None,
-        pruner: Pruner | None = None,
         sampler: EvolutionSampler | None = None,
-        **kwargs: Any,
+        pruner: Pruner | None = None,
+        scheduler: Scheduler | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
     ) -> None:
-        check_count("max_trials", max_trials, least=1)
+        check_count("max_trials", max_trials, minimum=1)
         if sampler is None:
-            size = _fitting(max_trials) if population_size is None else population_size
+            size = _fitting_size(max_trials) if population_size is None else population_size
             sampler = EvolutionSampler(size, tournament_size)
         elif population_size is not None or tournament_size is not None:
             raise ValueError(
                 "`population_size` and `tournament_size` must be None beside a `sampler`, got "
                 f"{population_size!r} and {tournament_size!r}; set them in the sampler."
             )
-        kwargs = {**kwargs, "seed": seed, "hyperparameters": hyperparameters}
-        super().__init__(sampler, pruner, objective, max_trials, **kwargs)
+        super().__init__(
+            sampler,
+            objective=objective,
+            max_trials=max_trials,
+            seed=seed,
+            hyperparameters=hyperparameters,
+            pruner=pruner,
+            scheduler=scheduler,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
+        )
 
 
-def _fitting(max_trials: int | None) -> int:
+def _fitting_size(max_trials: int | None) -> int:
     """Return the population for a budget: small enough to leave most of it to evolution."""
-    return _MOST if max_trials is None else min(max(int(_SHARE * max_trials), _FEWEST), _MOST)
+    if max_trials is None:
+        return _MAX_SIZE
+    return min(max(int(_FRACTION * max_trials), _MIN_SIZE), _MAX_SIZE)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import NoReturn
 
 import keras_tuner
 
 from kt_extras.arguments import check_integer
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import names_in, sampler_of
+from kt_extras.oracles.arguments import names_in, refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.schedulers import Population
 from kt_extras.search import Sampler
@@ -20,19 +21,32 @@ class PBTOracle(SamplerOracle):
     """Trains a population whose worse members take over from its better ones.
 
     Args:
-        objective: As for `kt_extras.SamplerOracle`, and so are all that are not named here.
-        population_size: Members, from 2.
-        max_epochs: That every member trains, from 2.
-        interval: Epochs from one comparison to the next, below `max_epochs`; by default a twentieth
-            of that.
-        quantile: The part of the members that counts as the best, and as the worst, in (0, 0.5].
-        resample_probability: How often a hyperparameter is drawn anew rather than perturbed.
-        perturbation_factors: What a value may be multiplied by.
-        mutable: Names of the hyperparameters that may change during a training; None for all.
-        seed: Any integer from 0, or None for a random one.
+        objective: As for `kt_extras.SamplerOracle`.
+        population_size: Number of members, from 2.  Defaults to 8.
+        max_epochs: Epochs that every member trains, from 2.  Defaults to 20.
+        interval: Epochs from one comparison to the next, below `max_epochs`.  Defaults to a
+            twentieth of `max_epochs`.
+        quantile: Fraction of the members that counts as the best, and as the worst, in (0, 0.5].
+            Defaults to 0.25.
+        resample_probability: Probability that a hyperparameter is drawn again rather than
+            perturbed.  Defaults to 0.25.
+        perturbation_factors: The factors by which a value may be multiplied.  Defaults to
+            `(0.8, 1.2)`.
+        mutable: Names of the hyperparameters that may change during a training.  Defaults to None:
+            all of them.
+        seed: An integer from 0.  Defaults to None: a random one.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
-        sampler: What the population begins with: a `kt_extras.samplers.Sampler`, or a name.
-        **kwargs: The other arguments of `kt_extras.SamplerOracle`.
+            Defaults to None.
+        sampler: Suggests the points that the population begins with: a
+            `kt_extras.samplers.Sampler`, or a name.  Defaults to `"random"`.
+        allow_new_entries, tune_new_entries, max_retries_per_trial, max_consecutive_failed_trials,
+            max_time, max_total_epochs, target, max_trials_without_improvement,
+            max_failure_fraction: As for `kt_extras.SamplerOracle`.
+        **unknown: Refused; the error names the argument that was probably meant.
+
+    Raises:
+        TypeError: There is no such argument, or `mutable` is not a list of names.
+        ValueError: An argument is out of its range, or is `max_trials` or `pruner`.
 
     >>> import keras_tuner
     >>> loss = keras_tuner.Objective("loss", "min")
@@ -54,14 +68,19 @@ class PBTOracle(SamplerOracle):
         hyperparameters: keras_tuner.HyperParameters | None = None,
         *,
         sampler: Sampler | str = "random",
-        **kwargs: Any,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
+        **unknown: NoReturn,
     ) -> None:
-        for name in ("max_trials", "pruner"):
-            if kwargs.get(name) is not None:
-                raise ValueError(
-                    f"`{name}` must be left out, got {kwargs[name]!r}: a population begins with "
-                    "`population_size` members, and all of them train to the end."
-                )
+        refuse_limits_of_trials(unknown)
+        refuse_unknown(unknown, type(self))
         check_integer("max_epochs", max_epochs, minimum=2)
         scheduler = Population(
             population_size,
@@ -75,10 +94,18 @@ class PBTOracle(SamplerOracle):
         super().__init__(
             sampler_of(sampler),
             objective=objective,
-            hyperparameters=hyperparameters,
             seed=seed,
+            hyperparameters=hyperparameters,
             scheduler=scheduler,
-            **kwargs,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
         )
 
     def limit_to(self, mutable: Sequence[str]) -> None:
@@ -91,3 +118,17 @@ class PBTOracle(SamplerOracle):
         if not isinstance(scheduler, Population):
             raise TypeError(f"`scheduler` must be a `Population`, got {scheduler!r}.")
         return scheduler
+
+
+def refuse_limits_of_trials(given: Mapping[str, object]) -> None:
+    """Raise if `max_trials` or a `pruner` is given, since every member trains to the end.
+
+    Raises:
+        ValueError: One of them is given and is not None.
+    """
+    for name in ("max_trials", "pruner"):
+        if given.get(name) is not None:
+            raise ValueError(
+                f"`{name}` must be left out, got {given[name]!r}: a population begins with "
+                "`population_size` members, and all of them train to the end."
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
 
 import keras_tuner
 
@@ -10,19 +10,23 @@ from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.tpe import TPE as TPESampler  # noqa: N811 - the tuner has the public name
+from kt_extras.schedulers import Scheduler
 
 
 class TPEOracle(SamplerOracle):
     """Suggests points by a tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011).
 
     Args:
-        objective: As for `kt_extras.SamplerOracle`, and so are all that are not named here.
-        max_trials: Trials to begin at most.
-        seed: Any integer from 0, or None for a random one.
+        objective: As for `kt_extras.SamplerOracle`.
+        max_trials: Maximum number of trials to begin; None for no limit.  Defaults to 10.
+        seed: An integer from 0.  Defaults to None: a random one.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
-        pruner: A rule of early stopping, or None.
-        sampler: The estimator with settings of its own; by default `kt_extras.samplers.TPE()`.
-        **kwargs: The other arguments of `kt_extras.SamplerOracle`.
+            Defaults to None.
+        sampler: A `kt_extras.samplers.TPE` with other settings.  Defaults to
+            `kt_extras.samplers.TPE()`.
+        pruner, scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
+            max_consecutive_failed_trials, max_time, max_total_epochs, target,
+            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
 
     >>> import keras_tuner
     >>> oracle = TPEOracle(keras_tuner.Objective("cost", "min"), max_trials=5, seed=0)
@@ -38,9 +42,34 @@ class TPEOracle(SamplerOracle):
         seed: int | None = None,
         hyperparameters: keras_tuner.HyperParameters | None = None,
         *,
-        pruner: Pruner | None = None,
         sampler: TPESampler | None = None,
-        **kwargs: Any,
+        pruner: Pruner | None = None,
+        scheduler: Scheduler | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
     ) -> None:
-        kwargs = {**kwargs, "seed": seed, "hyperparameters": hyperparameters}
-        super().__init__(sampler or TPESampler(), pruner, objective, max_trials, **kwargs)
+        super().__init__(
+            sampler or TPESampler(),
+            objective=objective,
+            max_trials=max_trials,
+            seed=seed,
+            hyperparameters=hyperparameters,
+            pruner=pruner,
+            scheduler=scheduler,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
+        )

@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from datetime import timedelta
+from typing import Any, NoReturn
+
+import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import split
-from kt_extras.oracles.asha import ASHAOracle
-from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.tuners.tuner import Tuner
+from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.oracles.asha import ASHAOracle, Mode
+from kt_extras.pruners import Pruner
+from kt_extras.search import Sampler
+from kt_extras.tuners.trial_outcome import Constraint
+from kt_extras.tuners.tuner import Resume, Tuner
 
 
 class ASHA(Tuner):
-    """Trains many models a little and the promising ones to the end.
+    """Trains many models for a few epochs and the best of them to the end.
 
-    A trial that pauses keeps its weights, the optimizer's state and what its callbacks count, and
-    goes on from there when it is promoted.  `search` takes no `epochs`: `max_epochs` says how long
-    the best trials are trained.  `plan()` shows beforehand what will be trained.
+    A paused trial keeps its weights, the optimizer's state and the counters of its callbacks, and
+    is resumed from them when it is promoted.  `search` takes no `epochs`: `max_epochs` says how
+    long the best trials are trained.  `plan()` shows beforehand what will be trained.
 
     Args:
         hypermodel: A `keras_tuner.HyperModel`, or a function that takes a
             `keras_tuner.HyperParameters` and returns a compiled model.
         objective: A metric's name as it stands in the logs (`"val_accuracy"`), or a
             `keras_tuner.Objective`.
-        max_epochs: Epochs of a trial that reaches the last rung.
-        **kwargs: The other arguments of `kt_extras.ASHAOracle` (`min_epochs`, `reduction_factor`,
-            `max_trials`, `mode`, `sampler`, `seed`, `max_total_epochs`, `max_time`, ...), of
-            `kt_extras.Tuner` and of `keras_tuner.Tuner` (`directory`, `project_name`, ...).
+        max_epochs: Epochs of a trial that reaches the last rung.  Defaults to 27.
+        min_epochs: Epochs of the first rung; each further rung is `reduction_factor` times as long.
+            Defaults to 1.
+        reduction_factor: Of this many trials in a rung, one is promoted to the next.  Defaults to
+            3.
+        max_trials: Maximum number of trials to begin.  Defaults to `reduction_factor` to the power
+            of the number of rungs if no other argument limits the search, else to None: no limit.
+        seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
+            follow from a random one, and the training from Keras' own generators.
+        hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
+            Defaults to None.
+        mode: `"promotion"` pauses a trial at each rung and resumes it if it is promoted;
+            `"stopping"` continues it at once or prunes it.  Defaults to `"promotion"`.
+        sampler: A `kt_extras.samplers.Sampler`, or a name: `"gp"`, `"random"`, `"sobol"`, `"tpe"`
+            or `"evolution"`.  Defaults to `"gp"`, a Gaussian process.
+        pruner: A rule that stops hopeless trials besides, such as `kt_extras.MedianPruner()`.
+            Defaults to None.
+        allow_new_entries, tune_new_entries, max_retries_per_trial, max_consecutive_failed_trials,
+            max_time, max_total_epochs, target, max_trials_without_improvement,
+            max_failure_fraction: As for `kt_extras.SamplerOracle`.
+        resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
+            executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
+            tuner_id, logger: As for `kt_extras.Tuner`.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras, tempfile, kt_extras as kte
     >>> def build(hp):
@@ -49,7 +75,79 @@ class ASHA(Tuner):
         hypermodel: Any = None,
         objective: ObjectiveLike = None,
         max_epochs: int = 27,
-        **kwargs: Any,
+        *,
+        min_epochs: int = 1,
+        reduction_factor: int = 3,
+        max_trials: int | None = None,
+        seed: int | None = None,
+        hyperparameters: keras_tuner.HyperParameters | None = None,
+        mode: Mode = "promotion",
+        sampler: Sampler | str = "gp",
+        pruner: Pruner | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
+        resume: Resume = "auto",
+        storage: str | None = None,
+        keep_checkpoints: Keep = 10,
+        constraint: Constraint | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        project_name: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        executions_per_trial: int = 1,
+        max_model_size: int | None = None,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        distribution_strategy: Any = None,
+        tuner_id: str | None = None,
+        logger: Any = None,
+        **unknown: NoReturn,
     ) -> None:
-        own, others = split(kwargs, ASHAOracle, SamplerOracle)
-        super().__init__(ASHAOracle(objective, max_epochs, **own), hypermodel, **others)
+        oracle = ASHAOracle(
+            objective,
+            max_epochs,
+            min_epochs,
+            reduction_factor,
+            max_trials,
+            seed,
+            hyperparameters,
+            mode=mode,
+            sampler=sampler,
+            pruner=pruner,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
+        )
+        super().__init__(
+            oracle,
+            hypermodel,
+            resume=resume,
+            storage=storage,
+            keep_checkpoints=keep_checkpoints,
+            constraint=constraint,
+            directory=directory,
+            project_name=project_name,
+            overwrite=overwrite,
+            executions_per_trial=executions_per_trial,
+            max_model_size=max_model_size,
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            distribution_strategy=distribution_strategy,
+            tuner_id=tuner_id,
+            logger=logger,
+            **unknown,
+        )

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from datetime import timedelta
+from typing import Any, NoReturn
 
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import split
+from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.oracles.evolution import EvolutionOracle
-from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.tuners.tuner import Tuner
+from kt_extras.pruners import Pruner
+from kt_extras.samplers.evolution import Evolution as EvolutionSampler
+from kt_extras.schedulers import Scheduler
+from kt_extras.tuners.trial_outcome import Constraint
+from kt_extras.tuners.tuner import Resume, Tuner
 
 
 class Evolution(Tuner):
-    """A tuner that breeds good trials; takes the place of `keras_tuner.RandomSearch`.
+    """A tuner that varies its best trials; takes the place of `keras_tuner.RandomSearch`.
 
     Args:
         hypermodel: A `keras_tuner.HyperModel`, or a function that takes a
             `keras_tuner.HyperParameters` and returns a compiled model.
         objective: A metric's name as it stands in the logs (`"val_accuracy"`), or a
             `keras_tuner.Objective`.
-        max_trials: Trials to begin at most.
-        seed: Any integer from 0; it settles suggestions and training alike.  None: a random one,
-            and the training is left to Keras' own generators.
+        max_trials: Maximum number of trials to begin; None for no limit.  Defaults to 10.
+        seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
+            follow from a random one, and the training from Keras' own generators.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
-        **kwargs: The other arguments of `kt_extras.EvolutionOracle` (`population_size`,
-            `tournament_size`, `pruner`, `sampler`, `max_time`, ...), of `kt_extras.Tuner` and of
-            `keras_tuner.Tuner` (`directory`, `project_name`, ...).
+            Defaults to None.
+        population_size: Number of latest trials that can be parents.  Defaults to 0.4 of
+            `max_trials`, but not below 4 and not above 20.
+        tournament_size: Number of these drawn at random, of which the best becomes the parent; from
+            1 to `population_size`.  Defaults to half of `population_size`.
+        sampler: A `kt_extras.samplers.Evolution` with other settings, in place of the sizes.
+            Defaults to None.
+        pruner: A rule that stops hopeless trials, such as `kt_extras.MedianPruner()`.  Defaults to
+            None.
+        scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
+            max_consecutive_failed_trials, max_time, max_total_epochs, target,
+            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
+        resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
+            executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
+            tuner_id, logger: As for `kt_extras.Tuner`.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
         ValueError: A size out of its range, or sizes beside a `sampler`.
@@ -50,8 +68,75 @@ class Evolution(Tuner):
         max_trials: int | None = 10,
         seed: int | None = None,
         hyperparameters: keras_tuner.HyperParameters | None = None,
-        **kwargs: Any,
+        *,
+        population_size: int | None = None,
+        tournament_size: int | None = None,
+        sampler: EvolutionSampler | None = None,
+        pruner: Pruner | None = None,
+        scheduler: Scheduler | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
+        resume: Resume = "auto",
+        storage: str | None = None,
+        keep_checkpoints: Keep = 10,
+        constraint: Constraint | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        project_name: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        executions_per_trial: int = 1,
+        max_model_size: int | None = None,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        distribution_strategy: Any = None,
+        tuner_id: str | None = None,
+        logger: Any = None,
+        **unknown: NoReturn,
     ) -> None:
-        own, others = split(kwargs, EvolutionOracle, SamplerOracle)
-        own = {**own, "seed": seed, "hyperparameters": hyperparameters}
-        super().__init__(EvolutionOracle(objective, max_trials, **own), hypermodel, **others)
+        oracle = EvolutionOracle(
+            objective,
+            max_trials,
+            seed,
+            hyperparameters,
+            population_size=population_size,
+            tournament_size=tournament_size,
+            sampler=sampler,
+            pruner=pruner,
+            scheduler=scheduler,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
+        )
+        super().__init__(
+            oracle,
+            hypermodel,
+            resume=resume,
+            storage=storage,
+            keep_checkpoints=keep_checkpoints,
+            constraint=constraint,
+            directory=directory,
+            project_name=project_name,
+            overwrite=overwrite,
+            executions_per_trial=executions_per_trial,
+            max_model_size=max_model_size,
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            distribution_strategy=distribution_strategy,
+            tuner_id=tuner_id,
+            logger=logger,
+            **unknown,
+        )

@@ -1,4 +1,4 @@
-"""What can be known of a search from the arguments of `fit`, before any training."""
+"""Checks of the arguments of `fit` before any training."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validat
 def check_validation(
     objective: keras_tuner.Objective, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]
 ) -> None:
-    """Find out that a validation metric cannot be had.
+    """Raise if the objective is a validation metric and there is no validation data.
 
     Raises:
-        ValueError: The objective is one, and there is nothing to validate on.
+        ValueError: That is so.
     """
     given = fit_kwargs.get("validation_data") is not None or fit_kwargs.get("validation_split")
     if given or len(fit_args) > _VALIDATION_POSITION:
@@ -36,7 +36,7 @@ def check_validation(
 
 
 def check_epochs(fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
-    """Find out that the user settles what the scheduler has to settle.
+    """Raise if the user sets the epochs, which the scheduler sets.
 
     Raises:
         ValueError: That is so.
@@ -45,11 +45,11 @@ def check_epochs(fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None
         if name in fit_kwargs:
             raise ValueError(
                 f"`{name}` can't be passed to `search`, got {fit_kwargs[name]!r}: the scheduler "
-                "settles how long each trial trains.  Set `max_epochs` of the tuner instead."
+                "sets how long each trial trains.  Set `max_epochs` of the tuner instead."
             )
     if len(fit_args) > _EPOCHS_POSITION:
         raise ValueError(
-            "`epochs` can't be passed to `search`, not by position either: the scheduler settles "
+            "`epochs` can't be passed to `search`, not by position either: the scheduler sets "
             "how long each trial trains.  Set `max_epochs` of the tuner instead."
         )
 
@@ -57,7 +57,7 @@ def check_epochs(fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None
 def check_validation_freq(
     scheduler: Scheduler, objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]
 ) -> None:
-    """Find out that the objective will not be known where the scheduler compares trials.
+    """Raise if the objective is not measured in every epoch after which trials are compared.
 
     Raises:
         ValueError: It is a validation metric, and at some rung there is no validation.
@@ -69,40 +69,40 @@ def check_validation_freq(
     if not isinstance(given, Collection):
         check_integer("validation_freq", given, minimum=1)
     rungs = _comparisons(scheduler)
-    blind = [epochs for epochs in rungs if not _is_validated(epochs, given)]
-    if blind:
+    missed = [epochs for epochs in rungs if not _is_validated(epochs, given)]
+    if missed:
         raise ValueError(
             f"`validation_freq` must have {names} measured whenever trials are compared, after "
-            f"{_listed(rungs)} epochs, got {given!r}, which leaves out {_listed(blind)}.  Pass "
+            f"{_listed(rungs)} epochs, got {given!r}, which leaves out {_listed(missed)}.  Pass "
             "`validation_freq=1`, or choose `min_epochs` and `max_epochs`, or the `interval` of a "
             "population, as multiples of it."
         )
 
 
 def _comparisons(scheduler: Scheduler) -> list[int]:
-    """Return after how many epochs trials are compared; `max_epochs` only if that is all."""
+    """Return the epochs after which trials are compared; `max_epochs` only if it is alone."""
     rungs = sorted({rung.epochs for rung in scheduler.plan(1)})
     return rungs[:-1] or rungs
 
 
 def _is_validated(epochs: int, frequency: int | Collection[int]) -> bool:
-    """Tell whether Keras validates after so many epochs."""
+    """Return whether Keras validates after this number of epochs."""
     if isinstance(frequency, Collection):
         return epochs in frequency
     return epochs % frequency == 0
 
 
-def _listed(numbers: Sequence[int], most: int = 6) -> str:
-    """Return numbers in words.
+def _listed(numbers: Sequence[int], max_shown: int = 6) -> str:
+    """Return numbers as a text, the first `max_shown` of them.
 
-    >>> _listed([1, 3, 9]), _listed(range(1, 20), most=2)
+    >>> _listed([1, 3, 9]), _listed(range(1, 20), max_shown=2)
     ('1, 3, 9', '1, 2, ...')
     """
-    return ", ".join([*map(str, numbers[:most]), *["..."] * (len(numbers) > most)])
+    return ", ".join([*map(str, numbers[:max_shown]), *["..."] * (len(numbers) > max_shown)])
 
 
 def may_lack_objective(objective: keras_tuner.Objective, fit_kwargs: Mapping[str, Any]) -> bool:
-    """Tell whether an epoch may lack the objective because it was not validated.
+    """Return whether an epoch may lack the objective because it was not validated.
 
     >>> may_lack_objective(keras_tuner.Objective("val_loss", "min"), {"validation_freq": 2})
     True
@@ -112,7 +112,7 @@ def may_lack_objective(objective: keras_tuner.Objective, fit_kwargs: Mapping[str
 
 
 def accepts(function: Any, argument: str) -> bool:
-    """Tell whether a function takes an argument of that name.
+    """Return whether a function takes an argument of that name.
 
     >>> accepts(lambda **others: None, "verbose"), accepts(len, "verbose")
     (True, False)

@@ -1,4 +1,4 @@
-"""Who took over from whom in a population, and the schedule of hyperparameters that came of it."""
+"""The schedule of hyperparameters that a population has found, and callbacks that replay it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import keras
 
 from kt_extras.model_reuse.replay import ReplayHyperparameters, Target
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.records.trial_record import Entry
+from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import Point
 
 
 @dataclass(frozen=True)
 class HyperparameterSchedule:
-    """What the hyperparameters were in each epoch of a training.
+    """The values of the hyperparameters in each epoch of a training.
 
     Args:
-        starts: Epochs, counted from 0, from which on the values were in force; the first is 0.
-        points: The values of the active hyperparameters, one for each start.
-        epochs: How many epochs the training took to its best one.
+        starts: Epochs, counted from 0, in which new values took effect; the first is 0.
+        points: The values of the active hyperparameters, one point for each start.
+        epochs: Number of epochs of the training to its best one.
         mutable: Names of the hyperparameters that could change.
 
     >>> schedule = HyperparameterSchedule((0, 4), ({"rate": 0.1}, {"rate": 0.02}), 8, ("rate",))
@@ -38,12 +38,12 @@ class HyperparameterSchedule:
     mutable: tuple[str, ...]
 
     def at(self, epoch: int) -> Point:
-        """Return the values in force in an epoch, counted from 0."""
+        """Return the values in an epoch, counted from 0."""
         parts = zip(reversed(self.starts), reversed(self.points), strict=True)
         return next(point for start, point in parts if start <= epoch)
 
     def column(self, name: str) -> list[Any]:
-        """Return the values of one hyperparameter, one an epoch."""
+        """Return the values of one hyperparameter, one for each epoch."""
         return [self.at(epoch).get(name) for epoch in range(self.epochs)]
 
     def to_json(self) -> str:
@@ -76,12 +76,12 @@ class HyperparameterSchedule:
         """Return Keras callbacks that replay the schedule in a plain `fit`.
 
         Args:
-            targets: As for `kt_extras.model_reuse.replay.ReplayHyperparameters`: what a
-                hyperparameter is, where its name does not say so.
+            targets: As for `kt_extras.model_reuse.replay.ReplayHyperparameters`: what each
+                hyperparameter sets, where its name does not say so.  Defaults to None.
 
         Returns:
-            None at all if nothing changes.  After the last epoch of the schedule its last values
-            stay in force.
+            An empty list if no value changes.  After the last epoch of the schedule its last values
+            are kept.
         """
         first = self.points[0]
         names = sorted({n for point in self.points for n in point if point[n] != first.get(n)})
@@ -93,37 +93,39 @@ def schedule_of(
 ) -> HyperparameterSchedule:
     """Return the schedule that led to a member's best epoch.
 
-    Before a takeover it is that of the parent, at whose weights the member went on.
+    Before an exploit it is the schedule of the parent, whose weights the member copied.
 
     Raises:
         RuntimeError: No member has a score yet.
         KeyError: There is no such member.
     """
-    entries = {entry.number: entry for entry in oracle.entries()}
+    records = {record.number: record for record in oracle.trial_records()}
     if member is None:
         leaders = oracle.get_best_trials()
         if not leaders:
             raise RuntimeError("No member has a score yet; call `search` first.")
-        member = oracle.entry(leaders[0].trial_id).number
-    if member not in entries:
-        raise KeyError(f"`member` {member!r} is none of {sorted(entries)}.")
-    by_id = {entry.trial.trial_id: entry for entry in entries.values()}
-    best = entries[member].trial.best_step or 0
-    parts = _path(entries[member], by_id, entries[member].generation_at(best))
+        member = oracle.trial_record(leaders[0].trial_id).number
+    if member not in records:
+        raise KeyError(f"`member` {member!r} is none of {sorted(records)}.")
+    by_id = {record.trial.trial_id: record for record in records.values()}
+    best = records[member].trial.best_step or 0
+    parts = _path(records[member], by_id, records[member].generation_at(best))
     return HyperparameterSchedule(tuple(parts), tuple(parts.values()), best + 1, tuple(mutable))
 
 
-def _path(entry: Entry, entries: Mapping[str, Entry], generation: int) -> dict[int, Point]:
-    """Return from which epoch on which point was in force on the way to a state of a member.
+def _path(
+    record: TrialRecord, records: Mapping[str, TrialRecord], generation: int
+) -> dict[int, Point]:
+    """Return the points on the way to a state of a member, by the epochs in which they began.
 
     Args:
-        entry: The member.
-        entries: All, by their ids.
-        generation: How many of the member's takeovers had happened by then.
+        record: The member.
+        records: All members, by their ids.
+        generation: Number of the member's exploits before that state.
     """
     if not generation:
-        first = entry.takeovers[0].before if entry.takeovers else entry.trial.values
+        first = record.exploits[0].before if record.exploits else record.trial.values
         return {0: dict(first)}
-    last = entry.takeovers[generation - 1]
-    before = _path(entries[last.parent], entries, last.generation)
+    last = record.exploits[generation - 1]
+    before = _path(records[last.parent], records, last.generation)
     return {**before, last.epoch: dict(last.after)}

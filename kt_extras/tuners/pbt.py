@@ -2,48 +2,72 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, NoReturn
 
 import keras
+import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from kt_extras.bridge.objective import ObjectiveLike
+from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.replay import Target
 from kt_extras.model_reuse.reused_model import ReusedModel
 from kt_extras.model_reuse.shape_changes import changes_shapes
-from kt_extras.oracles.arguments import names_in, split
-from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.oracles.pbt import PBTOracle
+from kt_extras.oracles.arguments import names_in
+from kt_extras.oracles.pbt import PBTOracle, refuse_limits_of_trials
 from kt_extras.records.tables import lineage_rows
+from kt_extras.search import Sampler
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.tuners.hyperparameter_schedule import HyperparameterSchedule, schedule_of
 from kt_extras.tuners.trained_models import Epochs, trial_to_refit
-from kt_extras.tuners.tuner import Tuner
+from kt_extras.tuners.trial_outcome import Constraint
+from kt_extras.tuners.tuner import Resume, Tuner
 
 
 class PBT(Tuner):
     """Finds a schedule of hyperparameters in one training of a population.
 
-    After every `interval` epochs a member that is among the worst takes over weights, optimizer and
-    hyperparameters of one among the best, and goes on with slightly other values (Jaderberg et al.,
-    arXiv 1711.09846).  `search` takes no `epochs`: `max_epochs` says how long each member trains.
+    After every `interval` epochs each of the worst members exploits one of the best: it copies its
+    weights, optimizer and hyperparameters, and continues with slightly different values (Jaderberg
+    et al., arXiv 1711.09846).  `search` takes no `epochs`: `max_epochs` says how long each member
+    trains.
 
     Args:
         hypermodel: A `keras_tuner.HyperModel`, or a function that takes a
             `keras_tuner.HyperParameters` and returns a compiled model.
         objective: A metric's name as it stands in the logs (`"val_loss"`), or a
             `keras_tuner.Objective`.
-        population_size: Members, from 2.
-        max_epochs: That every member trains.
-        mutable: Names of the hyperparameters that may change during a training.  None: those that
-            leave the shape of every variable as it is, found by building models.
-        **kwargs: The other arguments of `kt_extras.PBTOracle` (`interval`, `quantile`,
-            `resample_probability`, `perturbation_factors`, `seed`, ...), of `kt_extras.Tuner` and
-            of `keras_tuner.Tuner`.
+        population_size: Number of members, from 2.  Defaults to 8.
+        max_epochs: Epochs that every member trains, from 2.  Defaults to 20.
+        interval: Epochs from one comparison to the next, below `max_epochs`.  Defaults to a
+            twentieth of `max_epochs`.
+        quantile: Fraction of the members that counts as the best, and as the worst, in (0, 0.5].
+            Defaults to 0.25.
+        resample_probability: Probability that a hyperparameter is drawn again rather than
+            perturbed.  Defaults to 0.25.
+        perturbation_factors: The factors by which a value may be multiplied.  Defaults to
+            `(0.8, 1.2)`.
+        mutable: Names of the hyperparameters that may change during a training.  Defaults to None:
+            those that leave the shape of every variable as it is, found by building models.
+        seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
+            follow from a random one, and the training from Keras' own generators.
+        hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
+            Defaults to None.
+        sampler: Suggests the points that the population begins with: a
+            `kt_extras.samplers.Sampler`, or a name.  Defaults to `"random"`.
+        allow_new_entries, tune_new_entries, max_retries_per_trial, max_consecutive_failed_trials,
+            max_time, max_total_epochs, target, max_trials_without_improvement,
+            max_failure_fraction: As for `kt_extras.SamplerOracle`.
+        resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
+            executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
+            tuner_id, logger: As for `kt_extras.Tuner`.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
-        TypeError: `mutable` is no list of names.
+        TypeError: `mutable` is not a list of names, or there is an unknown argument.
         ValueError: A hyperparameter in `mutable` is not known, or changes the shape of a variable.
 
     >>> import keras, tempfile, kt_extras as kte
@@ -65,21 +89,97 @@ class PBT(Tuner):
         population_size: int = 8,
         max_epochs: int = 20,
         *,
+        interval: int | None = None,
+        quantile: float = 0.25,
+        resample_probability: float = 0.25,
+        perturbation_factors: tuple[float, float] = (0.8, 1.2),
         mutable: Sequence[str] | None = None,
-        **kwargs: Any,
+        seed: int | None = None,
+        hyperparameters: keras_tuner.HyperParameters | None = None,
+        sampler: Sampler | str = "random",
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
+        resume: Resume = "auto",
+        storage: str | None = None,
+        keep_checkpoints: Keep = 10,
+        constraint: Constraint | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        project_name: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        executions_per_trial: int = 1,
+        max_model_size: int | None = None,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        distribution_strategy: Any = None,
+        tuner_id: str | None = None,
+        logger: Any = None,
+        **unknown: NoReturn,
     ) -> None:
         names = names_in("mutable", mutable)
-        own, others = split(kwargs, PBTOracle, SamplerOracle)
-        oracle = PBTOracle(objective, population_size, max_epochs, **own)
-        super().__init__(oracle, hypermodel, **others)
-        self._continued = ReusedModel()
-        self.mutable = self._settle_mutable(names)
+        refuse_limits_of_trials(unknown)
+        oracle = PBTOracle(
+            objective,
+            population_size,
+            max_epochs,
+            interval,
+            quantile,
+            resample_probability,
+            perturbation_factors,
+            seed=seed,
+            hyperparameters=hyperparameters,
+            sampler=sampler,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
+        )
+        super().__init__(
+            oracle,
+            hypermodel,
+            resume=resume,
+            storage=storage,
+            keep_checkpoints=keep_checkpoints,
+            constraint=constraint,
+            directory=directory,
+            project_name=project_name,
+            overwrite=overwrite,
+            executions_per_trial=executions_per_trial,
+            max_model_size=max_model_size,
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            distribution_strategy=distribution_strategy,
+            tuner_id=tuner_id,
+            logger=logger,
+            **unknown,
+        )
+        self._reused_model = ReusedModel()
+        self.mutable = self._checked_mutable(names)
         oracle.limit_to(self.mutable)
 
-    def _settle_mutable(self, given: tuple[str, ...] | None) -> tuple[str, ...]:
-        """Return what may change during a training, and refuse what may not.
+    def _checked_mutable(self, given: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the names of the hyperparameters that may change during a training.
 
         A name stands for all hyperparameters that have it, in sibling scopes too.
+
+        Args:
+            given: The names that the user gives, None for all that may change.
+
+        Raises:
+            ValueError: A name is not known, or its hyperparameter changes the shape of a variable.
         """
         declared = self._local_oracle.hyperparameters.space
         names = tuple(dict.fromkeys(one.name for one in declared))
@@ -97,7 +197,7 @@ class PBT(Tuner):
             raise ValueError(
                 f"`mutable` must not name what changes the shape of a variable, got {shaping}: "
                 "the weights of another member would not fit.  Leave these out; each member keeps "
-                "its own value of them until it takes over another's whole model."
+                "its own value of them until it copies another's whole model."
             )
         return tuple(name for name in asked if name not in shaping)
 
@@ -114,10 +214,10 @@ class PBT(Tuner):
 
         Args:
             *fit_args: As for `kt_extras.Tuner.refit`, and so are the others not named here.
-            trial: One with a score; by default the best.
-            epochs: By default the trial's best epoch, counted from 1.
-            callbacks: As for `search`.
-            targets: As for `HyperparameterSchedule.callbacks`.
+            trial: A trial with a score.  Defaults to the best one.
+            epochs: Epochs to train.  Defaults to the trial's best epoch, counted from 1.
+            callbacks: As for `search`.  Defaults to None.
+            targets: As for `HyperparameterSchedule.callbacks`.  Defaults to None.
             **fit_kwargs: As for `search`.
         """
         chosen = trial_to_refit(self, trial)
@@ -130,12 +230,12 @@ class PBT(Tuner):
         return super().refit(*fit_args, trial=chosen, epochs=epochs, **fit_kwargs)
 
     def lineage(self) -> list[dict[str, Any]]:
-        """Return who took over from whom, ready for `pandas.DataFrame`.
+        """Return every exploit, ready for `pandas.DataFrame`.
 
         Returns:
-            One row a takeover, in the order of epochs: the `epoch` (the number of epochs that both
-            had trained), the numbers of the `member` and of its `parent`, and what the member's
-            hyperparameters were and are: `before` and `after`.
+            One row per exploit, in the order of epochs: the `epoch` (the number of epochs that both
+            had trained), the numbers of the `member` and of its `parent`, and the member's
+            hyperparameters `before` and `after` it.
         """
         return lineage_rows(self._local_oracle.trial_records())
 
@@ -143,7 +243,7 @@ class PBT(Tuner):
         """Return the hyperparameters over the epochs that led to a member.
 
         Args:
-            member: Its number; by default the best one.
+            member: Its number.  Defaults to the best one's.
 
         Raises:
             RuntimeError: No member has a score yet.

@@ -1,4 +1,4 @@
-"""One line that says how far a search is."""
+"""One line that shows the progress of a search."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _FORMAT_ENDLESS = "{unit} {n_fmt} | {elapsed}{postfix}"
 
 
 class ProgressLine:
-    """A bar in a terminal or notebook, a line a trial in a log file, nothing if not wanted.
+    """A bar in a terminal or notebook, a line for each trial in a log file, or nothing.
 
     Args:
         unit: What is counted: `"trial"` or `"epoch"`.
-        total: How many there will be, None if unknown.
-        done: How many an earlier session has finished.
+        total: Expected number of units, None if unknown.
+        done: Number of units that earlier sessions have finished.
         visible: Whether to show anything.
     """
 
@@ -38,25 +38,25 @@ class ProgressLine:
         )
 
     def show(self, *parts: str) -> None:
-        """Renew what stands behind the bar; a log file waits for the end of the trial."""
+        """Replace the text behind the bar; a log file gets it at the end of the trial."""
         self._bar.set_postfix_str(", ".join(parts), refresh=False)
         if self._live:
             self._bar.update(0)
 
     def advance(self, done: int, left: int) -> None:
-        """Show how much is done, and that at least so much is left, were it not foreseen."""
+        """Show how much is done, and raise the total if more is left than was expected."""
         if self._bar.total is not None:
             self._bar.total = max(self._bar.total, done + left)
         self._bar.update(done - self._bar.n)
         self._bar.refresh()
 
-    def say(self, text: str) -> None:
-        """Write a line of its own."""
+    def write(self, text: str) -> None:
+        """Write a separate line."""
         if self._visible:
             sys.stdout.write(f"{text}\n")
 
     def close(self) -> None:
-        """Leave the line as it is."""
+        """End the line, and leave it visible."""
         self._bar.leave = self._live
         self._bar.close()
 
@@ -79,5 +79,5 @@ class _Lines:
 
 
 def _redraws(stream: Any) -> bool:
-    """Tell whether a carriage return goes back to the start of the line."""
+    """Return whether a carriage return moves to the start of the line, as in a terminal."""
     return stream.isatty() or "ipykernel" in type(stream).__module__

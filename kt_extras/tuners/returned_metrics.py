@@ -1,4 +1,4 @@
-"""What came out: results in every shape that a user's code returns, and tables of them."""
+"""Metrics from what `run_trial` or `HyperModel.fit` returns: numbers, dictionaries, histories."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metri
 
     Args:
         results: A number (the objective), a dictionary of metrics, a Keras `History` (its best
-            epoch counts), or a list of these, one an execution (their mean counts).
-        objective: What the search is for; always among the metrics returned.
+            epoch counts), or a list of these, one for each execution (their mean counts).
+        objective: The objective of the search; always among the metrics returned.
 
     Raises:
         keras_tuner.errors.FatalTypeError: Something else was returned.

@@ -1,4 +1,4 @@
-"""Those who look on while a search runs: the progress line and TensorBoard."""
+"""Reports a running search to the progress line and TensorBoard."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.arguments import counted
 from kt_extras.bridge.metrics import Metrics
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import planned_epochs, planned_trials
-from kt_extras.records.trial_record import Entry
+from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import Space
 from kt_extras.tensorboard import Progress, SearchBoard
 from kt_extras.tensorboard.board import Rungs
 from kt_extras.tuners.progress_line import ProgressLine
 
 
-class SearchWatch:
-    """Tells the progress line and every TensorBoard directory what happens.
+class SearchMonitor:
+    """Reports a running search to the progress line and TensorBoard.
 
     Args:
         oracle: The oracle of the search.
         visible: Whether to show the progress line.
-        anew: Whether to remove what an earlier search has left in the TensorBoard directories.
+        clear_boards: Whether to remove the files of an earlier search from the TensorBoard
+            directories.  Defaults to False.
     """
 
-    def __init__(self, oracle: SamplerOracle, *, visible: bool, anew: bool = False) -> None:
+    def __init__(self, oracle: SamplerOracle, *, visible: bool, clear_boards: bool = False) -> None:
         self._oracle = oracle
-        self._anew = anew
-        # What a scheduler makes of a trial differs, so its searches are measured by their epochs.
+        self._clear_boards = clear_boards
+        # With a scheduler trials train for different epochs, so these are the measure of progress.
         self._by_epochs = planned_epochs(oracle)
         total = self._by_epochs or planned_trials(oracle)
         unit = "epoch" if self._by_epochs else "trial"
@@ -40,10 +42,10 @@ class SearchWatch:
         self._show()
 
     def board(self, log_dir: str) -> SearchBoard:
-        """Return what writes to a TensorBoard directory."""
+        """Return the writer of a TensorBoard directory."""
         if log_dir not in self._boards:
             self._boards[log_dir] = SearchBoard(log_dir, self._oracle.objective.name)
-            if self._anew:
+            if self._clear_boards:
                 self._boards[log_dir].clear()
         return self._boards[log_dir]
 
@@ -53,46 +55,42 @@ class SearchWatch:
         self._describe(log_dir)
         board.begin_trial(trial.trial_id, dict(trial.hyperparameters.values))
 
-    def spare(self, trial_id: str) -> None:
-        """Take back that a trial was asked to stop: it has come to its end by itself."""
-        self._oracle.spare(trial_id)
-
     def epoch_ended(self) -> None:
         """Show an epoch."""
         self._show()
 
     def trial_ended(self, trial_id: str) -> None:
         """Show the end of a trial, or of an attempt at it."""
-        entry = self._oracle.entry(trial_id)
+        record = self._oracle.trial_record(trial_id)
         self._show()
-        if entry.state == "waiting":
+        if record.state == "waiting":
             return
         self._line.advance(self._done, left=self._oracle.remaining_trials() or 0)
         for log_dir, board in self._boards.items():
             self._describe(log_dir)
             board.end_trial(
                 trial_id,
-                values=entry.best_values,
-                state="infeasible" if entry.state == "rejected" else entry.state,
-                score=entry.trial.score,
-                best_epoch=entry.trial.best_step if entry.trial.score is not None else None,
-                epochs=entry.epochs,
-                metrics=_best_metrics(entry),
+                values=record.best_values,
+                state="infeasible" if record.state == "rejected" else record.state,
+                score=record.trial.score,
+                best_epoch=record.trial.best_step if record.trial.score is not None else None,
+                epochs=record.epochs,
+                metrics=_best_metrics(record),
             )
             board.report(self._progress())
             if self._oracle.scheduler is not None:
                 board.report_rungs(self._rungs(), self._oracle.totals.epochs)
 
     def close(self) -> None:
-        """Leave the line as it is, and sum up for TensorBoard."""
+        """End the progress line, and write the final tables for TensorBoard."""
         self._line.close()
         if self._oracle.scheduler is not None:
             for board in self._boards.values():
                 board.write_tables(self._rungs(lineage=True), self._oracle.totals.epochs)
 
-    def say_why(self) -> None:
-        """Say why the search has ended."""
-        self._line.say(ending(self._oracle, self._before))
+    def report_ending(self) -> None:
+        """Print why the search has ended."""
+        self._line.write(ending(self._oracle, self._before))
 
     def _describe(self, log_dir: str) -> None:
         """Describe the space once, and again when it has grown."""
@@ -109,7 +107,9 @@ class SearchWatch:
     def _show(self) -> None:
         totals = self._oracle.totals
         best = "-" if totals.best is None else f"{totals.best:.5g}"
-        others = f"{totals.ended} trials" if self._by_epochs else f"{totals.epochs} epochs"
+        others = (
+            counted(totals.ended, "trial") if self._by_epochs else counted(totals.epochs, "epoch")
+        )
         counts = {"promoted": totals.promotions, "exploits": totals.exploits}
         if self._oracle.scheduler is None or totals.pruned:
             counts = {"pruned": totals.pruned, **counts}
@@ -119,7 +119,7 @@ class SearchWatch:
 
     def _rungs(self, *, lineage: bool = False) -> Rungs:
         totals = self._oracle.totals
-        rows = lineage_of(self._oracle.entries()) if lineage else []
+        rows = lineage_of(self._oracle.trial_records()) if lineage else []
         return Rungs(self._oracle.reached(), totals.promotions, totals.exploits, rows)
 
     def _progress(self) -> Progress:
@@ -137,37 +137,46 @@ def ending(oracle: SamplerOracle, before: int) -> str:
     """Return why a search has ended.
 
     Args:
-        oracle: Which has just had no further trial.
-        before: How many trials had ended when the session began.
+        oracle: The oracle, which has no further trial.
+        before: Number of trials that had ended when the session began.
     """
     ended = oracle.totals.ended
-    counted = f"{ended} trial{'s' * (ended != 1)}"
-    what = f"Search ended after {counted}" if ended > before else "No trial was left to run"
+    what = (
+        f"Search ended after {counted(ended, 'trial')}"
+        if ended > before
+        else "No trial was left to run"
+    )
     return f"{what}: {oracle.ended_because}"
 
 
-def lineage_of(entries: Sequence[Entry]) -> list[tuple[int, str, str, str]]:
-    """Return one row an exploit: its epoch, the member, its parent, and what was changed."""
+def lineage_of(entries: Sequence[TrialRecord]) -> list[tuple[int, str, str, str]]:
+    """Return one row per exploit: its epoch, the member, its parent, and the changed values."""
     rows = []
-    for entry in entries:
-        for taken in entry.takeovers:
+    for record in entries:
+        for taken in record.exploits:
             changes = (f"{name}={value}" for name, value in taken.after.items())
-            rows.append((taken.epoch, entry.trial.trial_id, taken.parent, ", ".join(changes)))
+            rows.append((taken.epoch, record.trial.trial_id, taken.parent, ", ".join(changes)))
     return sorted(rows)
 
 
-def _best_metrics(entry: Entry) -> Metrics:
-    """Return the metrics of the best epoch, and those that came with the end."""
-    runs = [run for run in entry.executions if run]
-    epoch = runs[0].get(entry.trial.best_step, {}) if runs else {}
-    return {**epoch, **entry.results}
+def _best_metrics(record: TrialRecord) -> Metrics:
+    """Return the metrics of the best epoch, and those that the training returned."""
+    runs = [run for run in record.executions if run]
+    epoch = runs[0].get(record.trial.best_step, {}) if runs else {}
+    return {**epoch, **record.results}
 
 
 def resumption(oracle: Any, project: str, changes: Sequence[str]) -> str:
-    """Return what a resumed search has found, for the user to read."""
+    """Return the message of a search that is resumed.
+
+    Args:
+        oracle: The oracle, which has loaded the search.
+        project: The project's name.
+        changes: A line for each difference between the recorded space and the one declared now.
+    """
     left = oracle.remaining_trials()
     lines = [
-        f"Going on with {project!r}: {oracle.totals.ended} trials done"
+        f"Resuming {project!r}: {counted(oracle.totals.ended, 'trial')} done"
         + ("." if left is None else f", {max(left, 0)} to go.")
     ]
     if changes:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
+from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.oracles.tpe import TPEOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.tpe import TPE as TPESampler  # noqa: N811 - the tuner has the public name
-from kt_extras.tuners.tuner import Tuner
+from kt_extras.schedulers import Scheduler
+from kt_extras.tuners.trial_outcome import Constraint
+from kt_extras.tuners.tuner import Resume, Tuner
 
 
 class TPE(Tuner):
@@ -22,21 +26,22 @@ class TPE(Tuner):
             `keras_tuner.HyperParameters` and returns a compiled model.
         objective: A metric's name as it stands in the logs (`"val_accuracy"`), or a
             `keras_tuner.Objective`.
-        max_trials: Trials to begin at most.
-        seed: Any integer from 0; it settles suggestions and training alike.  None: a random one,
-            and the training is left to Keras' own generators.
-        hyperparameters, tune_new_entries, allow_new_entries, max_retries_per_trial,
-            max_consecutive_failed_trials: As for `kt_extras.SamplerOracle`.
-        pruner: A rule that stops hopeless trials, such as `kt_extras.MedianPruner()`, or None.
-        sampler: A `kt_extras.samplers.TPE` with settings of its own.
-        max_time: Seconds or a `datetime.timedelta` that the search may take, over all sessions.
-        max_total_epochs: Epochs to train at most, of all trials and executions.
-        target: A score in the objective's own scale; one as good or better ends the search.
-        max_trials_without_improvement: How many trials with a score may follow the best one.
-        max_failure_fraction: The part of trials that may crash, once ten have ended.
-        **kwargs: The arguments of `keras_tuner.Tuner`: `directory`, `project_name`, `overwrite`,
-            `executions_per_trial`, `max_model_size`, ...; and those of `kt_extras.Tuner`:
-            `constraint`, `keep_checkpoints`, `resume`.
+        max_trials: Maximum number of trials to begin; None for no limit.  Defaults to 10.
+        seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
+            follow from a random one, and the training from Keras' own generators.
+        hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
+            Defaults to None.
+        sampler: A `kt_extras.samplers.TPE` with other settings.  Defaults to
+            `kt_extras.samplers.TPE()`.
+        pruner: A rule that stops hopeless trials, such as `kt_extras.MedianPruner()`.  Defaults to
+            None.
+        scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
+            max_consecutive_failed_trials, max_time, max_total_epochs, target,
+            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
+        resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
+            executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
+            tuner_id, logger: As for `kt_extras.Tuner`.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras, tempfile, kt_extras as kte
     >>> def build(hp):
@@ -62,24 +67,41 @@ class TPE(Tuner):
         max_retries_per_trial: int = 0,
         max_consecutive_failed_trials: int = 3,
         *,
-        pruner: Pruner | None = None,
         sampler: TPESampler | None = None,
+        pruner: Pruner | None = None,
+        scheduler: Scheduler | None = None,
         max_time: float | timedelta | None = None,
         max_total_epochs: int | None = None,
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
-        **kwargs: Any,
+        resume: Resume = "auto",
+        storage: str | None = None,
+        keep_checkpoints: Keep = 10,
+        constraint: Constraint | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        project_name: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        executions_per_trial: int = 1,
+        max_model_size: int | None = None,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        distribution_strategy: Any = None,
+        tuner_id: str | None = None,
+        logger: Any = None,
+        **unknown: NoReturn,
     ) -> None:
         oracle = TPEOracle(
-            objective=objective,
-            max_trials=max_trials,
-            pruner=pruner,
+            objective,
+            max_trials,
+            seed,
+            hyperparameters,
             sampler=sampler,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            tune_new_entries=tune_new_entries,
+            pruner=pruner,
+            scheduler=scheduler,
             allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
             max_retries_per_trial=max_retries_per_trial,
             max_consecutive_failed_trials=max_consecutive_failed_trials,
             max_time=max_time,
@@ -88,4 +110,23 @@ class TPE(Tuner):
             max_trials_without_improvement=max_trials_without_improvement,
             max_failure_fraction=max_failure_fraction,
         )
-        super().__init__(oracle, hypermodel, **kwargs)
+        super().__init__(
+            oracle,
+            hypermodel,
+            resume=resume,
+            storage=storage,
+            keep_checkpoints=keep_checkpoints,
+            constraint=constraint,
+            directory=directory,
+            project_name=project_name,
+            overwrite=overwrite,
+            executions_per_trial=executions_per_trial,
+            max_model_size=max_model_size,
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            distribution_strategy=distribution_strategy,
+            tuner_id=tuner_id,
+            logger=logger,
+            **unknown,
+        )

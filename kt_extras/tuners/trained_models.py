@@ -1,4 +1,4 @@
-"""The models that a search leaves behind: kept, loaded again, or trained once more."""
+"""The trained models of a search: keeps their weights, loads them, and trains them again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
-from kt_extras.bridge.lazy_trial import fill_in
+from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.bridge.objective import loss_of
 from kt_extras.checkpoints.best_weights import load_arrays
 from kt_extras.checkpoints.resume import TrainedWith
@@ -26,28 +26,32 @@ from kt_extras.training.reporter import EpochReporter
 Epochs = Union[int, Literal["best"], None]  # noqa: UP007 - Python 3.10
 
 
-class KeptModels:
+class TrainedModels:
     """Keeps the weights of the best trials, and makes models of trials.
 
     Args:
-        tuner: Which builds the models and knows where files are.
-        oracle: Its oracle; tells of every trial that ends.
+        tuner: The tuner, which builds the models and has the paths of their files.
+        oracle: The tuner's oracle, which reports every trial that ends.
         keep: As in `kt_extras.checkpoints.weight_files.WeightFiles`.
     """
 
     def __init__(self, tuner: Any, oracle: SamplerOracle, keep: Keep) -> None:
         self._tuner, self._oracle = tuner, oracle
         self._checkpoints = WeightFiles(keep, tuner._get_checkpoint_fname)
-        self.wanted = keep != "none"
+        self.keeps_any = keep != "none"
         oracle.when_ended = self._trial_ended
 
-    def tidy(self) -> None:
-        """Remove what a process that died could not."""
+    def remove_leftovers(self) -> None:
+        """Remove the files that a process which died has left."""
         over = (e for e in self._oracle.trial_records() if e.state not in {"running", "waiting"})
         self._checkpoints.tidy(map(self._outcome, over))
 
     def check(self, trials: Sequence[Trial]) -> None:
-        """Find out whether the weights of all these trials are there."""
+        """Raise unless there are weights of all these trials.
+
+        Raises:
+            FileNotFoundError: There are not.
+        """
         lacking = [t.trial_id for t in trials if not self._checkpoints.exist(t.trial_id)]
         if lacking:
             raise FileNotFoundError(
@@ -75,17 +79,26 @@ class KeptModels:
         """Return a copy of a trial's hyperparameters as they were in its best epoch."""
         hp = trial.hyperparameters.copy()
         hp.values = {**hp.values, **self._oracle.trial_record(trial.trial_id).best_values}
-        return fill_in(hp)
+        return set_missing_defaults(hp)
 
     def refit(
         self,
         trial: Trial,
-        settle_seed: Callable[[], None],
+        set_seed: Callable[[], None],
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         epochs: Epochs,
     ) -> keras.Model:
-        """Train a trial's model anew, to the epoch that was its best."""
+        """Train a trial's model again.
+
+        Args:
+            trial: The trial.
+            set_seed: Sets the seeds as they were in the trial.
+            args: Positional arguments of `fit`.
+            kwargs: Keyword arguments of `fit`.
+            epochs: Epochs to train, `"best"` for the trial's best epoch; None leaves `epochs` to
+                `HyperModel.fit`, and ends the training after the best epoch.
+        """
         kwargs = dict(kwargs)
         last = trial.best_step + 1 if epochs in {"best", None} else int(epochs or 0)
         if epochs is not None:
@@ -93,9 +106,11 @@ class KeptModels:
         hp = self.hyperparameters(trial)
         end = _End(last)
         callbacks = [*callbacks_for(kwargs.pop("callbacks", None), trial), end]
-        if self._tuner._pauses is not None:
-            callbacks.append(TrainedWith(hp.values))  # as in the trial: it settles what is random
-        settle_seed()
+        if self._tuner._states is not None:
+            callbacks.append(
+                TrainedWith(hp.values)
+            )  # as in the trial, where it affects random state
+        set_seed()
         model = self._build(hp)
         try:
             self._tuner.hypermodel.fit(hp, model, *args, callbacks=callbacks, **kwargs)
@@ -103,26 +118,26 @@ class KeptModels:
             if "multiple values for keyword argument 'epochs'" not in str(error):
                 raise
             raise TypeError(
-                "`epochs` is settled by this `HyperModel.fit` itself: pass `epochs=None` to "
+                "`epochs` is set by this `HyperModel.fit` itself: pass `epochs=None` to "
                 "`refit`, and the training still ends after the best epoch."
             ) from error
         end.restore(model)
         return model
 
     def _build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """Build a model without asking `constraint`, which had its say during the search."""
+        """Build a model without asking `constraint`, which has accepted it during the search."""
         return keras_tuner.Tuner._try_build(self._tuner, hp)
 
-    def _trial_ended(self, entry: TrialRecord) -> None:
-        self._checkpoints.trial_ended(*self._outcome(entry))
+    def _trial_ended(self, record: TrialRecord) -> None:
+        self._checkpoints.trial_ended(*self._outcome(record))
 
-    def _outcome(self, entry: TrialRecord) -> tuple[str, int, float]:
-        trial = entry.trial
-        return trial.trial_id, entry.number, loss_of(self._oracle.objective, trial.score)
+    def _outcome(self, record: TrialRecord) -> tuple[str, int, float]:
+        trial = record.trial
+        return trial.trial_id, record.number, loss_of(self._oracle.objective, trial.score)
 
 
 class _End(EpochReporter):
-    """Ends a training after so many epochs, over all calls of `fit` together."""
+    """Ends a training after a number of epochs, counted over all calls of `fit`."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__(self._is_last)
@@ -135,7 +150,7 @@ class _End(EpochReporter):
         return epoch >= self._last
 
     def restore(self, model: keras.Model) -> None:
-        """Take back what a later `fit` has trained beyond the last epoch."""
+        """Set the weights of the last epoch, if a later `fit` has trained beyond it."""
         if self.epochs > self._last + 1 and self._weights is not None:
             model.set_weights(self._weights)
         self._weights = None
@@ -147,7 +162,7 @@ def trial_to_refit(tuner: keras_tuner.Tuner, given: Trial | None) -> Trial:
 
     Raises:
         RuntimeError: No trial has a score yet.
-        ValueError: The trial given has none, or nothing says how to train it.
+        ValueError: The given trial has no score, or the tuner has no `hypermodel`.
     """
     if tuner.hypermodel is None:
         raise ValueError("`refit` needs a `hypermodel` to build and fit; this tuner has none.")

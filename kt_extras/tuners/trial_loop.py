@@ -12,29 +12,33 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.interruption import StopRequest
-from kt_extras.tuners.trial_outcome import is_fatal, note_failure, publish
+from kt_extras.tuners.trial_outcome import add_results, is_fatal, set_failure
 
-_WAIT = 5.0  # seconds between questions to an oracle that has nothing to do yet
-_POLL = 1.0  # the same where the oracle is another process's, which wakes nobody
+_WAIT = 5.0  # seconds to wait for a change when the oracle has no trial yet
+_POLL = 1.0  # the same on a worker, which the chief cannot wake
 
 
 class TrialLoop:
     """Runs the trials that a tuner's oracle hands out.
 
     Args:
-        tuner: Whose hooks are called.
+        tuner: The tuner, whose hooks are called.
         oracle: The oracle of this process; on a worker the trials come from the chief's.
-        wish: Looked at before each trial.
+        stop_request: Whether the user has asked for the end of the search; read before each trial.
     """
 
-    def __init__(self, tuner: keras_tuner.Tuner, oracle: SamplerOracle, wish: StopRequest) -> None:
-        self._tuner, self._oracle, self._wish = tuner, oracle, wish
-        self._proven = False  # whether a trial has come to its end, so that the program works
+    def __init__(
+        self, tuner: keras_tuner.Tuner, oracle: SamplerOracle, stop_request: StopRequest
+    ) -> None:
+        self._tuner, self._oracle, self._stop_request = tuner, oracle, stop_request
+        self._proven = (
+            False  # whether a trial has run to its end, which shows that the program works
+        )
 
     def next(self) -> Trial | None:
         """Return a trial to run, None if there are no more."""
         while True:
-            self._wish.raise_if_set()
+            self._stop_request.raise_if_set()
             self._tuner.pre_create_trial()
             trial = self._tuner.oracle.create_trial(self._tuner.tuner_id)
             if trial.status == TrialStatus.STOPPED:
@@ -47,26 +51,26 @@ class TrialLoop:
                 time.sleep(_POLL)
 
     def run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
-        """Run a trial and hand it back, whatever becomes of it."""
+        """Run a trial and return it to the oracle, whether it succeeds or fails."""
         tuner = self._tuner
         tuner.on_trial_begin(trial)
         try:
             results = tuner.run_trial(trial, *fit_args, **fit_kwargs)
             if self._oracle.scheduler is not None and not self._proven:
                 _check_scheduled(trial, results, tuner.oracle, self._oracle.scheduler.max_epochs)
-            publish(trial, results, tuner.oracle, pruned=self._oracle.pruner is not None)
+            add_results(trial, results, tuner.oracle, pruned=self._oracle.pruner is not None)
             trial.status, self._proven = TrialStatus.COMPLETED, True
         except Exception as error:
             if is_fatal(error, proven=self._proven):
-                raise  # the trial is put back, and run again once the program is mended
-            note_failure(trial, error)
+                raise  # the trial is run again once the program is corrected
+            set_failure(trial, error)
         tuner.on_trial_end(trial)
 
 
 def _check_scheduled(
     trial: Trial, results: Any, oracle: keras_tuner.Oracle, max_epochs: int
 ) -> None:
-    """Find out that a training does not do what the scheduler says.
+    """Raise if a training does not do what the scheduler says.
 
     Raises:
         keras_tuner.errors.FatalValueError: It reported no epoch, or was not given enough of them.
@@ -84,6 +88,6 @@ def _check_scheduled(
             if given < max_epochs:
                 raise keras_tuner.errors.FatalValueError(
                     f"`epochs` must be passed on to `model.fit`, which got {given} in place of "
-                    f"{max_epochs}: the scheduler settles how long each trial trains.  Take it as "
+                    f"{max_epochs}: the scheduler sets how long each trial trains.  Take it as "
                     "one of `**kwargs` and call `model.fit(..., **kwargs)`."
                 )

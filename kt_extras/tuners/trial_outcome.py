@@ -1,4 +1,4 @@
-"""What came out of a trial, in the words that a worker has for its oracle."""
+"""The outcome of a trial: its results or its failure, as the oracle takes them."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Constraint = Callable[[keras_tuner.HyperParameters, keras.Model], Any]
 
 
 class RejectedModelError(Exception):
-    """`constraint` does not want a model to be trained."""
+    """`constraint` has rejected a model."""
 
 
 def check_constraint(
     constraint: Constraint | None, hp: keras_tuner.HyperParameters, model: keras.Model
 ) -> None:
-    """Reject a model that the user does not want to be trained.
+    """Raise if the user's `constraint` rejects a model.
 
     Raises:
-        RejectedModelError: The answer was no.
-        keras_tuner.errors.FatalTypeError: There was none.
+        RejectedModelError: It does.
+        keras_tuner.errors.FatalTypeError: It returns None.
     """
     answer = True if constraint is None else constraint(hp, model)
     if answer is None:
@@ -44,19 +44,23 @@ def check_constraint(
         raise RejectedModelError("`constraint` has rejected the model.")
 
 
-def publish(trial: Trial, results: Any, oracle: keras_tuner.Oracle, *, pruned: bool) -> None:
-    """Give a trial what its training returned, where its epochs have not said so already.
+def add_results(trial: Trial, results: Any, oracle: keras_tuner.Oracle, *, pruned: bool) -> None:
+    """Add to a trial the metrics that its training returned and its epochs have not reported.
 
     Args:
-        trial: The trial, before it is handed back.
+        trial: The trial, before it is returned to the oracle.
         results: What `run_trial` has returned.
-        oracle: Knows what was reported.
+        oracle: The oracle, which has the reported metrics.
         pruned: Whether there is a pruner, which needs reports.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: There is a pruner and nothing was reported, or the
+            objective was neither reported nor returned.
     """
     objective = oracle.objective
     reported = oracle.get_trial(trial.trial_id).metrics
-    told = all(reported.exists(name) for name in names_of(objective))
-    if told and (results is None or _only_histories(results)):
+    has_objective = all(reported.exists(name) for name in names_of(objective))
+    if has_objective and (results is None or _only_histories(results)):
         return
     metrics, step = final_metrics(results, objective)
     if pruned and not reported.metrics:
@@ -71,8 +75,8 @@ def publish(trial: Trial, results: Any, oracle: keras_tuner.Oracle, *, pruned: b
     trial.score, trial.best_step = metrics[objective.name], step
 
 
-def note_failure(trial: Trial, error: Exception) -> None:
-    """Give a trial the status and the message of the error that ended it."""
+def set_failure(trial: Trial, error: Exception) -> None:
+    """Set a trial's status and message to those of the error that ended it."""
     trial.message = described(error)
     if isinstance(error, RejectedModelError):
         trial.status, trial.message = TrialStatus.IDLE, str(error)  # it never ran
@@ -83,14 +87,15 @@ def note_failure(trial: Trial, error: Exception) -> None:
 
 
 def is_fatal(error: Exception, *, proven: bool) -> bool:
-    """Tell whether an error says that the program is wrong, rather than the trial.
+    """Return whether an error ends the search, rather than its trial.
 
     KerasTuner ends a search at any wrong type.  Once a trial has shown that the program works, a
-    wrong type from another is that trial's failure; what the user's own code calls fatal is fatal.
+    wrong type from another is that trial's failure.  A fatal error that the user's own code raises
+    always ends the search.
 
     Args:
         error: Raised by a trial.
-        proven: Whether a trial of this session has come to its end.
+        proven: Whether a trial of this session has run to its end.
     """
     if not isinstance(error, keras_tuner.errors.FatalError):
         return False
@@ -98,7 +103,7 @@ def is_fatal(error: Exception, *, proven: bool) -> bool:
 
 
 def is_infeasible(error: BaseException) -> bool:
-    """Tell whether an error says that a model cannot run, rather than that something broke.
+    """Return whether an error means that a model cannot run, rather than that the code is wrong.
 
     >>> is_infeasible(MemoryError()), is_infeasible(KeyError())
     (True, False)

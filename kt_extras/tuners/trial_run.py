@@ -1,4 +1,4 @@
-"""One trial on its way through training: what it reports, and what is kept of it."""
+"""The training of one trial: its callbacks, its reports to the oracle, its seed and weights."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from kt_extras.training.hooks import tuner_hooks
 from kt_extras.training.interruption import StopOnRequest, StopRequest
 from kt_extras.training.reporter import EpochReporter
 from kt_extras.tuners.returned_metrics import missing_objective
-from kt_extras.tuners.search_monitor import SearchWatch
+from kt_extras.tuners.search_monitor import SearchMonitor
 
 
 class TrialRun:
     """Makes the callbacks of each execution of a trial.
 
     Args:
-        tuner: Whose hooks are called and whose oracle is told of every epoch.
+        tuner: The tuner, whose hooks are called and whose oracle gets the metrics of every epoch.
         trial: The trial.
-        watch: Who looks on, None on a worker.
-        wish: Whether the user wants to end the search.
-        seed: Settles the training if it is not None.
-        patient: Whether an epoch may lack the objective.
-        pauses: Where the states of trials that pause are, None if trials never do.
+        monitor: Reports the search; None on a worker, where the chief does.
+        stop_request: Whether the user has asked for the end of the search.
+        seed: Fixes the training; None leaves Keras' generators alone.
+        may_lack_objective: Whether an epoch may come without the objective.
+        states: The files with the states of paused trials.  Defaults to None: trials never pause.
 
     Attributes:
-        begun: Epochs that the trial was trained before it was paused.
-        stopped: Whether the oracle has asked for the end of the training.
+        epochs_before: Epochs that the trial had trained when it was paused.
+        stopped: Whether the oracle has cut the training short.
     """
 
     def __init__(
@@ -49,19 +49,20 @@ class TrialRun:
         tuner: keras_tuner.Tuner,
         trial: Trial,
         *,
-        watch: SearchWatch | None,
-        wish: StopRequest,
+        monitor: SearchMonitor | None,
+        stop_request: StopRequest,
         seed: int | None,
-        patient: bool,
-        pauses: StateFiles | None = None,
+        may_lack_objective: bool,
+        states: StateFiles | None = None,
     ) -> None:
-        self._tuner, self._trial, self._watch = tuner, trial, watch
-        self._seed, self._patient, self._pauses = seed, patient, pauses
-        self.begun = epochs_reported(trial) if pauses else 0
+        self._tuner, self._trial, self._monitor = tuner, trial, monitor
+        self._seed, self._states = seed, states
+        self._may_lack_objective = may_lack_objective
+        self.epochs_before = epochs_reported(trial) if states else 0
         self._weights = BestWeights(self._loss_in, best=self._best_before())
-        self._wish, self._end = wish, StopOnRequest(wish)
+        self._stop_request, self._end = stop_request, StopOnRequest(stop_request)
         self._trained_with = TrainedWith(trial.hyperparameters.values)
-        self._reporter = EpochReporter(self._report, self.begun)
+        self._reporter = EpochReporter(self._report, self.epochs_before)
         self._own: Callbacks = []
         self.stopped = False
 
@@ -72,50 +73,54 @@ class TrialRun:
         own = callbacks_for(given, self._trial)
         for callback in own:
             if hasattr(callback, "log_dir"):
-                self._point(callback, execution)
+                self._set_log_dir(callback, execution)
         hooks = tuner_hooks(self._tuner, self._trial)
-        if self._pauses is None:
+        if self._states is None:
             self._reporter = EpochReporter(self._report)
             return [*own, hooks, self._weights, self._reporter, self._end]
         self._own = [*own, self._trained_with]
-        watchers = [*self._own, hooks, self._weights, self._reporter, self._end]
-        if self.begun:
-            state = self._pauses.path(self._trial.trial_id, self.begun)
-            watchers.append(ResumeTraining(state, self._own, self._trained_with))
-        return watchers
+        callbacks = [*self._own, hooks, self._weights, self._reporter, self._end]
+        if self.epochs_before:
+            state = self._states.path(self._trial.trial_id, self.epochs_before)
+            callbacks.append(ResumeTraining(state, self._own, self._trained_with))
+        return callbacks
 
-    def settle_seed(self, execution: int) -> None:
-        """Make the training repeatable, if the user has asked for that by giving a seed."""
-        settle_seed(self._seed, self._trial, execution, self.begun)
+    def set_seed(self, execution: int) -> None:
+        """Make the training repeatable, if the user has given a seed."""
+        set_trial_seed(self._seed, self._trial, execution, self.epochs_before)
 
-    def heed(self) -> None:
-        """End the search here, if the user's wish has cut the training short."""
+    def raise_if_interrupted(self) -> None:
+        """End the search if the user's request has cut the training short.
+
+        Raises:
+            KeyboardInterrupt: It has.
+        """
         if self._end.cut_short:
-            self._wish.raise_if_set()
+            self._stop_request.raise_if_set()
 
     def write_weights(self, path: str) -> None:
         """Write the weights of the best epoch of all executions."""
-        paused = self.stopped and self._pauses is not None
+        paused = self.stopped and self._states is not None
         (self._weights.save_arrays if paused else self._weights.write)(path)
 
     def _report(self, epoch: int, metrics: dict[str, float], last: bool) -> bool:
-        """Hand an epoch to the oracle; tell whether to stop."""
+        """Report an epoch to the oracle; return whether to stop."""
         oracle = self._tuner.oracle
-        if not self._patient and value_in(oracle.objective, metrics) is None:
+        if not self._may_lack_objective and value_in(oracle.objective, metrics) is None:
             raise missing_objective(oracle.objective, metrics)
         marked = {**metrics, LAST_EPOCH: 1.0} if last else metrics
         answer = oracle.update_trial(self._trial.trial_id, marked, step=epoch)
         self.stopped = answer.status == TrialStatus.STOPPED and not last
-        if self.stopped and self._pauses is not None:
-            state = self._pauses.path(self._trial.trial_id, epoch + 1)
+        if self.stopped and self._states is not None:
+            state = self._states.path(self._trial.trial_id, epoch + 1)
             save_state(state, self._reporter.model, self._own, epoch=epoch + 1)
-        if self._watch is not None:
-            self._watch.epoch_ended()
+        if self._monitor is not None:
+            self._monitor.epoch_ended()
         return self.stopped
 
     def _best_before(self) -> float:
         """Return the lowest loss of the epochs before the trial was paused."""
-        if not self.begun:
+        if not self.epochs_before:
             return math.inf
         rows = reported_epochs(self._trial).values()
         losses = (self._loss_in(metrics) for metrics in rows)
@@ -126,26 +131,29 @@ class TrialRun:
         value = value_in(objective, logs)
         return None if value is None else loss_of(objective, value)
 
-    def _point(self, callback: Any, execution: int) -> None:
-        """Give a callback that writes for TensorBoard the directory of this execution."""
+    def _set_log_dir(self, callback: Any, execution: int) -> None:
+        """Set the directory in which a callback writes for TensorBoard to this execution's own."""
         log_dir = str(callback.log_dir)
         callback.log_dir = os.path.join(log_dir, self._trial.trial_id)
         if self._tuner.executions_per_trial > 1:
             callback.log_dir = os.path.join(callback.log_dir, f"execution{execution}")
         is_board = isinstance(callback, keras.callbacks.TensorBoard)
-        if is_board and self._watch is not None and execution == 0:
-            self._watch.trial_began(self._trial, log_dir)
+        if is_board and self._monitor is not None and execution == 0:
+            self._monitor.trial_began(self._trial, log_dir)
 
 
-def settle_seed(seed: int | None, trial: Trial, execution: int = 0, begun: int = 0) -> None:
-    """Begin all of Keras' random streams where this execution of this trial begins them.
+def set_trial_seed(
+    seed: int | None, trial: Trial, execution: int = 0, epochs_before: int = 0
+) -> None:
+    """Set the seeds of Python, NumPy and Keras to those of one execution of one trial.
 
     Args:
-        seed: The search's, None to leave them alone.
+        seed: The seed of the search; None leaves all generators alone.
         trial: The trial.
-        execution: Counted from 0.
-        begun: Epochs trained before; data that are shuffled don't come in their first order again.
+        execution: The execution, counted from 0.  Defaults to 0.
+        epochs_before: Epochs trained before a pause; with another number, shuffled data come in
+            another order.  Defaults to 0.
     """
     if seed is not None:
-        entropy = [seed, int(trial.trial_id), execution, *[begun] * (begun > 0)]
+        entropy = [seed, int(trial.trial_id), execution, *[epochs_before] * (epochs_before > 0)]
         set_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))

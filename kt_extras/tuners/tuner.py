@@ -1,25 +1,24 @@
-"""A KerasTuner tuner that reports every epoch, stops when told to, and keeps what it found."""
+"""A KerasTuner tuner that reports every epoch to its oracle and stops trials that it prunes."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NoReturn
 
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
-from kt_extras.bridge.lazy_trial import fill_in
+from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.reused_model import ReusedModel
-from kt_extras.oracles.arguments import check_executions, check_names, check_project_name
+from kt_extras.oracles.arguments import check_executions, check_project_name, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import plan_table, planned_rows
 from kt_extras.records.tables import epochs_of, table
@@ -33,11 +32,14 @@ from kt_extras.tuners.fit_arguments import (
     check_validation_freq,
     may_lack_objective,
 )
-from kt_extras.tuners.search_monitor import SearchWatch, ending, resumption
-from kt_extras.tuners.trained_models import Epochs, KeptModels, trial_to_refit
+from kt_extras.tuners.roles import is_worker, role_of
+from kt_extras.tuners.search_monitor import resumption
+from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
 from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint
-from kt_extras.tuners.trial_run import TrialRun, settle_seed
+from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
+
+Resume = Literal["auto", "never", "must"]
 
 
 class Tuner(keras_tuner.Tuner):
@@ -53,19 +55,41 @@ class Tuner(keras_tuner.Tuner):
         hypermodel: A `keras_tuner.HyperModel`, or a function that takes a
             `keras_tuner.HyperParameters` and returns a compiled model; None if `run_trial` is
             overridden and needs none.
-        resume: What to do with a search that is already in the project's directory: `"auto"` goes
-            on with it, `"never"` refuses, `"must"` refuses to begin a new one.
-        storage: The URL of a database to keep the search in, such as `sqlite:///runs.db` or one of
-            PostgreSQL, beside other searches; None for a journal in the project's directory.
-        keep_checkpoints: How many trials keep the weights of their best epoch on disk, the best
-            ones: a number, `"best"` for 1, `"all"`, or `"none"`.  `get_best_models` returns no
-            more.  Other trials lose theirs as soon as that is certain.
+            Defaults to None.
+        resume: What to do with a search that is already in the project's directory: `"auto"`
+            continues it, `"never"` raises an error.  `"must"` raises an error if there is none.
+            Defaults to `"auto"`.
+        storage: URL of a database that holds the records of the search and of others, such as
+            `sqlite:///runs.db` or one of PostgreSQL.  Defaults to None: a journal in the project's
+            directory.
+        keep_checkpoints: How many of the best trials keep the weights of their best epoch on disk:
+            a number, `"best"` for 1, `"all"`, or `"none"`.  `get_best_models` returns no more than
+            that.  The weights of other trials are removed.  Defaults to 10.
         constraint: A function ``(hp, model) -> bool``, called before a model is trained; a false
-            answer rejects it.  A rejected point uses up no trial and is not suggested again; a
-            hundred rejections in a row are an error.
-        **kwargs: The arguments of `keras_tuner.Tuner`.
+            answer rejects it.  A rejected point does not count as a trial and is not suggested
+            again; a hundred rejections in a row are an error.  Defaults to None.
+        directory: The directory of the project, on a local disk.  Defaults to the working
+            directory.
+        project_name: The name of the project's own directory in `directory`.  Defaults to
+            `"untitled_project"`.
+        overwrite: Whether to remove a search that the project holds.  Defaults to False.
+        executions_per_trial: How often the model of a trial is built and trained; the score is the
+            mean.  Defaults to 1.
+        max_model_size: Maximum number of parameters of a model; a larger one is infeasible.
+            Defaults to None: no limit.
+        optimizer: Replaces the optimizer that the model was compiled with.  Defaults to None.
+        loss: Replaces the loss that the model was compiled with.  Defaults to None.
+        metrics: Replaces the metrics that the model was compiled with.  Defaults to None.
+        distribution_strategy: A `tf.distribute.Strategy` under which each trial runs.  Defaults to
+            None.
+        tuner_id: Accepted as by `keras_tuner.Tuner`, which does not use it: workers are named by
+            the environment variable `KERASTUNER_TUNER_ID`.  Defaults to None.
+        logger: Accepted as by `keras_tuner.Tuner`, which warns that it does not use it.  Defaults
+            to None.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
+        TypeError: There is no such argument, or an argument has the wrong type.
         ValueError: The directory holds a search that KerasTuner itself has made, or `resume` does
             not allow what it holds.
 
@@ -86,17 +110,28 @@ class Tuner(keras_tuner.Tuner):
         oracle: SamplerOracle,
         hypermodel: Any = None,
         *,
-        resume: str = "auto",
+        resume: Resume = "auto",
         storage: str | None = None,
         keep_checkpoints: Keep = 10,
         constraint: Constraint | None = None,
-        **kwargs: Any,
+        directory: str | os.PathLike[str] | None = None,
+        project_name: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        executions_per_trial: int = 1,
+        max_model_size: int | None = None,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        distribution_strategy: Any = None,
+        tuner_id: str | None = None,
+        logger: Any = None,
+        **unknown: NoReturn,
     ) -> None:
         if not isinstance(oracle, SamplerOracle):
             raise TypeError(f"`oracle` must be a `kt_extras.SamplerOracle`, got {oracle!r}.")
-        check_names(kwargs, type(self), type(oracle))
-        check_executions(kwargs.get("executions_per_trial", 1))
-        check_project_name(kwargs.get("project_name"))
+        refuse_unknown(unknown, type(self))
+        check_executions(executions_per_trial)
+        check_project_name(project_name)
         if constraint is not None and not callable(constraint):
             raise TypeError(f"`constraint` must be a function (hp, model), got {constraint!r}.")
         if hypermodel is None and type(self).run_trial is Tuner.run_trial:
@@ -105,35 +140,51 @@ class Tuner(keras_tuner.Tuner):
                 "tuner that overrides `run_trial` can do without."
             )
         if oracle.scheduler is not None:
-            _check_one_execution(kwargs.get("executions_per_trial", 1))
+            _check_one_execution(executions_per_trial)
             oracle.restore_states()
-        if _has_chief() and self._is_worker():  # the project is the chief's
-            kwargs["overwrite"], resume = False, "auto"
-        overwrite = bool(kwargs.get("overwrite"))
-        project = kwargs.get("project_name") or "untitled_project"
+        if is_worker(self):  # the project belongs to the chief
+            overwrite, resume = False, "auto"
+        project = str(project_name or "untitled_project")
         oracle.use_storage(storage)
-        oracle._set_project_dir(str(kwargs.get("directory") or "."), project)
+        oracle._set_project_dir(str(directory or "."), project)
         _check_resume(resume, project, oracle.is_recorded(), overwrite)
         if overwrite:
             oracle.forget_recorded()
-        self._declared = oracle.hyperparameters.copy()  # before the model has its say
+        self._declared = oracle.hyperparameters.copy()  # before the model declares its own
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
-        self._watch: SearchWatch | None = None
-        self._overwrite = overwrite
         self._constraint = constraint
-        self._continued: ReusedModel | None = None
-        self._goes_on = False  # whether the model in hand will have its state restored
-        self._wish = StopRequest()
-        self._models = KeptModels(self, oracle, keep_checkpoints)
-        super().__init__(oracle, hypermodel, **kwargs)
+        self._reused_model: ReusedModel | None = None
+        self._resumes_trial = (
+            False  # whether the running trial's model will have its state restored
+        )
+        self._stop_request = StopRequest()
+        self._models = TrainedModels(self, oracle, keep_checkpoints)
+        self._role = role_of(
+            self, oracle, self._models, serve=super().search, overwrite=bool(overwrite)
+        )
+        super().__init__(
+            oracle,
+            hypermodel,
+            directory=directory,
+            project_name=project_name,
+            overwrite=overwrite,
+            executions_per_trial=executions_per_trial,
+            max_model_size=max_model_size,
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            distribution_strategy=distribution_strategy,
+            tuner_id=tuner_id,
+            logger=logger,
+        )
 
     # What KerasTuner's tuners have.
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Run trials until the oracle has no more.
 
-        Ctrl-C ends the search after the running epoch, a second one at once.  The trial in hand is
-        run again when the search goes on.
+        The first Ctrl-C ends the search after the running epoch, a second one at once.  The running
+        trial is run again when the search is continued.
 
         Args:
             *fit_args: As for `keras.Model.fit`.
@@ -142,39 +193,22 @@ class Tuner(keras_tuner.Tuner):
         Raises:
             KeyboardInterrupt: The user has ended the search; everything is saved.
             ValueError: The objective is a validation metric but there is nothing to validate on, or
-            not when a scheduler compares trials.
+                not when a scheduler compares trials.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
         given = fit_kwargs.pop("verbose", None)
         verbose = 1 if given in {None, "auto"} else int(given)
-        if _has_chief() and not self._is_worker():
-            self._serve(verbose)
-            return
-        if (scheduler := self._local_oracle.scheduler) is not None:
-            check_epochs(fit_args, fit_kwargs)
-            check_validation_freq(scheduler, self.oracle.objective, fit_kwargs)
-        if self._trains_with_keras:
-            check_validation(self.oracle.objective, fit_args, fit_kwargs)
-        if self._trains_with_keras or (given is not None and accepts(self.run_trial, "verbose")):
-            fit_kwargs["verbose"] = 2 if verbose > 1 else 0
-        if not self._is_worker():
-            self._local_oracle.open_session()
-        try:
-            self.on_search_begin()
-            if not self._is_worker():
-                self._models.tidy()
-                anew = self._overwrite and not self._local_oracle.trials
-                self._watch = SearchWatch(self._local_oracle, visible=verbose > 0, anew=anew)
-            with interruptible(visible=verbose > 0) as self._wish:
+        if self._role.trains:
+            self._check_fit_arguments(fit_args, fit_kwargs)
+            chosen = given is not None and accepts(self.run_trial, "verbose")
+            if self._trains_with_keras or chosen:
+                fit_kwargs["verbose"] = 2 if verbose > 1 else 0
+
+        def run_trials() -> None:
+            with interruptible(visible=verbose > 0) as self._stop_request:
                 self._run_trials(fit_args, fit_kwargs)
-        finally:
-            if self._watch is not None:
-                self._watch.close()
-            self._local_oracle.abandon(self.tuner_id)
-            self._local_oracle.close_session()
-        self.on_search_end()
-        if self._watch is not None:
-            self._watch.say_why()
+
+        self._role.search(run_trials, visible=verbose > 0)
 
     def run_trial(self, trial: Trial, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
         """Build and train the trial's model, once for each execution.
@@ -186,33 +220,33 @@ class Tuner(keras_tuner.Tuner):
             **kwargs: As for `search`.
 
         Returns:
-            What `HyperModel.fit` returned, one an execution.
+            What `HyperModel.fit` returned, once for each execution.
         """
         run = TrialRun(
             self,
             trial,
-            watch=self._watch,
-            wish=self._wish,
+            monitor=self._role.monitor,
+            stop_request=self._stop_request,
             seed=self._training_seed,
-            patient=not self._trains_with_keras
+            may_lack_objective=not self._trains_with_keras
             or may_lack_objective(self.oracle.objective, kwargs),
-            pauses=self._pauses,
+            states=self._states,
         )
         if self._local_oracle.scheduler is not None:
             kwargs["epochs"] = self._local_oracle.scheduler.max_epochs
-            kwargs["initial_epoch"] = run.begun
-            self._goes_on = run.begun > 0
+            kwargs["initial_epoch"] = run.epochs_before
+            self._resumes_trial = run.epochs_before > 0
         results = []
         for execution in range(self.executions_per_trial):
-            watchers = run.callbacks(callbacks, execution)
-            run.settle_seed(execution)
-            results.append(self._build_and_fit_model(trial, *args, callbacks=watchers, **kwargs))
-            run.heed()
+            ours = run.callbacks(callbacks, execution)
+            run.set_seed(execution)
+            results.append(self._build_and_fit_model(trial, *args, callbacks=ours, **kwargs))
+            run.raise_if_interrupted()
             if isinstance(results[-1], keras.callbacks.History):
                 compat.forget_model(results[-1])
             if run.stopped:
                 break
-        if self._models.wanted:
+        if self._models.keeps_any:
             run.write_weights(self._get_checkpoint_fname(trial.trial_id))
         return results
 
@@ -252,11 +286,11 @@ class Tuner(keras_tuner.Tuner):
         """Do nothing: the oracle's journal is always up to date."""
 
     def reload(self) -> None:
-        """Take up the search in the project's directory."""
-        if self._is_worker():
+        """Load the search in the project's directory."""
+        if not self._role.has_records:
             return
         self.oracle.reload()
-        changes = self.oracle.redeclare(self._declare_anew())
+        changes = self.oracle.redeclare(self._declared_now())
         print(resumption(self.oracle, self.project_name, changes))  # noqa: T201 - as KerasTuner does
 
     # What they do not have.
@@ -285,8 +319,8 @@ class Tuner(keras_tuner.Tuner):
             ValueError: `trial` has none, or there is no `hypermodel`.
         """
         chosen = trial_to_refit(self, trial)
-        settle = partial(settle_seed, self._training_seed, chosen)
-        return self._models.refit(chosen, settle, fit_args, fit_kwargs, epochs)
+        set_seed = partial(set_trial_seed, self._training_seed, chosen)
+        return self._models.refit(chosen, set_seed, fit_args, fit_kwargs, epochs)
 
     def plan(self) -> list[dict[str, int]]:
         """Print what the scheduler intends, and return it.
@@ -348,15 +382,15 @@ class Tuner(keras_tuner.Tuner):
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model that is to be trained in a trial."""
-        fill_in(hp)
-        if self._continued is None:
-            return self._build_anew(hp)
-        if not self._goes_on:
-            return self._continued.begin(self._build_anew(hp))
+        set_missing_defaults(hp)
+        if self._reused_model is None:
+            return self._build_new(hp)
+        if not self._resumes_trial:
+            return self._reused_model.begin(self._build_new(hp))
         # A model that goes on was not rejected when it began.
-        return self._continued.model_for(hp, super()._try_build, self._build_hypermodel)
+        return self._reused_model.model_for(hp, super()._try_build, self._build_hypermodel)
 
-    def _build_anew(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+    def _build_new(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
         check_constraint(self._constraint, hp, model)
         return model
@@ -366,36 +400,31 @@ class Tuner(keras_tuner.Tuner):
     def _run_trials(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         """Run one trial after the other until there are no more."""
         with gc_freezer() as freeze:
-            loop = TrialLoop(self, self._local_oracle, self._wish)
+            loop = TrialLoop(self, self._local_oracle, self._stop_request)
             freeze()
             while (trial := loop.next()) is not None:
                 loop.run(trial, fit_args, fit_kwargs)
                 move_gradients_to_graphs()
-                if self._continued is None:
+                if self._reused_model is None:
                     keras.backend.clear_session()  # which lets go of the trial's model
                     freeze()
-
-    def _serve(self, verbose: int) -> None:
-        """Be the chief, who serves and trains nothing."""
-        before = self._local_oracle.totals.ended
-        self._local_oracle.open_session()
-        try:
-            self._models.tidy()
-            super().search()
-        finally:
-            self._local_oracle.close_session()
-        if verbose:
-            sys.stdout.write(f"{ending(self._local_oracle, before)}\n")
 
     def on_trial_end(self, trial: Trial) -> None:
         """Called at the end of a trial."""
         try:
             self.oracle.end_trial(trial)
         finally:
-            if not self._is_worker() and self._watch is not None:
-                self._watch.trial_ended(trial.trial_id)
+            self._role.trial_ended(trial.trial_id)
 
-    # Before and beside the trials.
+    # Before the trials.
+
+    def _check_fit_arguments(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
+        """Raise if no trial could train with these arguments of `search`."""
+        if (scheduler := self._local_oracle.scheduler) is not None:
+            check_epochs(fit_args, fit_kwargs)
+            check_validation_freq(scheduler, self.oracle.objective, fit_kwargs)
+        if self._trains_with_keras:
+            check_validation(self.oracle.objective, fit_args, fit_kwargs)
 
     def _populate_initial_space(self) -> None:
         """Find the hyperparameters that the model declares, in every branch."""
@@ -406,7 +435,7 @@ class Tuner(keras_tuner.Tuner):
         self.oracle.update_space(hp)
         declare_space(self.hypermodel.build, self.oracle.get_space, self.oracle.update_space)
 
-    def _declare_anew(self) -> keras_tuner.HyperParameters:
+    def _declared_now(self) -> keras_tuner.HyperParameters:
         """Return the space as this program declares it, whatever the journal holds."""
         scratch = keras_tuner.Oracle(
             objective="loss",
@@ -434,7 +463,7 @@ class Tuner(keras_tuner.Tuner):
         return os.path.join(project, "nothing-recorded")
 
     @property
-    def _pauses(self) -> StateFiles | None:
+    def _states(self) -> StateFiles | None:
         """Where the states of trials that pause are, None if trials never do."""
         scheduler = self._local_oracle.scheduler
         if scheduler is None or not scheduler.resumes:
@@ -451,10 +480,6 @@ class Tuner(keras_tuner.Tuner):
         """Whether `model.fit` itself is called with the arguments of `search`."""
         fit = getattr(type(self.hypermodel), "fit", None)
         return type(self).run_trial is Tuner.run_trial and fit is keras_tuner.HyperModel.fit
-
-
-def _has_chief() -> bool:
-    return "KERASTUNER_ORACLE_IP" in os.environ
 
 
 def _check_one_execution(executions: int) -> None:

@@ -16,12 +16,12 @@ from kt_extras.oracles.arguments import (
 @pytest.mark.parametrize("value", ["a", 1.5, 0, True, float("inf"), float("nan"), [3]])
 def test_what_is_no_count_is_refused_with_the_name_of_the_argument(value):
     with pytest.raises(ValueError, match="`max_trials` must be an integer from 1 or None, got"):
-        check_count("max_trials", value, least=1)
+        check_count("max_trials", value, minimum=1)
 
 
 @pytest.mark.parametrize("value", [None, 1, 3.0, np.int64(2)])
 def test_what_is_a_count_is_taken(value):
-    check_count("max_trials", value, least=1)
+    check_count("max_trials", value, minimum=1)
 
 
 @pytest.mark.parametrize("name", ["max_trials", "seed"])

@@ -111,7 +111,7 @@ def test_wishes_of_the_user_are_no_deaths(tmp_path):
     for _ in range(6):
         tuner = interrupted(asha(tmp_path, min_epochs=2), 0)
         assert [row["state"] for row in tuner.results()] == ["running"]
-    assert tuner.oracle.entry("0000").attempt <= 1
+    assert tuner.oracle.trial_record("0000").attempt <= 1
     assert {row["state"] for row in searched(asha(tmp_path, min_epochs=2)).results()} <= {
         "completed",
         "paused",

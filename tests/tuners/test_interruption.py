@@ -162,7 +162,7 @@ class TwoPhases(keras_tuner.HyperModel):
 def test_another_phase_or_execution_is_not_begun(kwargs):
     with pytest.raises(KeyboardInterrupt):
         search("0000", epoch=2, **kwargs)
-    (entry,) = kte.TPE(build, "val_accuracy", max_trials=2, seed=0).oracle.entries()
+    (entry,) = kte.TPE(build, "val_accuracy", max_trials=2, seed=0).oracle.trial_records()
     assert entry.state == "running"  # to be run again
     assert entry.epochs == 3
 

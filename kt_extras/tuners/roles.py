@@ -1,0 +1,180 @@
+"""What a process does in a search: everything, or a chief's or a worker's part of it.
+
+In KerasTuner's distributed search a chief process has the oracle and decides; worker processes ask
+it for trials and train them.  Without a chief, one process does both.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras_tuner
+
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.tuners.search_monitor import SearchMonitor, ending
+from kt_extras.tuners.trained_models import TrainedModels
+
+
+class Worker:
+    """Trains the trials of a chief in another process, which has the records.
+
+    Args:
+        tuner: The tuner, whose hooks are called.
+    """
+
+    trains = True
+    has_records = False
+    monitor: SearchMonitor | None = None
+
+    def __init__(self, tuner: keras_tuner.Tuner) -> None:
+        self._tuner = tuner
+
+    def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
+        """Run trials until the chief has no more.
+
+        Args:
+            run_trials: Runs one trial after the other.
+            visible: Not used: the chief reports the search.
+        """
+        self._tuner.on_search_begin()
+        run_trials()
+        self._tuner.on_search_end()
+
+    def trial_ended(self, trial_id: str) -> None:
+        """Do nothing: the chief reports the search."""
+
+
+class Local:
+    """Decides and trains in one process.
+
+    Args:
+        tuner: The tuner, whose hooks are called.
+        oracle: Its oracle.
+        models: Its trained models.
+        overwrite: Whether the records of an earlier search were removed.
+
+    Attributes:
+        monitor: Reports the search; None before its first trial.
+    """
+
+    trains = True
+    has_records = True
+
+    def __init__(
+        self,
+        tuner: keras_tuner.Tuner,
+        oracle: SamplerOracle,
+        models: TrainedModels,
+        *,
+        overwrite: bool,
+    ) -> None:
+        self._tuner, self._oracle, self._models = tuner, oracle, models
+        self._overwrite = overwrite
+        self.monitor: SearchMonitor | None = None
+
+    def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
+        """Run trials until the oracle has no more, and report the search.
+
+        Args:
+            run_trials: Runs one trial after the other.
+            visible: Whether to show the progress line.
+        """
+        self._oracle.open_session()
+        monitor = None
+        try:
+            self._tuner.on_search_begin()
+            self._models.remove_leftovers()
+            begins_again = self._overwrite and not self._oracle.trials
+            monitor = SearchMonitor(self._oracle, visible=visible, clear_boards=begins_again)
+            self.monitor = monitor
+            run_trials()
+        finally:
+            if monitor is not None:
+                monitor.close()
+            self._oracle.abandon(self._tuner.tuner_id)
+            self._oracle.close_session()
+        self._tuner.on_search_end()
+        monitor.report_ending()
+
+    def trial_ended(self, trial_id: str) -> None:
+        """Report the end of a trial."""
+        if self.monitor is not None:
+            self.monitor.trial_ended(trial_id)
+
+
+class Chief:
+    """Serves the oracle to the workers, and trains nothing.
+
+    Args:
+        oracle: The oracle.
+        models: The trained models, of which it knows the files.
+        serve: Serves the oracle until the workers have run all trials.
+    """
+
+    trains = False
+    has_records = True
+    monitor: SearchMonitor | None = None
+
+    def __init__(
+        self, oracle: SamplerOracle, models: TrainedModels, serve: Callable[[], None]
+    ) -> None:
+        self._oracle, self._models, self._serve = oracle, models, serve
+
+    def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
+        """Serve the oracle until the search has ended, and print why it has.
+
+        Args:
+            run_trials: Not used: the workers run the trials.
+            visible: Whether to print it.
+        """
+        before = self._oracle.totals.ended
+        self._oracle.open_session()
+        try:
+            self._models.remove_leftovers()
+            self._serve()
+        finally:
+            self._oracle.close_session()
+        if visible:
+            sys.stdout.write(f"{ending(self._oracle, before)}\n")
+
+    def trial_ended(self, trial_id: str) -> None:
+        """Do nothing: a chief runs no trials."""
+
+
+Role = Local | Chief | Worker
+
+
+def role_of(
+    tuner: Any,
+    oracle: SamplerOracle,
+    models: TrainedModels,
+    *,
+    serve: Callable[[], None],
+    overwrite: bool,
+) -> Role:
+    """Return the role of this process.
+
+    Args:
+        tuner: The tuner.
+        oracle: The oracle of this process.
+        models: The tuner's trained models.
+        serve: KerasTuner's own `search`, which makes a chief serve its oracle.
+        overwrite: Whether the records of an earlier search were removed.
+    """
+    if is_worker(tuner):
+        return Worker(tuner)
+    if _has_chief():
+        return Chief(oracle, models, serve)
+    return Local(tuner, oracle, models, overwrite=overwrite)
+
+
+def is_worker(tuner: Any) -> bool:
+    """Tell whether this process is a worker of a chief."""
+    return _has_chief() and bool(tuner._is_worker())
+
+
+def _has_chief() -> bool:
+    return "KERASTUNER_ORACLE_IP" in os.environ
