@@ -13,6 +13,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
+from tensorflow.python.framework import ops
+from tensorflow.python.ops import stateful_random_ops
 
 KERAS_3 = keras.__version__.startswith("3.")
 
@@ -196,23 +199,45 @@ def set_global_seed_state(state: Any) -> None:
         backend._SEED_GENERATOR.generator = stream
 
 
-def multi_optimizer(assignment: Any) -> Any:
-    """Return an optimizer that leaves each variable to the one that `assignment` names for it."""
-    if not KERAS_3:
-        from kt_extras.optimizers.composite import CompositeOptimizer
+def all_layers(model: keras.Model, *, include_model: bool) -> list[Any]:
+    """Return the layers of a model at all depths.
 
-        return CompositeOptimizer(assignment)
-    if not hasattr(keras.optimizers, "MultiOptimizer"):
-        raise ImportError(
-            "Learning rates that differ between layers need `keras.optimizers.MultiOptimizer`, "
-            f"which Keras {keras.__version__} does not have; run `pip install -U keras`."
-        )
-    return keras.optimizers.MultiOptimizer(assignment)
+    Args:
+        model: The model.
+        include_model: Whether the model itself is the first of them.
+    """
+    return list(model._flatten_layers(recursive=True, include_self=include_model))
+
+
+def eager_seeds() -> tuple[int | None, random.Random | None]:
+    """Return TensorFlow's global seed, and the stream of the seeds of eager operations."""
+    eager = context.context()
+    return getattr(eager, "_seed", None), getattr(eager, "_rng", None)
+
+
+def begin_eager_seeds(seed: int | None) -> random.Random:
+    """Set the global seed as `tf.random.set_seed` does, but keep the kernels; return the stream."""
+    eager = context.context()
+    eager._seed, eager._rng = seed, random.Random(seed)
+    return eager._rng
+
+
+def global_generator() -> Any:
+    """Return TensorFlow's global generator; None if it does not exist yet."""
+    return getattr(stateful_random_ops, "global_generator", None)
+
+
+def registered_gradients() -> dict[str, dict[str, Any]]:
+    """Return the entries of TensorFlow's registry of gradients, by name; changes take effect."""
+    registry: dict[str, dict[str, Any]] = getattr(
+        getattr(ops, "gradient_registry", None), "_registry", {}
+    )
+    return registry
 
 
 def _own_generators(model: keras.Model) -> list[Any]:
     """Return the random generators of layers that are not among their variables."""
-    layers = model._flatten_layers(recursive=True, include_self=True)
+    layers = all_layers(model, include_model=True)
     values = (value for layer in layers for value in vars(layer).values())
     found = (v for v in values if isinstance(v, tf.random.Generator) or hasattr(v, "_rng_type"))
     return list({id(generator): generator for generator in found}.values())

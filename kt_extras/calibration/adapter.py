@@ -50,7 +50,7 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
 
     def fit(self, X: Any, y: Any) -> TrainedClassifier:  # noqa: ARG002, N803 - scikit-learn's
-        """Refuse: the model is trained."""
+        """Raise: the model is already trained."""
         raise TypeError(
             "`TrainedClassifier` holds a model that is already trained and is not trained again; "
             "wrap it in `sklearn.frozen.FrozenEstimator`, or pass `cv='prefit'` or `prefit=True`."

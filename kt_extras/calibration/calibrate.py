@@ -87,7 +87,7 @@ def calibrate(
             labels, calibrated, metric, sample_weight=weights, multi_label=multi_label
         ).values
     decision = Decision(
-        _settled(threshold, calibrated.shape[1], multi_label), exclusive=not multi_label
+        _fitted_threshold(threshold, calibrated.shape[1], multi_label), exclusive=not multi_label
     )
     layer, decision = _named(layer, "probabilities", model), _named(decision, "decision", model)
     inputs, raw = _ends(model, None if y_cal is None else x_cal)
@@ -97,7 +97,7 @@ def calibrate(
     )
 
 
-def _settled(threshold: Any, n_columns: int, multi_label: bool) -> Any:
+def _fitted_threshold(threshold: Any, n_columns: int, multi_label: bool) -> Any:
     """Return one threshold for a binary problem, else one for each column."""
     binary = n_columns <= 2 and not multi_label
     neutral = 0.5 if binary or multi_label else 1 / n_columns

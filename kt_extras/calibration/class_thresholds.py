@@ -3,7 +3,7 @@
 While the other thresholds stay, a row goes to class k as soon as the offset of k, the logarithm of
 1 / threshold, exceeds the row's margin: what its best other class is ahead by.  Sorted by margin
 the rows make a path through confusion matrices, and the best stop on it is exact.  The classes take
-turns, from equal thresholds or from the shares of the classes, which balance recalls.
+turns, from equal thresholds or from the fractions of the classes, which balance recalls.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from kt_extras.arrays import FloatArray, IntArray
+from kt_extras.calibration.class_assignment import ClassAssignment, RunnerUp
 from kt_extras.calibration.confusion import ConfusionPath, confusion_matrix
-from kt_extras.calibration.contest import Contest, Rivals
 from kt_extras.calibration.criteria import Criterion
 from kt_extras.calibration.sample import Sample
 from kt_extras.calibration.selection import best_stop, is_better
 
-_MOST_ROUNDS = 10
-_LEAST_GAIN = 1e-4  # of all classes; what is less is chance
+_MAX_ROUNDS = 10
+_MIN_GAIN = 1e-4  # summed over all classes; smaller gains are noise
 _SUM = 1e-3
 
 
@@ -50,38 +50,42 @@ def fit_class_thresholds(sample: Sample, criterion: Criterion) -> FloatArray:
         )
     with np.errstate(divide="ignore"):
         logs = np.log(scores)
-    shares = np.bincount(sample.labels, sample.weights, scores.shape[1]) / sample.weights.sum()
-    balanced = -np.log(np.where(shares > 0, shares, 1.0))
+    fractions = np.bincount(sample.labels, sample.weights, scores.shape[1]) / sample.weights.sum()
+    balanced = -np.log(np.where(fractions > 0, fractions, 1.0))
     starts = (
-        Contest.between(sample.labels, sample.weights, logs, offsets)
-        for offsets in (np.zeros_like(shares), balanced)
+        ClassAssignment.of(sample.labels, sample.weights, logs, offsets)
+        for offsets in (np.zeros_like(fractions), balanced)
     )
-    contest = _settled(max(starts, key=lambda start: _preferences(start, criterion)), criterion)
-    thresholds: FloatArray = np.exp(contest.offsets.min() - contest.offsets)
+    assignment = _improved(max(starts, key=lambda start: _preferences(start, criterion)), criterion)
+    thresholds: FloatArray = np.exp(assignment.offsets.min() - assignment.offsets)
     return thresholds / thresholds.sum()
 
 
-def _settled(contest: Contest, criterion: Criterion) -> Contest:
-    """Let the classes that occur take turns until no offset of them can be improved."""
-    reached = _preferences(contest, criterion)
-    classes = contest.classes.tolist()
-    settled = 0
-    for k in classes * _MOST_ROUNDS:
-        rivals = contest.without(k)
-        path, offsets, gaps = _path(contest, k, rivals)
+def _improved(assignment: ClassAssignment, criterion: Criterion) -> ClassAssignment:
+    """Improve the offset of one class after the other until no change improves any."""
+    reached = _preferences(assignment, criterion)
+    classes = assignment.classes.tolist()
+    unchanged = 0
+    for k in classes * _MAX_ROUNDS:
+        runner_up = assignment.without(k)
+        path, offsets, gaps = _path(assignment, k, runner_up)
         preferences = criterion.preferences(path)
         stop = best_stop(preferences, gaps)
         candidate = _at(preferences, stop)
-        settled += 1
-        if is_better(candidate, reached, least=_LEAST_GAIN / len(classes)):
-            contest, reached, settled = contest.moved(k, offsets[stop], rivals), candidate, 1
-        if settled == len(classes):
+        unchanged += 1
+        if is_better(candidate, reached, minimum=_MIN_GAIN / len(classes)):
+            assignment, reached, unchanged = (
+                assignment.with_offset(k, offsets[stop], runner_up),
+                candidate,
+                1,
+            )
+        if unchanged == len(classes):
             break
-    return contest
+    return assignment
 
 
-def _preferences(contest: Contest, criterion: Criterion) -> list[float]:
-    path = ConfusionPath.of(_confusion(contest, contest.winners))
+def _preferences(assignment: ClassAssignment, criterion: Criterion) -> list[float]:
+    path = ConfusionPath.of(_confusion(assignment, assignment.assigned))
     return _at(criterion.preferences(path), 0)
 
 
@@ -89,21 +93,25 @@ def _at(preferences: Sequence[FloatArray], stop: int) -> list[float]:
     return [float(preference[stop]) for preference in preferences]
 
 
-def _confusion(contest: Contest, decisions: IntArray) -> FloatArray:
-    return confusion_matrix(contest.labels, decisions, contest.weights, len(contest.offsets))
+def _confusion(assignment: ClassAssignment, decisions: IntArray) -> FloatArray:
+    return confusion_matrix(
+        assignment.labels, decisions, assignment.weights, len(assignment.offsets)
+    )
 
 
-def _path(contest: Contest, k: int, rivals: Rivals) -> tuple[ConfusionPath, FloatArray, FloatArray]:
+def _path(
+    assignment: ClassAssignment, k: int, runner_up: RunnerUp
+) -> tuple[ConfusionPath, FloatArray, FloatArray]:
     """Return the path of class k, its offset at each stop, and the gaps around those."""
-    margins = rivals.scores - contest.scores[:, k]
-    # A row that gives all other classes 0 is always k's; one that gives k 0 never is.
-    start = np.where(np.isneginf(margins), k, rivals.classes)
+    margins = runner_up.scores - assignment.scores[:, k]
+    # A row that scores 0 for all other classes always goes to k, one that scores 0 for k never.
+    start = np.where(np.isneginf(margins), k, runner_up.classes)
     moving = np.flatnonzero(np.isfinite(margins))
     order = moving[np.argsort(margins[moving], kind="stable")]
-    ranked = margins[order] if len(order) else contest.offsets[[k]]
+    ranked = margins[order] if len(order) else assignment.offsets[[k]]
     edges = np.concatenate([ranked[:1] - 2, ranked, ranked[-1:] + 2])
     gaps = np.diff(edges)
-    stops = np.flatnonzero(gaps) if len(order) else np.zeros(1, dtype=np.int64)  # nowhere to go
-    moves = contest.labels[order], rivals.classes[order], k, contest.weights[order]
-    path = ConfusionPath(_confusion(contest, start), *moves, stops)
+    stops = np.flatnonzero(gaps) if len(order) else np.zeros(1, dtype=np.int64)  # no row moves
+    moves = assignment.labels[order], runner_up.classes[order], k, assignment.weights[order]
+    path = ConfusionPath(_confusion(assignment, start), *moves, stops)
     return path, edges[stops] + gaps[stops] / 2, gaps[stops]

@@ -34,7 +34,7 @@ class RecallAtPrecision:
     name: ClassVar[str] = "recall_at_precision"
 
     def __post_init__(self) -> None:
-        _check_share("precision", self.precision)
+        _check_fraction("precision", self.precision)
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the recall at each stop, whatever the precision there."""
@@ -67,7 +67,7 @@ class PrecisionAtRecall:
     name: ClassVar[str] = "precision_at_recall"
 
     def __post_init__(self) -> None:
-        _check_share("recall", self.recall)
+        _check_fraction("recall", self.recall)
 
     def values(self, path: ConfusionPath) -> FloatArray:
         """Return the precision at each stop, whatever the recall there."""
@@ -82,6 +82,6 @@ class PrecisionAtRecall:
         return [path.mean(counted), path.mean(lambda n: n.recall)]
 
 
-def _check_share(name: str, value: float) -> None:
+def _check_fraction(name: str, value: float) -> None:
     if not 0 < value <= 1:
         raise ValueError(f"`{name}` must lie in (0, 1], got {value!r}.")

@@ -29,7 +29,7 @@ class Criterion(Protocol):
         """Return what is reported at each of c stops, shape ``(c,)``."""
 
     def preferences(self, path: ConfusionPath) -> list[FloatArray]:
-        """Return what is maximised, shape ``(c,)`` each; a later one settles ties of the former."""
+        """Return what is maximised, shape ``(c,)`` each; a later one decides ties of the former."""
 
 
 CriterionLike = Union[str, Criterion]  # noqa: UP007 - Python 3.10

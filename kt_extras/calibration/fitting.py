@@ -53,7 +53,7 @@ def fit_calibration(
 
     Raises:
         ValueError: An unknown method, probabilities given as logits or the reverse, and what
-            `check_sample` refuses.
+            `check_sample` rejects.
 
     >>> rng = np.random.default_rng(0)
     >>> logits = rng.normal(size=(5000, 1))
@@ -75,7 +75,7 @@ def fit_calibration(
 
 
 def check_method(method: str | None) -> None:
-    """Refuse a method that is not known."""
+    """Raise for a method that is not known."""
     if method not in _METHODS:
         names = ", ".join(map(repr, _METHODS))
         raise ValueError(f"`method` must be one of {names}, got {method!r}.")

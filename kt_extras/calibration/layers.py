@@ -203,8 +203,8 @@ class IsotonicCalibration(CalibrationLayer):
         left, right = tf.maximum(above - 1, 0), tf.minimum(above, last)
         x0, x1 = (tf.gather(x, knot, batch_dims=1) for knot in (left, right))
         y0, y1 = (tf.gather(y, knot, batch_dims=1) for knot in (left, right))
-        share = tf.clip_by_value(tf.math.divide_no_nan(columns - x0, x1 - x0), 0.0, 1.0)
-        return self.shared(tf.transpose(y0 + share * (y1 - y0)))
+        fraction = tf.clip_by_value(tf.math.divide_no_nan(columns - x0, x1 - x0), 0.0, 1.0)
+        return self.shared(tf.transpose(y0 + fraction * (y1 - y0)))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

@@ -12,7 +12,7 @@ _SUM = 1e-2  # by which the probabilities of a row may miss 1 in half precision
 
 
 def check_outputs(outputs: NDArray[Any], *, from_logits: bool, multi_label: bool) -> None:
-    """Refuse NaN, probabilities taken for logits and the reverse.
+    """Raise for NaN, probabilities taken for logits and the reverse.
 
     Args:
         outputs: Shape ``(n, k)``.
@@ -48,10 +48,10 @@ def check_outputs(outputs: NDArray[Any], *, from_logits: bool, multi_label: bool
         )
     if not from_logits and not (inside and sums):
         rule = "lie in [0, 1] and sum to 1 in each row" if exclusive else "lie in [0, 1]"
-        cure = "; pass `multi_label=True` if the columns are labels that do not exclude each other"
+        hint = "; pass `multi_label=True` if the columns are labels that do not exclude each other"
         raise ValueError(
             f"`outputs` must {rule} unless `from_logits=True`, got values from {low:g} to {high:g}"
-            f"{cure if exclusive and inside else ''}."
+            f"{hint if exclusive and inside else ''}."
         )
 
 

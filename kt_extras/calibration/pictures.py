@@ -16,8 +16,8 @@ from kt_extras.calibration.confusion import confusion_matrix
 from kt_extras.calibration.reliability import Judged, Reliability, reliability
 from kt_extras.calibration.sample import Kind, Sample
 
-_MOST_CLASSES = 9
-_MOST_NUMBERS = 12  # classes of which a confusion matrix has its numbers written in
+_MAX_CLASSES = 9
+_MAX_LABELLED = 12  # classes up to which a confusion matrix shows its numbers
 
 
 def require_matplotlib() -> None:
@@ -118,7 +118,7 @@ def scores_picture(sample: Sample, thresholds: FloatArray) -> Any:
 
 
 def confusion_picture(sample: Sample, decisions: IntArray) -> Any:
-    """Draw the confusion matrix; colours are shares of the true class.
+    """Draw the confusion matrix; colours are fractions of the true class.
 
     Args:
         sample: Labels and scores.
@@ -128,7 +128,7 @@ def confusion_picture(sample: Sample, decisions: IntArray) -> Any:
         A `matplotlib.figure.Figure`.
     """
     if sample.kind is Kind.MULTI_LABEL:
-        pairs = list(zip(sample.labels.T, decisions.T, strict=True))[:_MOST_CLASSES]
+        pairs = list(zip(sample.labels.T, decisions.T, strict=True))[:_MAX_CLASSES]
         matrices = [confusion_matrix(truth, made, sample.weights, 2) for truth, made in pairs]
     else:
         n_classes = 2 if sample.scores.ndim == 1 else sample.scores.shape[1]
@@ -170,7 +170,7 @@ def _one_vs_rest(sample: Sample, decisions: IntArray) -> list[tuple[str, Any, An
     """Return name, truth, scores and decisions of each class that is drawn."""
     if sample.kind is Kind.BINARY:
         return [("positive", sample.labels == 1, sample.scores, decisions == 1)]
-    columns = enumerate(sample.scores.T[:_MOST_CLASSES])
+    columns = enumerate(sample.scores.T[:_MAX_CLASSES])
     if sample.kind is Kind.MULTI_LABEL:
         return [
             (f"label {k}", sample.labels[:, k] == 1, scores, decisions[:, k] == 1)
@@ -196,14 +196,14 @@ def _all_curves(sample: Sample) -> Reliability:
 
 def _draw_matrix(axes: Any, matrix: FloatArray) -> None:
     sizes = matrix.sum(axis=1, keepdims=True)
-    shares = np.divide(matrix, sizes, out=np.zeros_like(matrix), where=sizes > 0)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    fractions = np.divide(matrix, sizes, out=np.zeros_like(matrix), where=sizes > 0)
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="decision", ylabel="truth")
-    if len(matrix) > _MOST_NUMBERS:
+    if len(matrix) > _MAX_LABELLED:
         return
     axes.set(xticks=range(len(matrix)), yticks=range(len(matrix)))
     for (row, column), weight in np.ndenumerate(matrix):
-        dark = shares[row, column] > 0.5
+        dark = fractions[row, column] > 0.5
         axes.text(
             column,
             row,

@@ -58,7 +58,7 @@ class ForwardPass:
 def predictions(forward: ForwardPass, data: Any, *, batch_size: int = 256) -> Predictions:
     """Return labels, outputs and sample weights (None if the data have none).
 
-    A data set is gone through once, so it may be shuffled anew each time.
+    A data set is gone through once, so it may be shuffled again each time.
 
     Args:
         forward: The model.
@@ -95,7 +95,7 @@ def predictions(forward: ForwardPass, data: Any, *, batch_size: int = 256) -> Pr
 
 
 def check_data(name: str, data: Any) -> None:
-    """Refuse what `predictions` could not read.
+    """Raise for what `predictions` could not read.
 
     >>> check_data("validation_data", None)
     Traceback (most recent call last):
@@ -109,7 +109,7 @@ def check_data(name: str, data: Any) -> None:
         got = "None" if data is None else type(data).__name__
         raise TypeError(
             f"`{name}` must be `(x, y)`, `(x, y, sample_weight)` or a data set of batches of "
-            f"these, got {got}; Keras does not tell callbacks the `validation_data` of `fit`, so "
+            f"these, got {got}; Keras does not pass callbacks the `validation_data` of `fit`, so "
             "pass the same here."
         )
     if batches:

@@ -2,7 +2,7 @@
 
 The calibration error is the mean distance between the two over bins of the predictions, weighted by
 the rows in each.  Bins have equal widths (Naeini et al., AAAI 2015; 15 as in Guo et al., ICML 2017)
-or, adaptive, equal shares of the rows (Nguyen & O'Connor, EMNLP 2015).
+or, adaptive, equal numbers of rows (Nguyen & O'Connor, EMNLP 2015).
 
 Judged is the probability of the predicted class, against how often it is right; or, of a binary
 problem, that of the positive class; or that of every label by itself, averaged, if multi-label.
@@ -30,17 +30,17 @@ class Reliability:
     Args:
         predicted: Mean prediction in each bin, shape ``(b,)``.
         observed: Share of the rows that were positive.
-        shares: Share of all rows that lie in the bin; they sum to 1.
+        fractions: Fraction of all rows that lie in the bin; they sum to 1.
     """
 
     predicted: FloatArray
     observed: FloatArray
-    shares: FloatArray
+    fractions: FloatArray
 
     @property
     def error(self) -> float:
         """Mean distance of prediction and frequency, in [0, 1]."""
-        return float(np.sum(self.shares * np.abs(self.predicted - self.observed)))
+        return float(np.sum(self.fractions * np.abs(self.predicted - self.observed)))
 
 
 def expected_calibration_error(

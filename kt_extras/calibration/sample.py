@@ -1,4 +1,4 @@
-"""Labels and scores, checked once: what they are taken for, and what is refused.
+"""Labels and scores, checked once: what they are taken for, and what is rejected.
 
 Three kinds of problem are told apart by their shapes.  Scores of shape ``(n,)`` or ``(n, 1)`` are
 binary; so are two columns, of which the second is the positive class.  More columns are the classes
@@ -56,15 +56,16 @@ def check_sample(
     multi_label: bool = False,
     both_classes: bool = True,
 ) -> Sample:
-    """Check labels, scores and weights, and settle what kind of problem they are.
+    """Check labels, scores and weights, and find the kind of problem.
 
     Args:
         y_true: Numbers of classes from 0, shape ``(n,)`` or ``(n, 1)``; or one-hot rows, shape
             ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``.
         y_score: Shape ``(n,)``, ``(n, 1)`` or ``(n, k)``, higher where the class is likelier.
-        sample_weight: Shape ``(n,)``, at least 0; all the same if None.
-        multi_label: Whether the columns are labels that do not exclude each other.
-        both_classes: Whether to refuse labels that are all the same.
+        sample_weight: Shape ``(n,)``, at least 0. Defaults to equal weights.
+        multi_label: Whether the columns are labels that do not exclude each other. Defaults
+            to `False`.
+        both_classes: Whether to reject labels that are all the same. Defaults to `True`.
 
     Raises:
         ValueError: Shapes that do not fit, NaN or infinite scores, labels out of range, one class
@@ -83,7 +84,7 @@ def check_sample(
         counted = weights > 0
         labels, scores, weights = labels[counted], scores[counted], weights[counted]
     if both_classes:
-        _refuse_one_class(labels, kind)
+        _check_classes(labels, kind)
     return Sample(kind, labels, scores, weights)
 
 
@@ -155,14 +156,14 @@ def _checked_labels(y_true: ArrayLike, shape: tuple[int, ...], kind: Kind) -> In
         numbers = given.astype(np.float64)
     except ValueError:
         raise ValueError(
-            f"`y_true` must hold numbers of classes, got {given.flat[0]!r}; "
-            "`np.unique(y, return_inverse=True)` numbers names."
+            f"`y_true` must hold class numbers, got {given.flat[0]!r}; "
+            "scikit-learn's LabelEncoder numbers any labels from 0."
         ) from None
     top = 1 if kind is Kind.MULTI_LABEL or given.shape == (shape[0], k) else k - 1
     if not np.isin(numbers, np.arange(top + 1)).all():
         wrong = numbers[~np.isin(numbers, np.arange(top + 1))].flat[0]
         raise ValueError(
-            f"`y_true` must hold whole numbers from 0 to {top} here, got {wrong:g}; classes are "
+            f"`y_true` must hold classes from 0 to {top}, got {wrong:g}; classes are "
             "numbered from 0 in the order of the model's outputs."
         )
     if kind is Kind.MULTI_LABEL:
@@ -170,7 +171,7 @@ def _checked_labels(y_true: ArrayLike, shape: tuple[int, ...], kind: Kind) -> In
     if given.shape == (shape[0], k):
         if (numbers.sum(axis=1) != 1).any():
             raise ValueError(
-                "`y_true` must have exactly one 1 in each row of a multi-class problem; pass "
+                "`y_true` must have exactly one class in each row of a multi-class problem; pass "
                 "`multi_label=True` if the labels do not exclude each other."
             )
         return numbers.argmax(axis=1)
@@ -192,7 +193,7 @@ def _checked_weights(sample_weight: ArrayLike | None, n: int) -> FloatArray:
     return weights
 
 
-def _refuse_one_class(labels: IntArray, kind: Kind) -> None:
+def _check_classes(labels: IntArray, kind: Kind) -> None:
     if (labels == labels[0]).all():
         raise ValueError(
             f"`y_true` must hold more than one class, got only {labels[0]} in {len(labels)} rows "

@@ -11,7 +11,7 @@ from kt_extras.calibration.confusion import ROUNDING
 
 
 def best_stop(preferences: Sequence[FloatArray], gaps: FloatArray) -> int:
-    """Return the stop that is best for the first preference, ties settled by the next.
+    """Return the stop that is best for the first preference, ties decided by the next.
 
     The last word has the gap between the scores on both sides, and then the order.
 
@@ -30,19 +30,19 @@ def best_stop(preferences: Sequence[FloatArray], gaps: FloatArray) -> int:
 
 
 def is_better(
-    candidate: Sequence[float], current: Sequence[float], *, least: float = ROUNDING
+    candidate: Sequence[float], current: Sequence[float], *, minimum: float = ROUNDING
 ) -> bool:
     """Tell whether the first preference that differs is higher.
 
     Args:
         candidate: Values of the preferences, in their order.
         current: Those to beat.
-        least: Difference that counts, relative to the larger of the current value and 1.
+        minimum: Smallest difference that counts, relative to the larger of the current value and 1.
 
     >>> is_better([0.5, 0.2], [0.5, 0.1])
     True
     """
     for mine, other in zip(candidate, current, strict=True):
-        if abs(mine - other) > least * max(1.0, abs(other)):
+        if abs(mine - other) > minimum * max(1.0, abs(other)):
             return mine > other
     return False

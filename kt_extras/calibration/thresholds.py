@@ -75,7 +75,7 @@ def fit_thresholds(
     """Return the thresholds that are best for a metric.
 
     Exact if binary or multi-label, in O(n log n) a column.  In a multi-class problem the thresholds
-    are settled in turn, each exactly while the others stay, until none can be improved.  A class or
+    are set in turn, each exactly while the others stay, until none can be improved.  A class or
     label of which the rows say nothing, since all or none have it, keeps the neutral threshold.
 
     Args:
@@ -172,6 +172,6 @@ def _between(below: FloatArray, above: FloatArray, dtype: np.dtype[Any]) -> Floa
     """Return the midpoints in the scores' own precision: above the one, at most the other."""
     below, above = below.astype(dtype), above.astype(dtype)
     middle = (below + (above - below) / 2).astype(dtype)
-    least = np.nextafter(below, dtype.type(np.inf))
-    least[-1] = below[-1]  # the end of the scale, where everything may be positive
-    return np.maximum(middle, least).astype(np.float64)
+    lowest = np.nextafter(below, dtype.type(np.inf))
+    lowest[-1] = below[-1]  # the end of the scale, where everything may be positive
+    return np.maximum(middle, lowest).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The statistics of batch normalisation, computed anew for weights that were not trained with."""
+"""The statistics of batch normalisation, computed again for weights that were not trained with."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class BatchStatistics:
             self._run = tf.function(self._run, reduce_retracing=True)
 
     def update(self, data: Any, *, batch_size: int = 32, steps: int | None = None) -> None:
-        """Compute the statistics anew; the arguments are those of `update_batch_statistics`."""
+        """Compute the statistics again; the arguments are those of `update_batch_statistics`."""
         check_end(data, steps)
         if not self._variables:
             return
@@ -76,7 +76,7 @@ class BatchStatistics:
 
 
 def check_end(data: Any, steps: int | None) -> None:
-    """Refuse data that are known to have no end, if it is not said how many batches are used."""
+    """Raise for data that are known to have no end, if it is not said how many batches are used."""
     batched = isinstance(data, (PyDataset, tf.data.Dataset))
     if batched and steps is None and _length(data) is None:
         raise ValueError(

@@ -45,7 +45,7 @@ class DeferredReweighting(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Refuse a model that has nothing to defer."""
+        """Raise for a model that has nothing to defer."""
         if not self._weights():
             raise ValueError(
                 "`DeferredReweighting` found no loss with class weights in the model; compile it "

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from typing import Any
 
-import keras
 import numpy as np
 
 from kt_extras.arguments import check_integer
@@ -18,13 +16,14 @@ from kt_extras.calibration.outputs import probabilities_of
 from kt_extras.calibration.predictions import ForwardPass, check_data, predictions
 from kt_extras.calibration.sample import check_sample
 from kt_extras.calibration.thresholds import fit_thresholds
+from kt_extras.callbacks.copied_callback import CopiedCallback
 from kt_extras.tensorboard import events
 
 _RUN = "evaluation"
 _SUFFIX = ".pictures"
 
 
-class EvaluationBoard(keras.callbacks.Callback):
+class EvaluationBoard(CopiedCallback):
     """Draws what a classifier's scores are worth on validation data, for TensorBoard's IMAGES tab.
 
     The pictures are the curve of precision and recall, the reliability before and after
@@ -38,7 +37,7 @@ class EvaluationBoard(keras.callbacks.Callback):
     Args:
         log_dir: As for `keras.callbacks.TensorBoard`.
         validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or a data set of batches of these;
-            Keras does not tell a callback those of `fit`.
+            Keras does not pass a callback those of `fit`.
         metric: What the threshold is best for: a name (`kte.calibration.criterion_of` has the list)
             or a criterion.
         method: How the scores are calibrated, as in `kte.calibration.fit_calibration`.
@@ -97,13 +96,6 @@ class EvaluationBoard(keras.callbacks.Callback):
         self._path: str | None = None
         self._epoch: int | None = None
         self._drawn: int | None = None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> EvaluationBoard:
-        """Copy the arguments for another training; the data are shared."""
-        clone = copy.copy(self)
-        clone.set_model(None)
-        clone._reset()
-        return clone
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin a new file."""

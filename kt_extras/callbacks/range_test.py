@@ -19,8 +19,8 @@ from kt_extras.schedules.arguments import check_rate, check_steps
 if TYPE_CHECKING:
     import keras_tuner
 
-_SHARE = 0.1  # of the whole fall: after it the loss is said to fall, within it to be least
-_LEAST = 10  # steps that say anything
+_FRACTION = 0.1  # of the whole decrease: the range begins after it and ends within it of the lowest
+_MIN_STEPS = 10  # fewest steps that give a result
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RangeTest:
         start = float(np.median(self.losses[: max(len(self.losses) // 10, 1)]))
         if not smooth[bottom] < start or bottom <= len(smooth) // 10:
             return None
-        slack = _SHARE * (start - smooth[bottom])
+        slack = _FRACTION * (start - smooth[bottom])
         high = np.flatnonzero(smooth[:bottom] >= start - slack)
         risen = np.flatnonzero(smooth[bottom:] > smooth[bottom] + slack)
         first = int(high[-1]) + 1 if len(high) else 0
@@ -104,11 +104,11 @@ class RangeTest:
             ax = _new_axes()
         ax.plot(self.rates, self.losses, color="0.75", label="loss of the batch")
         ax.plot(self.rates, self.smoothed, label="smoothed")
-        start, least = float(self.losses[0]), float(self.smoothed.min())
+        start, lowest = float(self.losses[0]), float(self.smoothed.min())
         if found := self._range():
             ax.axvspan(*found, alpha=0.15, label="suggested range")
-        if least < start:
-            ax.set_ylim(least - 0.1 * (start - least), start + 0.5 * (start - least))
+        if lowest < start:
+            ax.set_ylim(lowest - 0.1 * (start - lowest), start + 0.5 * (start - lowest))
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
         ax.legend()
         return ax
@@ -156,7 +156,7 @@ def learning_rate_range_test(
     low, high = check_rate("low", low), check_rate("high", high)
     if not low < high:
         raise ValueError(f"`high` must be above `low`, got {high!r} and {low!r}.")
-    steps = check_steps("steps", steps, least=_LEAST)
+    steps = check_steps("steps", steps, minimum=_MIN_STEPS)
     _check_ready(model)
     for name in ("epochs", "callbacks", "validation_data", "validation_split", "initial_epoch"):
         if name in fit:
@@ -168,7 +168,7 @@ def learning_rate_range_test(
     with _borrowed(model, optimizer):
         model.fit(x, y, epochs=steps, callbacks=[recorder], **{"verbose": 0, **fit})
     taken = len(recorder.losses)
-    if taken < _LEAST:
+    if taken < _MIN_STEPS:
         raise ValueError(
             f"`low` must be a rate at which the model can be trained; from {low:.1e} on the loss "
             f"stopped being a finite number after {taken} steps."
@@ -217,7 +217,7 @@ class _Recorder(keras.callbacks.Callback):
         self._divergence = divergence
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Begin the mean anew, which Keras would take over the epoch."""
+        """Start the mean again, which Keras would take over the epoch."""
         self.model.reset_metrics()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -229,7 +229,7 @@ class _Recorder(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _diverged(self) -> bool:
-        start = float(np.median(self.losses[:_LEAST]))
+        start = float(np.median(self.losses[:_MIN_STEPS]))
         return self.losses[-1] > start + self._divergence * abs(start)
 
 

@@ -1,20 +1,18 @@
-"""How good a model is once its threshold is settled, after every epoch.
+"""How good a model is once its threshold is fitted, after every epoch.
 
 With few positives a model may be good and its F1 at the threshold 0.5 be 0.  What a threshold
 makes of it is known only after fitting one, and a value measured on the rows that the threshold was
 fitted to is too good: on pure noise, too.  So by default each half of the validation data is judged
-at the threshold that the other half settles (cross-fitting; Chernozhukov et al., Econometrics
-Journal 2018, sec. 1), and all of it settles the threshold that is meant for use.
+at the threshold fitted on the other half (cross-fitting; Chernozhukov et al., Econometrics
+Journal 2018, sec. 1), and the threshold meant for use is fitted on all of it.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import keras
 import numpy as np
 
 from kt_extras.arguments import check_integer
@@ -24,11 +22,12 @@ from kt_extras.calibration.outputs import probabilities_of
 from kt_extras.calibration.predictions import ForwardPass, check_data, predictions
 from kt_extras.calibration.sample import check_sample
 from kt_extras.calibration.thresholds import Thresholds, best_values, value_of
+from kt_extras.callbacks.copied_callback import CopiedCallback
 
-_MOST_LOGGED = 20
+_MAX_LOGGED = 20
 
 
-class ThresholdCalibration(keras.callbacks.Callback):
+class ThresholdCalibration(CopiedCallback):
     """Adds the value of a metric at its best threshold to the logs, and the threshold.
 
     The names are ``val_<metric>_at_best_threshold`` and ``val_best_threshold``; with a threshold
@@ -40,10 +39,10 @@ class ThresholdCalibration(keras.callbacks.Callback):
 
     Args:
         validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or a data set of batches of these;
-            Keras does not tell a callback those of `fit`.
+            Keras does not pass a callback those of `fit`.
         metric: A name (`kte.calibration.criterion_of` has the list) or a criterion.
         fit_on: `"half"`: the value is the mean of two, of each half of the rows at the threshold
-            that the other half settles; `"all"`: that of all rows at the threshold that they settle
+            fitted on the other half; `"all"`: that of all rows at the threshold fitted on them
             themselves, which flatters, the more the fewer rows there are.
         every: Of how many epochs one is measured; the others repeat its numbers.
         from_logits: Whether the model puts out logits; thresholds are those of probabilities.
@@ -99,13 +98,6 @@ class ThresholdCalibration(keras.callbacks.Callback):
         self._forward: ForwardPass | None = None
         self._last: dict[str, float] = {}
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> ThresholdCalibration:
-        """Copy the arguments for another training; the data are shared."""
-        clone = copy.copy(self)
-        clone.set_model(None)
-        clone._reset()
-        return clone
-
     def on_train_begin(self, logs: Any = None) -> None:
         """Forget the former training."""
         self._reset()
@@ -158,5 +150,5 @@ class ThresholdCalibration(keras.callbacks.Callback):
         logs = {f"val_{self.metric.name}_at_best_threshold": value}
         if np.ndim(thresholds) == 0:
             return {**logs, "val_best_threshold": float(thresholds)}
-        listed = enumerate(thresholds[:_MOST_LOGGED])
+        listed = enumerate(thresholds[:_MAX_LOGGED])
         return {**logs, **{f"val_best_threshold_{k}": float(value) for k, value in listed}}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,10 +15,11 @@ from kt_extras.callbacks.batch_statistics import (
     normalisations,
     statistics,
 )
+from kt_extras.callbacks.copied_callback import CopiedCallback
 from kt_extras.schedules.arguments import check_steps
 
 
-class StochasticWeightAveraging(keras.callbacks.Callback):
+class StochasticWeightAveraging(CopiedCallback):
     """Averages the weights that the model has at the end of epochs (algorithm 1).
 
     The average takes the place of the weights when the training ends.  The learning rate should
@@ -31,10 +30,10 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
     the training goes on with its own weights in the next epoch.  So a search needs this.
 
     Args:
-        start: The first epoch to be averaged, counted from 0; or, if it is a float below 1, a share
-            of the epochs to pass before.
+        start: The first epoch to be averaged, counted from 0; or, if it is a float below 1, a
+            fraction of the epochs to pass before.
         every: Of how many epochs one is averaged; with a cyclical rate, the length of a cycle.
-        data: Inputs with which the statistics of batch normalisation are computed anew, as
+        data: Inputs with which the statistics of batch normalisation are computed again, as
             `kte.callbacks.update_batch_statistics` takes them; needed if the model has such layers.
         batch_size: Rows in a batch of `data`, if it is arrays.
         steps: How many batches of `data` are used at most; needed for data without an end.
@@ -82,13 +81,6 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         self._epoch: int | None = None  # the one that runs
         self._averaged = False  # whether that is in the average already
         self._statistics: BatchStatistics | None = None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> StochasticWeightAveraging:
-        """Copy the arguments for another training; the data are shared."""
-        clone = copy.copy(self)
-        clone.set_model(None)
-        clone._reset()
-        return clone
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin a new average."""
@@ -193,7 +185,7 @@ def _check_start(start: Any) -> int | float:
     if isinstance(start, int) and not isinstance(start, bool) and start >= 0:
         return start
     raise ValueError(
-        "`start` must be an epoch from 0, or a share of all epochs as a float below 1, got "
+        "`start` must be an epoch from 0, or a fraction of all epochs as a float below 1, got "
         f"{start!r}; 0.75 begins after three quarters."
     )
 

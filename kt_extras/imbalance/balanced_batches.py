@@ -1,4 +1,4 @@
-"""Batches with chosen class shares, from rows that are drawn anew for each epoch."""
+"""Batches with chosen class fractions, from rows that are drawn newly for each epoch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kt_extras.imbalance.labels import single_labels
 
 
 class BalancedBatches(PyDataset):
-    """Gives each class its share of every batch, whatever its share of the data.
+    """Gives each class its fraction of every batch, whatever its fraction of the data.
 
     An epoch is as long as with plain data.  The rows of a class are used as evenly as can be: all
-    of them equally often, and the remainder drawn without replacement, anew for each epoch.
+    of them equally often, and the remainder drawn without replacement, newly for each epoch.
     So in each epoch frequent classes show another part of themselves, and rare ones repeat.
 
-    Every batch has its classes in the wanted shares to within a row or two; the last one may be
+    Every batch has its classes in the wanted fractions to within a row or two; the last one may be
     smaller.  Class weights beside it would count the imbalance twice.  As it counts its epochs,
     make one for each training; in a search, in `HyperModel.fit`.
 
@@ -29,9 +29,9 @@ class BalancedBatches(PyDataset):
         x: Array of shape ``(n, ...)``, or a nest of such arrays.
         y: Integer or one-hot labels of shape ``(n,)``, ``(n, 1)`` or ``(n, c)``.
         batch_size: Rows a batch, at least 1.
-        ratio: In (0, 1]: the share of each class is raised to this share of the largest.  1 makes
-            them equal; what is that frequent already stays as it is.  Or a mapping with the
-            share of every class, above 0; shares are divided by their sum.
+        ratio: In (0, 1]: classes below this fraction of the largest class are raised to it; 1 makes
+            all equal.  Or a mapping with the fraction of every class, above 0; fractions are
+            divided by their sum.
         sample_weight: Shape ``(n,)``, or None.
         epoch_size: Rows an epoch, at least 1; by default n.
         seed: Of the generator.
@@ -77,7 +77,7 @@ class BalancedBatches(PyDataset):
         self.batch_size, self.epoch_size, self.seed = batch_size, size, seed
         self.epoch, self._begun = first_epoch, not ANNOUNCES_EPOCHS
         self._members = [np.flatnonzero(classes == number) for number in np.unique(classes)]
-        self._counts = apportion(_shares(classes, ratio), size)
+        self._counts = apportion(_fractions(classes, ratio), size)
         self._rows = self._draw()
 
     def __len__(self) -> int:
@@ -114,17 +114,17 @@ class BalancedBatches(PyDataset):
             part = [rng.permutation(members) for _ in range(again)]
             rows += [*part, rng.permutation(members)[:remainder]]
             # One place in each of `count` equal parts of the epoch, so that every stretch of it
-            # has the class in its share.
+            # has the class in its fraction.
             places.append((np.arange(count) + rng.random(count)) / max(count, 1))
         order = np.argsort(np.concatenate(places), kind="stable")
         return np.concatenate(rows)[order]
 
 
-def apportion(shares: FloatArray, total: int) -> IntArray:
-    """Divide a whole number in the given shares, to within 1, by largest remainders.
+def apportion(fractions: FloatArray, total: int) -> IntArray:
+    """Divide a whole number in the given fractions, to within 1, by largest remainders.
 
     Args:
-        shares: Shape ``(c,)``, at least 0, summing to 1.
+        fractions: Shape ``(c,)``, at least 0, summing to 1.
         total: What is divided, at least 0.
 
     Returns:
@@ -133,32 +133,32 @@ def apportion(shares: FloatArray, total: int) -> IntArray:
     >>> apportion(np.array([0.5, 0.25, 0.25]), 5).tolist()
     [3, 1, 1]
     """
-    quotas = shares * total
+    quotas = fractions * total
     counts = np.floor(quotas).astype(np.int64)
     largest = np.argsort(counts - quotas, kind="stable")[: total - int(counts.sum())]
     counts[largest] += 1
     return counts
 
 
-def _shares(classes: IntArray, ratio: float | Mapping[int, float]) -> FloatArray:
-    """Return the wanted share of each class that has rows, summing to 1."""
+def _fractions(classes: IntArray, ratio: float | Mapping[int, float]) -> FloatArray:
+    """Return the wanted fraction of each class that has rows, summing to 1."""
     present, counts = np.unique(classes, return_counts=True)
     if len(present) < 2:
         raise ValueError("`y` must have rows of at least two classes, got one class only.")
     if isinstance(ratio, Mapping):
         if set(ratio) != set(present.tolist()):
             raise ValueError(
-                f"`ratio` must have a share for each of the classes {present.tolist()}, got "
+                f"`ratio` must have a fraction for each of the classes {present.tolist()}, got "
                 f"{sorted(ratio)}."
             )
-        shares = np.array([ratio[number] for number in present.tolist()], dtype=np.float64)
-        if not (np.isfinite(shares).all() and (shares > 0).all()):
-            raise ValueError(f"`ratio` must have shares above 0, got {dict(ratio)}.")
+        fractions = np.array([ratio[number] for number in present.tolist()], dtype=np.float64)
+        if not (np.isfinite(fractions).all() and (fractions > 0).all()):
+            raise ValueError(f"`ratio` must have fractions above 0, got {dict(ratio)}.")
     elif 0 < ratio <= 1:
-        shares = np.maximum(counts, ratio * counts.max())
+        fractions = np.maximum(counts, ratio * counts.max())
     else:
         raise ValueError(
-            f"`ratio` must be above 0 and at most 1, or a mapping with the share of each class, "
+            f"`ratio` must be above 0 and at most 1, or a mapping with the fraction of each class, "
             f"got {ratio!r}; 1 makes the classes equal."
         )
-    return np.asarray(shares / shares.sum(), dtype=np.float64)
+    return np.asarray(fractions / fractions.sum(), dtype=np.float64)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from kt_extras.arguments import check_integer
 from kt_extras.arrays import FloatArray
-from kt_extras.imbalance.weights import checked_weights
+from kt_extras.class_arguments import checked_costs, checked_weights
 
 
 def cost_matrix(
@@ -30,7 +30,7 @@ def cost_matrix(
         Shape ``(c, c)``; the diagonal is 0 where `costs` does not say otherwise.
 
     Raises:
-        ValueError: A class out of range, or costs that `checked_costs` refuses.
+        ValueError: A class out of range, or costs that `checked_costs` rejects.
 
     A fraud that is missed (true 1, decision 0) costs 50 false alarms:
 
@@ -67,7 +67,7 @@ def costs_of_weights(weights: ArrayLike) -> FloatArray:
         Shape ``(c, c)``.
 
     Raises:
-        ValueError: Weights of multi-label data, or that `checked_weights` refuses.
+        ValueError: Weights of multi-label data, or that `checked_weights` rejects.
 
     >>> costs_of_weights([1.0, 5.0, 2.0]).tolist()
     [[0.0, 1.0, 1.0], [5.0, 0.0, 5.0], [2.0, 2.0, 0.0]]
@@ -97,7 +97,7 @@ def weights_of_costs(costs: ArrayLike) -> FloatArray:
         Shape ``(c,)``.
 
     Raises:
-        ValueError: Costs that `checked_costs` refuses.
+        ValueError: Costs that `checked_costs` rejects.
 
     Source: Elkan 2001, "The Foundations of Cost-Sensitive Learning", IJCAI, sec. 2; Ting 2002,
     IEEE TKDE 14(3), for more than two classes.
@@ -107,39 +107,3 @@ def weights_of_costs(costs: ArrayLike) -> FloatArray:
     """
     matrix = checked_costs(costs)
     return np.asarray(matrix.sum(axis=1) - len(matrix) * np.diag(matrix)) / (len(matrix) - 1)
-
-
-def checked_costs(costs: ArrayLike, *, num_classes: int | None = None) -> FloatArray:
-    """Return a cost matrix as an array of shape ``(c, c)``.
-
-    Args:
-        costs: Rows are true classes, columns decisions.
-        num_classes: Number of classes c, if it is known.
-
-    Raises:
-        ValueError: Another shape; costs that are negative or not finite; a class for which a
-            mistake costs less than being right; or no mistake that costs anything.
-
-    >>> checked_costs([[0, 1], [5, 0]], num_classes=2).tolist()
-    [[0.0, 1.0], [5.0, 0.0]]
-    """
-    matrix = np.asarray(costs, dtype=np.float64)
-    c = len(matrix) if num_classes is None and matrix.ndim else num_classes
-    if c is None or c < 2 or matrix.shape != (c, c):
-        size = f"({num_classes}, {num_classes})" if num_classes else "(c, c) with c at least 2"
-        raise ValueError(
-            f"`costs` must have shape {size}, a row for each true class and a column for each "
-            f"decision, got {matrix.shape}."
-        )
-    if not (np.isfinite(matrix).all() and (matrix >= 0).all()):
-        raise ValueError(
-            f"`costs` must be finite and at least 0, got {matrix.tolist()}; a gain is a cost "
-            "that the other decisions have more of."
-        )
-    right = np.diag(matrix)[:, None]
-    if (matrix < right).any() or (matrix == right).all():
-        raise ValueError(
-            "`costs` must have the least cost of each row on the diagonal, and some mistake that "
-            f"costs more, got {matrix.tolist()}; rows are true classes, columns decisions."
-        )
-    return matrix

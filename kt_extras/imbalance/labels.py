@@ -66,7 +66,7 @@ def class_counts(
     if num_classes is not None and not num_classes >= 1:
         raise ValueError(f"`num_classes` must be at least 1, got {num_classes!r}.")
     if hasattr(y, "element_spec"):
-        from kt_extras.imbalance.datasets import label_batches  # which loads TensorFlow
+        from kt_extras.imbalance.label_batches import label_batches  # loads TensorFlow
 
         return _total(label_batches(y), num_classes, multi_label)
     return _total([y], num_classes, multi_label)
@@ -139,14 +139,14 @@ def _as_integers(labels: NDArray[Any]) -> IntArray:
     """Turn labels of any type of number into integers, without rounding."""
     if labels.dtype.kind not in "biuf":
         raise ValueError(
-            f"`y` must hold numbers, got values of type {labels.dtype}; "
+            f"`y` must hold class numbers, got values of type {labels.dtype}; "
             "scikit-learn's LabelEncoder numbers any labels from 0."
         )
     if labels.dtype.kind == "f":
         wrong = labels[~(np.isfinite(labels) & (labels == np.floor(labels)))]
         if wrong.size:
             raise ValueError(
-                f"`y` must hold whole numbers, got {wrong.flat[0]}; give the labels as they are "
+                f"`y` must hold class numbers, got {wrong.flat[0]}; give the labels as they are "
                 "before they are smoothed or mixed."
             )
     return labels.astype(np.int64)

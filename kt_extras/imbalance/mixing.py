@@ -27,9 +27,9 @@ def mixed(
 ) -> tf.data.Dataset:
     """Return training data in which each row is mixed with another of its batch, labels alike.
 
-    The share lambda of a row comes from Beta(alpha, alpha).  MixUp takes lambda times the one row
-    plus 1 - lambda times the other; CutMix pastes a rectangle with 1 - lambda of the
-    area.  The labels become shares, for losses that take such: categorical or binary cross-entropy.
+    The fraction lambda of a row is drawn from Beta(alpha, alpha).  MixUp takes lambda times one row
+    plus 1 - lambda times the other; CutMix pastes a rectangle with 1 - lambda of the area.  The
+    labels become fractions, for losses that take them: categorical or binary cross-entropy.
 
     Args:
         dataset: Batched, of ``(x, y)``.  For CutMix `x` has shape ``(n, height, width, channels)``,
@@ -65,7 +65,7 @@ def mixed(
     _check_batches(spec, method, num_classes)
 
     def mix(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        y = _shares(y, num_classes)
+        y = _fractions(y, num_classes)
         # Keras mixes images; to MixUp, rows of another shape are images of one pixel.
         images = x if method == "cutmix" else tf.reshape(x, [tf.shape(x)[0], 1, 1, -1])
         found = layer({"images": images, "labels": y}, training=True)
@@ -164,7 +164,7 @@ def _layer(method: str, alpha: float, seed: int) -> Any:
 
 
 def _check_batches(spec: tuple[Any, Any], method: str, num_classes: int | None) -> None:
-    """Refuse elements that can't be mixed."""
+    """Raise for elements that can't be mixed."""
     x, y = spec
     if not (isinstance(x, tf.TensorSpec) and isinstance(y, tf.TensorSpec)):
         raise ValueError(f"`dataset` must have one tensor of inputs and one of labels, got {spec}.")
@@ -180,13 +180,13 @@ def _check_batches(spec: tuple[Any, Any], method: str, num_classes: int | None) 
         )
     if y.shape.rank == 1 and num_classes is None:
         raise ValueError(
-            "`num_classes` must be given for integer labels, since mixed labels are shares of "
+            "`num_classes` must be given for integer labels, since mixed labels are fractions of "
             "classes; for two classes and one output, give them the shape (n, 1)."
         )
 
 
-def _shares(y: tf.Tensor, num_classes: int | None) -> tf.Tensor:
-    """Return labels as shares of classes, shape ``(n, c)``."""
+def _fractions(y: tf.Tensor, num_classes: int | None) -> tf.Tensor:
+    """Return labels as fractions of classes, shape ``(n, c)``."""
     if num_classes is not None and (y.shape.rank == 1 or y.shape[1] == 1):
         return tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int32), num_classes)
     return tf.cast(y, tf.float32)

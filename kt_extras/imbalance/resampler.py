@@ -106,7 +106,7 @@ class Resampler:
             The rows of `x` and of `y` in the shapes and types that they had.
 
         Raises:
-            ValueError: As in `resample`.  NaN is refused whatever the method, if any of
+            ValueError: As in `resample`.  NaN is rejected whatever the method, if any of
                 `methods` could not do with it.
         """
         if set(self.methods) & set(READS_INPUTS):
@@ -136,7 +136,7 @@ class Resampler:
             model: A compiled Keras model.
             x: Training inputs, as in `fit_resample`.
             y: Training labels.
-            validation_split: In [0, 1): the share of rows, at the end, that is put aside for
+            validation_split: In [0, 1): the fraction of rows, at the end, that is put aside for
                 validation before the rest is resampled, as Keras does without resampling.
             validation_data: Used as it is; then there is no split.
             **arguments: Other arguments of Keras' `fit`.
@@ -167,17 +167,18 @@ def _number(declare: Any, name: str, ends: tuple[float, float]) -> Any:
     return declare(name, low, high, default=high if high <= 1 else min(max(low, 5), high))
 
 
-def _split(x: Array, y: Array, share: float) -> tuple[Array, Array, tuple[Array, Array]]:
+def _split(x: Array, y: Array, fraction: float) -> tuple[Array, Array, tuple[Array, Array]]:
     """Put the last rows aside, as many as Keras does."""
-    if not 0 < share < 1:
-        raise ValueError(f"`validation_split` must be at least 0 and below 1, got {share!r}.")
+    if not 0 < fraction < 1:
+        raise ValueError(f"`validation_split` must be at least 0 and below 1, got {fraction!r}.")
     if x.ndim == 0 or len(x) != len(y):
         raise ValueError(
             f"`x` and `y` must have the same number of rows, got shapes {x.shape} and {y.shape}."
         )
-    end = math.floor(len(x) * (1.0 - share))
+    end = math.floor(len(x) * (1.0 - fraction))
     if not 0 < end < len(x):
         raise ValueError(
-            f"`validation_split` must leave rows for both parts, got {share!r} for {len(x)} rows."
+            f"`validation_split` must leave rows for both parts, got {fraction!r} for {len(x)} "
+            "rows."
         )
     return x[:end], y[:end], (x[end:], y[end:])

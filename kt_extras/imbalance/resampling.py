@@ -41,7 +41,7 @@ _ENN_NEIGHBORS = 3
 def resample(
     x: Any, y: Any, method: str, *, ratio: float = 1.0, k_neighbors: int = 5, seed: int = 0
 ) -> tuple[Array, Array]:
-    """Return training data with other class shares, its rows in random order.
+    """Return training data with other class fractions, its rows in random order.
 
     It is for training data alone: what is judged on resampled data, or on rows that were made from
     training rows, is judged too well.  The methods that make new rows, the SMOTE family
@@ -54,9 +54,9 @@ def resample(
         y: Integer or one-hot labels of shape ``(n,)``, ``(n, 1)`` or ``(n, c)``.
         method: One of `METHODS`.
         ratio: In (0, 1]: what the smallest class shall be of the largest.  "over" and SMOTE raise
-            every class to this share of the largest; "under", NearMiss and centroids
-            lower every class until the smallest is this share of it.  No class is moved the other
-            way.
+            every class to this fraction of the largest; "under", NearMiss and centroids
+            lower every class until the smallest is this fraction of it.  No class is moved the
+            other way.
         k_neighbors: Neighbours among which SMOTE and the like look, at least 1; fewer, if the
             smallest class has not as many.
         seed: Of the generator.
@@ -100,7 +100,7 @@ def resample(
 
 
 def check_arguments(method: str, ratio: float, k_neighbors: float) -> None:
-    """Refuse arguments that `resample` can't take.
+    """Raise for arguments that `resample` can't take.
 
     Raises:
         ValueError: An unknown method, or an argument out of its range.
@@ -117,7 +117,7 @@ def check_arguments(method: str, ratio: float, k_neighbors: float) -> None:
 
 
 def check_finite(x: Any) -> None:
-    """Refuse inputs with NaN or infinite values.
+    """Raise for inputs with NaN or infinite values.
 
     Raises:
         ValueError: It says in how many rows.
@@ -138,7 +138,7 @@ def check_finite(x: Any) -> None:
 
 
 def _check_rows(inputs: Array, classes: IntArray, method: str) -> None:
-    """Refuse data that can't be resampled by the method."""
+    """Raise for data that can't be resampled by the method."""
     if inputs.ndim == 0 or len(inputs) != len(classes):
         raise ValueError(
             f"`x` and `y` must have the same number of rows, got shapes {inputs.shape} and "
@@ -154,11 +154,11 @@ def _target(counts: IntArray, method: str, ratio: float) -> dict[int, int]:
     """Return how many rows the classes that change shall have."""
     present = {number: int(count) for number, count in enumerate(counts) if count}
     if method in _OVER:
-        least = round(ratio * max(present.values()))
-        return {number: least for number, count in present.items() if count < least}
+        smallest = round(ratio * max(present.values()))
+        return {number: smallest for number, count in present.items() if count < smallest}
     if method in _UNDER:
-        most = round(min(present.values()) / ratio)
-        return {number: most for number, count in present.items() if count > most}
+        largest = round(min(present.values()) / ratio)
+        return {number: largest for number, count in present.items() if count > largest}
     return {}
 
 

@@ -1,7 +1,7 @@
 """Numbers that say how unequal the classes are.
 
-All of them take the counts of the classes, n_c; p_c = n_c / n is a class's share and C the number
-of classes.
+All of them take the counts of the classes, n_c; p_c = n_c / n is the fraction of a class and C the
+number of classes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kt_extras.arrays import FloatArray, IntArray
+from kt_extras.class_arguments import checked_counts
 from kt_extras.imbalance.labels import class_counts
 
 
@@ -43,7 +44,7 @@ def gini_index(counts: ArrayLike) -> float:
     >>> gini_index([50, 50]), round(gini_index([90, 10]), 3)
     (0.5, 0.18)
     """
-    return float(1.0 - np.sum(_shares(counts) ** 2))
+    return float(1.0 - np.sum(_fractions(counts) ** 2))
 
 
 def gini_coefficient(counts: ArrayLike) -> float:
@@ -60,7 +61,7 @@ def gini_coefficient(counts: ArrayLike) -> float:
     >>> gini_coefficient([50, 50]), round(gini_coefficient([90, 10]), 3)
     (0.0, 0.4)
     """
-    p = np.sort(_shares(counts))
+    p = np.sort(_fractions(counts))
     return float(np.sum((2 * np.arange(1, len(p) + 1) - len(p) - 1) * p) / len(p))
 
 
@@ -76,7 +77,7 @@ def entropy(counts: ArrayLike, *, normalised: bool = False) -> float:
     >>> round(entropy([50, 50]), 3), entropy([50, 50], normalised=True)
     (0.693, 1.0)
     """
-    p = _shares(counts)
+    p = _fractions(counts)
     nats = float(-np.sum(p * np.log(np.where(p > 0, p, 1.0))))
     return (nats / math.log(len(p)) if len(p) > 1 else 0.0) if normalised else abs(nats)
 
@@ -134,10 +135,10 @@ class ClassStatistics:
     entropy: float
 
     def __str__(self) -> str:
-        shares = self.counts / self.counts.sum()
+        fractions = self.counts / self.counts.sum()
         lines = [
-            f"class {number}: {count} ({share:.1%})"
-            for number, (count, share) in enumerate(zip(self.counts, shares, strict=True))
+            f"class {number}: {count} ({fraction:.1%})"
+            for number, (count, fraction) in enumerate(zip(self.counts, fractions, strict=True))
         ]
         return "\n".join(lines) + (
             f"\nimbalance ratio {self.imbalance_ratio:.3g}, Gini index {self.gini_index:.3g}, "
@@ -168,26 +169,6 @@ def class_statistics(
     )
 
 
-def checked_counts(counts: ArrayLike) -> FloatArray:
-    """Return counts as an array of shape ``(c,)``.
-
-    Raises:
-        ValueError: Counts that are negative, not finite, all zero, or not in one row.
-
-    >>> checked_counts([3, 1]).tolist()
-    [3.0, 1.0]
-    """
-    n = np.asarray(counts, dtype=np.float64)
-    if n.ndim != 1 or n.size == 0:
-        raise ValueError(f"`counts` must have shape (c,), one number a class, got {n.shape}.")
-    if not (np.isfinite(n).all() and (n >= 0).all() and n.sum() > 0):
-        raise ValueError(
-            f"`counts` must be finite, at least 0 and not all 0, got {n.tolist()}; "
-            "`class_counts(y).positives` makes them from labels."
-        )
-    return n
-
-
-def _shares(counts: ArrayLike) -> FloatArray:
+def _fractions(counts: ArrayLike) -> FloatArray:
     n = checked_counts(counts)
     return np.asarray(n / n.sum())

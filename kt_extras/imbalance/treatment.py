@@ -149,7 +149,7 @@ class _Task:
 
 
 def _check_classes(counts: ClassCounts) -> None:
-    """Refuse labels whose imbalance has no correction."""
+    """Raise for labels whose imbalance has no correction."""
     if counts.multi_label:
         return
     if len(counts.positives) < 2 or not counts.positives.all():

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_class_weight
 
 from kt_extras.arrays import FloatArray
+from kt_extras.class_arguments import checked_weights
 from kt_extras.imbalance.labels import ClassCounts, checked_labels, class_counts
 from kt_extras.imbalance.statistics import effective_numbers
 
@@ -141,28 +142,8 @@ def sample_weights(y: ArrayLike, weights: ArrayLike, *, per_label: bool = False)
     return each if per_label else each.mean(axis=1)
 
 
-def checked_weights(weights: ArrayLike) -> FloatArray:
-    """Return class weights as an array of shape ``(c,)`` or ``(c, 2)``.
-
-    Raises:
-        ValueError: Another shape, or weights that are negative, not finite, or all 0.
-
-    >>> checked_weights([1, 3]).tolist()
-    [1.0, 3.0]
-    """
-    w = np.asarray(weights, dtype=np.float64)
-    if w.size == 0 or not (w.ndim == 1 or (w.ndim == 2 and w.shape[1] == 2)):
-        raise ValueError(
-            "`weights` must have shape (c,), or (c, 2) for multi-label data, "
-            f"got {w.shape}; `class_weights` makes them."
-        )
-    if not (np.isfinite(w).all() and (w >= 0).all() and w.any()):
-        raise ValueError(f"`weights` must be finite, at least 0 and not all 0, got {w.tolist()}.")
-    return w
-
-
 def _check_presence(counts: ClassCounts, absent: float | None) -> None:
-    """Refuse labels from which no weights can be made."""
+    """Raise for labels from which no weights can be made."""
     if not counts.multi_label and np.count_nonzero(counts.positives) < 2:
         raise ValueError("`y` must have rows of at least two classes, got one class only.")
     if absent is not None:

@@ -90,8 +90,8 @@ class AsymmetricLoss(keras.losses.Loss):
         name: str | None = "asymmetric_loss",
     ) -> None:
         super().__init__(reduction=reduction or "none", name=name)
-        check_at_least("gamma_positive", gamma_positive, least=0)
-        check_at_least("gamma_negative", gamma_negative, least=0)
+        check_at_least("gamma_positive", gamma_positive, minimum=0)
+        check_at_least("gamma_negative", gamma_negative, minimum=0)
         if not 0 <= margin < 1:
             raise ValueError(f"`margin` must lie in [0, 1), got {margin!r}.")
         self.gamma_positive, self.gamma_negative = float(gamma_positive), float(gamma_negative)

@@ -9,7 +9,7 @@ _SHOWN = 5  # values in an error
 
 
 def checked(
-    x: tf.Tensor, *, wrong: tf.Tensor, values: tf.Tensor, rule: str, cure: str
+    x: tf.Tensor, *, wrong: tf.Tensor, values: tf.Tensor, rule: str, hint: str
 ) -> tf.Tensor:
     """Return a tensor whose values are right.
 
@@ -18,14 +18,14 @@ def checked(
         wrong: Which values are not, in the shape of `values`.
         values: What an error shows of.
         rule: What they must be.
-        cure: What to do about it.
+        hint: What to do, appended to the message.
 
     Raises:
         ValueError: When executed eagerly, a wrong value.  In a graph it is an
             `InvalidArgumentError`, and XLA does not see it.
 
     >>> p = tf.constant([0.5, 3.0])
-    >>> checked(p, wrong=p > 1, values=p, rule="`p` must be at most 1", cure="divide it")
+    >>> checked(p, wrong=p > 1, values=p, rule="`p` must be at most 1", hint="divide it")
     Traceback (most recent call last):
     ValueError: `p` must be at most 1, got [3]; divide it.
     """
@@ -34,9 +34,9 @@ def checked(
         if found.size:
             shown = [f"{value:g}" for value in found[:_SHOWN].astype(np.float64)]
             more = ", ..." if len(found) > _SHOWN else ""
-            raise ValueError(f"{rule}, got [{', '.join(shown)}{more}]; {cure}.")
+            raise ValueError(f"{rule}, got [{', '.join(shown)}{more}]; {hint}.")
         return x
     right = tf.logical_not(tf.reduce_any(wrong))
-    check = tf.debugging.Assert(right, [f"{rule}, got others; {cure}."])
+    check = tf.debugging.Assert(right, [f"{rule}, got others; {hint}."])
     with tf.control_dependencies([check]):  # before an operation on them fails in other words
         return tf.identity(x)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from kt_extras.imbalance.weights import checked_weights
+from kt_extras.class_arguments import checked_weights
 
 
 class ClassWeights:

@@ -7,9 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import ArrayLike
 
-from kt_extras.arrays import FloatArray
 from kt_extras.losses.labels import class_labels
 from kt_extras.losses.logits import class_logits
 
@@ -82,35 +80,12 @@ def check_columns(name: str, size: int, logits: tf.Tensor) -> None:
         )
 
 
-def checked_counts(class_counts: ArrayLike) -> FloatArray:
-    """Return how many examples each class has, shape ``(C,)``.
-
-    Raises:
-        ValueError: Another shape, fewer than two classes, or a count that is not above 0.
-
-    >>> checked_counts([90, 10]).tolist()
-    [90.0, 10.0]
-    """
-    counts = np.asarray(class_counts, dtype=np.float64)
-    if counts.ndim != 1 or len(counts) < 2:
-        raise ValueError(
-            "`class_counts` must hold a number for each of at least two classes, got shape "
-            f"{counts.shape}."
-        )
-    if not (np.isfinite(counts).all() and (counts > 0).all()):
-        raise ValueError(
-            f"`class_counts` must be finite and above 0, got {counts.tolist()}; count a class "
-            "without examples as if it had one, or leave it out of the model."
-        )
-    return counts
-
-
-def check_at_least(name: str, value: float, *, least: float) -> None:
+def check_at_least(name: str, value: float, *, minimum: float) -> None:
     """Raise unless an argument is finite and at least so large.
 
-    >>> check_at_least("gamma", -1.0, least=0)
+    >>> check_at_least("gamma", -1.0, minimum=0)
     Traceback (most recent call last):
     ValueError: `gamma` must be finite and at least 0, got -1.0.
     """
-    if not (np.isfinite(value) and value >= least):
-        raise ValueError(f"`{name}` must be finite and at least {least:g}, got {value!r}.")
+    if not (np.isfinite(value) and value >= minimum):
+        raise ValueError(f"`{name}` must be finite and at least {minimum:g}, got {value!r}.")

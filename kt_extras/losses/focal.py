@@ -80,7 +80,7 @@ class SparseFocalCrossentropy(ClassificationLoss):
         name: str | None = "sparse_focal_crossentropy",
     ) -> None:
         super().__init__(from_logits=from_logits, reduction=reduction, name=name)
-        check_at_least("gamma", gamma, least=0)
+        check_at_least("gamma", gamma, minimum=0)
         self.alpha = np.asarray(alpha, dtype=np.float64)
         if self.alpha.ndim > 1 or not (np.isfinite(self.alpha).all() and (self.alpha >= 0).all()):
             raise ValueError(

@@ -3,7 +3,7 @@
 Labels of shape ``(...)`` or ``(..., 1)`` are class numbers, labels of shape ``(..., C)`` say how
 much of each class a row is: one-hot, or smoothed or mixed.  Which of them it is follows from the
 shape alone; where the shape is not known before a step runs (Keras 2 hides it from a model that is
-fed by a generator), it is settled in that step.
+fed by a generator), it is decided in that step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def class_labels(y_true: Any, scores: tf.Tensor) -> tf.Tensor:
         type of the scores, shape ``(..., C)``.
 
     Raises:
-        ValueError: Shapes that do not belong together; when executed eagerly, a label that is no
+        ValueError: Shapes that do not belong together; when executed eagerly, a label that is not a
             class, or columns that do not sum to 1 in each row.  In a graph the latter is an
             `InvalidArgumentError`, and XLA does not see it.
 
@@ -45,12 +45,12 @@ def class_labels(y_true: Any, scores: tf.Tensor) -> tf.Tensor:
     y_true = tf.convert_to_tensor(y_true)
     kind = _kind(y_true, num_classes=num_classes, shape=scores.shape[:-1])
     if kind == "columns":
-        return _shares(y_true, scores.dtype)
+        return _fractions(y_true, scores.dtype)
     if kind == "unknown":
         return tf.cond(
             tf.shape(y_true)[-1] == 1,
             lambda: tf.one_hot(_integers(y_true[..., 0], num_classes), num_classes),
-            lambda: _shares(y_true, scores.dtype),
+            lambda: _fractions(y_true, scores.dtype),
         )
     return _integers(tf.squeeze(y_true, -1) if kind == "column" else y_true, num_classes)
 
@@ -87,7 +87,7 @@ def class_index(y_true: Any, *, num_classes: int, shape: tf.TensorShape) -> tf.T
 
 
 def integer_labels(y_true: Any, scores: tf.Tensor, *, instead: str) -> tf.Tensor:
-    """Return class numbers, and refuse labels that came as columns.
+    """Return class numbers, and reject labels that came as columns.
 
     Args:
         y_true: Shape ``(...)`` or ``(..., 1)``.
@@ -168,7 +168,7 @@ def mean_over_labels(losses: tf.Tensor) -> tf.Tensor:
 
 
 def _kind(y_true: tf.Tensor, *, num_classes: int, shape: tf.TensorShape) -> str:
-    """Tell from the shape what labels are: integers, a column of them, or columns of classes."""
+    """Return from the shape what labels are: integers, a column of them, or columns of classes."""
     if shape.is_compatible_with(y_true.shape[: shape.rank]):
         if y_true.shape.rank == shape.rank:
             return "integers"
@@ -181,30 +181,30 @@ def _kind(y_true: tf.Tensor, *, num_classes: int, shape: tf.TensorShape) -> str:
 
 
 def _integers(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Return class numbers as int32, and refuse fractions and those out of range."""
+    """Return class numbers as int32, and reject fractions and those out of range."""
     index = tf.cast(labels, tf.int32)
     return checked(
         index,
         wrong=tf.not_equal(tf.cast(index % num_classes, labels.dtype), labels),
         values=labels,
         rule=f"`y_true` must hold classes from 0 to {num_classes - 1}",
-        cure="labels that are smoothed or mixed need a column for each class",
+        hint="labels that are smoothed or mixed need a column for each class",
     )
 
 
-def _shares(y_true: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Return how much of each class every row is, and refuse rows that do not sum to 1."""
-    shares = tf.cast(y_true, dtype)
-    total = tf.reduce_sum(shares, axis=-1)
+def _fractions(y_true: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Return how much of each class every row is, and reject rows that do not sum to 1."""
+    fractions = tf.cast(y_true, dtype)
+    total = tf.reduce_sum(fractions, axis=-1)
     return checked(
-        shares,
+        fractions,
         wrong=tf.not_equal(tf.round(50 * total), 50),  # half precision rounds by less
         values=total,
         rule="`y_true` with a column for each class must sum to 1 in each row",
-        cure="labels of which any number may apply (multi-label data) are problems of two classes, "
+        hint="labels of which any number may apply (multi-label data) are problems of two classes, "
         "one for each column",
     )
 
 
 def _largest(y_true: tf.Tensor) -> tf.Tensor:
-    return tf.argmax(_shares(y_true, tf.float32), axis=-1, output_type=tf.int32)
+    return tf.argmax(_fractions(y_true, tf.float32), axis=-1, output_type=tf.int32)

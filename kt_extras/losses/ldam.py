@@ -14,11 +14,11 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from kt_extras.arrays import FloatArray
+from kt_extras.class_arguments import checked_counts
 from kt_extras.losses.class_weights import ClassWeights
 from kt_extras.losses.classification import (
     ClassificationLoss,
     check_columns,
-    checked_counts,
     columns,
     crossentropy,
 )
@@ -35,7 +35,9 @@ def margins(class_counts: ArrayLike, *, max_margin: float) -> FloatArray:
     >>> margins([10000, 16], max_margin=0.5).round(4).tolist()
     [0.1, 0.5]
     """
-    rarity = checked_counts(class_counts) ** -0.25
+    rarity = (
+        checked_counts(class_counts, name="class_counts", min_classes=2, allow_zero=False) ** -0.25
+    )
     return np.asarray(rarity * (max_margin / rarity.max()))
 
 
@@ -87,7 +89,9 @@ class LDAM(ClassificationLoss):
             raise ValueError(f"`max_margin` must be finite and at least 0, got {max_margin!r}.")
         if not (np.isfinite(scale) and scale > 0):
             raise ValueError(f"`scale` must be finite and above 0, got {scale!r}.")
-        self.class_counts = checked_counts(class_counts)
+        self.class_counts = checked_counts(
+            class_counts, name="class_counts", min_classes=2, allow_zero=False
+        )
         self.max_margin, self.scale = float(max_margin), float(scale)
         self.margins = margins(class_counts, max_margin=max_margin)
         self.class_weights = None if weights is None else ClassWeights(weights)

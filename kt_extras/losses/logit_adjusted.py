@@ -1,6 +1,6 @@
 """Logit adjustment (Menon et al., ICLR 2021) and balanced softmax (Ren et al., NeurIPS 2020).
 
-Notation: pi_j is the share of class j in the training data, tau the strength of the adjustment.
+Notation: pi_j is the fraction of class j in the training data, tau the strength of the adjustment.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from kt_extras.class_arguments import checked_counts
 from kt_extras.losses.classification import (
     ClassificationLoss,
     check_at_least,
     check_columns,
-    checked_counts,
     crossentropy,
 )
 
@@ -29,7 +29,7 @@ class LogitAdjustedCrossentropy(ClassificationLoss):
     need no adjustment: its argmax minimises the balanced error.
 
     Args:
-        class_counts: Number of training examples of each class, or their shares; shape ``(C,)``,
+        class_counts: Number of training examples of each class, or their fractions; shape ``(C,)``,
             above 0.
         tau: Strength, at least 0: 0 is plain cross-entropy, 1 is consistent for the balanced error.
         from_logits: Whether `y_pred` are logits; otherwise probabilities, which do as well.
@@ -59,8 +59,10 @@ class LogitAdjustedCrossentropy(ClassificationLoss):
         name: str | None = "logit_adjusted_crossentropy",
     ) -> None:
         super().__init__(from_logits=from_logits, reduction=reduction, name=name)
-        check_at_least("tau", tau, least=0)
-        self.class_counts = checked_counts(class_counts)
+        check_at_least("tau", tau, minimum=0)
+        self.class_counts = checked_counts(
+            class_counts, name="class_counts", min_classes=2, allow_zero=False
+        )
         self.tau = float(tau)
         self._offsets = self.tau * np.log(self.class_counts / self.class_counts.sum())
 
@@ -83,7 +85,7 @@ class BalancedSoftmax(LogitAdjustedCrossentropy):
     """Balanced softmax: `LogitAdjustedCrossentropy` with tau 1, found independently.
 
     Args:
-        class_counts: Number of training examples of each class, or their shares; shape ``(C,)``,
+        class_counts: Number of training examples of each class, or their fractions; shape ``(C,)``,
             above 0.
         from_logits: Whether `y_pred` are logits; otherwise probabilities, which do as well.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None.

@@ -38,7 +38,7 @@ def class_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
     """
     y_pred = tf.convert_to_tensor(y_pred)
     if from_logits:
-        _refuse_probabilities(y_pred)
+        _check_not_probabilities(y_pred)
         logits = precise(y_pred)
         if tf.executing_eagerly() and _sums_to_one(logits.numpy()):
             raise ValueError(_NOT_LOGITS.format("has rows that sum to 1"))
@@ -68,7 +68,7 @@ def binary_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
     """
     y_pred = tf.convert_to_tensor(y_pred)
     if from_logits:
-        _refuse_probabilities(y_pred)
+        _check_not_probabilities(y_pred)
         return precise(y_pred)
     source = _behind(y_pred, "Sigmoid")
     if source is not None:
@@ -93,7 +93,7 @@ _NOT_LOGITS = (
 )
 
 
-def _refuse_probabilities(y_pred: tf.Tensor) -> None:
+def _check_not_probabilities(y_pred: tf.Tensor) -> None:
     """Raise if the scores come straight from an activation (Keras marks these itself)."""
     activated = hasattr(y_pred, "_keras_logits") or any(
         _behind(y_pred, activation) is not None for activation in ("Softmax", "Sigmoid")
@@ -120,12 +120,12 @@ def _sums_to_one(values: Any) -> bool:
 
 
 def _probabilities(y_pred: tf.Tensor) -> tf.Tensor:
-    """Return probabilities, or the NaN of a training that has diverged, and refuse others."""
+    """Return probabilities, or the NaN of a training that has diverged, and reject others."""
     p = precise(y_pred)
     return checked(
         p,
         wrong=tf.math.squared_difference(p, 0.5) > 0.501**2,  # by more than rounding; not NaN
         values=p,
         rule="`y_pred` must hold probabilities between 0 and 1",
-        cure="pass `from_logits=True` for logits",
+        hint="pass `from_logits=True` for logits",
     )

@@ -153,5 +153,5 @@ def mean_over(present: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     >>> float(mean_over(tf.constant([5.0, 0.0, 1.0]), tf.constant([1.0, 9.0, 0.0])))
     0.5
     """
-    share = tf.cast(tf.not_equal(present, 0), values.dtype)
-    return tf.math.divide_no_nan(tf.reduce_sum(share * values), tf.reduce_sum(share))
+    fraction = tf.cast(tf.not_equal(present, 0), values.dtype)
+    return tf.math.divide_no_nan(tf.reduce_sum(fraction * values), tf.reduce_sum(fraction))

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from kt_extras.imbalance.costs import checked_costs
+from kt_extras.class_arguments import checked_costs
 from kt_extras.metrics.confusion import ConfusionMetric
 
 

@@ -16,7 +16,7 @@ class Rows(NamedTuple):
     Args:
         truth: Class numbers, int32 of shape ``(n,)``.
         scores: Shape ``(n, C)``; or ``(n,)``: of class 1 of two.
-        weights: float64 of shape ``(n,)``.  A row whose scores are NaN, or are no
+        weights: float64 of shape ``(n,)``.  A row whose scores are NaN, or are not
             probabilities where these are wanted, weighs NaN, so that in a graph, where it can't be
             an error, no metric takes it for a decision.
     """
@@ -39,7 +39,7 @@ def rows(
         probabilities: Whether scores must lie between 0 and 1.
 
     Raises:
-        ValueError: Shapes that do not belong together; labels that `class_index` refuses; when
+        ValueError: Shapes that do not belong together; labels that `class_index` rejects; when
             executed eagerly, scores that are NaN or out of range, or weights below 0.
 
     >>> batch = rows([1, 0], [[0.9], [0.2]], None, num_classes=2)
@@ -100,7 +100,7 @@ def _weights(sample_weight: Any, truth: tf.Tensor, shape: tf.TensorShape) -> tf.
 
 
 def _of_sound_rows(scores: tf.Tensor, weights: tf.Tensor | float, probabilities: bool) -> tf.Tensor:
-    """Refuse scores that can't be right, or in a graph let their rows weigh NaN.
+    """Reject scores that can't be right, or in a graph let their rows weigh NaN.
 
     Weights are in double precision, in which the sums of many rows stay exact.
     """

@@ -1,4 +1,4 @@
-"""Specificity: the share of negatives that are recognised as such."""
+"""Specificity: the fraction of negatives that are recognised as such."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Specificity(ConfusionMetric):
         super().__init__(num_classes, threshold, name=name, dtype=dtype)
 
     def score(self, matrix: tf.Tensor) -> tf.Tensor:
-        """Return the share of negatives that are recognised."""
+        """Return the fraction of negatives that are recognised."""
         support = supports(matrix)
         if self.num_classes == 2:
             return tf.math.divide_no_nan(matrix[0, 0], support[0])

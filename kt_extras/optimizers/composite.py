@@ -29,7 +29,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
 
     @property
     def learning_rate(self) -> Any:
-        """That of factor 1, of which the others are shares."""
+        """That of factor 1, of which the others are fractions."""
         return self._assignment.default_optimizer.learning_rate
 
     @learning_rate.setter
@@ -51,7 +51,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
             return
         super().build(var_list)
         for optimizer in self.optimizers:
-            if own := self._share(optimizer, var_list):
+            if own := self._variables_of(optimizer, var_list):
                 optimizer.build(own)
         self._built = True
 
@@ -72,7 +72,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
     def finalize_variable_values(self, var_list: list[Any]) -> None:
         """Let each optimizer finish its variables."""
         for optimizer in self.optimizers:
-            if own := self._share(optimizer, var_list):
+            if own := self._variables_of(optimizer, var_list):
                 optimizer.finalize_variable_values(own)
 
     def get_config(self) -> dict[str, Any]:
@@ -88,5 +88,5 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
         assignment = keras.saving.deserialize_keras_object(config["assignment"], custom_objects)
         return cls(assignment, config["name"])
 
-    def _share(self, optimizer: Any, variables: list[Any]) -> list[Any]:
+    def _variables_of(self, optimizer: Any, variables: list[Any]) -> list[Any]:
         return [variable for variable in variables if self._assignment(variable) is optimizer]

@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
-from kt_extras import compat
 from kt_extras.optimizers.factors import LearningRateFactors, path_of
+from kt_extras.optimizers.multi import multi_optimizer
 
 
 def differential(
@@ -17,7 +17,7 @@ def differential(
     factors: Mapping[Any, float],
     model: keras.Model | None = None,
 ) -> Any:
-    """Return an optimizer that trains some layers at a share of the learning rate.
+    """Return an optimizer that trains some layers at a fraction of the learning rate.
 
     On Keras 3 it is Keras' own `MultiOptimizer`, with one copy of the optimizer for each factor.
     Keras 2 has none, and that of tensorflow-addons loses the state of its optimizers when a model
@@ -27,8 +27,9 @@ def differential(
     precision Keras wraps the result as it does any optimizer; so `optimizer` must not be wrapped,
     and on Keras 3 no callback can set the rate there, which a schedule does as well.
 
-    The rates stay shares of that of `optimizer`, also when a callback such as `ReduceLROnPlateau`
-    or `LearningRateScheduler` sets it; to set the rate of a share itself has no effect.
+    The rates stay fractions of that of `optimizer`, also when a callback such as
+    `ReduceLROnPlateau` or `LearningRateScheduler` sets it; setting such a fraction
+    itself has no effect.
 
     Args:
         optimizer: An optimizer that has not been used.  Its learning rate, a number or a schedule,
@@ -42,7 +43,7 @@ def differential(
 
     Raises:
         ValueError: `optimizer` is none, or `factors` no mapping; a factor is out of its range; a
-            pattern is no regular expression, or matches nothing in `model`.
+            pattern is not a regular expression, or matches nothing in `model`.
 
     >>> layers = [keras.layers.Dense(2, name="body"), keras.layers.Dense(1, name="head")]
     >>> model = keras.Sequential([keras.layers.Input((3,)), *layers])
@@ -68,7 +69,7 @@ def differential(
     assignment = LearningRateFactors(optimizer, patterns)
     if model is not None:
         _check_used(assignment, model)
-    return compat.multi_optimizer(assignment)
+    return multi_optimizer(assignment)
 
 
 def _pattern(key: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which variable is trained at which share of the learning rate."""
+"""Which variable is trained at which fraction of the learning rate."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kt_extras.optimizers.copies import with_learning_rate
-from kt_extras.optimizers.learning_rates import SHARE
-from kt_extras.optimizers.shares import Share
+from kt_extras.optimizers.learning_rates import PART_PREFIX
+from kt_extras.optimizers.rate_fraction import RateFraction
 from kt_extras.schedules.arguments import check_rate
 from kt_extras.schedules.scaled import Scaled
 
@@ -97,7 +97,7 @@ def path_of(variable: Any) -> str:
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         if not isinstance(pattern, str):
-            raise TypeError("it is no string")
+            raise TypeError("it is not a string")
         return re.compile(f"(?:^|/)(?:{pattern})(?:/|$)")
     except (re.error, TypeError) as error:
         raise ValueError(
@@ -106,10 +106,10 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _slowed(optimizer: Any, factor: float) -> Any:
-    """Return a copy of an optimizer with a share of its learning rate."""
+    """Return a copy of an optimizer with a fraction of its learning rate."""
     schedule = getattr(optimizer, "_learning_rate", None)
     if isinstance(schedule, LearningRateSchedule):
         rate: Any = Scaled(schedule, factor)  # the same object, so that both can be changed in one
     else:
-        rate = Share(optimizer, factor)
-    return with_learning_rate(optimizer, rate, name=f"{SHARE}{factor:g}")
+        rate = RateFraction(optimizer, factor)
+    return with_learning_rate(optimizer, rate, name=f"{PART_PREFIX}{factor:g}")

@@ -7,12 +7,12 @@ from typing import Any
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kt_extras.optimizers.shares import Share
+from kt_extras.optimizers.rate_fraction import RateFraction
 from kt_extras.schedules.arguments import check_rate
 from kt_extras.schedules.scaled import Scaled
 
 #: What the names of optimizers begin with that `differential` makes of another one.
-SHARE = "times_"
+PART_PREFIX = "times_"
 
 _NAME = "learning_rate"
 
@@ -34,7 +34,7 @@ def learning_rates(optimizer: Any) -> dict[str, float]:
     {'learning_rate': 0.5}
     """
     parts = {_name(part): part for part in _parts(optimizer)}
-    whole = [name for name in parts if len(parts) == 1 or not name.startswith(SHARE)]
+    whole = [name for name in parts if len(parts) == 1 or not name.startswith(PART_PREFIX)]
     return {
         _NAME if [name] == whole else f"{_NAME}_{name}": _now(part) for name, part in parts.items()
     }
@@ -51,7 +51,7 @@ def scale_learning_rate(optimizer: Any, by: float) -> None:
         by: Above 0.
 
     Raises:
-        ValueError: `by` is out of its range, or a schedule is no `Scaled`.  Nothing is changed.
+        ValueError: `by` is out of its range, or a schedule is not a `Scaled`.  Nothing is changed.
 
     >>> import keras
     >>> sgd = keras.optimizers.SGD(Scaled(keras.optimizers.schedules.CosineDecay(0.5, 10)))
@@ -101,7 +101,7 @@ def _now(optimizer: Any) -> float:
 def _schedules(optimizer: Any) -> list[Scaled]:
     """Return the innermost `Scaled` of an optimizer with a schedule."""
     rate = _rate(optimizer)
-    if isinstance(rate, Share):  # changes by itself
+    if isinstance(rate, RateFraction):  # changes by itself
         return []
     found = []
     while isinstance(rate, Scaled):

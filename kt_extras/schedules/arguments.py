@@ -1,4 +1,4 @@
-"""What the schedules ask of their arguments."""
+"""Checks of the arguments of schedules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_rate(name: str, value: Any, *, zero: bool = False) -> float:
     Args:
         name: Of the argument.
         value: Any finite number above 0.
-        zero: Whether 0 is allowed too.
+        zero: Whether 0 is allowed too. Defaults to `False`.
 
     Raises:
         ValueError: `value` is not such a number.
@@ -26,43 +26,43 @@ def check_rate(name: str, value: Any, *, zero: bool = False) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
-        least = "0 or above" if zero else "above 0"
-        raise ValueError(f"`{name}` must be a finite number {least}, got {value!r}.")
+        bound = "0 or above" if zero else "above 0"
+        raise ValueError(f"`{name}` must be a finite number {bound}, got {value!r}.")
     return number
 
 
-def check_share(name: str, value: Any, *, least: float = 0.0, most: float = 1.0) -> float:
-    """Return a share of a whole as a plain float.
+def check_fraction(name: str, value: Any, *, minimum: float = 0.0, maximum: float = 1.0) -> float:
+    """Return a fraction as a plain float.
 
     Raises:
-        ValueError: `value` does not lie in [`least`, `most`].
+        ValueError: `value` does not lie in [`minimum`, `maximum`].
 
-    >>> check_share("pct_start", 0.3)
+    >>> check_fraction("pct_start", 0.3)
     0.3
     """
     number = check_rate(name, value, zero=True)
-    if not least <= number <= most:
-        raise ValueError(f"`{name}` must lie between {least:g} and {most:g}, got {value!r}.")
+    if not minimum <= number <= maximum:
+        raise ValueError(f"`{name}` must lie between {minimum:g} and {maximum:g}, got {value!r}.")
     return number
 
 
-def check_steps(name: str, value: Any, *, least: int = 1) -> int:
+def check_steps(name: str, value: Any, *, minimum: int = 1) -> int:
     """Return a number of steps as a plain int.
 
     Raises:
-        ValueError: `value` is not a whole number from `least`.
+        ValueError: `value` is not a whole number from `minimum`.
 
-    >>> check_steps("warmup_steps", 100, least=0)
+    >>> check_steps("warmup_steps", 100, minimum=0)
     100
     """
     try:
         number = operator.index(value)
     except TypeError:
-        number = least - 1
-    if number < least or isinstance(value, bool):
+        number = minimum - 1
+    if number < minimum or isinstance(value, bool):
         raise ValueError(
-            f"`{name}` must be a whole number of steps from {least}, got {value!r}; a step is one "
-            "batch, so `epochs * steps_per_epoch` are the steps of a training."
+            f"`{name}` must be a whole number of steps from {minimum}, got {value!r}; a step is "
+            "one batch, so `epochs * steps_per_epoch` are the steps of a training."
         )
     return number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kt_extras.schedules.arguments import check_rate, check_share, check_steps
+from kt_extras.schedules.arguments import check_fraction, check_rate, check_steps
 from kt_extras.schedules.warm_up import WarmUp
 
 
@@ -29,7 +29,7 @@ def step_decay(learning_rate: float, every: int, factor: float = 0.1) -> Learnin
     return keras.optimizers.schedules.ExponentialDecay(
         check_rate("learning_rate", learning_rate),
         decay_steps=check_steps("every", every),
-        decay_rate=check_rate("factor", check_share("factor", factor)),
+        decay_rate=check_rate("factor", check_fraction("factor", factor)),
         staircase=True,
     )
 
@@ -55,7 +55,7 @@ def cosine_restarts(
         cycles: From 1, and so few that each lasts a step at least.
         growth: How much longer each cycle is than the one before, at least 1 (the paper's T_mult).
         peak_decay: How much of its peak is left in the next cycle, in (0, 1].
-        alpha: The lowest rate as a share of `learning_rate`, in [0, 1].
+        alpha: The lowest rate as a fraction of `learning_rate`, in [0, 1].
         warmup_steps: Steps of the linear rise, below `total_steps`.
 
     Raises:
@@ -66,9 +66,9 @@ def cosine_restarts(
     [0.0, 0.5, 1.0, 0.75, 0.25, 1.0, 0.75, 0.25]
     """
     learning_rate = check_rate("learning_rate", learning_rate)
-    alpha = check_share("alpha", alpha)
-    warmup_steps = check_steps("warmup_steps", warmup_steps, least=0)
-    remaining = check_steps("total_steps", total_steps, least=warmup_steps + 1) - warmup_steps
+    alpha = check_fraction("alpha", alpha)
+    warmup_steps = check_steps("warmup_steps", warmup_steps, minimum=0)
+    remaining = check_steps("total_steps", total_steps, minimum=warmup_steps + 1) - warmup_steps
     cycles = check_steps("cycles", cycles)
     if not growth >= 1:
         raise ValueError(f"`growth` must be at least 1, got {growth!r}; 2 doubles every cycle.")
@@ -85,7 +85,7 @@ def cosine_restarts(
             learning_rate,
             first_decay_steps=first,
             t_mul=float(growth),
-            m_mul=check_rate("peak_decay", check_share("peak_decay", peak_decay)),
+            m_mul=check_rate("peak_decay", check_fraction("peak_decay", peak_decay)),
             alpha=alpha,
         )
     return WarmUp(cosine, warmup_steps) if warmup_steps else cosine

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kt_extras.schedules.arguments import check_choice, check_rate, check_share, check_steps
+from kt_extras.schedules.arguments import check_choice, check_fraction, check_rate, check_steps
 
 _POLICIES = ("triangular", "triangular2", "exponential")
 
@@ -54,7 +54,7 @@ class Cyclical(LearningRateSchedule):
             )
         self.step_size = check_steps("step_size", step_size)
         self.policy = check_choice("policy", policy, _POLICIES)
-        self.gamma = check_rate("gamma", check_share("gamma", gamma))
+        self.gamma = check_rate("gamma", check_fraction("gamma", gamma))
 
     def __call__(self, step: Any) -> tf.Tensor:
         """Return the rate at a step."""

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kt_extras.schedules.arguments import check_choice, check_rate, check_share, check_steps
+from kt_extras.schedules.arguments import check_choice, check_fraction, check_rate, check_steps
 from kt_extras.schedules.falls import fall
 
 
@@ -46,8 +46,8 @@ class OneCycle(LearningRateSchedule):
         anneal: str = "cosine",
     ) -> None:
         self.maximal_learning_rate = check_rate("maximal_learning_rate", maximal_learning_rate)
-        self.total_steps = check_steps("total_steps", total_steps, least=2)
-        self.pct_start = check_share("pct_start", pct_start)
+        self.total_steps = check_steps("total_steps", total_steps, minimum=2)
+        self.pct_start = check_fraction("pct_start", pct_start)
         if self.pct_start == 1:
             raise ValueError(
                 f"`pct_start` must lie below 1, so that the rate falls; got {pct_start!r}."

@@ -16,7 +16,7 @@ from kt_extras.schedules.rates import Rate, check_schedule, packed, rate_at, unp
 class Scaled(LearningRateSchedule):
     """Multiplies a schedule by a scale that may be changed at any time.
 
-    Keras refuses to set the learning rate of an optimizer that was made with a schedule.
+    Keras does not allow setting the learning rate of an optimizer that was made with a schedule.
     Population based training has to change it all the same; it changes the scale.  The scale is a
     variable: compiled training steps see a new value without being traced again.
 

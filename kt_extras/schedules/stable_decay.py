@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kt_extras.schedules.arguments import check_choice, check_rate, check_share, check_steps
+from kt_extras.schedules.arguments import check_choice, check_fraction, check_rate, check_steps
 from kt_extras.schedules.falls import SHAPES, fall
 
 
@@ -23,7 +23,7 @@ class WarmUpStableDecay(LearningRateSchedule):
         warmup_steps: Steps of the linear rise from 0; may be 0.
         stable_steps: Steps at `learning_rate`; may be 0.
         decay_steps: Steps of the fall, a tenth of the training in the paper.
-        alpha: Where the fall ends, as a share of `learning_rate`, in [0, 1].
+        alpha: Where the fall ends, as a fraction of `learning_rate`, in [0, 1].
         shape: Of the fall: `"linear"`, `"cosine"`, `"sqrt"` (1 minus the square root), or
             `"exponential"`, the paper's, which needs an `alpha` above 0.
 
@@ -45,10 +45,10 @@ class WarmUpStableDecay(LearningRateSchedule):
         shape: str = "linear",
     ) -> None:
         self.learning_rate = check_rate("learning_rate", learning_rate)
-        self.warmup_steps = check_steps("warmup_steps", warmup_steps, least=0)
-        self.stable_steps = check_steps("stable_steps", stable_steps, least=0)
+        self.warmup_steps = check_steps("warmup_steps", warmup_steps, minimum=0)
+        self.stable_steps = check_steps("stable_steps", stable_steps, minimum=0)
         self.decay_steps = check_steps("decay_steps", decay_steps)
-        self.alpha = check_share("alpha", alpha)
+        self.alpha = check_fraction("alpha", alpha)
         self.shape = check_choice("shape", shape, (*SHAPES, "exponential"))
         if self.shape == "exponential" and not self.alpha:
             raise ValueError(

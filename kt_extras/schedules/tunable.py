@@ -47,7 +47,7 @@ def tunable(
     """Put the family of the schedule and its numbers in the search space.
 
     All families share the hyperparameter `learning_rate`, the highest rate they reach.  Everything
-    else is a share of the training, so a value means the same whatever the batch size.
+    else is a fraction of the training, so a value means the same whatever the batch size.
 
     With ASHA and BOHB, `epochs` is their `max_epochs`, not the epochs that a trial happens to run:
     a trial that is paused and promoted goes on along one schedule, and all trials
@@ -58,8 +58,8 @@ def tunable(
         steps_per_epoch: Batches in an epoch, `math.ceil(rows / batch_size)`.
         epochs: The length of the longest training, from 1.
         learning_rate: Range of the highest rate, `(low, high)`, searched on a log scale; or
-            a number, if that is settled.
-        families: Some of `kte.schedules.FAMILIES`; if only one, it is no hyperparameter.
+            a number, if it is fixed.
+        families: Some of `kte.schedules.FAMILIES`; if only one, it is not a hyperparameter.
         prefix: Put before each name: `schedule`, `learning_rate`, `warmup`, ...
 
     Returns:
@@ -150,8 +150,10 @@ def _restarts(hp: Any, prefix: str) -> _Made:
     growth = hp.Choice(f"{prefix}restart_growth", [1, 2])
 
     def made(rate: float, steps: int) -> Rate:
-        most = steps if growth == 1 else (steps + 1).bit_length() - 1  # of a step or more each
-        return cosine_restarts(rate, steps, min(cycles, most), growth=growth)
+        max_cycles = (
+            steps if growth == 1 else (steps + 1).bit_length() - 1
+        )  # of a step or more each
+        return cosine_restarts(rate, steps, min(cycles, max_cycles), growth=growth)
 
     return made
 
@@ -163,23 +165,23 @@ def _step(hp: Any, prefix: str) -> _Made:
 
 
 def _inverse_square_root(hp: Any, prefix: str) -> _Made:
-    share = hp.Float(f"{prefix}inverse_timescale", 0.01, 1.0, sampling="log")
-    return lambda rate, steps: InverseSquareRoot(rate, max(round(share * steps), 1))
+    fraction = hp.Float(f"{prefix}inverse_timescale", 0.01, 1.0, sampling="log")
+    return lambda rate, steps: InverseSquareRoot(rate, max(round(fraction * steps), 1))
 
 
 def _stable_decay(hp: Any, prefix: str) -> _Made:
-    share = hp.Float(f"{prefix}stable_decay", 0.1, 0.5)
+    fraction = hp.Float(f"{prefix}stable_decay", 0.1, 0.5)
 
     def made(rate: float, steps: int) -> Rate:
-        decay = max(round(share * steps), 1)
+        decay = max(round(fraction * steps), 1)
         return WarmUpStableDecay(rate, 0, steps - decay, decay, shape="sqrt")
 
     return made
 
 
 def _one_cycle(hp: Any, prefix: str) -> _Made:
-    share = hp.Float(f"{prefix}cycle_rise", 0.1, 0.5, default=0.3)
-    return lambda rate, steps: OneCycle(rate, max(steps, 2), pct_start=share)
+    fraction = hp.Float(f"{prefix}cycle_rise", 0.1, 0.5, default=0.3)
+    return lambda rate, steps: OneCycle(rate, max(steps, 2), pct_start=fraction)
 
 
 def _cyclical(hp: Any, prefix: str) -> _Made:

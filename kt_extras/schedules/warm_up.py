@@ -36,7 +36,7 @@ class WarmUp(LearningRateSchedule):
         self, schedule: Rate, warmup_steps: int, initial_learning_rate: float = 0.0
     ) -> None:
         self.schedule = check_schedule("schedule", schedule)
-        self.warmup_steps = check_steps("warmup_steps", warmup_steps, least=0)
+        self.warmup_steps = check_steps("warmup_steps", warmup_steps, minimum=0)
         self.initial_learning_rate = check_rate(
             "initial_learning_rate", initial_learning_rate, zero=True
         )
@@ -47,9 +47,9 @@ class WarmUp(LearningRateSchedule):
             return rate_at(self.schedule, step)
         step = tf.convert_to_tensor(step)
         later = step - tf.cast(self.warmup_steps, step.dtype)
-        share = tf.cast(step, tf.float32) / self.warmup_steps
+        fraction = tf.cast(step, tf.float32) / self.warmup_steps
         target = rate_at(self.schedule, tf.zeros_like(step))
-        rising = self.initial_learning_rate + (target - self.initial_learning_rate) * share
+        rising = self.initial_learning_rate + (target - self.initial_learning_rate) * fraction
         following = rate_at(self.schedule, tf.maximum(later, tf.zeros_like(later)))
         return tf.where(later < 0, rising, following)
 

@@ -7,7 +7,7 @@ Below `log_dir` the runs are
   the state is ``running``, ``completed``, ``pruned``, ``paused``, ``infeasible`` or ``failed``;
 - ``search``: the best score so far against trials, epochs and seconds, and the pruned trials; with
   a scheduler also how many trials have reached each rung, promotions, exploits, and as a text which
-  trials reached which rung and who took over from whom;
+  trials reached which rung and which trial copied which;
 - ``search/space``: the domains of the hyperparameters, and which numbers are columns.
 
 A later version of ``<state>`` or ``space`` is a new run with a number, and the former is deleted;
@@ -91,7 +91,7 @@ class Rungs:
         return _markdown(("epochs", "trials", "which"), rows)
 
     def lineage_table(self) -> str:
-        """Return who took over from whom, as Markdown."""
+        """Return which trial copied which, as Markdown."""
         rows = [(str(epoch), *rest) for epoch, *rest in self.lineage]
         return _markdown(("epoch", "member", "from", "hyperparameters"), rows)
 
@@ -224,7 +224,7 @@ class SearchBoard:
         self._append(curves)
 
     def write_tables(self, rungs: Rungs, epochs: int) -> None:
-        """Write which trials reached which rung, and who took over from whom, as they are now."""
+        """Write which trials reached which rung, and which trial copied which, as they are now."""
         records = [events.text(f"{_SEARCH}/rungs", rungs.table(), epochs)]
         if rungs.lineage:
             records.append(events.text(f"{_SEARCH}/lineage", rungs.lineage_table(), epochs))

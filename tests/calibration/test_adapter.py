@@ -128,6 +128,6 @@ def test_the_model_is_not_trained_again():
         (lambda: TrainedClassifier(model(2)), "labels that do not exclude each other are not"),
     ],
 )
-def test_bad_input_is_refused(make, message):
+def test_bad_input_is_rejected(make, message):
     with pytest.raises(ValueError, match=message):
         make().predict(X)

@@ -211,7 +211,7 @@ def two_outputs():
         (two_outputs, Y, {}, "`model` must have one output, got 2"),
     ],
 )
-def test_bad_input_is_refused(make, y, arguments, message):
+def test_bad_input_is_rejected(make, y, arguments, message):
     with pytest.raises(ValueError, match=message):
         calibrate(make(), X, y, **arguments)
 
@@ -233,12 +233,12 @@ def test_a_layer_of_the_model_may_have_the_name_of_an_output():
     assert set(ask(calibrate(given, X, Y))) == {"probabilities", "decision"}
 
 
-def test_arrays_of_different_lengths_are_refused():
+def test_arrays_of_different_lengths_are_rejected():
     with pytest.raises(ValueError, match="same number of rows, got 300, 256"):
         calibrate(model(), X, Y[:256])
 
 
-def test_a_data_set_without_an_end_is_refused():
+def test_a_data_set_without_an_end_is_rejected():
     endless = tf.data.Dataset.from_tensor_slices((X, Y)).batch(64).repeat()
     with pytest.raises(ValueError, match=r"must have an end, .* leave out `repeat"):
         calibrate(model(), endless)

@@ -24,10 +24,10 @@ def recalls(y, d):
 def rows(n=400, k=4, seed=0):
     """Return labels of unequal classes and the probabilities of a mediocre model."""
     rng = np.random.default_rng(seed)
-    shares = np.arange(1, k + 1) ** 2 / np.sum(np.arange(1, k + 1) ** 2)
-    y = rng.choice(k, size=n, p=shares)
+    fractions = np.arange(1, k + 1) ** 2 / np.sum(np.arange(1, k + 1) ** 2)
+    y = rng.choice(k, size=n, p=fractions)
     y[:k] = np.arange(k)
-    odds = np.exp(rng.normal(size=(n, k)) + 1.2 * np.eye(k)[y] + np.log(shares))
+    odds = np.exp(rng.normal(size=(n, k)) + 1.2 * np.eye(k)[y] + np.log(fractions))
     return y, odds / odds.sum(axis=1, keepdims=True)
 
 

@@ -121,7 +121,7 @@ def test_isotonic_calibration_is_scikit_learns():
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
-def test_several_classes_are_taken_one_against_the_rest_as_in_scikit_learn(method):
+def test_several_classes_are_fitted_one_against_the_rest_as_in_sklearn(method):
     y, _, z = several()
     log_p = log_softmax(z.astype(float), axis=1)
     odds = log_p - np.log1p(-np.exp(log_p))
@@ -250,7 +250,7 @@ def test_layers_compute_in_single_precision_under_any_policy():
     [
         ([0, 1], [[0.1], [np.nan]], {}, "`outputs` must be finite, got 1 NaN"),
         ([1, 1], [[0.1], [0.2]], {}, "`y_true` must hold more than one class"),
-        ([0, 2], [[0.1], [0.2]], {}, "`y_true` must hold whole numbers from 0 to 1 here, got 2"),
+        ([0, 2], [[0.1], [0.2]], {}, "`y_true` must hold classes from 0 to 1, got 2"),
         ([0, 1], [0.1, 0.2], {}, r"`outputs` must have shape .* got \(2,\)"),
         ([0, 1], [[0.1], [0.2]], {"from_logits": True}, "`from_logits` is true, but all outputs"),
         ([0, 1], [[0.1, 0.2, 0.7]] * 2, {"from_logits": True}, "`from_logits` is true, but all"),
@@ -264,7 +264,7 @@ def test_layers_compute_in_single_precision_under_any_policy():
         ),
     ],
 )
-def test_bad_input_is_refused(y, outputs, arguments, message):
+def test_bad_input_is_rejected(y, outputs, arguments, message):
     with pytest.raises(ValueError, match=message):
         fit_calibration(y, outputs, **arguments)
 
@@ -277,6 +277,6 @@ def test_bad_input_is_refused(y, outputs, arguments, message):
         (lambda: Decision([0.0, 1.0, 1.0]), "`thresholds` of exclusive classes must be above 0"),
     ],
 )
-def test_layers_refuse_arguments_out_of_range(make, message):
+def test_layers_reject_arguments_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -39,7 +39,7 @@ def test_bins_are_scikit_learns(strategy):
 
 @pytest.mark.parametrize("strategy", ["uniform", "quantile"])
 @given(p=probabilities, data=st.data())
-def test_the_error_lies_between_0_and_1_and_the_order_of_rows_does_not_matter(strategy, p, data):
+def test_the_error_is_in_0_to_1_whatever_the_order_of_rows(strategy, p, data):
     y = data.draw(st.lists(st.integers(0, 1), min_size=len(p), max_size=len(p)))
     error = expected_calibration_error(y, p, strategy=strategy)
     assert 0 <= error <= 1
@@ -104,6 +104,6 @@ def test_labels_are_judged_one_by_one():
         ([0.2, 0.3], {"strategy": "kmeans"}, "`strategy` must be 'uniform' or 'quantile'"),
     ],
 )
-def test_bad_input_is_refused(p, arguments, message):
+def test_bad_input_is_rejected(p, arguments, message):
     with pytest.raises(ValueError, match=message):
         expected_calibration_error([0, 1], p, **arguments)

@@ -221,7 +221,7 @@ def test_every_label_has_its_own_threshold():
     assert found.decide(s).shape == (60, 3)
 
 
-def test_a_label_that_nobody_has_keeps_the_neutral_threshold_and_does_not_count():
+def test_a_label_without_positives_keeps_the_neutral_threshold():
     y, s = [[0, 0], [1, 0], [1, 0]], [[0.1, 0.3], [0.3, 0.4], [0.4, 0.5]]
     found = fit_thresholds(y, s, "f1", multi_label=True)
     assert (found.values[1], found.value) == (0.5, 1.0)
@@ -239,10 +239,10 @@ def test_a_hundred_thousand_rows_take_no_time():
     [
         ([0, 1], [0.1, math.nan], {}, "`y_score` must be finite, got 1 NaN"),
         ([1, 1], [0.1, 0.2], {}, "`y_true` must hold more than one class, got only 1 in 2 rows"),
-        ([0, 2], [0.1, 0.2], {}, "`y_true` must hold whole numbers from 0 to 1 here, got 2"),
-        ([0, 0.5], [0.1, 0.2], {}, "`y_true` must hold whole numbers from 0 to 1 here, got 0.5"),
-        ([0, -1], [0.1, 0.2], {}, "`y_true` must hold whole numbers from 0 to 1 here, got -1"),
-        ([0, 3], [[0.2, 0.3, 0.5]] * 2, {}, "whole numbers from 0 to 2 here, got 3"),
+        ([0, 2], [0.1, 0.2], {}, "`y_true` must hold classes from 0 to 1, got 2"),
+        ([0, 0.5], [0.1, 0.2], {}, "`y_true` must hold classes from 0 to 1, got 0.5"),
+        ([0, -1], [0.1, 0.2], {}, "`y_true` must hold classes from 0 to 1, got -1"),
+        ([0, 3], [[0.2, 0.3, 0.5]] * 2, {}, "must hold classes from 0 to 2, got 3"),
         ([0, 1, 1], [0.1, 0.2], {}, r"`y_true` must have one of the shapes \(2,\), \(2, 1\)"),
         ([0, 1], [], {}, r"`y_score` must have shape \(n,\) or \(n, k\) and at least one row"),
         ([0, 1], [[1.0, 2.0]] * 2, {}, "`y_score` must hold probabilities that sum to 1"),
@@ -265,7 +265,7 @@ def test_a_hundred_thousand_rows_take_no_time():
         ),
     ],
 )
-def test_bad_input_is_refused(y, s, arguments, message):
+def test_bad_input_is_rejected(y, s, arguments, message):
     with pytest.raises(ValueError, match=message):
         fit_thresholds(y, s, **arguments)
 
@@ -280,12 +280,12 @@ def test_bad_input_is_refused(y, s, arguments, message):
         (lambda: ExpectedCost([[0, math.nan], [1, 0]]), "`costs` must be finite"),
     ],
 )
-def test_arguments_out_of_range_are_refused(make, message):
+def test_arguments_out_of_range_are_rejected(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_thresholds_refuse_scores_of_another_kind():
+def test_thresholds_reject_scores_of_another_kind():
     found = fit_thresholds([0, 1], [0.1, 0.9])
     with pytest.raises(ValueError, match="`y_score` must hold binary scores"):
         found.decide([[0.2, 0.3, 0.5]])

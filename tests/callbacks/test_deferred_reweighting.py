@@ -59,12 +59,12 @@ def test_all_losses_of_a_model_are_switched():
         assert [loss.class_weights.now.numpy().tolist() for loss in given] == expected
 
 
-def test_a_model_without_class_weights_is_refused():
+def test_a_model_without_class_weights_is_rejected():
     model = still(LDAM([60, 6]))
     with pytest.raises(ValueError, match="`DeferredReweighting` found no loss with class weights"):
         losses(model, epochs=1, epoch=0)
 
 
-def test_a_negative_epoch_is_refused():
+def test_a_negative_epoch_is_rejected():
     with pytest.raises(ValueError, match="`epoch` must be an integer from 0, got -1"):
         DeferredReweighting(-1)

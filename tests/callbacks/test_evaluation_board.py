@@ -110,7 +110,7 @@ def test_a_diverged_model_is_not_drawn():
     assert not os.path.exists("logs")
 
 
-def test_a_copy_shares_the_data_and_nothing_else():
+def test_a_copy_fractions_the_data_and_nothing_else():
     board = trained(EvaluationBoard("logs", (P, Y)))
     clone = copy.deepcopy(board)
     assert clone.validation_data[0] is P
@@ -148,6 +148,6 @@ def test_without_matplotlib_the_constructor_says_what_to_install(monkeypatch):
         ({"validation_data": (P, Y), "method": "beta"}, ValueError, "`method` must be one of"),
     ],
 )
-def test_bad_arguments_are_refused_at_once(arguments, error, message):
+def test_bad_arguments_are_rejected_at_once(arguments, error, message):
     with pytest.raises(error, match=message):
         EvaluationBoard("logs", **arguments)

@@ -49,7 +49,7 @@ def test_a_schedule_goes_on_while_gradients_are_accumulated():
     assert history["learning_rate"] == [0.375, 0.25]
 
 
-def test_each_part_of_an_optimizer_has_an_entry_whose_name_is_the_same_in_every_trial():
+def test_each_part_of_an_optimizer_has_the_same_entry_in_every_trial():
     for _ in range(2):
         history = fit(lambda: differential(keras.optimizers.SGD(0.5), {"bias": 0.5}))
         assert history["learning_rate"] == [0.5, 0.5]

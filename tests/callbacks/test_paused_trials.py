@@ -49,7 +49,7 @@ def curves(tuner):
     }
 
 
-def test_a_paused_trial_has_the_curve_and_the_rates_of_one_that_was_not_paused():
+def test_a_paused_trial_has_the_curve_and_rates_of_an_unpaused_one():
     settings = {"objective": "val_loss", "max_trials": 3, "seed": 0}
     settings |= {"max_epochs": EPOCHS, "reduction_factor": 2}
     paused = kte.ASHA(build, project_name="paused", **settings)

@@ -32,7 +32,7 @@ def curve(falls=-4.0, bottom=-2.0, start=2.0, noise=0.0):
     return RangeTest(RATES, losses)
 
 
-def test_the_range_begins_where_the_loss_falls_and_ends_where_it_rises_again():
+def test_the_range_spans_the_rates_at_which_the_loss_falls():
     low, high = np.log10(curve().suggestion())
     assert low == pytest.approx(-3.8, abs=0.11)  # a tenth of the fall, of two decades
     assert high == pytest.approx(-2.0, abs=0.11)
@@ -111,7 +111,7 @@ def regression(optimizer="sgd", *, batch_norm=False, run_eagerly=True):
     return model
 
 
-def test_the_rates_grow_by_the_same_factor_and_the_losses_are_those_of_single_batches():
+def test_rates_grow_by_one_factor_and_losses_are_those_of_batches():
     model = regression()
     loss = float(model.evaluate(X, Y, 64, verbose=0))
     test = learning_rate_range_test(model, X, Y, low=1e-12, high=1e-9, steps=12, batch_size=64)
@@ -133,7 +133,7 @@ def test_the_model_trains_on_as_if_there_had_been_no_test():
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)
 
 
-def test_a_rate_from_the_suggested_range_learns_and_one_far_above_diverges():
+def test_a_suggested_rate_learns_and_one_far_above_diverges():
     test = learning_rate_range_test(regression(), X, Y, high=10.0, steps=50, batch_size=16)
     assert len(test.rates) < 50  # it ended when the loss diverged
     low, high = test.suggestion()
@@ -210,7 +210,7 @@ def test_a_wrong_argument_is_named(options, message):
         learning_rate_range_test(regression(), X, Y, **options)
 
 
-def test_a_model_that_is_not_ready_is_refused():
+def test_a_model_that_is_not_ready_is_rejected():
     unbuilt = keras.Sequential([keras.layers.Dense(1)])
     unbuilt.compile("sgd", "mse")
     with pytest.raises(ValueError, match="`model` must have its variables"):

@@ -44,7 +44,7 @@ def measured(validation_data, model=None, epoch=0, **arguments):
     return logs
 
 
-def test_the_value_and_the_threshold_are_in_the_history_and_for_later_callbacks():
+def test_value_and_threshold_reach_the_history_and_later_callbacks():
     seen = []
     later = keras.callbacks.LambdaCallback(on_epoch_end=lambda _, logs: seen.append(dict(logs)))
     calibration = ThresholdCalibration(VALIDATION)
@@ -87,7 +87,7 @@ def test_one_half_is_judged_by_the_threshold_of_the_other():
     }
 
 
-def test_each_half_is_judged_at_the_threshold_of_the_other_and_all_rows_settle_what_is_used():
+def test_each_half_uses_the_other_threshold_and_all_rows_fit_the_final_one():
     p, y = RNG.random((50, 1)), RNG.integers(0, 2, 50)
     logs = measured((p, y), Fixed(), seed=3)
     one, other = fair_halves(check_sample(y, p), seed=3)
@@ -185,7 +185,7 @@ def test_a_diverged_model_has_no_threshold():
     assert set(logs) == {"val_f1_at_best_threshold", "val_best_threshold"}
 
 
-def test_a_copy_shares_the_data_and_nothing_else():
+def test_a_copy_fractions_the_data_and_nothing_else():
     calibration = ThresholdCalibration(VALIDATION)
     binary().fit(X, Y, verbose=0, callbacks=[calibration])
     clone = copy.deepcopy(calibration)
@@ -232,7 +232,7 @@ def endless():
         ({"validation_data": VALIDATION, "every": 0}, ValueError, "`every` must be an integer"),
     ],
 )
-def test_bad_arguments_are_refused_at_once(arguments, error, message):
+def test_bad_arguments_are_rejected_at_once(arguments, error, message):
     with pytest.raises(error, match=message):
         ThresholdCalibration(**arguments)
 
@@ -241,12 +241,12 @@ def test_bad_arguments_are_refused_at_once(arguments, error, message):
     ("rows", "message"),
     [
         ((np.array([[0.1], [0.2], [0.3]]), [0, 0, 1]), "at least two rows .* fewer of class 1"),
-        ((np.array([[0.1], [0.2], [0.3]]), [0, 0, 2]), "`y_true` must hold whole numbers from 0"),
+        ((np.array([[0.1], [0.2], [0.3]]), [0, 0, 2]), "`y_true` must hold classes from 0"),
         ((np.array([[0.1], [3.0], [0.3]]), [0, 0, 1]), r"must lie in \[0, 1\] unless `from_logits"),
         ((np.full((3, 3), 0.9), [0, 1, 2]), "sum to 1 .* pass `multi_label=True` if the columns"),
         ((np.zeros((3, 1)), [0, 1]), "same number of rows, got 3, 2"),
     ],
 )
-def test_bad_data_are_refused_after_the_first_epoch(rows, message):
+def test_bad_data_are_rejected_after_the_first_epoch(rows, message):
     with pytest.raises(ValueError, match=message):
         measured(rows)

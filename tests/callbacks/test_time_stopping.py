@@ -67,7 +67,7 @@ def test_it_says_that_the_time_was_up_only_if_asked(clock, capsys):
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "soon", None, float("nan"), timedelta(0)])
-def test_a_time_that_is_none_is_refused(seconds):
+def test_a_time_that_is_none_is_rejected(seconds):
     with pytest.raises(ValueError, match="`seconds` must be a number above 0"):
         TimeStopping(seconds)
 

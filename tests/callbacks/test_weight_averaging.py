@@ -131,7 +131,7 @@ def test_a_training_that_was_paused_ends_with_the_same_average(validate):
     assert_same(second.get_weights(), whole.get_weights())
 
 
-def test_each_training_has_an_average_of_its_own_and_the_data_are_not_copied():
+def test_each_training_has_its_own_average_and_shares_the_data():
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(20)
     averaging = StochasticWeightAveraging(3, data=data)
     first, second = make(batch_norm=True), make(batch_norm=True)
@@ -150,7 +150,7 @@ def test_statistics_of_batches_are_those_of_the_averaged_weights():
     np.testing.assert_allclose(norm.moving_variance.numpy(), X.var(axis=0), rtol=1e-4)
 
 
-def test_batch_normalisation_without_data_is_refused_when_the_training_begins():
+def test_batch_normalisation_without_data_fails_when_training_begins():
     with pytest.raises(ValueError, match=r"`data` must be given, for the model has batch .*'norm'"):
         fit(make(batch_norm=True), [StochasticWeightAveraging()])
 
@@ -158,9 +158,9 @@ def test_batch_normalisation_without_data_is_refused_when_the_training_begins():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"start": -1}, "`start` must be an epoch from 0, or a share"),
-        ({"start": 1.5}, "`start` must be an epoch from 0, or a share"),
-        ({"start": True}, "`start` must be an epoch from 0, or a share"),
+        ({"start": -1}, "`start` must be an epoch from 0, or a fraction"),
+        ({"start": 1.5}, "`start` must be an epoch from 0, or a fraction"),
+        ({"start": True}, "`start` must be an epoch from 0, or a fraction"),
         ({"every": 0}, "`every` must be an integer from 1"),
         ({"steps": 0}, "`steps` must be a whole number"),
     ],
@@ -233,7 +233,7 @@ def test_a_layer_that_is_not_trained_keeps_its_statistics():
     np.testing.assert_array_equal(norm.moving_mean.numpy(), 0.0)
 
 
-def test_data_without_a_batch_are_refused():
+def test_data_without_a_batch_are_rejected():
     with pytest.raises(ValueError, match="`data` must hold at least one batch"):
         update_batch_statistics(norm_and_model()[1], X[:0])
 

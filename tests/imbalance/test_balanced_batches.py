@@ -27,7 +27,7 @@ def epoch(batches):
     st.integers(0, 3),
 )
 @settings(max_examples=60)
-def test_every_class_has_its_share_of_every_batch(counts, ratio, batch_size, seed):
+def test_every_class_has_its_fraction_of_every_batch(counts, ratio, batch_size, seed):
     y = np.repeat(np.arange(len(counts)), counts)
     batches = BalancedBatches(np.zeros(len(y)), y, batch_size, ratio=ratio, seed=seed)
     wanted = np.maximum(counts, ratio * max(counts))
@@ -42,7 +42,7 @@ def test_every_class_has_its_share_of_every_batch(counts, ratio, batch_size, see
     assert (np.abs(total - wanted * len(y)) < 1).all()
 
 
-def test_equal_shares_are_kept_to_within_a_row_or_two():
+def test_equal_fractions_are_kept_to_within_a_row_or_two():
     for _, labels in list(BalancedBatches(X, Y, 20)):
         assert abs(labels.sum() - 10) <= 1
 
@@ -88,7 +88,7 @@ def test_a_batch_is_the_same_however_often_it_is_asked_for():
     assert np.array_equal(batches[1][0], batches[1][0])
 
 
-def test_shares_may_be_said_for_each_class():
+def test_fractions_may_be_said_for_each_class():
     batches = BalancedBatches(X, Y, 10, ratio={0: 4, 1: 1})
     assert [int(y.sum()) for _, y in list(batches)] == [2] * 10
 
@@ -117,11 +117,11 @@ def test_labels_may_be_a_list():
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=6), st.integers(0, 200))
-def test_apportioned_parts_are_whole_and_within_one_of_their_shares(parts, total):
-    shares = np.array(parts) / sum(parts)
-    found = apportion(shares, total)
+def test_apportioned_parts_are_whole_and_within_one_of_their_fractions(parts, total):
+    fractions = np.array(parts) / sum(parts)
+    found = apportion(fractions, total)
     assert found.sum() == total
-    assert (np.abs(found - shares * total) < 1 + 1e-9).all()
+    assert (np.abs(found - fractions * total) < 1 + 1e-9).all()
 
 
 def test_keras_trains_on_every_batch_and_draws_anew_after_each_epoch():
@@ -149,11 +149,11 @@ def test_keras_trains_on_every_batch_and_draws_anew_after_each_epoch():
         ({"epoch_size": 0}, "`epoch_size` must be an integer from 1, got 0"),
         ({"epoch_size": 100.0}, r"`epoch_size` must be an integer from 1, got 100\.0"),
         ({"ratio": 0.0}, r"`ratio` must be above 0 and at most 1, or a mapping .*got 0\.0"),
-        ({"ratio": {0: 1.0}}, r"a share for each of the classes \[0, 1\], got \[0\]"),
-        ({"ratio": {0: 1.0, 1: 0.0}}, "`ratio` must have shares above 0"),
+        ({"ratio": {0: 1.0}}, r"a fraction for each of the classes \[0, 1\], got \[0\]"),
+        ({"ratio": {0: 1.0, 1: 0.0}}, "`ratio` must have fractions above 0"),
     ],
 )
-def test_what_cannot_be_balanced_is_refused(arguments, message):
+def test_what_cannot_be_balanced_is_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         BalancedBatches(**{"x": X, "y": Y, **arguments})
 

@@ -41,22 +41,22 @@ def test_with_two_classes_weighted_errors_are_expected_costs():
         ([[0.0]], r"got \(1, 1\)"),
         ([[0, -1], [1, 0]], "must be finite and at least 0"),
         ([[0, np.nan], [1, 0]], "must be finite and at least 0"),
-        ([[2, 1], [1, 0]], "least cost of each row on the diagonal"),
-        ([[0, 0], [0, 0]], "some mistake that costs more"),
+        ([[2, 1], [1, 0]], "smallest cost of each row on the diagonal"),
+        ([[0, 0], [0, 0]], "a mistake that costs more"),
     ],
 )
-def test_matrices_that_are_no_costs_are_refused(costs, message):
+def test_matrices_that_are_no_costs_are_rejected(costs, message):
     with pytest.raises(ValueError, match="`costs` .*" + message):
         checked_costs(costs)
 
 
-def test_a_matrix_for_another_number_of_classes_is_refused():
+def test_a_matrix_for_another_number_of_classes_is_rejected():
     with pytest.raises(ValueError, match=r"`costs` must have shape \(3, 3\), .*got \(2, 2\)"):
         checked_costs(np.eye(2)[::-1], num_classes=3)
 
 
 @pytest.mark.parametrize("pair", [(0, 2), (-1, 0), (0,), 1, (1.0, 0)])
-def test_a_pair_of_unknown_classes_is_refused(pair):
+def test_a_pair_of_unknown_classes_is_rejected(pair):
     with pytest.raises(ValueError, match=r"pairs \(true class, decision\) of classes from 0 to 1"):
         cost_matrix({pair: 2.0}, 2)
 

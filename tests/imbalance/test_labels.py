@@ -38,7 +38,7 @@ def test_a_data_set_is_multi_label_if_any_row_of_any_batch_is():
     assert (counts.positives.tolist(), counts.negatives.tolist()) == ([3, 2], [1, 2])
 
 
-def test_a_matrix_with_one_class_a_row_is_one_hot_unless_the_caller_says_otherwise():
+def test_a_matrix_with_one_class_a_row_is_one_hot_by_default():
     rows = np.eye(3)[[0, 1, 1]]
     assert not class_counts(rows).multi_label
     assert class_counts(rows, multi_label=True).multi_label
@@ -65,9 +65,9 @@ def test_the_classes_of_rows_are_integers_whatever_the_labels_are():
         ([], {}, r"`y` must have shape \(n,\), \(n, 1\) or \(n, c\) .*got \(0,\)"),
         (np.zeros([2, 3, 4]), {}, r"`y` must have shape .*got \(2, 3, 4\)"),
         ([0, 1], {"multi_label": True}, r"`y` must have shape \(n, c\) .*got \(2,\)"),
-        (["cat", "dog"], {}, "`y` must hold numbers, .*LabelEncoder"),
-        ([0, 0.5], {}, r"`y` must hold whole numbers, got 0\.5; .*before they are smoothed"),
-        ([0, np.nan], {}, "`y` must hold whole numbers, got nan"),
+        (["cat", "dog"], {}, "`y` must hold class numbers, .*LabelEncoder"),
+        ([0, 0.5], {}, r"`y` must hold class numbers, got 0\.5; .*before they are smoothed"),
+        ([0, np.nan], {}, "`y` must hold class numbers, got nan"),
         ([0, -1], {}, "`y` must hold classes from 0, got -1"),
         ([0, 3], {"num_classes": 3}, "classes from 0 to 2, as `num_classes` says, got 3"),
         ([[0, 2]], {}, "must hold zeros and ones, got 2; integer labels"),
@@ -76,12 +76,12 @@ def test_the_classes_of_rows_are_integers_whatever_the_labels_are():
         ([0], {"num_classes": 0}, "`num_classes` must be at least 1, got 0"),
     ],
 )
-def test_labels_that_are_not_classes_are_refused(y, arguments, message):
+def test_labels_that_are_not_classes_are_rejected(y, arguments, message):
     with pytest.raises(ValueError, match=message):
         class_counts(y, **arguments)
 
 
-def test_several_classes_a_row_are_refused_where_one_is_needed():
+def test_several_classes_a_row_are_rejected_where_one_is_needed():
     with pytest.raises(ValueError, match=r"exactly one class in each row .*class_weights"):
         single_labels([[1, 1], [0, 1]])
 
@@ -104,6 +104,6 @@ def dataset(y, x=None):
         (dataset([0, 1]).batch(1).take(0), "the data set is empty"),
     ],
 )
-def test_a_data_set_without_countable_labels_is_refused(data, message):
+def test_a_data_set_without_countable_labels_is_rejected(data, message):
     with pytest.raises(ValueError, match=message):
         class_counts(data)

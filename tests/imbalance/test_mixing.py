@@ -135,7 +135,7 @@ def test_a_strength_that_is_fixed_is_no_hyperparameter():
         (batches(*images()).unbatch(), {}, r"call `batch\(\)` first"),
     ],
 )
-def test_data_that_cannot_be_mixed_are_refused(data, arguments, message):
+def test_data_that_cannot_be_mixed_are_rejected(data, arguments, message):
     with pytest.raises(ValueError, match=message):
         mixed(data, **{"method": "mixup", **arguments})
 
@@ -148,7 +148,7 @@ def test_data_that_cannot_be_mixed_are_refused(data, arguments, message):
         ("cutmix", 1.5, r"at most 1 for 'cutmix', got 1\.5"),
     ],
 )
-def test_arguments_out_of_range_are_refused(method, alpha, message):
+def test_arguments_out_of_range_are_rejected(method, alpha, message):
     with pytest.raises(ValueError, match=message):
         mixed(batches(*images()), method, alpha=alpha)
 
@@ -160,6 +160,6 @@ def test_arguments_out_of_range_are_refused(method, alpha, message):
         ({"methods": ["none"], "alpha": (0.5, 0.1)}, "`alpha` must be a number or a pair"),
     ],
 )
-def test_a_space_that_makes_no_sense_is_refused(arguments, message):
+def test_a_space_that_makes_no_sense_is_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         Mixer(keras_tuner.HyperParameters(), **arguments)

@@ -74,14 +74,14 @@ def test_in_a_scope_that_is_not_active_nothing_is_resampled(methods):
     assert resampler.fit_resample(X, Y)[0] is X
 
 
-@pytest.mark.parametrize("share", [0.2, 0.25, 0.33])
-def test_the_validation_split_is_made_before_resampling_and_as_keras_makes_it(share):
+@pytest.mark.parametrize("fraction", [0.2, 0.25, 0.33])
+def test_the_validation_split_is_that_of_keras_before_resampling(fraction):
     model = Recorder()
     resampler = Resampler(chosen(resampling="smote"))
-    assert resampler.fit(model, X, Y, validation_split=share, epochs=3) == "history"
+    assert resampler.fit(model, X, Y, validation_split=fraction, epochs=3) == "history"
     assert model.arguments["epochs"] == 3
     validation_x, validation_y = model.arguments["validation_data"]
-    end = int(60 * (1 - share))
+    end = int(60 * (1 - fraction))
     assert np.array_equal(validation_x, X[end:])
     assert np.array_equal(validation_y, Y[end:])
     assert not rows(model.x) & rows(validation_x)
@@ -143,7 +143,7 @@ class Small(keras_tuner.HyperModel):
 
 
 @pytest.mark.parametrize("arguments", [{"validation_split": 0.25}, {"validation_data": (X, Y)}])
-def test_a_search_resamples_its_training_data_and_never_its_validation_data(arguments):
+def test_a_search_resamples_training_data_but_not_validation_data(arguments):
     methods = ["random_under", "smote", "none"]
     tuner = kte.TPE(Small(), objective="val_loss", max_trials=3, seed=0, directory="here")
     for method in methods:
@@ -166,7 +166,7 @@ def test_the_space_is_known_before_the_first_trial():
 
 
 @pytest.mark.parametrize("method", ["none", "random_over", "smote"])
-def test_nan_is_refused_at_the_first_trial_if_any_method_could_not_do_with_it(method):
+def test_nan_is_rejected_at_the_first_trial_if_any_method_rejects_it(method):
     x = X.copy()
     x[7, 0] = np.nan
     with pytest.raises(ValueError, match=r"`x` must be finite .*1 of 60 rows"):
@@ -194,7 +194,7 @@ def test_nan_is_no_matter_if_all_methods_draw_rows():
         ({"ratio": [0.1, 0.2, 0.3]}, "`ratio` must be a number or a pair"),
     ],
 )
-def test_a_space_that_makes_no_sense_is_refused(arguments, message):
+def test_a_space_that_makes_no_sense_is_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         Resampler(keras_tuner.HyperParameters(), **arguments)
 
@@ -217,6 +217,6 @@ def test_a_range_may_be_a_list():
         ({"x": [X, X], "validation_split": 0.2}, "`x` must be one array .*got a list of 2"),
     ],
 )
-def test_a_fit_that_makes_no_sense_is_refused(arguments, message):
+def test_a_fit_that_makes_no_sense_is_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         Resampler(chosen()).fit(Recorder(), **{"x": X, "y": Y, **arguments})

@@ -36,13 +36,13 @@ def test_every_method_keeps_all_classes_shapes_and_types(method, counts):
 
 
 @pytest.mark.parametrize("method", ["random_over", "smote", "borderline_smote"])
-def test_over_sampling_raises_small_classes_to_their_share_of_the_largest(method):
+def test_over_sampling_raises_small_classes_to_a_fraction_of_the_largest(method):
     _, y = resample(*clouds(9, 50, 40), method, ratio=0.5)
     assert np.bincount(y).tolist() == [25, 50, 40]
 
 
 @pytest.mark.parametrize("method", UNDER)
-def test_under_sampling_lowers_large_classes_until_the_smallest_has_its_share(method):
+def test_under_sampling_lowers_large_classes_to_the_wanted_fraction(method):
     _, y = resample(*clouds(9, 50, 12), method, ratio=0.5)
     assert np.bincount(y).tolist() == [9, 18, 12]
 
@@ -172,7 +172,7 @@ def test_adasyn_leaves_classes_alone_that_do_not_meet():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("method", READS_INPUTS)
-def test_nan_is_refused_where_inputs_are_compared(method, bad):
+def test_nan_is_rejected_where_inputs_are_compared(method, bad):
     x, y = clouds(20, 8)
     x[[3, 25], 1] = bad
     with pytest.raises(ValueError, match=r"`x` must be finite .*2 of 28 rows have NaN"):
@@ -202,7 +202,7 @@ def test_nan_does_not_matter_where_rows_are_drawn(method):
         ({"x": np.array([["a"]] * 10)}, "`x` must be one array of numbers"),
     ],
 )
-def test_what_cannot_be_resampled_is_refused(arguments, message):
+def test_what_cannot_be_resampled_is_rejected(arguments, message):
     usual = {"x": np.zeros([10, 2]), "y": np.arange(10) % 2, "method": "smote"}
     with pytest.raises(ValueError, match=message):
         resample(**{**usual, **arguments})

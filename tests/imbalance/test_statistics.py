@@ -75,12 +75,12 @@ def test_the_statistics_of_labels_are_those_of_their_counts():
 
 
 @pytest.mark.parametrize("bad", [[], [[1, 2]], [0, 0], [-1, 2], [1, math.nan]])
-def test_counts_that_count_nothing_are_refused(bad):
+def test_counts_that_count_nothing_are_rejected(bad):
     with pytest.raises(ValueError, match="`counts` must"):
         gini_index(bad)
 
 
 @pytest.mark.parametrize("beta", [-0.1, 1.0, math.nan])
-def test_beta_out_of_its_range_is_refused(beta):
+def test_beta_out_of_its_range_is_rejected(beta):
     with pytest.raises(ValueError, match=r"`beta` must be at least 0 and below 1, got"):
         effective_numbers([1, 2], beta=beta)

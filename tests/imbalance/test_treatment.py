@@ -85,7 +85,7 @@ def test_the_first_trial_corrects_nothing(head):
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_a_loss_fits_the_labels_and_outputs_and_is_plain_cross_entropy_without_correction(head):
+def test_a_loss_without_correction_is_plain_cross_entropy(head):
     y = HEADS[head]
     units = {"binary": 1, "two": 2}.get(head, 3)
     scores = RNG.uniform(0.1, 0.9, (60, units)).astype("float32")
@@ -206,6 +206,6 @@ def test_a_search_trains_with_every_correction():
         (BINARY, {"methods": "smote"}, "`methods` must be a list, got 'smote'"),
     ],
 )
-def test_what_cannot_be_corrected_is_refused(y, arguments, message):
+def test_what_cannot_be_corrected_is_rejected(y, arguments, message):
     with pytest.raises(ValueError, match=message):
         space(keras_tuner.HyperParameters(), y, **arguments)

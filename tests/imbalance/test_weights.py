@@ -178,13 +178,13 @@ def test_a_label_out_of_range_stops_the_data_set():
         ([0, 1], {"scheme": "effective_number", "beta": 1.0}, "`beta` must be"),
     ],
 )
-def test_labels_that_give_no_weights_are_refused(y, arguments, message):
+def test_labels_that_give_no_weights_are_rejected(y, arguments, message):
     with pytest.raises(ValueError, match=message):
         class_weights(y, **arguments)
 
 
 @pytest.mark.parametrize("bad", [[], 1.0, [[1.0, 2.0, 3.0]], [1.0, -1.0], [np.nan, 1.0], [0.0]])
-def test_numbers_that_are_no_weights_are_refused(bad):
+def test_numbers_that_are_no_weights_are_rejected(bad):
     for use in (class_weight_dict, lambda w: sample_weights([0], w)):
         with pytest.raises(ValueError, match="`weights` must"):
             use(bad)
@@ -204,7 +204,9 @@ def test_keras_is_not_given_multi_label_weights_that_it_would_misread():
         ([0, 1], [[1.0, 2.0]], {}, r"`y` must have shape \(n, c\)"),
     ],
 )
-def test_labels_and_weights_that_do_not_belong_together_are_refused(y, weights, arguments, message):
+def test_labels_and_weights_that_do_not_belong_together_are_rejected(
+    y, weights, arguments, message
+):
     with pytest.raises(ValueError, match=message):
         sample_weights(y, weights, **arguments)
 
@@ -213,6 +215,6 @@ def test_labels_and_weights_that_do_not_belong_together_are_refused(y, weights, 
     ("y", "weights"),
     [([[1, 0, 0]], [1.0, 2.0]), ([0, 1], [[1.0, 2.0], [1.0, 2.0]])],
 )
-def test_a_data_set_and_weights_that_do_not_belong_together_are_refused(y, weights):
+def test_a_data_set_and_weights_that_do_not_belong_together_are_rejected(y, weights):
     with pytest.raises(ValueError, match=r"`weights` has shape .* and needs labels with 2 columns"):
         with_weights(dataset(np.array(y)), weights)

@@ -141,7 +141,7 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_rows_times_their_weights(kind):
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_a_batch_whose_shape_is_unknown_when_it_is_traced_works_for_both_kinds_of_labels(kind):
+def test_a_batch_of_unknown_shape_works_for_both_kinds_of_labels(kind):
     loss = of_logits(kind)
     unknown = tf.TensorSpec((None, None))
     call = tf.function(loss, input_signature=[unknown, tf.TensorSpec((None, C))])
@@ -188,7 +188,7 @@ def test_a_loss_can_be_compiled_by_xla(kind):
 
 @pytest.mark.parametrize("wrong", [-1, 3])
 @pytest.mark.parametrize("kind", MAKERS)
-def test_labels_out_of_range_are_refused(kind, wrong):
+def test_labels_out_of_range_are_rejected(kind, wrong):
     labels = Y.copy()
     labels[3] = wrong
     with pytest.raises(ValueError, match=rf"`y_true` must hold classes from 0 to 2, got \[{wrong}"):
@@ -208,7 +208,7 @@ def test_fractions_are_no_class_numbers(kind):
 
 
 @pytest.mark.parametrize("kind", set(MAKERS) - INTEGERS_ONLY)
-def test_multi_label_data_are_refused_where_classes_exclude_one_another(kind):
+def test_multi_label_data_are_rejected_where_classes_exclude_one_another(kind):
     labels = np.maximum(ONE_HOT, np.eye(C, dtype="float32")[0])
     with pytest.raises(ValueError, match=r"`y_true` with a column for each .*, got \[2\]; .*multi"):
         of_logits(kind)(labels, LOGITS)
@@ -223,19 +223,19 @@ def test_mixed_labels_may_be_rounded(kind):
 
 
 @pytest.mark.parametrize("kind", BINARY_MAKERS)
-def test_binary_labels_out_of_range_are_refused(kind):
+def test_binary_labels_out_of_range_are_rejected(kind):
     with pytest.raises(ValueError, match="`y_true` must lie between 0 and 1"):
         of_logits(kind)(2 * ONE_HOT, LOGITS)
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_probabilities_are_refused_where_logits_are_wanted(kind):
+def test_probabilities_are_rejected_where_logits_are_wanted(kind):
     with pytest.raises(ValueError, match="`y_pred` has rows that sum to 1, but `from_logits=True`"):
         of_logits(kind)(Y, P)
 
 
 @pytest.mark.parametrize("kind", [*MAKERS, *BINARY_MAKERS])
-def test_logits_are_refused_where_probabilities_are_wanted(kind):
+def test_logits_are_rejected_where_probabilities_are_wanted(kind):
     loss, labels = ALL[kind](from_logits=False), ONE_HOT if kind in BINARY_MAKERS else Y
     with pytest.raises(ValueError, match="`y_pred` must hold probabilities between"):
         loss(labels, LOGITS)
@@ -244,7 +244,7 @@ def test_logits_are_refused_where_probabilities_are_wanted(kind):
 
 
 @pytest.mark.parametrize("kind", ["weighted", "weighted_binary"])
-def test_a_model_that_puts_out_logits_does_not_train_on_them_as_probabilities(kind):
+def test_a_model_of_logits_does_not_train_on_them_as_probabilities(kind):
     model = keras.Sequential([keras.layers.Input((C,)), keras.layers.Dense(C)])
     model.compile("sgd", ALL[kind](from_logits=False))
     with pytest.raises(tf.errors.InvalidArgumentError, match="pass `from_logits=True` for logits"):
@@ -260,7 +260,7 @@ def test_a_training_that_has_diverged_is_not_taken_for_logits(kind):
 @pytest.mark.parametrize(
     ("kind", "activation"), [("ldam", "softmax"), ("asymmetric", "sigmoid"), ("poly", "softmax")]
 )
-def test_a_model_that_ends_in_an_activation_is_refused_where_logits_are_wanted(kind, activation):
+def test_a_final_activation_is_rejected_where_logits_are_expected(kind, activation):
     model = keras.Sequential([keras.layers.Input((C,)), keras.layers.Dense(C, activation)])
     model.compile("sgd", of_logits(kind))
     with pytest.raises(ValueError, match="`y_pred` comes from a softmax or sigmoid, but"):
@@ -268,7 +268,7 @@ def test_a_model_that_ends_in_an_activation_is_refused_where_logits_are_wanted(k
 
 
 @pytest.mark.parametrize(("kind", "activation"), [("poly", "softmax"), ("asymmetric", "sigmoid")])
-def test_a_model_that_ends_in_an_activation_learns_even_where_it_is_saturated(kind, activation):
+def test_a_model_with_a_saturated_final_activation_learns(kind, activation):
     model = keras.Sequential(
         [keras.layers.Input((C,)), keras.layers.Dense(C, activation, kernel_initializer="ones")]
     )
@@ -281,12 +281,12 @@ def test_a_model_that_ends_in_an_activation_learns_even_where_it_is_saturated(ki
 
 
 @pytest.mark.parametrize("kind", ["weighted", "ldam", "logit_adjusted", "expected_cost"])
-def test_what_is_made_for_another_number_of_classes_is_refused(kind):
+def test_what_is_made_for_another_number_of_classes_is_rejected(kind):
     with pytest.raises(ValueError, match="must have one entry for each column of `y_pred`"):
         of_logits(kind)(np.array([0, 1]), np.zeros((2, 5), "float32"))
 
 
-def test_labels_of_the_wrong_shape_are_refused():
+def test_labels_of_the_wrong_shape_are_rejected():
     loss = losses.Poly1Crossentropy(from_logits=True)
     with pytest.raises(ValueError, match="`y_true` must hold one class number for each row"):
         loss(np.zeros((8, 4)), LOGITS)
@@ -306,7 +306,7 @@ def test_labels_of_the_wrong_shape_are_refused():
         (lambda: losses.SparseFocalCrossentropy(gamma=-1), "`gamma` must be finite and at least 0"),
         (lambda: losses.SparseFocalCrossentropy([1, -1]), "`alpha` must be a number or one"),
         (lambda: losses.SparseSmoothedCrossentropy(1.5), "`label_smoothing` must lie in"),
-        (lambda: losses.LDAM([5]), "`class_counts` must hold a number for each of at least two"),
+        (lambda: losses.LDAM([5]), r"`class_counts` must have shape \(c,\) with c at least 2"),
         (lambda: losses.LDAM([5, 0]), "`class_counts` must be finite and above 0"),
         (lambda: losses.LDAM([5, 1], max_margin=-1), "`max_margin` must be finite"),
         (lambda: losses.LDAM([5, 1], scale=0), "`scale` must be finite and above 0"),
@@ -324,6 +324,6 @@ def test_labels_of_the_wrong_shape_are_refused():
         (lambda: losses.PinballLoss([]), "`quantiles` must be a number strictly between"),
     ],
 )
-def test_arguments_out_of_range_are_refused(make, message):
+def test_arguments_out_of_range_are_rejected(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -76,7 +76,7 @@ def test_sparse_focal_is_keras_focal_on_one_hot_labels(gamma, alpha):
     assert float(ours) == approx(float(theirs(np.eye(C)[Y], Z)))
 
 
-def test_sparse_focal_of_two_classes_is_the_sigmoid_focal_of_tensorflow_addons():
+def test_sparse_focal_of_two_classes_equals_sigmoid_focal_of_addons():
     theirs = addons().losses.SigmoidFocalCrossEntropy(from_logits=True, alpha=0.3, gamma=1.5)
     logits = np.stack([np.zeros(30), Z[:, 0]], axis=1)
     ours = losses.SparseFocalCrossentropy([0.7, 0.3], 1.5, from_logits=True, reduction="none")

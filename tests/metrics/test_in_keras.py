@@ -93,7 +93,7 @@ def test_a_metric_can_be_compiled_by_xla(kind):
     assert float(metric.result()) == pytest.approx(value(eager, Y, P), abs=1e-6)
 
 
-def test_a_batch_whose_shape_is_unknown_when_it_is_traced_works_for_both_kinds_of_labels():
+def test_a_batch_of_unknown_shape_works_for_both_kinds_of_labels():
     metric = metrics.BalancedAccuracy(3)
     signature = [tf.TensorSpec((None, None)), tf.TensorSpec((None, 3))]
     update = in_graph(metric, input_signature=signature)
@@ -127,7 +127,7 @@ def test_seventeen_million_rows_are_still_counted_one_by_one():
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_scores_that_are_nan_are_refused_and_in_a_graph_give_nan(kind):
+def test_scores_that_are_nan_are_rejected_and_in_a_graph_give_nan(kind):
     broken = P.copy()
     broken[3, 1] = math.nan
     metric = ALL[kind][0]()
@@ -139,7 +139,7 @@ def test_scores_that_are_nan_are_refused_and_in_a_graph_give_nan(kind):
 
 @pytest.mark.parametrize("wrong", [-1, 3])
 @pytest.mark.parametrize("kind", ["macro_f1", "brier", "ece"])
-def test_labels_out_of_range_are_refused(kind, wrong):
+def test_labels_out_of_range_are_rejected(kind, wrong):
     labels = Y.copy()
     labels[5] = wrong
     metric = ALL[kind][0]()
@@ -151,7 +151,7 @@ def test_labels_out_of_range_are_refused(kind, wrong):
 
 @pytest.mark.parametrize("labels", [np.eye(3)[Y] + np.eye(3)[0], np.zeros((40, 3), bool)])
 @pytest.mark.parametrize("kind", ["macro_f1", "brier"])
-def test_multi_label_data_are_refused(kind, labels):
+def test_multi_label_data_are_rejected(kind, labels):
     metric = ALL[kind][0]()
     with pytest.raises(ValueError, match=r"`y_true` with a column for each class must sum to 1"):
         metric.update_state(labels, P)
@@ -179,7 +179,7 @@ LOGITS = [lambda: metrics.BrierScore(3), lambda: metrics.ExpectedCalibrationErro
 
 @pytest.mark.parametrize("make", LOGITS)
 @pytest.mark.parametrize("wrong", [-0.1, 1.1])
-def test_logits_are_refused_where_probabilities_are_wanted_and_in_a_graph_give_nan(make, wrong):
+def test_logits_instead_of_probabilities_fail_or_give_nan_in_a_graph(make, wrong):
     logits, metric = P.copy(), make()
     logits[3, 1] = wrong
     with pytest.raises(ValueError, match=r"`y_pred` must hold probabilities .* `from_logits=True`"):
@@ -190,7 +190,7 @@ def test_logits_are_refused_where_probabilities_are_wanted_and_in_a_graph_give_n
         assert math.isnan(float(metric.result()))
 
 
-def test_a_model_that_puts_out_logits_is_not_judged_as_if_it_had_probabilities():
+def test_logits_of_a_model_are_not_measured_as_probabilities():
     made = [metrics.BrierScore(2), metrics.ExpectedCalibrationError(2, of="positive")]
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
     model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True), metrics=made)
@@ -206,7 +206,7 @@ def test_the_rounding_of_half_precision_is_no_error(dtype):
     assert math.isfinite(float(metric.result()))
 
 
-def test_scores_of_the_wrong_shape_are_refused():
+def test_scores_of_the_wrong_shape_are_rejected():
     metric = metrics.F1Score(3)
     with pytest.raises(ValueError, match="`y_pred` must have a column for each of `num_classes` 3"):
         metric.update_state(Y, P[:, :2])
@@ -217,18 +217,18 @@ def test_scores_of_the_wrong_shape_are_refused():
 
 
 @pytest.mark.parametrize("labels", [Y[:7], Y[:7, None], np.eye(3)[Y[:7]]])
-def test_another_number_of_labels_than_of_scores_is_refused(labels):
+def test_another_number_of_labels_than_of_scores_is_rejected(labels):
     with pytest.raises(ValueError, match=r"got shape \(7,.* for rows of shape \(40,\)"):
         metrics.F1Score(3).update_state(labels, P)
 
 
 @pytest.mark.parametrize("shape", [(7,), (7, 1), (40, 3), (40, 1, 1)])
-def test_weights_that_do_not_belong_to_the_rows_are_refused(shape):
+def test_weights_that_do_not_belong_to_the_rows_are_rejected(shape):
     with pytest.raises(ValueError, match=r"`sample_weight` must have a weight for each row .*got"):
         metrics.F1Score(3).update_state(Y, P, np.ones(shape))
 
 
-def test_weights_below_0_are_refused():
+def test_weights_below_0_are_rejected():
     with pytest.raises(ValueError, match="`sample_weight` must be at least 0, got -2"):
         metrics.F1Score(3).update_state(Y, P, np.full(40, -2.0))
 
@@ -263,7 +263,7 @@ def test_one_weight_may_be_that_of_all_rows(weights):
         ),
     ],
 )
-def test_arguments_out_of_range_are_refused(make, message):
+def test_arguments_out_of_range_are_rejected(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 

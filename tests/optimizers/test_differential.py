@@ -143,7 +143,7 @@ def test_the_rate_of_all_layers_can_be_changed_in_one():
         (lambda: keras.callbacks.ReduceLROnPlateau("loss", 0.5, 1, min_delta=1e9), 0.25),
     ],
 )
-def test_the_rates_stay_shares_when_a_callback_sets_the_rate(callback, rate):
+def test_the_rates_stay_fractions_when_a_callback_sets_the_rate(callback, rate):
     model = two_layers()
     model.compile(differential(SGD(0.5), {"body": 0.0, "head/bias": 0.5}, model), "mse")
     body, (kernel, bias) = weights(model, "body"), model.get_layer("head").get_weights()
@@ -158,7 +158,7 @@ def test_the_rates_stay_shares_when_a_callback_sets_the_rate(callback, rate):
     assert not np.array_equal(model.get_layer("head").get_weights()[1], bias)
 
 
-def test_a_rate_that_is_set_is_in_force_in_compiled_steps_and_shares_are_scaled_once():
+def test_a_set_rate_applies_in_compiled_steps_and_scales_fractions_once():
     model = two_layers()
     model.compile(differential(SGD(0.1), {"body": 0.5}, model), "mse")
     train(model)
@@ -195,12 +195,12 @@ def test_a_wrong_factor_is_named(factors, message):
         differential(SGD(), factors)
 
 
-def test_what_is_no_optimizer_is_refused():
+def test_what_is_no_optimizer_is_rejected():
     with pytest.raises(ValueError, match="`optimizer` must be an optimizer of Keras, got 'adam'"):
         differential("adam", {"head": 0.1})
 
 
-def test_an_optimizer_that_is_wrapped_already_is_refused():
+def test_an_optimizer_that_is_wrapped_already_is_rejected():
     scaled = keras.mixed_precision.LossScaleOptimizer(SGD())
     with pytest.raises(ValueError, match="`optimizer` must be a plain optimizer"):
         differential(scaled, {"head": 0.1})

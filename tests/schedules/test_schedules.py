@@ -130,11 +130,11 @@ def one_cycle_by_hand(step, peak, total, pct, div, final, anneal):
     ends, values = [pct * total - 1, total - 1], [peak / div, peak, peak / div / final]
     phase = 0 if step <= ends[0] else 1
     begin = 0 if phase == 0 else ends[0]
-    share = (step - begin) / (ends[phase] - begin)
+    fraction = (step - begin) / (ends[phase] - begin)
     start, end = values[phase], values[phase + 1]
     if anneal == "linear":
-        return start + (end - start) * share
-    return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+        return start + (end - start) * fraction
+    return end + (start - end) / 2 * (1 + math.cos(math.pi * fraction))
 
 
 @pytest.mark.parametrize("anneal", ["cosine", "linear"])
@@ -165,7 +165,7 @@ def test_a_warm_up_before_a_cosine_is_what_keras_has_built_in(target, warmup, de
 
 @given(steps=st.integers(1, 30), step=st.integers(1, 200))
 @few
-def test_a_warm_up_before_an_inverse_square_root_is_the_schedule_of_transformers(steps, step):
+def test_warm_up_before_inverse_square_root_equals_transformers(steps, step):
     ours = WarmUp(InverseSquareRoot(512**-0.5 * steps**-0.5, steps), steps)
     paper = 512**-0.5 * min(step**-0.5, step * steps**-1.5)  # Vaswani et al. 2017, eq. 3
     assert float(ours(step)) == pytest.approx(paper, rel=1e-5)
@@ -184,9 +184,7 @@ def test_step_decay_is_exact_at_its_drops():
 @pytest.mark.parametrize(
     ("cycles", "growth", "peaks"), [(1, 2, [0]), (3, 1, [0, 20, 40]), (4, 2, [0, 4, 12, 28])]
 )
-def test_every_restart_is_at_the_peak_and_the_last_cycle_ends_with_the_training(
-    cycles, growth, peaks
-):
+def test_restarts_begin_at_the_peak_and_the_last_cycle_ends_in_time(cycles, growth, peaks):
     schedule = cosine_restarts(1.0, 70, cycles, growth=growth, warmup_steps=10)
     for peak in peaks:
         # One step later: where a cycle begins, Keras rounds the logarithm either way.

@@ -68,7 +68,7 @@ def test_every_trial_has_its_final_numbers(board, look):
     }
 
 
-def test_the_columns_of_all_trials_are_declared_and_their_own_numbers_come_first(board, look):
+def test_columns_of_all_trials_are_declared_and_own_numbers_come_first(board, look):
     run(board, "0000", val_loss=1.0)
     run(board, "0001", accuracy=1.0)
     run(board, "0002", val_loss=1.0)
@@ -117,7 +117,7 @@ def test_a_retried_trial_is_a_success_in_the_end(board, look):
     assert (row.status, row.metrics["epochs"], row.metrics["score"]) == ("SUCCESS", 2, 0.5)
 
 
-def test_no_run_ever_changes_its_data_so_a_running_tensorboard_sees_every_change(board, look):
+def test_a_running_tensorboard_sees_every_change_as_new_runs(board, look):
     seen = []
     for _ in range(2):
         board.begin_trial("0000", ADAM)
@@ -172,7 +172,7 @@ def test_a_description_left_by_a_crash_is_deleted(board, log_dir, look):
     assert look().runs == [os.path.join("search", "space_2")]
 
 
-def test_two_processes_that_describe_their_parts_of_a_space_share_one_description(log_dir, look):
+def test_two_processes_share_one_description_of_a_space(log_dir, look):
     one, other = (SearchBoard(log_dir, "val_loss") for _ in range(2))
     for _ in range(2):
         one.describe(SPACE)
@@ -246,7 +246,7 @@ def test_files_of_others_in_a_trial_are_left_alone(board, log_dir):
     assert sorted(os.listdir(log_dir / "0000")) == ["completed_2", "train", "validation"]
 
 
-def test_an_unknown_state_is_refused(board):
+def test_an_unknown_state_is_rejected(board):
     with pytest.raises(ValueError, match=r"`state` must be one of .*, got 'stopped'"):
         end(board, "0000", state="stopped")
 

@@ -1,4 +1,4 @@
-"""A learning rate that is a share of another optimizer's."""
+"""A learning rate that is a fraction of another optimizer's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from kt_extras.compat import AskedRate
 
 
-class Share(AskedRate):
+class RateFraction(AskedRate):
     """The learning rate of an optimizer times a factor, whatever it is at the moment.
 
     Args:
@@ -16,9 +16,9 @@ class Share(AskedRate):
 
     >>> import keras
     >>> sgd = keras.optimizers.SGD(0.5)
-    >>> share = Share(sgd, 0.5)
+    >>> rate = RateFraction(sgd, 0.5)
     >>> sgd.learning_rate = 0.25
-    >>> float(share())
+    >>> float(rate())
     0.125
     """
 

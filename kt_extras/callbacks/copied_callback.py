@@ -1,0 +1,28 @@
+"""A callback that a search can copy for every training."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeVar
+
+import keras
+
+_Callback = TypeVar("_Callback", bound="CopiedCallback")
+
+
+class CopiedCallback(keras.callbacks.Callback):
+    """A callback whose deep copies use the same data, and nothing of an earlier training.
+
+    KerasTuner copies callbacks deeply for each training.  A subclass overrides `_reset`.
+    """
+
+    def __deepcopy__(self: _Callback, memo: dict[int, Any]) -> _Callback:
+        """Copy the arguments for another training; the data are shared."""
+        clone = copy.copy(self)
+        clone.set_model(None)
+        clone._reset()
+        return clone
+
+    def _reset(self) -> None:
+        """Forget the earlier training."""
+        raise NotImplementedError
