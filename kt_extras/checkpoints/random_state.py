@@ -8,8 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import context
-from tensorflow.python.ops import stateful_random_ops
 
 from kt_extras import compat
 
@@ -78,11 +76,10 @@ def _tensorflow() -> dict[str, Any]:
 
     TensorFlow has no public way to that stream, nor to a generator that may not exist yet.
     """
-    eager = context.context()
-    stream = getattr(eager, "_rng", None)
-    generator = getattr(stateful_random_ops, "global_generator", None)
+    seed, stream = compat.eager_seeds()
+    generator = compat.global_generator()
     return {
-        "seed": getattr(eager, "_seed", None),
+        "seed": seed,
         "stream": None if stream is None else _taken_down(stream.getstate()),
         "generator": None if generator is None else generator.state.numpy(),
     }
@@ -90,17 +87,16 @@ def _tensorflow() -> dict[str, Any]:
 
 def _set_tensorflow(state: dict[str, Any]) -> None:
     if state["stream"] is not None:
-        _begin_eager_seeds(state["seed"])
-        context.context()._rng.setstate(_as_it_was(state["stream"]))
+        stream = _begin_eager_seeds(state["seed"])
+        stream.setstate(_as_it_was(state["stream"]))
     if state["generator"] is not None:
         tf.random.get_global_generator().state.assign(state["generator"])
 
 
-def _begin_eager_seeds(seed: int | None) -> None:
-    """Do what `tf.random.set_seed` does, but for dropping all kernels."""
-    eager = context.context()
-    eager._seed, eager._rng = seed, random.Random(seed)
+def _begin_eager_seeds(seed: int | None) -> random.Random:
+    """Do what `tf.random.set_seed` does, without dropping all kernels; return the stream."""
     _known.add(seed)
+    return compat.begin_eager_seeds(seed)
 
 
 def _taken_down(state: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -59,7 +59,7 @@ def description(model: keras.Model) -> dict[str, Any] | None:
     try:
         own = model.get_config()
         compiled = model.get_compile_config() or {}
-        layers = _but_inputs(model._flatten_layers(recursive=True, include_self=False))
+        layers = _but_inputs(compat.all_layers(model, include_model=False))
         inner = [layer.get_config() for layer in layers]
     # A layer of one's own without `get_config`, or with one that fails.
     except Exception:
@@ -80,7 +80,7 @@ def _built_for_the_same(one: keras.Model, other: keras.Model) -> bool:
 
 def _parts(model: keras.Model) -> list[Any]:
     """Return a model, its layers at all depths, its losses and metrics."""
-    layers = model._flatten_layers(recursive=True, include_self=True)
+    layers = compat.all_layers(model, include_model=True)
     compiled = _compiled(model)
     asked = [compiled.get(name) for name in ("loss", "metrics", "weighted_metrics")]
     return [*_but_inputs(layers), *_flat(asked)]

@@ -1,4 +1,4 @@
-"""Contracts that a sampler, pruner, scheduler, store or oracle must pass, to be inherited by your tests.
+"""Contracts for samplers, pruners, schedulers, stores and oracles, to be inherited by your tests.
 
 >>> from kt_extras.samplers.random import Random
 >>> from kt_extras.testing import SamplerContract

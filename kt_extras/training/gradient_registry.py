@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import ops
+
+from kt_extras import compat
 
 _PREFIX = "CustomGradient-"  # of the names that `tf.custom_gradient` chooses
 _FUNCTION = "type"  # under which the registry keeps it
@@ -41,7 +42,7 @@ def move_gradients_to_graphs() -> None:
     >>> alive() is None
     True
     """
-    registered = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
+    registered = compat.registered_gradients()
     for name, entry in list(registered.items()):
         if not name.startswith(_PREFIX):
             continue
