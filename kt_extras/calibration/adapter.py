@@ -24,9 +24,10 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         model: With one output of shape ``(n, 1)``, or ``(n, k)`` if there are k classes.
-        classes: Names of the classes in the order of the outputs; 0, 1, ... if None.
-        from_logits: Whether the model puts out logits.
-        batch_size: Rows predicted at a time.
+        classes: Names of the classes in the order of the outputs; 0, 1, ... if None. Defaults to
+            `None`.
+        from_logits: Whether the model puts out logits. Defaults to `False`.
+        batch_size: Rows predicted at a time. Defaults to `256`.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "softmax")])
     >>> classifier = TrainedClassifier(model, classes=["a", "b", "c"])

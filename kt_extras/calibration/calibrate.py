@@ -43,16 +43,18 @@ def calibrate(
         x_cal: Inputs that it was not trained on; or a data set of batches ``(x, y)`` or
             ``(x, y, sample_weight)``, and then `y_cal` and `sample_weight` are left out.
         y_cal: Numbers of classes from 0, shape ``(n,)`` or ``(n, 1)``; or one-hot rows, shape
-            ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``.
+            ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``. Defaults to
+            `None`.
         method: `"auto"`, `"temperature"`, `"vector"`, `"platt"` or `"isotonic"`, as in
-            `fit_calibration`; None leaves the probabilities as they are.
+            `fit_calibration`; None leaves the probabilities as they are. Defaults to `"auto"`.
         threshold: A metric or criterion for which `fit_thresholds` finds the thresholds on the same
             rows; or the thresholds themselves, a number or one for each class; None decides for
-            what is likelier.
-        from_logits: Whether the model puts out logits.
-        multi_label: Whether the columns are labels that do not exclude each other.
-        sample_weight: Shape ``(n,)``, at least 0.
-        batch_size: Rows predicted at a time.
+            what is likelier. Defaults to `None`.
+        from_logits: Whether the model puts out logits. Defaults to `False`.
+        multi_label: Whether the columns are labels that do not exclude each other. Defaults to
+            `False`.
+        sample_weight: Shape ``(n,)``, at least 0. Defaults to `None`.
+        batch_size: Rows predicted at a time. Defaults to `256`.
 
     Raises:
         ValueError: Several outputs, NaN, one class only, labels out of range, probabilities where

@@ -74,11 +74,8 @@ def _improved(assignment: ClassAssignment, criterion: Criterion) -> ClassAssignm
         candidate = _at(preferences, stop)
         unchanged += 1
         if is_better(candidate, reached, minimum=_MIN_GAIN / len(classes)):
-            assignment, reached, unchanged = (
-                assignment.with_offset(k, offsets[stop], runner_up),
-                candidate,
-                1,
-            )
+            assignment = assignment.with_offset(k, offsets[stop], runner_up)
+            reached, unchanged = candidate, 1
         if unchanged == len(classes):
             break
     return assignment

@@ -45,17 +45,17 @@ class Counts:
 
     @property
     def recall(self) -> FloatArray:
-        """Share of a class's rows that are found; 0 of a class without a row."""
+        """Fraction of a class's rows that are found; 0 of a class without a row."""
         return ratio(self.tp, self.tp + self.fn)
 
     @property
     def specificity(self) -> FloatArray:
-        """Share of the other rows that are left alone; 0 if there are none."""
+        """Fraction of the other rows that are left alone; 0 if there are none."""
         return ratio(self.tn, self.tn + self.fp)
 
     @property
     def precision(self) -> FloatArray:
-        """Share of the decisions for a class that are right; 0 if there are none."""
+        """Fraction of the decisions for a class that are right; 0 if there are none."""
         return ratio(self.tp, self.tp + self.fp)
 
 

@@ -40,7 +40,7 @@ class FBeta:
     """Weighted harmonic mean of precision and recall, in which recall counts `beta` times as much.
 
     Args:
-        beta: Above 0; 1 is F1.
+        beta: Above 0; 1 is F1. Defaults to `1.0`.
 
     Source: van Rijsbergen, "Information Retrieval", 1979, ch. 7.
 

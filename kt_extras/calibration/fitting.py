@@ -46,10 +46,11 @@ def fit_calibration(
             `"platt"` (two for each class, one against the rest) or `"isotonic"` (any rising
             function; needs a thousand rows); None leaves the probabilities as they are.  `"auto"`
             can mend a shifted mean, as class weights and resampling leave it: vector scaling of
-            classes that exclude each other, Platt's of anything else.
-        from_logits: Whether the outputs are logits instead of probabilities.
-        sample_weight: Shape ``(n,)``, at least 0.
-        multi_label: Whether the columns are labels that do not exclude each other.
+            classes that exclude each other, Platt's of anything else. Defaults to `"auto"`.
+        from_logits: Whether the outputs are logits instead of probabilities. Defaults to `False`.
+        sample_weight: Shape ``(n,)``, at least 0. Defaults to `None`.
+        multi_label: Whether the columns are labels that do not exclude each other. Defaults to
+            `False`.
 
     Raises:
         ValueError: An unknown method, probabilities given as logits or the reverse, and what

@@ -30,7 +30,7 @@ class CalibrationLayer(keras.layers.Layer):
 
     Args:
         exclusive: Whether the columns are classes of which each row has one.
-        from_logits: Whether the inputs are logits instead of probabilities.
+        from_logits: Whether the inputs are logits instead of probabilities. Defaults to `False`.
         **kwargs: As for any layer.
     """
 
@@ -220,7 +220,7 @@ class Decision(keras.layers.Layer):
             of the second of two columns.  A number for each column otherwise: the decision is the
             class with the largest ``probability / threshold`` if exclusive; else every column has
             its own.
-        exclusive: Whether the columns are classes of which each row has one.
+        exclusive: Whether the columns are classes of which each row has one. Defaults to `True`.
         **kwargs: As for any layer.
 
     >>> Decision(0.3)(np.array([[0.2], [0.4]], "float32")).numpy().tolist()

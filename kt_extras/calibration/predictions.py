@@ -64,7 +64,7 @@ def predictions(forward: ForwardPass, data: Any, *, batch_size: int = 256) -> Pr
         forward: The model.
         data: ``(x, y)`` or ``(x, y, sample_weight)`` arrays; or a `tf.data.Dataset`, or a
             `keras.utils.PyDataset` or `Sequence`, of batches of these.
-        batch_size: Rows predicted at a time, of arrays.
+        batch_size: Rows predicted at a time, of arrays. Defaults to `256`.
 
     Raises:
         ValueError: There are no rows or no labels, arrays differ in length, or a data set has no

@@ -29,7 +29,7 @@ class Reliability:
 
     Args:
         predicted: Mean prediction in each bin, shape ``(b,)``.
-        observed: Share of the rows that were positive.
+        observed: Fraction of the rows that were positive.
         fractions: Fraction of all rows that lie in the bin; they sum to 1.
     """
 
@@ -59,12 +59,14 @@ def expected_calibration_error(
         y_true: Numbers of classes from 0, shape ``(n,)`` or ``(n, 1)``; or one-hot rows, shape
             ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``.
         y_prob: Probabilities, shape ``(n,)``, ``(n, 1)`` or ``(n, k)``.
-        n_bins: At least 1.
+        n_bins: At least 1. Defaults to `15`.
         strategy: `"uniform"` for bins of equal width, `"quantile"` for bins of equal weight.
+            Defaults to `"uniform"`.
         of: The class that is judged; `"positive"` is for a binary problem, and shows more where
-            one class is rare.
-        sample_weight: Shape ``(n,)``, at least 0.
-        multi_label: Whether the columns are labels that do not exclude each other.
+            one class is rare. Defaults to `"predicted"`.
+        sample_weight: Shape ``(n,)``, at least 0. Defaults to `None`.
+        multi_label: Whether the columns are labels that do not exclude each other. Defaults to
+            `False`.
 
     Raises:
         ValueError: Logits instead of probabilities, NaN, labels out of range, shapes that do not

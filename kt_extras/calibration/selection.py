@@ -38,6 +38,7 @@ def is_better(
         candidate: Values of the preferences, in their order.
         current: Those to beat.
         minimum: Smallest difference that counts, relative to the larger of the current value and 1.
+            Defaults to `ROUNDING`.
 
     >>> is_better([0.5, 0.2], [0.5, 0.1])
     True

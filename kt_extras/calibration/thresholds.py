@@ -83,9 +83,10 @@ def fit_thresholds(
             ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``.
         y_score: Shape ``(n,)``, ``(n, 1)`` or ``(n, k)``: probabilities; logits too unless
             multi-class.
-        metric: A name (`criterion_of` has the list) or a criterion.
-        sample_weight: Shape ``(n,)``, at least 0.
-        multi_label: Whether the columns are labels that do not exclude each other.
+        metric: A name (`criterion_of` has the list) or a criterion. Defaults to `"f1"`.
+        sample_weight: Shape ``(n,)``, at least 0. Defaults to `None`.
+        multi_label: Whether the columns are labels that do not exclude each other. Defaults to
+            `False`.
 
     Raises:
         ValueError: Shapes that do not fit, NaN scores, labels out of range, one class only, logits

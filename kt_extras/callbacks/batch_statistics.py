@@ -27,8 +27,9 @@ def update_batch_statistics(
         model: Runs as in training, so with dropout if it has any.
         data: The inputs, arrays of shape ``(rows, ...)`` or a nest of them; or a `tf.data.Dataset`
             or `keras.utils.PyDataset` of batches, whose targets are left alone.
-        batch_size: Rows in a batch of arrays; best that of the training.
-        steps: How many batches are used at most; needed for data without an end.
+        batch_size: Rows in a batch of arrays; best that of the training. Defaults to `32`.
+        steps: How many batches are used at most; needed for data without an end. Defaults to
+            `None`.
 
     Raises:
         ValueError: There is not one batch in `data`, or no end of them and no `steps`.

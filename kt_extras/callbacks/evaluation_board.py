@@ -37,15 +37,18 @@ class EvaluationBoard(CopiedCallback):
     Args:
         log_dir: As for `keras.callbacks.TensorBoard`.
         validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or a data set of batches of these;
-            Keras does not pass a callback those of `fit`.
+            Keras does not pass a callback those of `fit`. Defaults to `None`.
         metric: What the threshold is best for: a name (`kte.calibration.criterion_of` has the list)
-            or a criterion.
-        method: How the scores are calibrated, as in `kte.calibration.fit_calibration`.
-        every: Of how many epochs one is drawn; None draws the end of the training only.
-        from_logits: Whether the model puts out logits.
-        multi_label: Whether the outputs are labels that do not exclude each other.
-        seed: Settles the halves.
-        batch_size: Rows predicted at a time, of arrays.
+            or a criterion. Defaults to `"f1"`.
+        method: How the scores are calibrated, as in `kte.calibration.fit_calibration`. Defaults to
+            `"auto"`.
+        every: Of how many epochs one is drawn; None draws the end of the training only. Defaults to
+            `None`.
+        from_logits: Whether the model puts out logits. Defaults to `False`.
+        multi_label: Whether the outputs are labels that do not exclude each other. Defaults to
+            `False`.
+        seed: Seed by which rows are divided into halves. Defaults to `0`.
+        batch_size: Rows predicted at a time, of arrays. Defaults to `256`.
 
     Raises:
         ModuleNotFoundError: Matplotlib is not installed.

@@ -134,12 +134,12 @@ def learning_rate_range_test(
     Args:
         model: A compiled model whose variables exist.
         x: What `fit` takes: arrays, a data set, ...; may be shorter than `steps` batches.
-        y: Targets, if they are not in `x`.
-        low: The first rate, above 0.
-        high: The last rate, above `low`.
-        steps: Batches, at least 10.
+        y: Targets, if they are not in `x`. Defaults to `None`.
+        low: The first rate, above 0. Defaults to `1e-6`.
+        high: The last rate, above `low`. Defaults to `1.0`.
+        steps: Batches, at least 10. Defaults to `100`.
         divergence: The test ends early at a loss that is not finite, or that exceeds the median of
-            the first ten by this many times its size.
+            the first ten by this many times its size. Defaults to `3.0`.
         fit: Other arguments of `fit`, such as `batch_size` and `class_weight`.
 
     Raises:

@@ -39,16 +39,19 @@ class ThresholdCalibration(CopiedCallback):
 
     Args:
         validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or a data set of batches of these;
-            Keras does not pass a callback those of `fit`.
-        metric: A name (`kte.calibration.criterion_of` has the list) or a criterion.
+            Keras does not pass a callback those of `fit`. Defaults to `None`.
+        metric: A name (`kte.calibration.criterion_of` has the list) or a criterion. Defaults to
+            `"f1"`.
         fit_on: `"half"`: the value is the mean of two, of each half of the rows at the threshold
             fitted on the other half; `"all"`: that of all rows at the threshold fitted on them
-            themselves, which flatters, the more the fewer rows there are.
-        every: Of how many epochs one is measured; the others repeat its numbers.
+            themselves, which flatters, the more the fewer rows there are. Defaults to `"half"`.
+        every: Of how many epochs one is measured; the others repeat its numbers. Defaults to `1`.
         from_logits: Whether the model puts out logits; thresholds are those of probabilities.
-        multi_label: Whether the outputs are labels that do not exclude each other.
-        seed: Settles the halves, which have equally many rows of each class.
-        batch_size: Rows predicted at a time, of arrays.
+            Defaults to `False`.
+        multi_label: Whether the outputs are labels that do not exclude each other. Defaults to
+            `False`.
+        seed: Seed by which rows are divided into halves, which have equally many rows of each class. Defaults to `0`.
+        batch_size: Rows predicted at a time, of arrays. Defaults to `256`.
 
     Attributes:
         thresholds: What was fitted last, to all rows, a `kte.calibration.Thresholds`; None before.

@@ -18,7 +18,7 @@ class TimeStopping(keras.callbacks.Callback):
 
     Args:
         seconds: A number of seconds above 0, or a `datetime.timedelta`.
-        verbose: Whether to say that the time was up.
+        verbose: Whether to say that the time was up. Defaults to `0`.
 
     Attributes:
         stopped_epoch: The epoch, counted from 0, that was the last; None if the time sufficed.

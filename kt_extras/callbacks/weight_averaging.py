@@ -31,13 +31,17 @@ class StochasticWeightAveraging(CopiedCallback):
 
     Args:
         start: The first epoch to be averaged, counted from 0; or, if it is a float below 1, a
-            fraction of the epochs to pass before.
+            fraction of the epochs to pass before. Defaults to `0.75`.
         every: Of how many epochs one is averaged; with a cyclical rate, the length of a cycle.
+            Defaults to `1`.
         data: Inputs with which the statistics of batch normalisation are computed again, as
             `kte.callbacks.update_batch_statistics` takes them; needed if the model has such layers.
-        batch_size: Rows in a batch of `data`, if it is arrays.
+            Defaults to `None`.
+        batch_size: Rows in a batch of `data`, if it is arrays. Defaults to `32`.
         steps: How many batches of `data` are used at most; needed for data without an end.
+            Defaults to `None`.
         validate: Whether the epochs end with the averaged weights; costs a pass over `data` each.
+            Defaults to `False`.
 
     Attributes:
         count: How many epochs are in the average.

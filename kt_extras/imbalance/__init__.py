@@ -3,9 +3,9 @@
 Nothing here needs a search; `Resampler`, `Mixer` and `space` put it into one.
 """
 
+from kt_extras.class_arguments import checked_costs
 from kt_extras.imbalance.balanced_batches import BalancedBatches
 from kt_extras.imbalance.costs import (
-    checked_costs,
     cost_matrix,
     costs_of_weights,
     weights_of_costs,

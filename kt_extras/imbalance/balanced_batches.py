@@ -28,15 +28,15 @@ class BalancedBatches(PyDataset):
     Args:
         x: Array of shape ``(n, ...)``, or a nest of such arrays.
         y: Integer or one-hot labels of shape ``(n,)``, ``(n, 1)`` or ``(n, c)``.
-        batch_size: Rows a batch, at least 1.
+        batch_size: Rows a batch, at least 1. Defaults to `32`.
         ratio: In (0, 1]: classes below this fraction of the largest class are raised to it; 1 makes
             all equal.  Or a mapping with the fraction of every class, above 0; fractions are
-            divided by their sum.
-        sample_weight: Shape ``(n,)``, or None.
+            divided by their sum. Defaults to `1.0`.
+        sample_weight: Shape ``(n,)``, or None. Defaults to `None`.
         epoch_size: Rows an epoch, at least 1; by default n.
-        seed: Of the generator.
+        seed: Of the generator. Defaults to `0`.
         first_epoch: Number of the epoch to begin with; the epochs gone by of a training that is
-            resumed.
+            resumed. Defaults to `0`.
         **arguments: Those of `keras.utils.PyDataset`, on Keras 3: `workers` and others.
 
     Raises:

@@ -24,7 +24,7 @@ def cost_matrix(
     Args:
         costs: The cost of each pair of a true class and a decision.
         num_classes: Number of classes c, at least 2.
-        default: What a mistake costs that is not among `costs`, at least 0.
+        default: What a mistake costs that is not among `costs`, at least 0. Defaults to `1.0`.
 
     Returns:
         Shape ``(c, c)``; the diagonal is 0 where `costs` does not say otherwise.

@@ -50,6 +50,7 @@ def class_counts(
             ``(n, c)``, or a finite, batched `tf.data.Dataset` of ``(x, y)`` or ``(x, y, weights)``.
             Counts that are already made are returned as they are.
         num_classes: Number of classes c.  It is needed if the highest classes have no example.
+            Defaults to `None`.
         multi_label: Whether rows of a matrix may belong to several classes.  By default, if some
             row does not belong to exactly one.
 
@@ -79,8 +80,8 @@ def checked_labels(
 
     Args:
         y: One array of labels, as described in `class_counts`.
-        num_classes: Number of classes, if it is known.
-        multi_label: As in `class_counts`; a single column is then kept as one.
+        num_classes: Number of classes, if it is known. Defaults to `None`.
+        multi_label: As in `class_counts`; a single column is then kept as one. Defaults to `None`.
 
     Raises:
         ValueError: Labels that are not classes or are out of range.

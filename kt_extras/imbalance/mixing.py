@@ -36,9 +36,10 @@ def mixed(
             for MixUp any.
         method: One of `METHODS`.
         num_classes: Number of classes c of integer labels, which become one-hot.  Labels of shape
-            ``(n, c)``, also ``(n, 1)`` with zeros and ones, need none.
+            ``(n, c)``, also ``(n, 1)`` with zeros and ones, need none. Defaults to `None`.
         alpha: Above 0; at most 1 for CutMix, as Keras has it.  Near 0 most rows stay nearly whole.
-        seed: Of the generator.
+            Defaults to `0.2`.
+        seed: Of the generator. Defaults to `0`.
 
     Returns:
         A data set of ``(x, y)`` in float32; the same object if `method` is "none".
@@ -83,11 +84,11 @@ class Mixer:
     Args:
         hp: KerasTuner's hyperparameters.
         methods: What to choose from, of `METHODS`; the first is the default.  A single
-            one is fixed.
-        alpha: Range of alpha, above 0, or one number.
-        num_classes: Number of classes of integer labels.
-        seed: Of the generator, the same in all trials.
-        prefix: Put before the name of each hyperparameter.
+            one is fixed. Defaults to `METHODS`.
+        alpha: Range of alpha, above 0, or one number. Defaults to `(0.1, 1.0)`.
+        num_classes: Number of classes of integer labels. Defaults to `None`.
+        seed: Of the generator, the same in all trials. Defaults to `0`.
+        prefix: Put before the name of each hyperparameter. Defaults to `""`.
 
     Attributes:
         method: The method chosen.

@@ -42,11 +42,12 @@ class Resampler:
     Args:
         hp: KerasTuner's hyperparameters.
         methods: What to choose from, of `METHODS`; the first is the default.  A single
-            one is fixed.
-        ratio: Range of the ratio, in (0, 1], or one number.
-        k_neighbors: Range of the number of neighbours, at least 1, or one number.
-        seed: Of the generator, the same in all trials.
-        prefix: Put before the name of each hyperparameter.
+            one is fixed. Defaults to `METHODS`.
+        ratio: Range of the ratio, in (0, 1], or one number. Defaults to `(0.2, 1.0)`.
+        k_neighbors: Range of the number of neighbours, at least 1, or one number. Defaults to
+            `(3, 10)`.
+        seed: Of the generator, the same in all trials. Defaults to `0`.
+        prefix: Put before the name of each hyperparameter. Defaults to `""`.
 
     Attributes:
         method: The method chosen.
@@ -138,7 +139,8 @@ class Resampler:
             y: Training labels.
             validation_split: In [0, 1): the fraction of rows, at the end, that is put aside for
                 validation before the rest is resampled, as Keras does without resampling.
-            validation_data: Used as it is; then there is no split.
+                Defaults to `0.0`.
+            validation_data: Used as it is; then there is no split. Defaults to `None`.
             **arguments: Other arguments of Keras' `fit`.
 
         Returns:

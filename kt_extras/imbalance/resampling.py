@@ -56,10 +56,10 @@ def resample(
         ratio: In (0, 1]: what the smallest class shall be of the largest.  "over" and SMOTE raise
             every class to this fraction of the largest; "under", NearMiss and centroids
             lower every class until the smallest is this fraction of it.  No class is moved the
-            other way.
+            other way. Defaults to `1.0`.
         k_neighbors: Neighbours among which SMOTE and the like look, at least 1; fewer, if the
-            smallest class has not as many.
-        seed: Of the generator.
+            smallest class has not as many. Defaults to `5`.
+        seed: Of the generator. Defaults to `0`.
 
     Returns:
         The rows of `x` and of `y`, with the shapes and types that they had; the same objects if

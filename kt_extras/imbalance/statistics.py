@@ -72,7 +72,7 @@ def entropy(counts: ArrayLike, *, normalised: bool = False) -> float:
 
     Args:
         counts: Shape ``(c,)``: rows of each class.
-        normalised: Whether to divide by ln C, so that equal classes give 1.
+        normalised: Whether to divide by ln C, so that equal classes give 1. Defaults to `False`.
 
     >>> round(entropy([50, 50]), 3), entropy([50, 50], normalised=True)
     (0.693, 1.0)
@@ -88,6 +88,7 @@ def effective_numbers(counts: ArrayLike, *, beta: float = 0.999) -> FloatArray:
     Args:
         counts: Shape ``(c,)``: rows of each class.
         beta: In [0, 1).  At 0 every class counts as one example; near 1 as its n_c examples.
+            Defaults to `0.999`.
 
     Returns:
         Shape ``(c,)``, from 0 to 1 / (1 - beta).
@@ -153,8 +154,8 @@ def class_statistics(
 
     Args:
         y: Labels or a data set, as in `class_counts`.
-        num_classes: As in `class_counts`.
-        multi_label: As in `class_counts`.
+        num_classes: As in `class_counts`. Defaults to `None`.
+        multi_label: As in `class_counts`. Defaults to `None`.
 
     >>> class_statistics([[1, 0], [1, 0], [0, 1]]).imbalance_ratio
     2.0

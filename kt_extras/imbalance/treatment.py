@@ -91,11 +91,12 @@ def space(
         y: The labels of the training data, or a data set of ``(x, y)``, which can't be resampled.
         outputs: Units of the model's last layer.  By default 1 for two classes in integers, the
             number of classes otherwise.
-        from_logits: Whether the model puts out logits; otherwise probabilities.
+        from_logits: Whether the model puts out logits; otherwise probabilities. Defaults to
+            `False`.
         methods: What to resample by, of `kt_extras.imbalance.resampling.METHODS`; none to leave it
-            out.
-        seed: Of the resampling.
-        prefix: Put before the name of each hyperparameter.
+            out. Defaults to `METHODS[1:]`.
+        seed: Of the resampling. Defaults to `0`.
+        prefix: Put before the name of each hyperparameter. Defaults to `""`.
 
     Raises:
         ValueError: Labels of one class only, a class without a row, or outputs that do not belong

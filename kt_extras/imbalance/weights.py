@@ -40,10 +40,10 @@ def class_weights(
 
     Args:
         y: Labels or a data set, as in `class_counts`.
-        scheme: One of `SCHEMES`.
-        beta: In [0, 1), only for "effective_number".
-        num_classes: Number of classes c, needed if the highest have no example.
-        multi_label: As in `class_counts`.
+        scheme: One of `SCHEMES`. Defaults to `"balanced"`.
+        beta: In [0, 1), only for "effective_number". Defaults to `0.999`.
+        num_classes: Number of classes c, needed if the highest have no example. Defaults to `None`.
+        multi_label: As in `class_counts`. Defaults to `None`.
         absent: What a class without an example weighs, at least 0; in multi-label data, what both
             sides of a label weigh if one of them has no example.  By default it is an error.
 
@@ -115,7 +115,8 @@ def sample_weights(y: ArrayLike, weights: ArrayLike, *, per_label: bool = False)
     Args:
         y: Shape ``(n,)``, ``(n, 1)`` or ``(n, c)``: labels as in `class_counts`.
         weights: Shape ``(c,)``, or ``(c, 2)`` for multi-label data, from `class_weights`.
-        per_label: Whether to return the weight of every label of multi-label data.
+        per_label: Whether to return the weight of every label of multi-label data. Defaults to
+            `False`.
 
     Returns:
         Shape ``(n,)``; or ``(n, c)`` with `per_label`.

@@ -59,11 +59,14 @@ class AsymmetricLoss(keras.losses.Loss):
 
     Args:
         gamma_positive: How much less positives count that are classified well, at least 0.
-        gamma_negative: The same for negatives, at least 0; usually more.
-        margin: In [0, 1): negatives with a smaller probability do not count at all.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+            Defaults to `0.0`.
+        gamma_negative: The same for negatives, at least 0; usually more. Defaults to `4.0`.
+        margin: In [0, 1): negatives with a smaller probability do not count at all. Defaults to
+            `0.05`.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `True`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"asymmetric_loss"`.
 
     `y_true` and `y_pred` have shape ``(..., C)``, or ``(n,)`` for one label.  A row's loss is the
     mean over its labels, as in Keras' `BinaryCrossentropy`, which it equals with all three

@@ -42,9 +42,10 @@ class ExpectedCostLoss(ClassificationLoss):
     Args:
         costs: Shape ``(C, C)``, at least 0: ``costs[i, j]`` is what deciding for class j costs
             where i is true.  `kt_extras.imbalance.cost_matrix` makes it from a mapping.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"expected_cost_loss"`.
 
     Labels are integers, shape ``(...)`` or ``(..., 1)``, or columns ``(..., C)``.
 

@@ -51,12 +51,14 @@ class SparseFocalCrossentropy(ClassificationLoss):
     """Focal loss for integer labels; equals Keras' `CategoricalFocalCrossentropy` on one-hot ones.
 
     Args:
-        alpha: Weight of all classes, or one a class, shape ``(C,)``; at least 0.
+        alpha: Weight of all classes, or one a class, shape ``(C,)``; at least 0. Defaults to
+            `0.25`.
         gamma: How much less rows count that are classified well, at least 0; at 0 it is the
-            weighted cross-entropy.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+            weighted cross-entropy. Defaults to `2.0`.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"sparse_focal_crossentropy"`.
 
     Labels have shape ``(...)`` or ``(..., 1)``, scores ``(..., C)``.
 

@@ -52,13 +52,15 @@ class LDAM(ClassificationLoss):
 
     Args:
         class_counts: Number of training examples of each class, shape ``(C,)``, above 0.
-        max_margin: Margin of the rarest class, at least 0.
-        scale: s, what the logits are multiplied by, above 0.
+        max_margin: Margin of the rarest class, at least 0. Defaults to `0.5`.
+        scale: s, what the logits are multiplied by, above 0. Defaults to `30.0`.
         weights: Class weights, shape ``(C,)``, or a mapping from class to weight; None for none.
+            Defaults to `None`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities, whose logarithms
-            serve as logits.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+            serve as logits. Defaults to `True`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"ldam"`.
 
     Labels are integers, shape ``(...)`` or ``(..., 1)``, or one-hot, ``(..., C)``.
 

@@ -32,9 +32,12 @@ class LogitAdjustedCrossentropy(ClassificationLoss):
         class_counts: Number of training examples of each class, or their fractions; shape ``(C,)``,
             above 0.
         tau: Strength, at least 0: 0 is plain cross-entropy, 1 is consistent for the balanced error.
+            Defaults to `1.0`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities, which do as well.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+            Defaults to `True`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"logit_adjusted_crossentropy"`.
 
     Labels are integers, shape ``(...)`` or ``(..., 1)``, or columns ``(..., C)``.
 
@@ -88,8 +91,10 @@ class BalancedSoftmax(LogitAdjustedCrossentropy):
         class_counts: Number of training examples of each class, or their fractions; shape ``(C,)``,
             above 0.
         from_logits: Whether `y_pred` are logits; otherwise probabilities, which do as well.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+            Defaults to `True`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"balanced_softmax"`.
 
     Raises:
         ValueError: An argument out of its range; at the first step, counts of another length than

@@ -33,9 +33,10 @@ class PinballLoss(keras.losses.Loss):
     """The loss of predicting quantiles; at 0.5 half the absolute error.
 
     Args:
-        quantiles: One or several, strictly between 0 and 1.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+        quantiles: One or several, strictly between 0 and 1. Defaults to `0.5`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"pinball_loss"`.
 
     With one quantile, `y_true` and `y_pred` have the same shape.  With several, `y_pred` has a
     column for each and `y_true` one value a row, shape ``(...)`` or ``(..., 1)``.

@@ -39,9 +39,11 @@ class Poly1Crossentropy(ClassificationLoss):
     Args:
         epsilon: At least -1.  Above 0, rows that are uncertain pull harder and the model gets more
             confident; below, less.  It is worth tuning: the paper's best values go from -1 to 2.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+            Defaults to `1.0`.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"poly1_crossentropy"`.
 
     Labels are integers, shape ``(...)`` or ``(..., 1)``, or columns ``(..., C)``.
 

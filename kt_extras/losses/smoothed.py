@@ -46,10 +46,12 @@ class SparseSmoothedCrossentropy(ClassificationLoss):
     It equals Keras' `CategoricalCrossentropy(label_smoothing=...)` on one-hot labels.
 
     Args:
-        label_smoothing: Share of each row that is spread evenly over all classes, in [0, 1].
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+        label_smoothing: Fraction of each row that is spread evenly over all classes, in [0, 1].
+            Defaults to `0.1`.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"sparse_smoothed_crossentropy"`.
 
     Labels have shape ``(...)`` or ``(..., 1)``, scores ``(..., C)``.
 

@@ -52,12 +52,15 @@ class SoftFBetaLoss(keras.losses.Loss):
 
     Args:
         beta: Weight of recall against precision, above 0: at 2 recall counts more, at 0.5 less.
-        average: "macro", every class counts alike; or "micro", every decision does.
+            Defaults to `1.0`.
+        average: "macro", every class counts alike; or "micro", every decision does. Defaults to
+            `"macro"`.
         multi_label: Whether columns are labels of which any number may apply, rather than classes
-            that exclude one another.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
+            that exclude one another. Defaults to `False`.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None; the batch counts as one row.
-        name: Name of the loss.
+            Defaults to `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"soft_fbeta_loss"`.
 
     `y_pred` has a column for each class or label; or one column, or shape ``(n,)``, for a binary
     problem, where F-beta is that of the positive class.  Labels of classes are integers or one-hot.

@@ -48,9 +48,10 @@ class WeightedCrossentropy(ClassificationLoss):
     Args:
         weights: Shape ``(C,)``, or a mapping from class to weight; at least 0, not all 0.
             `kt_extras.imbalance.class_weights` makes them from labels.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"weighted_crossentropy"`.
 
     Labels are integers, shape ``(...)`` or ``(..., 1)``, or columns ``(..., C)``, which may be
     smoothed or mixed: then each class's part is weighted by itself.
@@ -115,9 +116,10 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
         weights: Of the absence and of the presence of a label: shape ``(2,)`` for all labels alike,
             or ``(C, 2)``, one pair a label; or a mapping with the keys 0 and 1.  At least 0, not
             all 0.  `kt_extras.imbalance.class_weights` makes them from labels.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        reduction: As in Keras: "sum_over_batch_size", "sum" or None.
-        name: Name of the loss.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `"weighted_binary_crossentropy"`.
 
     `y_true` and `y_pred` have shape ``(..., C)``, or ``(n,)`` for one label; a row's loss is the
     mean over its labels.

@@ -25,8 +25,8 @@ class MatthewsCorrelationCoefficient(ConfusionMetric):
         num_classes: C, at least 2.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
-        name: Name of the metric.
-        dtype: Of the result.
+        name: Name of the metric. Defaults to `"matthews_correlation_coefficient"`.
+        dtype: Of the result. Defaults to `None`.
 
     Labels are class numbers, shape ``(...)`` or ``(..., 1)``, or one-hot, ``(..., C)``; scores have
     shape ``(..., C)``, with two classes also ``(..., 1)`` or ``(n,)``.
@@ -75,11 +75,12 @@ class CohenKappa(ConfusionMetric):
     Args:
         num_classes: C, at least 2.
         weighting: How much a confusion of classes i and j counts: None, all alike; "linear",
-            ``|i - j|``; or "quadratic", ``(i - j)**2``, for classes that have an order.
+            ``|i - j|``; or "quadratic", ``(i - j)**2``, for classes that have an order. Defaults to
+            `None`.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
-        name: Name of the metric.
-        dtype: Of the result.
+        name: Name of the metric. Defaults to `"cohen_kappa"`.
+        dtype: Of the result. Defaults to `None`.
 
     Labels are class numbers, shape ``(...)`` or ``(..., 1)``, or one-hot, ``(..., C)``; scores have
     shape ``(..., C)``, with two classes also ``(..., 1)`` or ``(n,)``.

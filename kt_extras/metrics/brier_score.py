@@ -37,9 +37,9 @@ class BrierScore(keras.metrics.Metric):
 
     Args:
         num_classes: C, at least 2.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        name: Name of the metric.
-        dtype: Of the result.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        name: Name of the metric. Defaults to `"brier_score"`.
+        dtype: Of the result. Defaults to `None`.
 
     Labels are class numbers, shape ``(...)`` or ``(..., 1)``, or one-hot, ``(..., C)``; scores have
     shape ``(..., C)``, with two classes also ``(..., 1)`` or ``(n,)``.

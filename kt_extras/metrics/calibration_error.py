@@ -31,13 +31,14 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
     Args:
         num_classes: C, at least 2.
-        n_bins: Number of bins, from 1 to 1000.
-        strategy: "uniform", bins of equal width; or "quantile", with equally many rows.
+        n_bins: Number of bins, from 1 to 1000. Defaults to `15`.
+        strategy: "uniform", bins of equal width; or "quantile", with equally many rows. Defaults to
+            `"uniform"`.
         of: "predicted", the probability of the class a row is given; or "positive", with two
-            classes, that of class 1, which shows more where it is rare.
-        from_logits: Whether `y_pred` are logits; otherwise probabilities.
-        name: Name of the metric.
-        dtype: Of the result.
+            classes, that of class 1, which shows more where it is rare. Defaults to `"predicted"`.
+        from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        name: Name of the metric. Defaults to `"expected_calibration_error"`.
+        dtype: Of the result. Defaults to `None`.
 
     Labels are class numbers, shape ``(...)`` or ``(..., 1)``, or one-hot, ``(..., C)``; scores have
     shape ``(..., C)``, with two classes also ``(..., 1)`` or ``(n,)``.  A bin holds its upper edge.

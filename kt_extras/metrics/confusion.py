@@ -23,8 +23,8 @@ class ConfusionMetric(keras.metrics.Metric):
         num_classes: C, at least 2.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
-        name: Name of the metric.
-        dtype: Of the result; the matrix is kept in double precision.
+        name: Name of the metric. Defaults to `None`.
+        dtype: Of the result; the matrix is kept in double precision. Defaults to `None`.
 
     Labels are class numbers, shape ``(...)`` or ``(..., 1)``, or one-hot, ``(..., C)``; scores have
     shape ``(..., C)``, with two classes also ``(..., 1)`` or ``(n,)``.

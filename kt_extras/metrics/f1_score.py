@@ -23,11 +23,12 @@ class F1Score(ConfusionMetric):
     Args:
         num_classes: C, at least 2.
         average: "macro", the mean over the classes; "weighted", by how often they occur; "micro",
-            over all decisions, which is the accuracy; or "binary", of class 1 of two.
+            over all decisions, which is the accuracy; or "binary", of class 1 of two. Defaults to
+            `"macro"`.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
-        name: Name of the metric.
-        dtype: Of the result.
+        name: Name of the metric. Defaults to `"f1_score"`.
+        dtype: Of the result. Defaults to `None`.
 
     Labels are class numbers, shape ``(...)`` or ``(..., 1)``, or one-hot, ``(..., C)``; scores have
     shape ``(..., C)``, with two classes also ``(..., 1)`` or ``(n,)``.

@@ -36,7 +36,7 @@ def rows(
         y_pred: Shape ``(..., C)``; with two classes also ``(..., 1)`` or ``(n,)``.
         sample_weight: None, or a shape that goes with ``(...)``.
         num_classes: C, at least 2.
-        probabilities: Whether scores must lie between 0 and 1.
+        probabilities: Whether scores must lie between 0 and 1. Defaults to `False`.
 
     Raises:
         ValueError: Shapes that do not belong together; labels that `class_index` rejects; when

@@ -16,7 +16,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
 
     Args:
         assignment: Which optimizer trains which variable.
-        name: Of the optimizer.
+        name: Of the optimizer. Defaults to `"composite_optimizer"`.
 
     Attributes:
         optimizers: All of them, the default one last.

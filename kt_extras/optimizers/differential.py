@@ -40,6 +40,7 @@ def differential(
             not `dense_1`, `"block[12]"` are two layers, `"kernel"` all kernels.  The first match
             counts.
         model: If given, every key of `factors` has to match one of its trainable variables.
+            Defaults to `None`.
 
     Raises:
         ValueError: `optimizer` is none, or `factors` no mapping; a factor is out of its range; a

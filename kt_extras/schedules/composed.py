@@ -17,7 +17,7 @@ def step_decay(learning_rate: float, every: int, factor: float = 0.1) -> Learnin
     Args:
         learning_rate: The rate at step 0.
         every: Steps between two drops.
-        factor: What is left of the rate at each drop, in (0, 1].
+        factor: What is left of the rate at each drop, in (0, 1]. Defaults to `0.1`.
 
     Raises:
         ValueError: An argument out of its range.
@@ -54,9 +54,10 @@ def cosine_restarts(
         total_steps: Steps of the whole training, warm-up included.
         cycles: From 1, and so few that each lasts a step at least.
         growth: How much longer each cycle is than the one before, at least 1 (the paper's T_mult).
-        peak_decay: How much of its peak is left in the next cycle, in (0, 1].
-        alpha: The lowest rate as a fraction of `learning_rate`, in [0, 1].
-        warmup_steps: Steps of the linear rise, below `total_steps`.
+            Defaults to `2.0`.
+        peak_decay: How much of its peak is left in the next cycle, in (0, 1]. Defaults to `1.0`.
+        alpha: The lowest rate as a fraction of `learning_rate`, in [0, 1]. Defaults to `0.0`.
+        warmup_steps: Steps of the linear rise, below `total_steps`. Defaults to `0`.
 
     Raises:
         ValueError: An argument out of its range.

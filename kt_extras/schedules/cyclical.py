@@ -24,8 +24,10 @@ class Cyclical(LearningRateSchedule):
             (sec. 3.2).
         policy: What becomes of the height of a cycle.  `"triangular"`: it stays.
             `"triangular2"`: each cycle is half as high as the one before.  `"exponential"`, the
-            paper's `exp_range`: it is multiplied by `gamma` at every step.
-        gamma: In (0, 1]; only for `"exponential"`, 0.99994 in the paper (table 3).
+            paper's `exp_range`: it is multiplied by `gamma` at every step. Defaults to
+            `"triangular"`.
+        gamma: In (0, 1]; only for `"exponential"`, 0.99994 in the paper (table 3). Defaults to
+            `0.99994`.
 
     Raises:
         ValueError: An argument out of its range.

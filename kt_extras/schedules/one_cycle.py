@@ -23,10 +23,12 @@ class OneCycle(LearningRateSchedule):
     Args:
         maximal_learning_rate: The rate of the peak.
         total_steps: Steps of the whole training, at least 2.
-        pct_start: Share of the steps in which the rate rises, in [0, 1).
-        div_factor: The rate begins at `maximal_learning_rate / div_factor`; at least 1.
-        final_div_factor: It ends at the initial rate divided by this; at least 1.
-        anneal: `"cosine"` or, as in the paper, `"linear"`.
+        pct_start: Fraction of the steps in which the rate rises, in [0, 1). Defaults to `0.3`.
+        div_factor: The rate begins at `maximal_learning_rate / div_factor`; at least 1. Defaults to
+            `25.0`.
+        final_div_factor: It ends at the initial rate divided by this; at least 1. Defaults to
+            `1e4`.
+        anneal: `"cosine"` or, as in the paper, `"linear"`. Defaults to `"cosine"`.
 
     Raises:
         ValueError: An argument out of its range.

@@ -22,7 +22,7 @@ class Scaled(LearningRateSchedule):
 
     Args:
         schedule: Any schedule, or a number.
-        scale: From 0; 1 leaves the schedule as it is.
+        scale: From 0; 1 leaves the schedule as it is. Defaults to `1.0`.
 
     Attributes:
         scale: The scale now, as a number; may be assigned to.  It belongs to the configuration, so

@@ -23,9 +23,9 @@ class WarmUpStableDecay(LearningRateSchedule):
         warmup_steps: Steps of the linear rise from 0; may be 0.
         stable_steps: Steps at `learning_rate`; may be 0.
         decay_steps: Steps of the fall, a tenth of the training in the paper.
-        alpha: Where the fall ends, as a fraction of `learning_rate`, in [0, 1].
+        alpha: Where the fall ends, as a fraction of `learning_rate`, in [0, 1]. Defaults to `0.0`.
         shape: Of the fall: `"linear"`, `"cosine"`, `"sqrt"` (1 minus the square root), or
-            `"exponential"`, the paper's, which needs an `alpha` above 0.
+            `"exponential"`, the paper's, which needs an `alpha` above 0. Defaults to `"linear"`.
 
     Raises:
         ValueError: An argument out of its range.

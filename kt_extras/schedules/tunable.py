@@ -58,9 +58,10 @@ def tunable(
         steps_per_epoch: Batches in an epoch, `math.ceil(rows / batch_size)`.
         epochs: The length of the longest training, from 1.
         learning_rate: Range of the highest rate, `(low, high)`, searched on a log scale; or
-            a number, if it is fixed.
+            a number, if it is fixed. Defaults to `(1e-4, 1e-1)`.
         families: Some of `kte.schedules.FAMILIES`; if only one, it is not a hyperparameter.
-        prefix: Put before each name: `schedule`, `learning_rate`, `warmup`, ...
+            Defaults to `FAMILIES`.
+        prefix: Put before each name: `schedule`, `learning_rate`, `warmup`, ... Defaults to `""`.
 
     Returns:
         The schedule, as a `Scaled` one: the highest rate is its scale, which PBT can change while

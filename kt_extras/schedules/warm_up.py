@@ -22,7 +22,7 @@ class WarmUp(LearningRateSchedule):
     Args:
         schedule: Any schedule, or a number for a rate that stays.
         warmup_steps: Steps of the warm-up; 0 is none.
-        initial_learning_rate: The rate at step 0, from 0.
+        initial_learning_rate: The rate at step 0, from 0. Defaults to `0.0`.
 
     Raises:
         ValueError: An argument out of its range.

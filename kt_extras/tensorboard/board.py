@@ -72,8 +72,8 @@ class Rungs:
 
     Args:
         reached: For each number of epochs that is a rung, the trials that have trained as long.
-        promotions: How often a trial was given more epochs.
-        exploits: How often a member of a population has taken over from another.
+        promotions: How often a trial was given more epochs. Defaults to `0`.
+        exploits: How often a member of a population has taken over from another. Defaults to `0`.
         lineage: One row an exploit: its epoch, the member, the parent, and what changed.
 
     >>> Rungs({1: ["0000", "0001"], 3: ["0001"]}, promotions=1).table().splitlines()[2:]

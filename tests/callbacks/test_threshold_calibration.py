@@ -219,7 +219,7 @@ def endless():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, TypeError, r"`validation_data` must be `\(x, y\)`, .* got None; Keras does not tell"),
+        ({}, TypeError, r"`validation_data` must be `\(x, y\)`, .* got None; Keras does not pass"),
         ({"validation_data": XV}, TypeError, "`validation_data` must be .* got ndarray"),
         ({"validation_data": VALIDATION, "metric": "auc"}, ValueError, "`metric` must be 'f1'"),
         (
