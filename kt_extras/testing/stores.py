@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,7 +76,7 @@ class StoreContract:
             store.append(_note(0))
             for value in (float("nan"), float("inf")):
                 record = {"kind": "note", "value": value}
-                refused = _raised(lambda record=record: store.append(record), ValueError)
+                refused = _raised(functools.partial(store.append, record), ValueError)
                 assert refused, f"`append` of {value} did not raise ValueError"
             _check_equal(store.read(), [_note(0)], what="after a record was refused")
 
