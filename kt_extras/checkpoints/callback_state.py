@@ -1,4 +1,4 @@
-"""What callbacks count while a model trains, taken down and given back."""
+"""The state of callbacks: saved and restored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COUNTERS: dict[str, tuple[str, ...]] = {
 
 
 def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[str, Any]]:
-    """Take down the state of callbacks.
+    """Return the state of callbacks.
 
     Args:
         callbacks: `keras.callbacks.EarlyStopping` and others of Keras that count something, and

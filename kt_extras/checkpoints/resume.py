@@ -1,4 +1,4 @@
-"""A training that goes on from a saved state, its own or another's."""
+"""Resuming a training from a saved state, its own or that of another trial."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TrainedWith(keras.callbacks.Callback):
         return {"values": self.values}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Be told with which hyperparameters the state was trained."""
+        """Set the hyperparameters with which the state was trained."""
         self.saved = dict(state["values"])
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -72,7 +72,7 @@ class ResumeTraining(RestoreState):
         self._trained_with = trained_with
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Restore."""
+        """Restore the state, and the learning rate of the model if hyperparameters changed."""
         rate = compat.learning_rate(self.model)
         super().on_train_begin(logs)
         if rate is not None and self._trained_with.changed:

@@ -32,7 +32,7 @@ class StateFiles:
         return self._directory / f"trial_{trial_id}" / _NAME.format(epochs)
 
     def exists(self, trial_id: str, epochs: int) -> bool:
-        """Tell whether there is such a state."""
+        """Return whether there is such a state."""
         return self.path(trial_id, epochs).exists()
 
     def copy(self, parent: str, child: str, epochs: int) -> None:
@@ -45,11 +45,11 @@ class StateFiles:
         self.written(child, epochs)
 
     def written(self, trial_id: str, epochs: int) -> None:
-        """Be told that a state was written, perhaps by another process."""
+        """Record that a state was written, perhaps by another process."""
         self._all().setdefault(trial_id, set()).add(epochs)
 
     def forget(self, needed: Mapping[str, int]) -> None:
-        """Remove states, given for each trial the least number of epochs whose state is needed."""
+        """Remove states, given for each trial the min number of epochs whose state is needed."""
         for trial_id, states in self._all().items():
             over = {epochs for epochs in states if epochs < needed.get(trial_id, 0)}
             for epochs in over:

@@ -1,4 +1,4 @@
-"""One model that one member of a population after the other goes on with."""
+"""One traced model that the members of a population use in turn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALWAYS_THE_SAME = ""  # in the place of the name of a hyperparameter
 
 
 class ReusedModel:
-    """Keeps the model that was trained last, for whoever can go on with it.
+    """Keeps the model that was trained last and reuses it for the next member if it can.
 
     Building a model costs something and tracing it costs much.  So the model that a member asks for
     is built and compared with the one that is there: if they differ in numbers of the optimizer
@@ -39,9 +39,9 @@ class ReusedModel:
     ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     ...     model.compile(keras.optimizers.SGD(hp.values["rate"]), "mse")
     ...     return model
-    >>> continued = ReusedModel()
-    >>> model = continued.begin(build(Values(0.5)))
-    >>> continued.model_for(Values(0.25), build, build) is model
+    >>> reused = ReusedModel()
+    >>> model = reused.begin(build(Values(0.5)))
+    >>> reused.model_for(Values(0.25), build, build) is model
     True
     >>> optimizer_numbers(model)["learning_rate"]
     0.25
@@ -102,7 +102,7 @@ class Origins:
         self._seen: list[tuple[dict[str, Any], dict[str, Number]]] = []
 
     def note(self, values: Mapping[str, Any], numbers: Mapping[str, Number]) -> None:
-        """Be told of a model.
+        """Record one model.
 
         Args:
             values: Its hyperparameters.

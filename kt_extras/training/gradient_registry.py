@@ -1,4 +1,4 @@
-"""Letting TensorFlow forget the gradients of graphs that nobody needs any more.
+"""Removes gradients of unused graphs from TensorFlow's registry, so that graphs are freed.
 
 `tf.custom_gradient` registers a function, under a name of its own, for each graph that it is traced
 into, and the registry keeps it for the life of the process.  The function refers to tensors and
@@ -56,7 +56,7 @@ def move_gradients_to_graphs() -> None:
 
 
 class _Lent:
-    """A function that somebody else keeps."""
+    """A weak reference to a function that its graph keeps, called like the function."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.held = weakref.ref(function)

@@ -1,4 +1,4 @@
-"""From the end of an epoch to the search, and back."""
+"""Reports the metrics of each epoch to the search and stops the training on its answer."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class EpochReporter(keras.callbacks.Callback):
         self._shift: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Find out anew, at its first epoch, where this `fit` goes on."""
+        """Reset the epoch at which this `fit` begins; the first epoch sets it again."""
         self._shift = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Report."""
+        """Report the metrics and stop the training if the answer is true."""
         if self._shift is None:
             self._shift = max(self.epochs - epoch, 0)
         step = epoch + self._shift

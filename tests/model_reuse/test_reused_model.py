@@ -36,65 +36,65 @@ def builds():
     return Builds()
 
 
-def gone_on(continued, builds, **values):
-    return continued.model_for(hp_of(**values), builds, builds)
+def model_for(reused, builds, **values):
+    return reused.model_for(hp_of(**values), builds, builds)
 
 
 @pytest.fixture
-def continued(builds):
+def reused(builds):
     """Compared at three rates, from 0.1 to 0.4."""
-    continued = ReusedModel()
-    continued.begin(builds(hp_of(rate=0.5)))
+    reused = ReusedModel()
+    reused.begin(builds(hp_of(rate=0.5)))
     for rate in (0.1, 0.2, 0.4):
-        gone_on(continued, builds, rate=rate)
-    return continued
+        model_for(reused, builds, rate=rate)
+    return reused
 
 
-def test_after_a_few_comparisons_a_rate_is_taken_over_without_a_build(continued, builds):
-    before, model = builds.count, continued.model
+def test_after_a_few_comparisons_a_rate_is_taken_over_without_a_build(reused, builds):
+    before, model = builds.count, reused.model
     for rate in (0.3, 0.15, 0.25):
-        assert gone_on(continued, builds, rate=rate) is model
+        assert model_for(reused, builds, rate=rate) is model
         assert optimizer_numbers(model)["learning_rate"] == pytest.approx(rate)
     assert builds.count == before
 
 
-def test_a_rate_beyond_those_seen_is_looked_at(continued, builds):
-    before, model = builds.count, continued.model
-    assert gone_on(continued, builds, rate=0.6) is model
+def test_a_rate_beyond_those_seen_is_looked_at(reused, builds):
+    before, model = builds.count, reused.model
+    assert model_for(reused, builds, rate=0.6) is model
     assert builds.count == before + 1
-    assert gone_on(continued, builds, rate=0.9) is not model  # `build` clips gradients there
-    assert continued.model.optimizer.clipnorm == 1.0
+    assert model_for(reused, builds, rate=0.9) is not model  # `build` clips gradients there
+    assert reused.model.optimizer.clipnorm == 1.0
 
 
 @pytest.mark.parametrize("changed", [{"units": 3}, {"drop": 0.25}])
-def test_another_model_is_built_and_what_was_known_is_forgotten(changed, continued, builds):
-    before, model = builds.count, continued.model
-    other = gone_on(continued, builds, rate=0.3, **changed)
+def test_another_model_is_built_and_what_was_known_is_forgotten(changed, reused, builds):
+    before, model = builds.count, reused.model
+    other = model_for(reused, builds, rate=0.3, **changed)
     assert other is not model
-    assert gone_on(continued, builds, rate=0.2, **changed) is other
+    assert model_for(reused, builds, rate=0.2, **changed) is other
     assert builds.count == before + 2
 
 
-def test_two_numbers_that_change_are_both_found(continued, builds):
+def test_two_numbers_that_change_are_both_found(reused, builds):
     for momentum in (0.3, 0.6, 0.7):
-        gone_on(continued, builds, rate=0.2, momentum=momentum)
+        model_for(reused, builds, rate=0.2, momentum=momentum)
     before = builds.count
-    model = gone_on(continued, builds, rate=0.3, momentum=0.65)
+    model = model_for(reused, builds, rate=0.3, momentum=0.65)
     numbers = optimizer_numbers(model)
     assert (numbers["learning_rate"], numbers["momentum"]) == pytest.approx((0.3, 0.65))
     assert builds.count == before
 
 
-def test_a_number_that_vanishes_is_looked_at(continued, builds):
+def test_a_number_that_vanishes_is_looked_at(reused, builds):
     for momentum in (0.3, 0.6, 0.7):
-        gone_on(continued, builds, rate=0.2, momentum=momentum)
-    model = continued.model
-    assert gone_on(continued, builds, rate=0.2, momentum=0.0) is not model
+        model_for(reused, builds, rate=0.2, momentum=momentum)
+    model = reused.model
+    assert model_for(reused, builds, rate=0.2, momentum=0.0) is not model
 
 
-def test_what_a_callback_did_to_the_rate_is_undone(continued, builds):
-    continued.model.optimizer.learning_rate = 0.01
-    model = gone_on(continued, builds, rate=0.3)
+def test_what_a_callback_did_to_the_rate_is_undone(reused, builds):
+    reused.model.optimizer.learning_rate = 0.01
+    model = model_for(reused, builds, rate=0.3)
     assert optimizer_numbers(model)["learning_rate"] == pytest.approx(0.3)
 
 
