@@ -1,0 +1,73 @@
+"""The signatures of the presets, for users and for type checkers."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from mypy import api
+
+import kt_extras as kte
+
+ORACLES = {
+    kte.ASHA: kte.ASHAOracle,
+    kte.BOHB: kte.BOHBOracle,
+    kte.Evolution: kte.EvolutionOracle,
+    kte.PBT: kte.PBTOracle,
+    kte.TPE: kte.TPEOracle,
+}
+NAMES = [preset.__name__ for preset in ORACLES]
+SETUP = str(Path(__file__).parents[1] / "setup.cfg")
+
+
+def parameters(taker):
+    given = inspect.signature(taker).parameters
+    return {name: p for name, p in given.items() if p.kind is not p.VAR_KEYWORD}
+
+
+@pytest.mark.parametrize("preset", ORACLES, ids=NAMES)
+def test_a_preset_names_every_argument_of_its_oracle_and_of_tuner(preset):
+    own = parameters(preset)
+    assert set(parameters(ORACLES[preset])) <= set(own)
+    assert set(parameters(kte.Tuner)) - {"oracle"} <= set(own)
+
+
+@pytest.mark.parametrize("preset", ORACLES, ids=NAMES)
+def test_an_oracle_of_a_preset_names_every_argument_of_sampler_oracle(preset):
+    ours = {"scheduler"} if preset in {kte.ASHA, kte.BOHB, kte.PBT} else set()
+    ours |= {"max_trials", "pruner"} if preset is kte.PBT else set()
+    assert set(parameters(kte.SamplerOracle)) - ours <= set(parameters(ORACLES[preset]))
+
+
+@pytest.mark.parametrize("preset", ORACLES, ids=NAMES)
+def test_arguments_have_the_same_defaults_everywhere(preset):
+    own = parameters(preset)
+    for taker in (ORACLES[preset], kte.Tuner):
+        for name, parameter in parameters(taker).items():
+            if name != "oracle":
+                assert (name, own[name].default) == (name, parameter.default)
+
+
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory):
+    """What mypy says of each preset's right and wrong usage, by the name of the preset."""
+    lines = ["import kt_extras as kte", "", "", "def build(hp: object) -> object:", "    return hp"]
+    for name in NAMES:
+        lines.append(
+            f'kte.{name}(build, "loss", seed=1, target=0.5, directory="d", overwrite=True)'
+        )
+        lines.append(f'kte.{name}(build, "loss", sead=1)')
+        lines.append(f'kte.{name}(build, "loss", seed="one")')
+    path = tmp_path_factory.mktemp("typing") / "usage.py"
+    path.write_text("\n".join(lines) + "\n")
+    said, failed, _ = api.run(["--strict", "--config-file", SETUP, str(path)])
+    assert not failed
+    found = [line.split(":", 2) for line in said.splitlines() if line.startswith(str(path))]
+    return {int(number): message for _, number, message in found if "error" in message}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mypy_refuses_a_misspelt_argument_and_takes_the_right_ones(complaints, name):
+    first = 6 + 3 * NAMES.index(name)
+    assert first not in complaints
+    assert "[arg-type]" in complaints[first + 1]
+    assert "[arg-type]" in complaints[first + 2]
