@@ -56,6 +56,7 @@ class EvaluationBoard(CopiedCallback):
         ValueError: An argument out of its range; when it draws, labels out of range, a class that
             has one row only, logits without `from_logits`.
 
+    >>> import keras
     >>> x = np.linspace(-1, 1, 40).reshape(-1, 1)
     >>> y = (x > 0.5).astype(int)
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid")])

@@ -50,7 +50,7 @@ class ThresholdCalibration(CopiedCallback):
             Defaults to `False`.
         multi_label: Whether the outputs are labels that do not exclude each other. Defaults to
             `False`.
-        seed: Seed by which rows are divided into halves, which have equally many rows of each class. Defaults to `0`.
+        seed: Seed of the split into halves with equally many rows of each class. Defaults to `0`.
         batch_size: Rows predicted at a time, of arrays. Defaults to `256`.
 
     Attributes:
@@ -61,6 +61,7 @@ class ThresholdCalibration(CopiedCallback):
         ValueError: An argument out of its range; after the first epoch, labels out of range, a
             class that has one row only, logits without `from_logits`.
 
+    >>> import keras
     >>> x = np.linspace(-1, 1, 40).reshape(-1, 1)
     >>> y = (x > 0.5).astype(int)
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid")])

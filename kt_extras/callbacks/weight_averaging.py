@@ -49,6 +49,7 @@ class StochasticWeightAveraging(CopiedCallback):
     Raises:
         ValueError: An argument out of its range; when the training begins, `data` is missing.
 
+    >>> import keras
     >>> model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
     >>> averaging = StochasticWeightAveraging(start=2)
