@@ -305,7 +305,7 @@ def test_tensorboard_shows_who_took_over_from_whom(tmp_path):
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from tests.oracles import test_scheduled_training as t
+from tests.tuners import test_scheduled_training as t
 tuner = getattr(t, sys.argv[3])(sys.argv[1])
 print("ready", flush=True)
 t.searched(tuner)
@@ -339,7 +339,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2] if len(sys.argv) > 2 else ".")
-from tests.oracles import test_scheduled_training as t
+from tests.tuners import test_scheduled_training as t
 tuner = t.KIND(sys.argv[1])
 if tuner.tuner_id != "chief":
     Path(sys.argv[1], tuner.tuner_id).touch()
