@@ -1,4 +1,4 @@
-"""All comparisons, one after the other; the README shows what they print.
+"""All comparisons, one after the other; docs/benchmarks.md shows what they print.
 
 python -m benchmarks
 """
