@@ -68,9 +68,9 @@ class SamplerContract:
     def test_suggesting_does_not_change_the_history(self) -> None:
         sampler = self.make()
         for what, history in self._histories():
-            before = _snapshot(history)
+            before = snapshot(history)
             _suggest(sampler, history, trial=7, what=what)
-            assert _snapshot(history) == before, f"the history was changed: {what}"
+            assert snapshot(history) == before, f"the history was changed: {what}"
 
     def test_changing_a_suggestion_does_not_change_the_next_one(self) -> None:
         sampler = self.make()
@@ -228,8 +228,9 @@ def _history(
     return history
 
 
-def _snapshot(history: History) -> str:
-    columns = (history.unit, history.losses, history.states, history.epochs)
+def snapshot(history: History) -> str:
+    """Return all that a history holds, to tell whether it was changed."""
+    columns = (history.unit, history.losses, history.states, history.epochs, history.brackets)
     curves = [history.curve(number).losses.tolist() for number in range(len(history))]
     return repr(([column.tolist() for column in columns], list(history.points), curves))
 

@@ -1,0 +1,68 @@
+"""Every scheduler that ships keeps the contract that ships."""
+
+import numpy as np
+
+from kt_extras.samplers import GaussianProcess
+from kt_extras.schedulers import Hyperband, Population, SuccessiveHalving
+from kt_extras.testing import SchedulerContract
+
+
+class TestPromotion(SchedulerContract):
+    def make(self):
+        return SuccessiveHalving(max_epochs=9)
+
+
+class TestPromotionFromFewEpochs(SchedulerContract):
+    def make(self):
+        return SuccessiveHalving(max_epochs=11, min_epochs=2, reduction_factor=2)
+
+
+class TestPromotionWithOneRung(SchedulerContract):
+    def make(self):
+        return SuccessiveHalving(max_epochs=3, min_epochs=3)
+
+
+class Reversed:
+    """Predicts that the trials that lead will end as the worst ones."""
+
+    def forecast(self, history, rng):
+        return -np.where(np.isfinite(history.losses), history.losses, 99.0)
+
+
+class TestPromotionWithAForecaster(SchedulerContract):
+    def make(self):
+        return SuccessiveHalving(max_epochs=9, forecaster=Reversed())
+
+
+class TestPromotionWithAModel(SchedulerContract):
+    max_trials = 4
+
+    def make(self):
+        return SuccessiveHalving(max_epochs=9, forecaster=GaussianProcess(n_startup_trials=3))
+
+
+class TestStopping(SchedulerContract):
+    def make(self):
+        return SuccessiveHalving(max_epochs=9, mode="stopping")
+
+
+class TestHyperband(SchedulerContract):
+    def make(self):
+        return Hyperband(max_epochs=9)
+
+
+class TestHyperbandThatIsRunTwice(SchedulerContract):
+    max_trials = 40
+
+    def make(self):
+        return Hyperband(max_epochs=5, reduction_factor=2, iterations=2)
+
+
+class TestPopulation(SchedulerContract):
+    def make(self):
+        return Population(population_size=6, max_epochs=7, interval=2)
+
+
+class TestPopulationOfMoreMembersThanTrials(SchedulerContract):
+    def make(self):
+        return Population(population_size=30, max_epochs=4, quantile=0.5)
