@@ -164,7 +164,10 @@ class SuccessiveHalving:
         return next((level for level in self.levels if level > epochs), epochs)
 
     def _beaten(self, history: History, max_trials: int) -> IntArray:
-        """Return the paused trials that cannot be promoted any more, whatever the others do."""
+        """Return the paused trials that cannot be promoted any more unless a better one fails.
+
+        One that is promoted after such a failure is trained again from its beginning.
+        """
         beaten = []
         for level, above in zip(self.levels, self.levels[1:], strict=False):
             members = arrived(history, level)

@@ -33,6 +33,9 @@ class SchedulerContract:
 
     Attributes:
         max_trials: Largest number of trials in the searches that the laws run.  Defaults to 20.
+        needs_states_after_failures: Whether `needed` also holds what is resumed only because a
+            better trial failed later.  A scheduler that saves the disk space has False, and such a
+            trial is trained again.  Defaults to True.
 
     >>> from kt_extras.schedulers import SuccessiveHalving
     >>> class TestHalving(SchedulerContract):
@@ -42,6 +45,7 @@ class SchedulerContract:
     """
 
     max_trials: int = 20
+    needs_states_after_failures: bool = True
 
     def make(self) -> Scheduler:
         """Return the scheduler under test; called again by every law."""
@@ -165,12 +169,8 @@ class SchedulerContract:
             assert planned <= max_trials, f"{planned} trials are planned, of {max_trials}"
 
     def _check_needed(self, search: Search, known: int | None) -> None:
-        """Follow a search, and delete what is not needed as a search on disk does.
-
-        Where trials diverge later, one that had fallen behind may be resumed after all.  The oracle
-        trains it again then; such searches are left out here.
-        """
-        if search.kind == "diverging":
+        """Follow a search, and delete what is not needed as a search on disk does."""
+        if search.kind == "diverging" and not self.needs_states_after_failures:
             return
         deleted: IntArray = np.zeros(0, dtype=np.int64)  # states of fewer epochs are gone
         for step in search.steps():

@@ -8,16 +8,22 @@ from kt_extras.testing import SchedulerContract
 
 
 class TestPromotion(SchedulerContract):
+    needs_states_after_failures = False
+
     def make(self):
         return SuccessiveHalving(max_epochs=9)
 
 
 class TestPromotionFromFewEpochs(SchedulerContract):
+    needs_states_after_failures = False
+
     def make(self):
         return SuccessiveHalving(max_epochs=11, min_epochs=2, reduction_factor=2)
 
 
 class TestPromotionWithOneRung(SchedulerContract):
+    needs_states_after_failures = False
+
     def make(self):
         return SuccessiveHalving(max_epochs=3, min_epochs=3)
 
@@ -30,11 +36,14 @@ class Reversed:
 
 
 class TestPromotionWithAForecaster(SchedulerContract):
+    needs_states_after_failures = False
+
     def make(self):
         return SuccessiveHalving(max_epochs=9, forecaster=Reversed())
 
 
 class TestPromotionWithAModel(SchedulerContract):
+    needs_states_after_failures = False
     max_trials = 4
 
     def make(self):
