@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, is_integer
 from kt_extras.callbacks.batch_statistics import (
     BatchStatistics,
     check_end,
@@ -170,8 +170,8 @@ class StochasticWeightAveraging(CopiedCallback):
     @property
     def _first(self) -> int:
         """The first epoch that is averaged."""
-        if isinstance(self.start, int):
-            return self.start
+        if is_integer(self.start):
+            return int(self.start)
         return int(self.start * self.params.get("epochs", 1))
 
     @property
@@ -187,7 +187,7 @@ class StochasticWeightAveraging(CopiedCallback):
 def _check_start(start: Any) -> int | float:
     if isinstance(start, float) and 0 <= start < 1:
         return start
-    if isinstance(start, int) and not isinstance(start, bool) and start >= 0:
+    if is_integer(start) and start >= 0:
         return start
     raise ValueError(
         "`start` must be an epoch from 0, or a fraction of all epochs as a float below 1, got "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from kt_extras.arguments import is_number
 
 
 def check_list(name: str, values: Sequence[str]) -> None:
@@ -27,7 +28,7 @@ def checked_range(name: str, given: float | tuple[float, float]) -> tuple[float,
     ((0.2, 1.0), (0.5, 0.5))
     """
     ends = tuple(given) if isinstance(given, (tuple, list)) else (given, given)
-    numbers = all(isinstance(end, Real) for end in ends)
+    numbers = all(map(is_number, ends))
     if not (numbers and len(ends) == 2 and ends[0] <= ends[1]):
         raise ValueError(f"`{name}` must be a number or a pair (low, high), got {given!r}.")
     return ends

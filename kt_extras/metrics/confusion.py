@@ -7,12 +7,12 @@ same.
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from kt_extras.arguments import is_number
 from kt_extras.metrics.rows import rows
 
 
@@ -51,7 +51,7 @@ class ConfusionMetric(keras.metrics.Metric):
                 f"`threshold` is for two classes, got {threshold!r} with `num_classes` "
                 f"{num_classes}; with more the largest score decides."
             )
-        if not (threshold is None or isinstance(threshold, Real)):
+        if not (threshold is None or is_number(threshold)):
             raise ValueError(f"`threshold` must be a number or None, got {threshold!r}.")
         self.num_classes = num_classes
         self.threshold = threshold

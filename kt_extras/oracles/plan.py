@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from kt_extras.arguments import counted
 from kt_extras.oracles.oracle import SamplerOracle
 
 _COLUMNS = ("bracket", "epochs", "trials", "new_epochs")
@@ -59,4 +60,5 @@ def plan_table(rows: Sequence[Mapping[str, int]]) -> str:
     lines += ["  ".join(f"{row[name]:>{len(name)}}" for name in _COLUMNS) for row in rows]
     first = {row["bracket"]: row["trials"] for row in reversed(rows)}
     epochs = sum(row["new_epochs"] for row in rows)
-    return "\n".join([*lines, f"{sum(first.values())} trials, {epochs} epochs in all"])
+    trials = sum(first.values())
+    return "\n".join([*lines, f"{counted(trials, 'trial')}, {counted(epochs, 'epoch')} in all"])
