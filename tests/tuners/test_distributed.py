@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import kt_extras as kte
 
 SCRIPT = """
@@ -59,7 +61,19 @@ Picky(oracle, directory=sys.argv[1], project_name="shared").search()
 """
 
 
-def start(tuner_id, port, directory, script=SCRIPT):
+LAST_EPOCHS = """
+import sys
+import kt_extras as kte
+from tests.tuners.models import VALIDATION, X, Y, build
+
+pruner = kte.ThresholdPruner(upper=0.0)  # every loss is above it
+tuner = kte.TPE(build, "val_loss", max_trials=4, pruner=pruner, seed=0,
+                directory=sys.argv[1], project_name="shared")
+tuner.search(X, Y, validation_data=VALIDATION, epochs=int(sys.argv[2]), verbose=0)
+"""
+
+
+def start(tuner_id, port, directory, script=SCRIPT, *arguments):
     environment = {
         **os.environ,
         "KERASTUNER_TUNER_ID": tuner_id,
@@ -68,7 +82,7 @@ def start(tuner_id, port, directory, script=SCRIPT):
         "PYTHONPATH": str(Path(kte.__file__).parents[1]),
     }
     return subprocess.Popen(
-        [sys.executable, "-c", script, str(directory)],
+        [sys.executable, "-c", script, str(directory), *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -82,6 +96,11 @@ def free_port():
         return free.getsockname()[1]
 
 
+def journal_of(directory):
+    lines = (directory / "shared" / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line.partition(" ")[2]) for line in lines]
+
+
 def test_budgets_and_rejections_work_through_a_chief_which_says_why_it_ends(tmp_path):
     port = free_port()
     processes = [start(who, port, tmp_path, FRUGAL) for who in ("chief", "worker0")]
@@ -91,10 +110,7 @@ def test_budgets_and_rejections_work_through_a_chief_which_says_why_it_ends(tmp_
         assert worker.returncode == 0, said
         said = chief.communicate(timeout=60)[0]
         assert "Search ended after 4 trials: `max_total_epochs=7` is spent (8 epochs" in said
-        events = [
-            json.loads(line.partition(" ")[2])
-            for line in (tmp_path / "shared" / "journal.jsonl").read_text().splitlines()
-        ]
+        events = journal_of(tmp_path)
         states = [event["state"] for event in events if event["kind"] == "end"]
         assert states.count("completed") == 4
         assert set(states) == {"completed", "rejected"}
@@ -112,10 +128,7 @@ def test_workers_report_epochs_to_a_chief_that_prunes(tmp_path):
         for worker in workers:
             said = worker.communicate(timeout=100)[0]
             assert worker.returncode == 0, said
-        events = [
-            json.loads(line.partition(" ")[2])
-            for line in (tmp_path / "shared" / "journal.jsonl").read_text().splitlines()
-        ]
+        events = journal_of(tmp_path)
         ended = {event["trial"]: event["state"] for event in events if event["kind"] == "end"}
         assert len(ended) == 12
         assert set(ended.values()) == {"completed", "pruned"}
@@ -123,5 +136,25 @@ def test_workers_report_epochs_to_a_chief_that_prunes(tmp_path):
         assert len(epochs) > 12
     finally:
         for process in (chief, *workers):
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize(("epochs", "state"), [(1, "completed"), (2, "pruned")])
+def test_the_last_epoch_of_a_worker_is_not_pruned_by_its_chief(epochs, state, tmp_path):
+    port = free_port()
+    processes = [
+        start(who, port, tmp_path, LAST_EPOCHS, str(epochs)) for who in ("chief", "worker0")
+    ]
+    try:
+        said = processes[1].communicate(timeout=110)[0]
+        assert processes[1].returncode == 0, said
+        events = journal_of(tmp_path)
+        assert [event["state"] for event in events if event["kind"] == "end"] == [state] * 4
+        reported = {name for event in events for name in event.get("metrics", ())}
+        assert "val_loss" in reported
+        assert not {name for name in reported if name.startswith("kt_extras")}
+    finally:
+        for process in processes:
             process.kill()
             process.communicate()
