@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import functools
 import json
 import re
 import subprocess
@@ -65,7 +66,13 @@ def normal(name):
 
 
 def installed_by(module, requirements):
-    return not requirements.isdisjoint(map(normal, packages_distributions()[module]))
+    return not requirements.isdisjoint(map(normal, distributions_by_module()[module]))
+
+
+@functools.cache
+def distributions_by_module():
+    """Return the installed distributions that hold each module; finding them takes a second."""
+    return packages_distributions()
 
 
 @pytest.mark.example

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.storage.kills import record
 from tests.storage.queries import rows
 
@@ -16,6 +18,7 @@ def start(module, *arguments):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_kills_at_random_instants_lose_nothing_that_was_acknowledged(url, project, database):
     with start("kills", url, project, str(KILLS)) as process:
         count = int(process.stdout.read())
