@@ -50,10 +50,16 @@ class LazyTrial(Trial):
 
     @property
     def hyperparameters(self) -> keras_tuner.HyperParameters:
-        """The space with this trial's values."""
+        """The space with this trial's values.
+
+        It leaves out active hyperparameters that have no value, since they were declared after
+        the trial began.  So the trial can declare them itself, and gets their defaults.
+        """
         if self._hyperparameters is None:
             made = keras_tuner.HyperParameters()
-            made.merge(self._space().space)
+            made.values = dict(self._values)
+            space = self._space().space
+            made.merge([p for p in space if p.name in made.values or not made.is_active(p)])
             made.values = self._values
             self._hyperparameters = made
         return self._hyperparameters

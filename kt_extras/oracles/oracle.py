@@ -1,61 +1,51 @@
-"""The oracle that any sampler, pruner and scheduler make.
+"""The oracle that is made of a sampler, a pruner and a scheduler.
 
-It speaks KerasTuner's protocol (`create_trial`, `update_trial`, `end_trial`), in one process or
-behind its gRPC chief.  It decides; each decision is an event that the recorder writes and applies.
+It has KerasTuner's protocol (`create_trial`, `update_trial`, `end_trial`), in one process or behind
+KerasTuner's gRPC chief.  It decides; each decision is an event, which is recorded and applied.
 """
 
 from __future__ import annotations
 
 import copy
-import secrets
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import keras_tuner
-import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.bridge.metrics import Metrics, encoded, split_last_epoch
-from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective, value_in
-from kt_extras.bridge.space_change import differences
-from kt_extras.bridge.spaces import to_space
+from kt_extras.bridge.objective import ObjectiveLike, value_in
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.arguments import (
     check_count,
     check_fraction,
-    check_hyperparameters,
     check_protocol,
 )
 from kt_extras.oracles.budget import Budget, Usage
 from kt_extras.oracles.failures import FailureCount, report
 from kt_extras.oracles.next_trial import NextTrial
+from kt_extras.oracles.recorded_oracle import RecordedOracle
 from kt_extras.pruners import Pruner
 from kt_extras.records.events import (
     BudgetExtended,
     EpochReported,
-    PointEnqueued,
-    SpaceDeclared,
     StopRequested,
-    TrialAbandoned,
     TrialBegun,
     TrialEnded,
     TrialResumed,
 )
-from kt_extras.records.recorder import Recorder
-from kt_extras.records.search_state import SearchState, Totals
+from kt_extras.records.scores import score_at_pause
 from kt_extras.records.trial_end import Outcome, end_event
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.samplers.distinct import Distinct
 from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.schedulers import Scheduler
-from kt_extras.search import Sampler, Space, State
+from kt_extras.search import Sampler, State
 
 
-class SamplerOracle(keras_tuner.Oracle):
+class SamplerOracle(RecordedOracle):
     """A KerasTuner oracle made of a sampler, a pruner and a scheduler.
 
     No point is suggested twice while a finite space has others.  The generator of a trial follows
@@ -113,8 +103,6 @@ class SamplerOracle(keras_tuner.Oracle):
     4.0
     """
 
-    hyperparameters: keras_tuner.HyperParameters  # KerasTuner's own attribute
-
     def __init__(
         self,
         sampler: Sampler,
@@ -140,9 +128,6 @@ class SamplerOracle(keras_tuner.Oracle):
             check_protocol("pruner", pruner, Pruner, "should_stop")
         if scheduler is not None:
             check_protocol("scheduler", scheduler, Scheduler, "next_step")
-        check_hyperparameters(hyperparameters)
-        check_count("max_trials", max_trials, minimum=1)
-        check_count("seed", seed, minimum=0)
         check_count("max_retries_per_trial", max_retries_per_trial, minimum=0)
         check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, minimum=1)
         check_fraction("max_failure_fraction", max_failure_fraction)
@@ -153,9 +138,10 @@ class SamplerOracle(keras_tuner.Oracle):
         self.ended_because: str | None = None
         self.when_ended: Callable[[TrialRecord], None] = lambda _: None
         super().__init__(
-            objective=resolve_objective(objective),
+            objective,
             max_trials=max_trials,
-            hyperparameters=hyperparameters.copy() if hyperparameters else None,
+            hyperparameters=hyperparameters,
+            seed=seed,
             allow_new_entries=allow_new_entries,
             tune_new_entries=tune_new_entries,
             max_retries_per_trial=max_retries_per_trial,
@@ -165,11 +151,20 @@ class SamplerOracle(keras_tuner.Oracle):
             Exhaustive(Distinct(sampler)), scheduler, max_retries_per_trial
         )
         self.pruner = pruner
-        self.seed = secrets.randbelow(2**31) if seed is None else seed
-        self.seed_given = seed is not None
-        self._recorder = Recorder(self.objective, self.hyperparameters, self.seed)
-        # One lock for all that reads or changes state; waiting workers sleep on it.
-        self._changed = threading.Condition(threading.RLock())
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """What gives epochs to trials step by step, None if each trains to its end at once."""
+        return self._next_trial.scheduler
+
+    @scheduler.setter
+    def scheduler(self, scheduler: Scheduler | None) -> None:
+        self._next_trial.scheduler = scheduler
+
+    @property
+    def sampler(self) -> Sampler:
+        """What suggests points."""
+        return self._next_trial.sampler
 
     # KerasTuner's protocol.
 
@@ -259,121 +254,7 @@ class SamplerOracle(keras_tuner.Oracle):
             if record.state in {TrialState.FAILED, TrialState.REJECTED}:
                 self._check_failures()
 
-    def score_trial(self, trial: Trial) -> None:
-        """Set the score and the best epoch: the mean over executions of each one's best.
-
-        Args:
-            trial: A completed trial; one whose score is set keeps it.
-
-        Raises:
-            ValueError: No epoch has reported the objective.
-        """
-        if trial.score is not None:
-            return
-        record = self._state.trials[trial.trial_id]
-        best = self._state.best_epochs(record)
-        if not best:
-            seen = sorted({name for run in record.executions for m in run.values() for name in m})
-            raise ValueError(
-                f"`objective` {names_of(self.objective)} was never reported; the metrics that "
-                f"were are {seen}.  Choose one of these, or report the objective."
-            )
-        values, steps = zip(*best, strict=True)
-        trial.score, trial.best_step = float(np.mean(values)), round(float(np.mean(steps)))
-
-    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
-        """Return the trials with the best scores, best first; never one that failed.
-
-        A trial that was paused and runs again has the score that it had when it was paused.
-        """
-        with self._changed:
-            good = {TrialStatus.COMPLETED, TrialStatus.RUNNING}
-            trials = self.trials.values()
-            scored = [t for t in trials if t.status in good and t.score is not None]
-            maximised = self.objective.direction == "max"
-            return sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
-
-    def update_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
-        """Add the hyperparameters that are not known yet."""
-        with self._changed:
-            super().update_space(hyperparameters)
-
-    def redeclare(self, hyperparameters: keras_tuner.HyperParameters) -> list[str]:
-        """Take over a space that is declared anew, as by a program that was edited.
-
-        Results are kept; a value that lies outside its new range counts as unknown.
-        Hyperparameters that came to light during a trial stay.
-
-        Args:
-            hyperparameters: All that are declared before the first trial.
-
-        Returns:
-            A line for each difference.
-        """
-        with self._changed:
-            anew = keras_tuner.HyperParameters()
-            anew.merge(hyperparameters.space)
-            found = [p for p in self.hyperparameters.space if p.name in self._state.found]
-            anew.merge(found, overwrite=False)
-            changes = differences(self._state.history.space, to_space(anew))
-            if changes:
-                config = anew.get_config()
-                self._recorder.write(SpaceDeclared(hyperparameters=config, anew=True))
-                self.hyperparameters = self._state.hyperparameters
-            return changes
-
-    def save(self) -> None:
-        """Do nothing: every change is in the journal before the call that made it returns."""
-
-    def reload(self) -> None:
-        """Take up the search that is recorded in the project's directory.
-
-        Trials that were running when it ended are run again first.
-
-        Raises:
-            kt_extras.storage.journal.DamagedJournalError: A record cannot be read.
-            ValueError: The directory holds scores of another objective.
-        """
-        with self._changed:
-            declared = self.hyperparameters
-            self._recorder.load()
-            self._show_loaded_state()
-            self.hyperparameters.merge(declared, overwrite=False)
-
-    # What KerasTuner's oracles do not have.
-
-    @property
-    def space(self) -> Space:
-        """The search space as the samplers see it."""
-        with self._changed:
-            self._sync_space()
-            return self._state.history.space
-
-    @property
-    def totals(self) -> Totals:
-        """Counts of trials and epochs, and the best score."""
-        return self._state.totals
-
-    def trial_records(self) -> Sequence[TrialRecord]:
-        """Return every trial with its curves, in the order in which they began."""
-        with self._changed:
-            return list(self._state.trials.values())
-
-    def reached(self) -> dict[int, list[str]]:
-        """Return which trials have trained as long as a scheduler may ask for, by epochs."""
-        epochs, names = self._state.history.epochs, list(self._state.trials)
-        return {
-            rung: [names[number] for number in np.flatnonzero(epochs >= rung)]
-            for rung in sorted(self._state.rungs)
-        }
-
-    def trial_record(self, trial_id: str) -> TrialRecord:
-        """Return what is known of one trial."""
-        return self._state.trials[trial_id]
-
-    def seconds(self) -> float:
-        """Return the time that the search has taken, over all sessions."""
-        return self._recorder.seconds()
+    # Sessions.
 
     def restore_states(self) -> None:
         """Expect the worker to write the states of trials that pause to files.
@@ -382,89 +263,25 @@ class SamplerOracle(keras_tuner.Oracle):
         """
         self._restores = True
 
-    def use_storage(self, storage: str | None) -> None:
-        """Keep the records in a database instead of the project's directory.
-
-        Args:
-            storage: Its URL, such as `sqlite:///runs.db`; None for a journal in the directory.
-        """
-        self._recorder.storage = storage
-
-    def is_recorded(self) -> bool:
-        """Tell whether the project holds a search to go on with."""
-        return self._recorder.exists()
-
-    def forget_recorded(self) -> None:
-        """Remove the records of an earlier search of the same project."""
-        self._recorder.clear()
-
     def open_session(self) -> None:
         """Keep other processes from searching the project, and let the search's clock go on.
 
         Raises:
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
-        with self._changed:
-            self._failure_count = FailureCount()  # the program may have been mended
-            declared = self.hyperparameters
-            if self._recorder.open_session():
-                self._show_loaded_state()
-                self.hyperparameters.merge(declared, overwrite=False)
+        self._failure_count = FailureCount()  # the program may have been mended
+        super().open_session()
 
-    def close_session(self) -> None:
-        """Let other processes search the project; the clock stands still until the next session."""
-        self._recorder.close_session()
+    def _set_project_dir(self, directory: str, project_name: str) -> None:
+        super()._set_project_dir(directory, project_name)
+        project = Path(directory) / project_name
+        self._next_trial.states = StateFiles(project) if self._restores else None
 
-    def enqueue(self, values: Mapping[str, Any]) -> None:
-        """Have a point tried before the sampler is asked again.
-
-        Args:
-            values: Values of some or all hyperparameters, moved to the nearest grid point; the
-                rest are drawn at random.
-
-        Raises:
-            ValueError: A name or value that the space does not have.
-        """
-        with self._changed:
-            if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
-                self.space.complete(values, np.full(len(self.space), 0.5))
-            plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
-            self._recorder.write(PointEnqueued(values=plain))
-
-    def abandon(self, tuner_id: str) -> None:
-        """Take back the trial of a worker that will not end it; it is run again first."""
-        with self._changed:
-            trial = self.ongoing_trials.pop(tuner_id, None)
-            if trial is not None:
-                self._recorder.write(TrialAbandoned(trial=trial.trial_id))
-
-    def wait_for_change(self, timeout: float) -> None:
-        """Sleep until a trial ends, `timeout` seconds at most."""
-        with self._changed:
-            self._changed.wait(timeout)
-
-    def remaining_trials(self) -> int | None:
-        """Return how many trials `max_trials` leaves; None if it is None."""
-        if self.max_trials is None:
-            return None
-        begun = len(self._state.trials) - self._state.totals.rejected
-        return max(0, self.max_trials - begun)
+    def _show_loaded_state(self) -> None:
+        super()._show_loaded_state()
+        self._next_trial.forget_states(self._state, self.max_trials)
 
     # Decisions.
-
-    @property
-    def scheduler(self) -> Scheduler | None:
-        """What gives epochs to trials step by step, None if each trains to its end at once."""
-        return self._next_trial.scheduler
-
-    @scheduler.setter
-    def scheduler(self, scheduler: Scheduler | None) -> None:
-        self._next_trial.scheduler = scheduler
-
-    @property
-    def sampler(self) -> Sampler:
-        """What suggests points."""
-        return self._next_trial.sampler
 
     def _next(self) -> TrialBegun | TrialResumed | None:
         """Return the beginning of the next trial; if there is none, `ended_because` says why."""
@@ -525,7 +342,7 @@ class SamplerOracle(keras_tuner.Oracle):
         if given.status not in {TrialStatus.INVALID, TrialStatus.FAILED, TrialStatus.IDLE}:
             self.score_trial(draft)
         elif record.paused_at_epoch:
-            return self._state.score_at_pause(record)
+            return score_at_pause(record, self.objective)
         return draft.score, draft.best_step or 0
 
     def _check_failures(self) -> None:
@@ -535,61 +352,6 @@ class SamplerOracle(keras_tuner.Oracle):
         if broken:
             ended = [self._state.trials[name] for name in self._state.ended]
             raise RuntimeError(report(broken, ended))
-
-    # Bookkeeping.
-
-    @property
-    def _state(self) -> SearchState:
-        return self._recorder.state
-
-    def _set_project_dir(self, directory: str, project_name: str) -> None:
-        """Set the directory of the project; called by the tuner.
-
-        Raises:
-            ValueError: `directory` is not a local path.
-        """
-        if "://" in str(directory):
-            raise ValueError(
-                f"`directory` must be on a local disk, where files can be locked and appended to, "
-                f"got {directory!r}.  Keep the records elsewhere with `storage=`."
-            )
-        super()._set_project_dir(directory, project_name)
-        project = Path(directory) / project_name
-        self._recorder.open_project(project)
-        self._next_trial.states = StateFiles(project) if self._restores else None
-
-    def _show_loaded_state(self) -> None:
-        """Set KerasTuner's attributes from a state that was loaded from records."""
-        self.hyperparameters = self._state.hyperparameters
-        for record in self._state.trials.values():
-            self._show(record.trial)
-        if self._state.seed is not None and not self.seed_given:
-            self.seed = self._state.seed
-        self.end_order = list(self._state.ended)
-        self._state.recover({trial.trial_id for trial in self.ongoing_trials.values()})
-        self._next_trial.forget_states(self._state, self.max_trials)
-
-    def _sync_space(self, found_by: str | None = None) -> None:
-        """Record hyperparameters that were declared since the last call, perhaps by a trial."""
-        if len(self.hyperparameters.space) != self._state.declared:
-            config = self.hyperparameters.get_config()
-            self._recorder.write(SpaceDeclared(hyperparameters=config, trial=found_by))
-
-    def _running(self, trial_id: str) -> TrialRecord:
-        record = self._state.trials.get(trial_id)
-        if record is None:
-            raise KeyError(
-                f"`trial_id` {trial_id!r} is not among the {len(self.trials)} known trials."
-            )
-        if record.state is not TrialState.RUNNING:
-            raise ValueError(f"Trial {trial_id!r} is not running: it is {record.state}.")
-        return record
-
-    def _show(self, trial: Trial) -> None:
-        """Add a trial to KerasTuner's attributes."""
-        if trial.trial_id not in self.trials:
-            self.start_order.append(trial.trial_id)
-        self.trials[trial.trial_id] = trial
 
     def _close(self, record: TrialRecord, event: TrialEnded) -> None:
         """Record the end of a trial, and free its worker."""

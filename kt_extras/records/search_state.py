@@ -7,9 +7,8 @@ one restores it.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import singledispatchmethod
 
@@ -37,6 +36,7 @@ from kt_extras.records.events import (
     TrialEnded,
     TrialResumed,
 )
+from kt_extras.records.scores import score_at_pause
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import History, Point
 from kt_extras.storage.journal import FORMAT
@@ -134,7 +134,9 @@ class SearchState:
         interrupted = self.interrupted()
         for name in interrupted:
             if self.trials[name].paused_at_epoch:  # a snapshot does not hold the score of a pause
-                self._set_score(self.trials[name], *self.score_at_pause(self.trials[name]))
+                self._set_score(
+                    self.trials[name], *score_at_pause(self.trials[name], self.objective)
+                )
         still_open = [name for name in self.waiting if self.trials[name].state.is_open]
         more = [name for name in interrupted if name not in ongoing]
         self.waiting = deque(dict.fromkeys([*still_open, *more]))
@@ -144,20 +146,6 @@ class SearchState:
     def interrupted(self) -> list[str]:
         """Return the trials that are running, oldest first; nobody runs them after a reload."""
         return [name for name, record in self.trials.items() if record.state is TrialState.RUNNING]
-
-    def best_epochs(self, record: TrialRecord) -> list[tuple[float, int]]:
-        """Return the objective's best value and its epoch for each execution that reported one."""
-        return [found for run in record.executions if (found := self._best_of(run)) is not None]
-
-    def score_at_pause(self, record: TrialRecord) -> tuple[float | None, int]:
-        """Return the score and the best epoch that a trial had when it was last paused.
-
-        One that had diverged by then had none.
-        """
-        run = record.executions[0] if record.executions else {}
-        before = {step: m for step, m in run.items() if step < record.paused_at_epoch}
-        score, step = self._best_of(before) or (math.nan, 0)
-        return (score, step) if math.isfinite(score) else (None, 0)
 
     # One method for each kind of event.
 
@@ -307,7 +295,7 @@ class SearchState:
             record.executions.append({step: m for step, m in run.items() if step < kept})
             for step, metrics in record.executions[0].items():
                 self._add_epoch(record, step, metrics)
-            self._set_score(record, *self.score_at_pause(record))
+            self._set_score(record, *score_at_pause(record, self.objective))
 
     def _set_budget(self, record: TrialRecord, epochs: int | None) -> None:
         record.epoch_budget = epochs
@@ -374,11 +362,3 @@ class SearchState:
 
     def _trial(self, name: str, values: Point) -> LazyTrial:
         return LazyTrial(values, lambda: self.hyperparameters, name)
-
-    def _best_of(self, run: Mapping[int, Metrics]) -> tuple[float, int] | None:
-        values = {step: value_in(self.objective, metrics) for step, metrics in run.items()}
-        measured = {step: value for step, value in values.items() if value is not None}
-        if not measured:
-            return None
-        step = min(measured, key=lambda s: (loss_of(self.objective, measured[s]), s))
-        return measured[step], step

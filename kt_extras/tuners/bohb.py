@@ -13,8 +13,9 @@ from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.oracles.bohb import BOHBOracle
 from kt_extras.pruners import Pruner
 from kt_extras.search import Sampler
+from kt_extras.tuners.recorded_tuner import Resume
 from kt_extras.tuners.trial_outcome import Constraint
-from kt_extras.tuners.tuner import Resume, Tuner
+from kt_extras.tuners.tuner import Tuner
 
 
 class BOHB(Tuner):

@@ -22,9 +22,10 @@ from kt_extras.records.tables import lineage_rows
 from kt_extras.search import Sampler
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.tuners.hyperparameter_schedule import HyperparameterSchedule, schedule_of
+from kt_extras.tuners.recorded_tuner import Resume
 from kt_extras.tuners.trained_models import Epochs, trial_to_refit
 from kt_extras.tuners.trial_outcome import Constraint
-from kt_extras.tuners.tuner import Resume, Tuner
+from kt_extras.tuners.tuner import Tuner
 
 
 class PBT(Tuner):

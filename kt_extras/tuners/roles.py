@@ -26,7 +26,6 @@ class Worker:
     """
 
     trains = True
-    has_records = False
     monitor: SearchMonitor | None = None
 
     def __init__(self, tuner: keras_tuner.Tuner) -> None:
@@ -61,7 +60,6 @@ class Local:
     """
 
     trains = True
-    has_records = True
 
     def __init__(
         self,
@@ -115,7 +113,6 @@ class Chief:
     """
 
     trains = False
-    has_records = True
     monitor: SearchMonitor | None = None
 
     def __init__(

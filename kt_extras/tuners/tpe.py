@@ -14,8 +14,9 @@ from kt_extras.oracles.tpe import TPEOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.tpe import TPE as TPESampler  # noqa: N811 - the tuner has the public name
 from kt_extras.schedulers import Scheduler
+from kt_extras.tuners.recorded_tuner import Resume
 from kt_extras.tuners.trial_outcome import Constraint
-from kt_extras.tuners.tuner import Resume, Tuner
+from kt_extras.tuners.tuner import Tuner
 
 
 class TPE(Tuner):

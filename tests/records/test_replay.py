@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 
 import kt_extras as kte
 from kt_extras.records.events import from_record
+from kt_extras.records.scores import best_epochs
 from kt_extras.records.search_state import SearchState
 from kt_extras.storage.journal import Journal
 from tests.records.test_snapshot import COST, seen
@@ -79,7 +80,7 @@ class Search(RuleBasedStateMachine):
     def hand_back(self, data, status):
         worker = data.draw(st.sampled_from(sorted(self.running)))
         record = self.oracle.trial_record(self.running[worker].trial_id)
-        if status != "COMPLETED" or self.oracle._state.best_epochs(record):
+        if status != "COMPLETED" or best_epochs(record, self.oracle.objective):
             self.end(worker, status)
 
     @precondition(lambda self: self.running)

@@ -1,0 +1,311 @@
+"""A KerasTuner oracle whose state follows from recorded events.
+
+Its job is what a search knows and where that is written: sessions, loading, and the attributes that
+KerasTuner's own code reads.  What happens next is decided by `kt_extras.oracles.oracle`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective
+from kt_extras.bridge.space_change import differences
+from kt_extras.bridge.spaces import to_space
+from kt_extras.bridge.trial_state import TrialState
+from kt_extras.oracles.arguments import check_count, check_hyperparameters
+from kt_extras.records.events import PointEnqueued, SpaceDeclared, TrialAbandoned
+from kt_extras.records.recorder import Recorder
+from kt_extras.records.scores import best_epochs
+from kt_extras.records.search_state import SearchState, Totals
+from kt_extras.records.trial_record import TrialRecord
+from kt_extras.search import Space
+
+
+class RecordedOracle(keras_tuner.Oracle):
+    """Records a search, and answers what is known of it.
+
+    Args:
+        objective: A metric's name as it stands in the logs, a `keras_tuner.Objective`, or a list.
+        max_trials: Maximum number of trials to begin; None for no limit.
+        hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space, or None;
+            copied.
+        seed: An integer from 0, or None for a random one.
+        **kwargs: As for `keras_tuner.Oracle`.
+
+    Attributes:
+        seed: The seed of the search: the one that was given, or recorded, or drawn.
+        seed_given: Whether the user has given it.
+    """
+
+    hyperparameters: keras_tuner.HyperParameters  # KerasTuner's own attribute
+
+    def __init__(
+        self,
+        objective: ObjectiveLike,
+        *,
+        max_trials: int | None,
+        hyperparameters: keras_tuner.HyperParameters | None,
+        seed: int | None,
+        **kwargs: Any,
+    ) -> None:
+        check_hyperparameters(hyperparameters)
+        check_count("max_trials", max_trials, minimum=1)
+        check_count("seed", seed, minimum=0)
+        super().__init__(
+            objective=resolve_objective(objective),
+            max_trials=max_trials,
+            hyperparameters=hyperparameters.copy() if hyperparameters else None,
+            **kwargs,
+        )
+        self.seed = secrets.randbelow(2**31) if seed is None else seed
+        self.seed_given = seed is not None
+        self._recorder = Recorder(self.objective, self.hyperparameters, self.seed)
+        # One lock for all that reads or changes state; waiting workers sleep on it.
+        self._changed = threading.Condition(threading.RLock())
+
+    # What is known.
+
+    @property
+    def space(self) -> Space:
+        """The search space as the samplers see it."""
+        with self._changed:
+            self._sync_space()
+            return self._state.history.space
+
+    @property
+    def totals(self) -> Totals:
+        """Counts of trials and epochs, and the best score."""
+        return self._state.totals
+
+    def trial_records(self) -> Sequence[TrialRecord]:
+        """Return every trial with its curves, in the order in which they began."""
+        with self._changed:
+            return list(self._state.trials.values())
+
+    def trial_record(self, trial_id: str) -> TrialRecord:
+        """Return what is known of one trial."""
+        return self._state.trials[trial_id]
+
+    def reached(self) -> dict[int, list[str]]:
+        """Return which trials have trained as long as a scheduler may ask for, by epochs."""
+        epochs, names = self._state.history.epochs, list(self._state.trials)
+        return {
+            rung: [names[number] for number in np.flatnonzero(epochs >= rung)]
+            for rung in sorted(self._state.rungs)
+        }
+
+    def seconds(self) -> float:
+        """Return the time that the search has taken, over all sessions."""
+        return self._recorder.seconds()
+
+    def remaining_trials(self) -> int | None:
+        """Return how many trials `max_trials` leaves; None if it is None."""
+        if self.max_trials is None:
+            return None
+        begun = len(self._state.trials) - self._state.totals.rejected
+        return max(0, self.max_trials - begun)
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Return the trials with the best scores, best first; never one that failed.
+
+        A trial that was paused and runs again has the score that it had when it was paused.
+        """
+        with self._changed:
+            good = {TrialStatus.COMPLETED, TrialStatus.RUNNING}
+            trials = self.trials.values()
+            scored = [t for t in trials if t.status in good and t.score is not None]
+            maximised = self.objective.direction == "max"
+            return sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
+
+    def score_trial(self, trial: Trial) -> None:
+        """Set the score and the best epoch: the mean over executions of each one's best.
+
+        Args:
+            trial: A completed trial; one whose score is set keeps it.
+
+        Raises:
+            ValueError: No epoch has reported the objective.
+        """
+        if trial.score is not None:
+            return
+        record = self._state.trials[trial.trial_id]
+        best = best_epochs(record, self.objective)
+        if not best:
+            seen = sorted({name for run in record.executions for m in run.values() for name in m})
+            raise ValueError(
+                f"`objective` {names_of(self.objective)} was never reported; the metrics that "
+                f"were are {seen}.  Choose one of these, or report the objective."
+            )
+        values, steps = zip(*best, strict=True)
+        trial.score, trial.best_step = float(np.mean(values)), round(float(np.mean(steps)))
+
+    # Changes from outside a trial.
+
+    def update_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
+        """Add the hyperparameters that are not known yet."""
+        with self._changed:
+            super().update_space(hyperparameters)
+
+    def redeclare(self, hyperparameters: keras_tuner.HyperParameters) -> list[str]:
+        """Replace the declared space, as after an edit of the program.
+
+        Results are kept; a value that lies outside its new range counts as unknown.
+        Hyperparameters that a trial has declared while it ran stay.
+
+        Args:
+            hyperparameters: All that are declared before the first trial.
+
+        Returns:
+            A line for each difference.
+        """
+        with self._changed:
+            now = keras_tuner.HyperParameters()
+            now.merge(hyperparameters.space)
+            found = [p for p in self.hyperparameters.space if p.name in self._state.found]
+            now.merge(found, overwrite=False)
+            changes = differences(self._state.history.space, to_space(now))
+            if changes:
+                config = now.get_config()
+                self._recorder.write(SpaceDeclared(hyperparameters=config, anew=True))
+                self.hyperparameters = self._state.hyperparameters
+            return changes
+
+    def enqueue(self, values: Mapping[str, Any]) -> None:
+        """Have a point tried before the sampler is asked again.
+
+        Args:
+            values: Values of some or all hyperparameters, moved to the nearest grid point; the
+                rest are drawn at random.
+
+        Raises:
+            ValueError: A name or value that the space does not have.
+        """
+        with self._changed:
+            if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
+                self.space.complete(values, np.full(len(self.space), 0.5))
+            plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+            self._recorder.write(PointEnqueued(values=plain))
+
+    def abandon(self, tuner_id: str) -> None:
+        """Take back the trial of a worker that will not end it; it is run again first."""
+        with self._changed:
+            trial = self.ongoing_trials.pop(tuner_id, None)
+            if trial is not None:
+                self._recorder.write(TrialAbandoned(trial=trial.trial_id))
+
+    def wait_for_change(self, timeout: float) -> None:
+        """Sleep until a trial ends, `timeout` seconds at most."""
+        with self._changed:
+            self._changed.wait(timeout)
+
+    # Where it is written.
+
+    def use_storage(self, storage: str | None) -> None:
+        """Keep the records in a database instead of the project's directory.
+
+        Args:
+            storage: Its URL, such as `sqlite:///runs.db`; None for a journal in the directory.
+        """
+        self._recorder.storage = storage
+
+    def is_recorded(self) -> bool:
+        """Tell whether the project holds a search to go on with."""
+        return self._recorder.exists()
+
+    def forget_recorded(self) -> None:
+        """Remove the records of an earlier search of the same project."""
+        self._recorder.clear()
+
+    def open_session(self) -> None:
+        """Keep other processes from searching the project, and let the search's clock go on.
+
+        Raises:
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        """
+        with self._changed:
+            declared = self.hyperparameters
+            if self._recorder.open_session():
+                self._show_loaded_state()
+                self.hyperparameters.merge(declared, overwrite=False)
+
+    def close_session(self) -> None:
+        """Let other processes search the project; the clock stands still until the next session."""
+        self._recorder.close_session()
+
+    def save(self) -> None:
+        """Do nothing: every change is in the journal before the call that made it returns."""
+
+    def reload(self) -> None:
+        """Take up the search that is recorded in the project's directory.
+
+        Trials that were running when it ended are run again first.
+
+        Raises:
+            kt_extras.storage.journal.DamagedJournalError: A record cannot be read.
+            ValueError: The directory holds scores of another objective.
+        """
+        with self._changed:
+            declared = self.hyperparameters
+            self._recorder.load()
+            self._show_loaded_state()
+            self.hyperparameters.merge(declared, overwrite=False)
+
+    # For the oracle that decides.
+
+    @property
+    def _state(self) -> SearchState:
+        return self._recorder.state
+
+    def _running(self, trial_id: str) -> TrialRecord:
+        record = self._state.trials.get(trial_id)
+        if record is None:
+            raise KeyError(
+                f"`trial_id` {trial_id!r} is not among the {len(self.trials)} known trials."
+            )
+        if record.state is not TrialState.RUNNING:
+            raise ValueError(f"Trial {trial_id!r} is not running: it is {record.state}.")
+        return record
+
+    def _sync_space(self, found_by: str | None = None) -> None:
+        """Record hyperparameters that were declared since the last call, perhaps by a trial."""
+        if len(self.hyperparameters.space) != self._state.declared:
+            config = self.hyperparameters.get_config()
+            self._recorder.write(SpaceDeclared(hyperparameters=config, trial=found_by))
+
+    def _show(self, trial: Trial) -> None:
+        """Add a trial to KerasTuner's attributes."""
+        if trial.trial_id not in self.trials:
+            self.start_order.append(trial.trial_id)
+        self.trials[trial.trial_id] = trial
+
+    def _show_loaded_state(self) -> None:
+        """Set KerasTuner's attributes from a state that was loaded from records."""
+        self.hyperparameters = self._state.hyperparameters
+        for record in self._state.trials.values():
+            self._show(record.trial)
+        if self._state.seed is not None and not self.seed_given:
+            self.seed = self._state.seed
+        self.end_order = list(self._state.ended)
+        self._state.recover({trial.trial_id for trial in self.ongoing_trials.values()})
+
+    def _set_project_dir(self, directory: str, project_name: str) -> None:
+        """Set the directory of the project; called by the tuner.
+
+        Raises:
+            ValueError: `directory` is not a local path.
+        """
+        if "://" in str(directory):
+            raise ValueError(
+                f"`directory` must be on a local disk, where files can be locked and appended to, "
+                f"got {directory!r}.  Keep the records elsewhere with `storage=`."
+            )
+        super()._set_project_dir(directory, project_name)
+        self._recorder.open_project(Path(directory) / project_name)

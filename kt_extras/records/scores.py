@@ -1,0 +1,50 @@
+"""The scores of a trial, from the metrics of its epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import keras_tuner
+
+from kt_extras.bridge.metrics import Metrics
+from kt_extras.bridge.objective import loss_of, value_in
+from kt_extras.records.trial_record import TrialRecord
+
+
+def best_epochs(record: TrialRecord, objective: keras_tuner.Objective) -> list[tuple[float, int]]:
+    """Return the best value of the objective and its epoch, for each execution that reported one.
+
+    Args:
+        record: A trial.
+        objective: The search's, with its direction known.
+    """
+    return [found for run in record.executions if (found := _best_of(run, objective)) is not None]
+
+
+def score_at_pause(
+    record: TrialRecord, objective: keras_tuner.Objective
+) -> tuple[float | None, int]:
+    """Return the score and the best epoch that a trial had when it was last paused.
+
+    One that had diverged by then had no score.
+
+    Args:
+        record: A trial that has been paused.
+        objective: The search's, with its direction known.
+    """
+    run = record.executions[0] if record.executions else {}
+    before = {step: m for step, m in run.items() if step < record.paused_at_epoch}
+    score, step = _best_of(before, objective) or (math.nan, 0)
+    return (score, step) if math.isfinite(score) else (None, 0)
+
+
+def _best_of(
+    run: Mapping[int, Metrics], objective: keras_tuner.Objective
+) -> tuple[float, int] | None:
+    values = {step: value_in(objective, metrics) for step, metrics in run.items()}
+    measured = {step: value for step, value in values.items() if value is not None}
+    if not measured:
+        return None
+    step = min(measured, key=lambda s: (loss_of(objective, measured[s]), s))
+    return measured[step], step

@@ -1,0 +1,273 @@
+"""A KerasTuner tuner that records its search: the project, and what is known once trials have run.
+
+How trials are run is the job of `kt_extras.tuners.tuner`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Literal
+
+import keras
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+
+from kt_extras.bridge.space_discovery import declare_space
+from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.oracles.arguments import check_project_name
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.oracles.plan import plan_table, planned_rows
+from kt_extras.records.tables import epochs_of, table
+from kt_extras.tuners.roles import is_worker
+from kt_extras.tuners.search_monitor import resumption
+from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
+from kt_extras.tuners.trial_run import set_trial_seed
+
+Resume = Literal["auto", "never", "must"]
+
+
+class RecordedTuner(keras_tuner.Tuner):
+    """Opens the project of a search, and returns its results, models and plan.
+
+    Args:
+        oracle: A `kt_extras.SamplerOracle`.
+        hypermodel: As for `keras_tuner.Tuner`.
+        resume: As for `kt_extras.Tuner`.
+        storage: As for `kt_extras.Tuner`.
+        keep_checkpoints: As for `kt_extras.Tuner`.
+        directory: As for `keras_tuner.Tuner`.
+        project_name: As for `keras_tuner.Tuner`.
+        overwrite: As for `keras_tuner.Tuner`.
+        **kwargs: As for `keras_tuner.Tuner`.
+
+    Raises:
+        ValueError: The directory holds a search that KerasTuner itself has made, or `resume` does
+            not allow what it holds.
+    """
+
+    def __init__(
+        self,
+        oracle: SamplerOracle,
+        hypermodel: Any,
+        *,
+        resume: Resume,
+        storage: str | None,
+        keep_checkpoints: Keep,
+        directory: str | os.PathLike[str] | None,
+        project_name: str | os.PathLike[str] | None,
+        overwrite: bool,
+        **kwargs: Any,
+    ) -> None:
+        check_project_name(project_name)
+        if is_worker(self):  # the project belongs to the chief
+            overwrite, resume = False, "auto"
+        project = str(project_name or "untitled_project")
+        oracle.use_storage(storage)
+        oracle._set_project_dir(str(directory or "."), project)
+        _check_resume(resume, project, oracle.is_recorded(), overwrite)
+        if overwrite:
+            oracle.forget_recorded()
+        self._declared = oracle.hyperparameters.copy()  # before the model declares its own
+        self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
+        self._models = TrainedModels(self, oracle, keep_checkpoints)
+        super().__init__(
+            oracle,
+            hypermodel,
+            directory=directory,
+            project_name=project_name,
+            overwrite=overwrite,
+            **kwargs,
+        )
+
+    # What KerasTuner's tuners have.
+
+    def load_model(self, trial: Trial) -> keras.Model:
+        """Return the model of a trial with the weights of its best epoch.
+
+        Args:
+            trial: One that has ended with a score.
+
+        Raises:
+            FileNotFoundError: Its weights were never written, or have been removed.
+        """
+        return self._models.load(trial)
+
+    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
+        """Return the models of the best trials with the weights of their best epochs.
+
+        Args:
+            num_models: How many, best first; fewer if there are not as many with a score.
+
+        Raises:
+            FileNotFoundError: `keep_checkpoints` is lower than `num_models`.
+        """
+        trials = self.oracle.get_best_trials(num_models)
+        self._models.check(trials)
+        return [self.load_model(trial) for trial in trials]
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """Return the hyperparameters of the best trials, as they were in their best epochs.
+
+        Args:
+            num_trials: How many, best first; fewer if there are not as many with a score.
+        """
+        return list(map(self._models.hyperparameters, self.oracle.get_best_trials(num_trials)))
+
+    def save(self) -> None:
+        """Do nothing: the oracle's journal is always up to date."""
+
+    def reload(self) -> None:
+        """Load the search in the project's directory."""
+        if is_worker(self):  # the chief has the records
+            return
+        self.oracle.reload()
+        changes = self.oracle.redeclare(self._declared_now())
+        print(resumption(self.oracle, self.project_name, changes))  # noqa: T201 - as KerasTuner does
+
+    # What they do not have.
+
+    def refit(
+        self, *fit_args: Any, trial: Trial | None = None, epochs: Epochs = "best", **fit_kwargs: Any
+    ) -> keras.Model:
+        """Train the best configuration once more, for instance on all the data there is.
+
+        The model is built and trained as in the trial, with its seed if the search has one, and as
+        long as the trial took to its best epoch.  So on the same data a search with a seed gives
+        the model that was measured.
+
+        Args:
+            *fit_args: As for `search`; `validation_data` is not needed.
+            trial: One with a score, as from `oracle.get_best_trials()`; by default the best.
+            epochs: By default the trial's best epoch, counted from 1.  None leaves the number to
+                a `HyperModel.fit` that sets it itself, and ends the training after the best epoch.
+            **fit_kwargs: As for `search`.
+
+        Returns:
+            The trained model, with the weights of the last epoch.
+
+        Raises:
+            RuntimeError: No trial has a score yet.
+            ValueError: `trial` has none, or there is no `hypermodel`.
+        """
+        chosen = trial_to_refit(self, trial)
+        set_seed = partial(set_trial_seed, self._training_seed, chosen)
+        return self._models.refit(chosen, set_seed, fit_args, fit_kwargs, epochs)
+
+    def plan(self) -> list[dict[str, int]]:
+        """Print what the scheduler intends, and return it.
+
+        Returns:
+            One row a rung, ready for `pandas.DataFrame`: its `bracket`, the `epochs` that a trial
+            has trained when it reaches it, the `trials` that do, and the `new_epochs` that they
+            train to come from the rung below.  Where trials are promoted before all
+            have reached a rung, more may be trained.
+
+        Raises:
+            ValueError: There is no scheduler, or nothing but time or epochs limits the search.
+        """
+        rows = planned_rows(self._local_oracle)
+        print(plan_table(rows))  # noqa: T201 - the purpose of this method
+        return rows
+
+    def enqueue(self, values: Mapping[str, Any]) -> None:
+        """Try a point that is known to be good before the sampler suggests any.
+
+        Args:
+            values: Values of some or all hyperparameters, moved to the nearest grid point; the
+                rest are drawn at random.
+
+        Raises:
+            ValueError: A name or value that the space does not have.
+        """
+        self._local_oracle.enqueue(values)
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return one row a trial, ready for `pandas.DataFrame`.
+
+        Returns:
+            Rows with `number`, `trial_id`, `state` (`"completed"`, `"pruned"`, `"infeasible"`,
+            `"failed"`, `"rejected"`, `"paused"`, `"running"` or `"waiting"`), `score`,
+            `best_epoch` (counted from 0), `epochs` (trained, over all executions), `seconds`,
+            `message`, and each active hyperparameter under its own name, as it was in the best
+            epoch.
+        """
+        return table(self._local_oracle.trial_records())
+
+    def history(self, trial_id: str | int) -> dict[str, list[Any]]:
+        """Return the metrics of every epoch of a trial, ready for `pandas.DataFrame`.
+
+        Args:
+            trial_id: Its id, or its number.
+
+        Returns:
+            Columns `execution`, `epoch` (both counted from 0) and one a metric, NaN where it was
+            not measured.
+
+        Raises:
+            KeyError: There is no such trial.
+        """
+        for entry in self._local_oracle.trial_records():
+            if trial_id in (entry.trial.trial_id, entry.number):
+                return epochs_of(entry)
+        raise KeyError(f"`trial_id` {trial_id!r} is none of {len(self._local_oracle.trials)}.")
+
+    # Before the trials.
+
+    def _populate_initial_space(self) -> None:
+        """Find the hyperparameters that the model declares, in every branch."""
+        if self.hypermodel is None:
+            return
+        hp = self.oracle.get_space()
+        self.hypermodel.declare_hyperparameters(hp)
+        self.oracle.update_space(hp)
+        declare_space(self.hypermodel.build, self.oracle.get_space, self.oracle.update_space)
+
+    def _declared_now(self) -> keras_tuner.HyperParameters:
+        """Return the space as this program declares it, whatever the journal holds."""
+        scratch = keras_tuner.Oracle(
+            objective="loss",
+            hyperparameters=self._declared.copy(),
+            allow_new_entries=self.oracle.allow_new_entries,
+            tune_new_entries=self.oracle.tune_new_entries,
+        )
+        if self.hypermodel is not None:
+            hp = scratch.get_space()
+            self.hypermodel.declare_hyperparameters(hp)
+            scratch.update_space(hp)
+            declare_space(self.hypermodel.build, scratch.get_space, scratch.update_space)
+        return scratch.hyperparameters
+
+    def _get_tuner_fname(self) -> str:
+        """Return a path that exists if there is a search to go on with, as KerasTuner asks."""
+        project = os.path.join(str(self.directory), self.project_name)
+        if self._local_oracle.is_recorded():
+            return project
+        if os.path.exists(os.path.join(project, "oracle.json")):
+            raise ValueError(
+                f"`project_name` {self.project_name!r} in {self.directory!r} holds a search that "
+                "KerasTuner made itself.  Choose another name, or pass `overwrite=True`."
+            )
+        return os.path.join(project, "nothing-recorded")
+
+    @property
+    def _training_seed(self) -> int | None:
+        """The seed of the training of trials, None unless the user has given a seed."""
+        return self._local_oracle.seed if self._local_oracle.seed_given else None
+
+
+def _check_resume(resume: str, project: str, exists: bool, overwrite: bool) -> None:
+    """Raise if the project holds, or does not hold, what `resume` demands."""
+    if resume not in {"auto", "never", "must"}:
+        raise ValueError(f"`resume` must be 'auto', 'never' or 'must', got {resume!r}.")
+    if resume == "never" and exists and not overwrite:
+        raise ValueError(
+            f"`resume` is 'never', but the project {project!r} holds a search.  Choose another "
+            "`project_name`, or pass `overwrite=True` to remove it."
+        )
+    if resume == "must" and (not exists or overwrite):
+        raise ValueError(
+            f"`resume` is 'must', but the project {project!r} holds no search that could go on.  "
+            "Check `directory` and `project_name`, and leave `overwrite` off."
+        )
