@@ -3,10 +3,10 @@
 Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772; restarts with a doubled
 population are those of IPOP-CMA-ES (Auger & Hansen, CEC 2005).
 
-A sampler keeps nothing between two calls, so the distribution is worked out anew for every
-suggestion: the trials that have ended are told to it in the order in which they began, a generation
-at a time.  That the library can be told points that it has not asked for is what makes a search
-resumable, lets any number of workers take part, and lets users add points of their own.
+A sampler keeps no state between two calls, so every suggestion computes the distribution from the
+history: the trials that have ended are passed to it in the order in which they began, a generation
+at a time.  The library accepts points that it has not suggested itself.  So a search can be
+resumed, can run on any number of workers, and can contain points of the user.
 """
 
 from __future__ import annotations
@@ -25,32 +25,35 @@ from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 
-_REACH = 2.0  # how many times as far from the mean as the last generation a trial can count
-_CONVERGED = 1e-3  # a generation within so small a part of every range has no more to tell
+# Largest distance of a trial from the mean, relative to that of the last generation; a trial beyond
+# is moved to there.
+_REACH = 2.0
+_CONVERGED = 1e-3  # width of a generation, as a fraction of each range, at which it has converged
 
 
 @dataclass(frozen=True)
 class CMAES:
     """Draw numbers from a normal distribution that follows the best of each generation.
 
-    It searches all numbers at once, `ordered` choices among them, and sees that they depend on each
-    other.  Unordered choices and whatever hangs on a condition are drawn at random, independently;
-    where these matter, `TPE` or `Evolution` serve better.  It needs the extra `cmaes`.
+    It searches all numbers jointly, `ordered` choices included, and learns how they depend on each
+    other.  Unordered choices and conditional hyperparameters are drawn at random, independently;
+    where these matter, `TPE` or `Evolution` are better.  It needs the extra `cmaes`.
 
-    A grid is searched as a real axis: a trial counts with a place anywhere in the cell of its
-    value, and a draw is shifted by up to half a cell, so neighbours never go out of sight where the
-    distribution has shrunk to less than a cell.  A suggestion takes time in
-    proportion to the number of trials: some 50 ms after 1,000 of them in six dimensions.
+    A grid is searched as a real axis.  A trial counts with a random coordinate in the cell of its
+    value, and a draw is shifted by up to half a cell, so neighbours remain possible where the
+    distribution has shrunk to less than a cell.  The time of a suggestion is proportional to the
+    number of trials: some 50 ms after 1,000 of them in six dimensions.
 
     Args:
-        population_size: Trials in a generation, at least 4; None for 4 + 3 ln d, the default for d
-            numbers.
-        sigma: The first standard deviation, as a part of every range; in (0, 1].
+        population_size: Number of trials in a generation, at least 4; None for 4 + 3 ln d, where d
+            is the number of numeric hyperparameters. Defaults to None.
+        sigma: Initial standard deviation, as a fraction of every range, in (0, 1]. Defaults to
+            1 / 6.
 
     Raises:
         ModuleNotFoundError: The library is not installed.
-        ValueError: An argument out of its range, or (when asked) a space without an unconditional
-            number.
+        ValueError: An argument is out of its range, or the space of a suggestion has no number
+            without conditions.
 
     >>> from kt_extras.search import Float, Space, History, trial_rng
     >>> space = Space([Float("x", 0, 1), Float("y", 0, 1)])
@@ -78,32 +81,32 @@ class CMAES:
         _library()
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
-        """Return a draw from the distribution that the history has led to."""
+        """Return a draw from the distribution after all trials of the history."""
         axes = _axes(space)
         unit = rng.random(len(space))
         if axes:
             # The library draws with a generator of its own.
-            distribution = self._replay(_told(history, axes), seed=int(rng.integers(2**32)))
+            distribution = self._replay(_ended(history, axes), seed=int(rng.integers(2**32)))
             for axis, u in zip(axes, distribution.ask(), strict=False):
                 lower, upper = space.dimensions[axis].cells(np.array([u]))
                 shift = (unit[axis] - 0.5) * float(upper[0] - lower[0])  # none without a grid
                 unit[axis] = min(max(u + shift, 0.0), 1.0)
         return space.decode(unit)
 
-    def _replay(self, told: _Told, seed: int) -> Any:
-        """Tell all whole generations; begin again where one has converged."""
-        mean = np.full(told.places.shape[1], 0.5)
+    def _replay(self, trials: _Trials, seed: int) -> Any:
+        """Return the distribution after all whole generations; restart where one has converged."""
+        mean = np.full(trials.places.shape[1], 0.5)
         reach, first = np.full(len(mean), np.inf), 0
         distribution = self._start(mean, self.population_size, seed)
-        while (end := first + (size := distribution.population_size)) <= len(told.places):
-            losses = told.losses[first:end]
-            # A point from elsewhere, such as a user's, must not throw the step size off.
-            places = np.clip(told.places[first:end], mean - reach, mean + reach)
+        while (end := first + (size := distribution.population_size)) <= len(trials.places):
+            losses = trials.losses[first:end]
+            # A distant point, such as one of the user, must not inflate the step size.
+            places = np.clip(trials.places[first:end], mean - reach, mean + reach)
             distribution.tell(list(zip(places, losses, strict=True)))
             mean = places[np.argsort(losses, kind="stable")[: size // 2]].mean(axis=0)
             reach = np.maximum(_REACH * np.abs(places - mean).max(axis=0), _CONVERGED)
-            if np.ptp(places[:, : told.axes], axis=0).max() < _CONVERGED:
-                mean, reach = told.anywhere[end - 1], np.full(len(mean), np.inf)
+            if np.ptp(places[:, : trials.axes], axis=0).max() < _CONVERGED:
+                mean, reach = trials.anywhere[end - 1], np.full(len(mean), np.inf)
                 distribution = self._start(mean, 2 * size, seed)
             first = end
         return distribution
@@ -114,20 +117,20 @@ class CMAES:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Trials:
     """The n trials that have ended and have a value on every axis, in the order of their numbers.
 
-    The library wants two axes at least; a lone one gets a companion on which nothing depends.
+    The library needs at least two axes; a single one gets a second on which no loss depends.
     """
 
     axes: int
     places: FloatArray  # (n, d), d at least 2
     losses: FloatArray  # (n,)
-    anywhere: FloatArray  # (n, d): a random place for each
+    anywhere: FloatArray  # (n, d): a random point for each
 
 
 def _axes(space: Space) -> list[int]:
-    """Return the columns that the distribution is about."""
+    """Return the columns of the space that the distribution covers."""
     free = [d for d in space.dimensions if d.size > 1]
     axes = [
         column
@@ -137,27 +140,27 @@ def _axes(space: Space) -> list[int]:
     if free and not axes:
         raise ValueError(
             "`space` must have a number without conditions for CMA-ES, got only "
-            f"{[d.name for d in free]}; use `TPE()` or `Evolution()`."
+            f"{[d.name for d in free]}; use `TPE()` or `Evolution()` instead."
         )
     return axes
 
 
-def _told(history: History, axes: Sequence[int]) -> _Told:
-    # The rows of a generator's matrix do not depend on how many follow.
+def _ended(history: History, axes: Sequence[int]) -> _Trials:
+    # The first rows of a random matrix do not depend on how many rows follow.
     anywhere = np.random.default_rng(0).random((len(history), max(len(axes), 2)))
     places = anywhere.copy()
     for column, axis in enumerate(axes):
         lower, upper = history.space.dimensions[axis].cells(history.unit[:, axis])
         places[:, column] = lower + (upper - lower) * anywhere[:, column]
     rows = (history.states != State.RUNNING) & ~np.isnan(places).any(axis=1)
-    return _Told(len(axes), places[rows], history.losses[rows], anywhere[rows])
+    return _Trials(len(axes), places[rows], history.losses[rows], anywhere[rows])
 
 
 def _library() -> ModuleType:
     try:
         return import_module("cmaes")
     except ModuleNotFoundError as error:
-        if error.name != "cmaes":  # a broken installation is not a missing one
+        if error.name != "cmaes":  # the library is installed, but it cannot be imported
             raise
         raise ModuleNotFoundError(
             "`CMAES` needs the module `cmaes`; run `pip install kt_extras[cmaes]`.", name="cmaes"

@@ -1,13 +1,13 @@
-"""A model of all learning curves: what loss a configuration will have after how many epochs.
+"""A model of all learning curves: the loss of a configuration by the number of epochs.
 
 The idea is that of freeze-thaw Bayesian optimisation (Swersky, Snoek & Adams, arXiv 1406.3896) and
 of DyHPO (Wistuba, Kadra & Grabocka, NeurIPS 2022): one Gaussian process over configurations and
-epochs learns from every trial, however far it got, and predicts where points that were never tried
-would end.
+epochs learns from every trial, however many epochs it has trained, and predicts the loss of new
+points at the end of training.
 
-Losses are compared through their ranks among all observations, as normal scores: so neither the
-scale of the objective matters nor how badly the worst trials diverge, and the loss after 3 epochs
-still says how much worse it is than that after 27.
+Losses are transformed to normal scores of their ranks among all observations.  So the scale of the
+objective and the size of extreme losses do not matter, and losses after 3 and after 27 epochs
+remain comparable.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from kt_extras.samplers.gp_regression import Regression, fitted
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 
-_SPACING = 3  # ratio of the epochs at which a curve is looked at
-_MOST = 150  # observations that the model holds
-_MOST_FITTED = 64  # and those to which its hyperparameters are fitted
-_OTHER_OPTION = math.sqrt(0.5)  # puts any two options of a choice at distance 1
-_NEW = -1  # the trial of a point that was not tried
+_SPACING = 3  # ratio of the epochs at which a curve is observed
+_MAX_OBSERVATIONS = 150  # of the regression
+_MAX_FITTED = 64  # observations to which the hyperparameters of the regression are fitted
+_OTHER_OPTION = math.sqrt(0.5)  # any two options of a choice are at distance 1
+_NEW = -1  # trial number of a point without a trial
 
 
 @dataclass(frozen=True)
 class CurveModel:
     """Predicts the losses of points at the end of training.
 
-    Predictions are normal scores: 0 is the median of all that was observed, and -2 is better than
-    98% of it.
+    Predictions are normal scores: 0 is the median of all observations, and -2 is better than 98% of
+    them.
 
     Args:
         space: The search space.
-        longest: The epochs that count as the end: the most that any trial has trained.
-        regression: What has seen the observations.
+        longest: Number of epochs at the end of training: the largest of all trials.
+        regression: Gaussian process given the observations.
 
     >>> from kt_extras.search import Float
     >>> history = History(Space([Float("x", 0, 1)]))
@@ -62,11 +62,11 @@ class CurveModel:
 
     @classmethod
     def of(cls, history: History, rng: np.random.Generator) -> CurveModel | None:
-        """Fit to a history; None if nothing was observed yet.
+        """Fit to a history; None if it has no observations.
 
         Args:
-            history: All trials; the end of a training is taken to be the longest of them.
-            rng: Settles what observations are left out if there are many.
+            history: All trials; the longest one defines the end of training.
+            rng: Generator that chooses which observations are left out if there are many.
         """
         trials, epochs, losses = observations(history)
         if not len(losses):
@@ -74,13 +74,13 @@ class CurveModel:
         longest = int(epochs.max())
         scores = ndtri((rankdata(losses) - 0.5) / len(losses))
         inputs = _inputs(history.unit[trials], _times(epochs, longest), history.space)
-        held = _best_and_some(scores, _MOST, rng)
+        held = _subset(scores, _MAX_OBSERVATIONS, rng)
         inputs, trials, scores = inputs[held], trials[held], scores[held]
-        seen = _best_and_some(scores, _MOST_FITTED, rng)
+        seen = _subset(scores, _MAX_FITTED, rng)
         found = fitted(inputs[seen], trials[seen], scores[seen], owner=_owner(history.space))
         model = cls(history.space, longest, Regression(inputs, trials, scores, found))
         begun = (history.states == State.RUNNING) & (history.epochs == 0)
-        return model._without_hope(history.unit[begun], np.flatnonzero(begun))
+        return model._with_constant_liar(history.unit[begun], np.flatnonzero(begun))
 
     def at_points(self, unit: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation of the scores of new trials at the end.
@@ -89,7 +89,7 @@ class CurveModel:
             unit: Shape ``(m, d)``: points on the unit cube, NaN where inactive.
 
         Returns:
-            Two of shape ``(m,)``.
+            Two arrays of shape ``(m,)``.
         """
         inputs = _inputs(unit, np.ones(len(unit)), self.space)
         return self.regression.predict(inputs, np.full(len(unit), _NEW))
@@ -97,20 +97,20 @@ class CurveModel:
     def of_trials(self, history: History) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation of the scores of a history's trials at the end.
 
-        What a trial has shown counts twice: for points like it, and for itself.
+        The observations of a trial count both for points near it and for the trial itself.
 
         Returns:
-            Two of shape ``(n,)``.
+            Two arrays of shape ``(n,)``.
         """
         inputs = _inputs(history.unit, np.ones(len(history)), self.space)
         return self.regression.predict(inputs, np.arange(len(history)))
 
-    def _without_hope(self, unit: FloatArray, trials: IntArray) -> CurveModel:
-        """Return the model as if some trials had not ended better than the median of all.
+    def _with_constant_liar(self, unit: FloatArray, trials: IntArray) -> CurveModel:
+        """Return the model given that some trials end no better than the median of all.
 
-        So what is suggested while they run keeps away from them.  This is the constant liar of
-        Ginsbourger, Le Riche & Carraro (2010, sec. 4.2); to believe in the prediction itself hardly
-        drives points apart where little is left to explore.
+        So suggestions made while they run are not close to them.  This is the constant liar of
+        Ginsbourger, Le Riche & Carraro (2010, sec. 4.2).  Using the prediction itself as the loss
+        hardly separates points in regions that are already explored.
         """
         if not len(unit):
             return self
@@ -126,13 +126,15 @@ class CurveModel:
 
 
 def observations(history: History) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return what is known of the curves, at epochs a factor of 3 apart and at the end of each.
+    """Return points of all curves: at epochs a factor of 3 apart, and the last of each curve.
 
-    A completed trial that has trained less than others has its loss at the end all the same, since
-    it was not going to improve; an infeasible one is infinitely bad throughout.
+    The loss of a completed trial that has trained less than others counts at the end of training,
+    too, as more epochs would not have lowered it.  The loss of an infeasible trial is `inf` at all
+    epochs.
 
     Returns:
-        The trials, the epochs, from 1, and the lowest losses up to there; each of shape ``(n,)``.
+        The trials, the epochs, counted from 1, and the lowest losses up to these epochs, each of
+        shape ``(n,)``.
 
     >>> from kt_extras.search import Float
     >>> history = History(Space([Float("x", 0, 1)]))
@@ -171,24 +173,24 @@ def _levels(longest: int) -> list[int]:
 
 
 def _times(epochs: IntArray, longest: int) -> FloatArray:
-    """Return where epochs lie between the first, 0, and the longest, 1, on a logarithmic scale."""
+    """Return epochs on a logarithmic scale on which the first is 0 and the longest is 1."""
     return np.log(epochs) / math.log(longest) if longest > 1 else np.ones(len(epochs))
 
 
-def _best_and_some(scores: FloatArray, most: int, rng: np.random.Generator) -> IntArray:
-    """Return `most` of the observations: half of them the best, and others drawn at random."""
-    if len(scores) <= most:
+def _subset(scores: FloatArray, size: int, rng: np.random.Generator) -> IntArray:
+    """Return `size` observations: the best for one half, and random others for the other."""
+    if len(scores) <= size:
         return np.arange(len(scores))
     order = np.argsort(scores, kind="stable")
-    best, rest = order[: most // 2], order[most // 2 :]
-    return np.sort(np.concatenate([best, rng.choice(rest, most - len(best), replace=False)]))
+    best, rest = order[: size // 2], order[size // 2 :]
+    return np.sort(np.concatenate([best, rng.choice(rest, size - len(best), replace=False)]))
 
 
 def _inputs(unit: FloatArray, times: FloatArray, space: Space) -> FloatArray:
     """Return the columns of the regression: the dimensions as numbers, and the time.
 
-    An unordered choice has a column an option.  A dimension that can be inactive has one that says
-    so, and stands in the middle of its range meanwhile.
+    An unordered choice has one column for each option.  A conditional dimension has another column
+    that is 1 where it is inactive; its own coordinate is 0.5 there.
     """
     columns = []
     for dimension, u in zip(space.dimensions, unit.T, strict=True):
@@ -204,7 +206,7 @@ def _inputs(unit: FloatArray, times: FloatArray, space: Space) -> FloatArray:
 
 
 def _owner(space: Space) -> IntArray:
-    """Return the dimension to which each column belongs; the time's comes last."""
+    """Return the dimension to which each column belongs; the time counts as the last one."""
     widths = [
         (int(dimension.size) if dimension.categorical else 1) + bool(dimension.conditions)
         for dimension in space.dimensions

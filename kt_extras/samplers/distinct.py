@@ -1,4 +1,4 @@
-"""Ask a sampler again while it repeats itself."""
+"""Ask a sampler again while it suggests points that were already tried."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from kt_extras.search.space import Space
 class Distinct:
     """Ask `inner` again while the point that it suggests was already tried.
 
-    The last answer stands, new or not; wrap in `Exhaustive` for a promise rather than an attempt.
-    A sampler that ignores its generator gives the same answer however often it is asked.
+    If all suggestions were tried, the last of them is returned; `Exhaustive` always returns a new
+    point if there is one.  A sampler that does not use its generator makes the same suggestion at
+    every attempt.
 
     Args:
-        inner: The sampler to ask.
-        attempts: How often to ask it for one point, at least 1.
+        inner: Sampler to ask.
+        attempts: Largest number of suggestions that `inner` is asked for, at least 1. Defaults
+            to 10.
 
     Raises:
         ValueError: `attempts` is below 1.
@@ -43,7 +45,7 @@ class Distinct:
         check_integer("attempts", self.attempts, minimum=1)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
-        """Return the first new point in `attempts` answers, or the last of them."""
+        """Return the first new point in `attempts` suggestions, or the last of them."""
         point = self.inner.suggest(history, space, rng)
         for _ in range(self.attempts - 1):
             if not history.tried(point):

@@ -1,16 +1,15 @@
 """Regularised evolution (Real et al., AAAI 2019, arXiv 1802.01548, alg. 1).
 
-Notation: P is `population_size`, S is `tournament_size`.  A member dies of age, not of its loss:
-the population is the last P trials that have ended, so whatever survives has proved itself in its
-children, and one lucky measurement does not rule a noisy search for ever.
+Notation: P is `population_size`, S is `tournament_size`.  The population is the last P trials that
+have ended, so the oldest member is removed, not the worst.  In a noisy search, a single low loss
+that was due to chance does not stay in the population.
 
-Where we depart from the paper, and why:
+Differences from the paper, and why:
 
-- Some children have two parents; in a small budget crossover combines what two have learnt.
-- Real and integer hyperparameters take steps of random length, where the paper's architectures have
-  categories alone.
-- P is 20 and S is P / 2, not 100 and 25: the paper trains 20,000 models, a search here has a
-  hundred trials, in which a gentler choice of parents learns too little.
+- Some children have two parents: with few trials, crossover combines what two trials have found.
+- Real and integer hyperparameters take steps of random length; the paper has categories alone.
+- P is 20 and S is P / 2, not 100 and 25: the paper trains 20,000 models, a search here has about a
+  hundred trials, for which a weaker selection learns too little.
 """
 
 from __future__ import annotations
@@ -34,23 +33,25 @@ from kt_extras.search.space import Space
 class Evolution:
     """Suggest a mutated child of the winner of a tournament among the latest trials.
 
-    Running trials are not waited for.  One that was pruned, or is paused, competes with the loss of
-    its best epoch; one that failed takes its place in the population but never wins.  In a
-    conditional space a branch that is worse on average dies out; `TPE` gives each its due.
+    Running trials are ignored.  A pruned or paused trial competes with the loss of its best epoch.
+    A failed trial is a member of the population but never wins.  In a conditional space a branch
+    that is worse on average is given up; `TPE` keeps searching all branches.
 
     Args:
-        population_size: The last so many trials that have ended are the population, and so many
-            trials are begun by `startup_sampler`; at least 2.
-        tournament_size: How many members are drawn, with replacement, for the best of them to be a
-            parent, from 1 (no selection) to `population_size`; None for half of that.
-        crossover_probability: How many of the children have two parents, in [0, 1].
-        mutations: How many hyperparameters of a child change, on average; at least 1.
-        scales: Smallest and largest standard deviation of the step of a number, as parts of its
-            range in its own scale; above 0.
-        startup_sampler: The sampler of the first trials.
+        population_size: Number of members: the latest trials that have ended. As many trials at the
+            start come from `startup_sampler`. At least 2. Defaults to 20.
+        tournament_size: Number of members that are drawn, with replacement, for each parent, which
+            is the best of them; from 1 (no selection) to `population_size`, None for half of
+            `population_size`. Defaults to None.
+        crossover_probability: Probability of a second parent, in [0, 1]. Defaults to 0.5.
+        mutations: Expected number of hyperparameters that a mutation changes, at least 1. Defaults
+            to 1.
+        scales: Smallest and largest standard deviation of the step of a number, above 0, as
+            fractions of its range in its own scale. Defaults to (0.03, 0.3).
+        startup_sampler: Sampler of the first trials. Defaults to `Random()`.
 
     Raises:
-        ValueError: An argument out of its range.
+        ValueError: An argument is out of its range.
 
     >>> from kt_extras.search import Float, Space, History, trial_rng
     >>> space = Space([Float("x", 0, 1)])
@@ -75,30 +76,30 @@ class Evolution:
         if tournament is not None and not (is_integer(tournament) and 1 <= tournament <= size):
             raise ValueError(
                 "`tournament_size` must be an integer between 1 and `population_size`, "
-                f"{size!r}, got {tournament!r}; None takes half of it."
+                f"{size!r}, got {tournament!r}; pass None for half of it."
             )
         crossover = self.crossover_probability
         if not (is_number(crossover) and 0 <= crossover <= 1):
             raise ValueError(
                 "`crossover_probability` must lie between 0 and 1, got "
-                f"{self.crossover_probability!r}; 0 leaves every child with one parent."
+                f"{self.crossover_probability!r}; with 0 every child has one parent."
             )
         if not (is_number(self.mutations) and self.mutations >= 1):
             raise ValueError(
-                f"`mutations` must be at least 1, got {self.mutations!r}; a child that does not "
-                "differ from its parent is no news."
+                f"`mutations` must be at least 1, got {self.mutations!r}; fewer would repeat the "
+                "point of the parent."
             )
         if not _are_scales(self.scales):
             raise ValueError(
                 "`scales` must be two numbers above 0, the smaller one first, got "
-                f"{self.scales!r}; write the same number twice for steps of one length."
+                f"{self.scales!r}; pass the same number twice for a single scale."
             )
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
-        """Return a child of the population, or a point of `startup_sampler` before there is one."""
+        """Return a child of two members or one, at the start a point of `startup_sampler`."""
         members = population(history, self.population_size)
-        hopeful = bool(np.isfinite(history.losses[members]).any())
-        if len(history) < self.population_size or not hopeful:
+        any_finite = bool(np.isfinite(history.losses[members]).any())
+        if len(history) < self.population_size or not any_finite:
             return self.startup_sampler.suggest(history, space, rng)
         genome = history.unit[self._parent(history, members, rng)]
         if rng.random() < self.crossover_probability:
@@ -110,13 +111,13 @@ class Evolution:
         size = self.tournament_size or self.population_size // 2
         losses = history.losses[members]
         rivals = rng.integers(len(members), size=size)
-        while math.isinf(best := losses[rivals].min()):  # all have failed; some member has not
+        while math.isinf(best := losses[rivals].min()):  # all drawn members failed; another has not
             rivals = rng.integers(len(members), size=size)
         return int(members[rivals[losses[rivals] == best][0]])
 
 
 def _are_scales(given: object) -> bool:
-    """Tell whether these are two numbers above 0 in order."""
+    """Return whether this is a pair of numbers above 0, the smaller one first."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         return False
     return all(map(is_number, given)) and 0 < given[0] <= given[1]

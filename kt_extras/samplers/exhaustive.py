@@ -1,4 +1,4 @@
-"""Try every point of a finite space before any point twice, and stop when all were tried."""
+"""Try every point of a finite space once, and stop when all were tried."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from kt_extras.search.history import History
 from kt_extras.search.sampler import Sampler, SpaceExhausted
 from kt_extras.search.space import Space
 
-_DRAWS = 100  # at random, where there are too many points to list
+_DRAWS = 100  # random points to try where there are too many to list
 
 
 @dataclass(frozen=True)
 class Exhaustive:
-    """Where `inner` repeats a point, pick at random one that was never tried.
+    """Replace a suggestion of `inner` that was already tried by a random one that was not.
 
-    A finite space of up to `limit` points gets each of them exactly once, in the order that
-    `inner` likes as long as it has ideas.  In a larger or continuous space a repeated point is
-    replaced by a random new one.  Trials that run, were pruned or failed count as tried.
+    In a finite space of up to `limit` points every point is suggested exactly once.  In a larger or
+    continuous space a repeated point is replaced by a random new one.  Running, pruned and failed
+    trials count as tried.
 
-    Around `Distinct` the inner sampler has more than one chance: `Exhaustive(Distinct(TPE()))`.
+    To ask the inner sampler several times first, wrap it: `Exhaustive(Distinct(TPE()))`.
 
     Args:
-        inner: The sampler to ask first.
-        limit: The most points that are listed, at least 1; 10,000 take some 50 ms, once.
+        inner: Sampler to ask first.
+        limit: Largest number of points that are listed, at least 1; listing 10,000 takes some
+            50 ms, once. Defaults to 10,000.
 
     Raises:
         ValueError: `limit` is below 1.
@@ -56,7 +57,7 @@ class Exhaustive:
         """Return a point that was never tried.
 
         Raises:
-            SpaceExhausted: There is none.
+            SpaceExhausted: All points have been tried.
         """
         point = self.inner.suggest(history, space, rng)
         if not history.tried(point):
@@ -76,10 +77,10 @@ class Exhaustive:
 
 @lru_cache(maxsize=8)
 def _list_points(space: Space, limit: int) -> tuple[tuple[Point, ...], bool]:
-    """Return the first `limit` points, and whether they are all.
+    """Return the first `limit` points, and whether these are all points.
 
-    The points are counted, not `space.size`, which overrates a conditional space.  A dimension
-    that alone has more values than `limit` is not worth listing.
+    The points are counted, as `space.size` is too large for a conditional space.  No points are
+    listed if a single dimension has more values than `limit`.
     """
     if max((dimension.size for dimension in space.dimensions), default=0) > limit:
         return (), False

@@ -1,9 +1,9 @@
-"""Suggest points by a Gaussian process that learns from all curves, long and short.
+"""Suggest points by a Gaussian process that learns from all learning curves, long and short.
 
 The suggested point minimises mean - exploration * standard deviation of the loss that
 `kt_extras.samplers.curve_model` predicts at the end of training: the confidence bound of Srinivas
 et al. (ICML 2010, algorithm 1), among points drawn uniformly and variations of the best trials.
-Some suggestions are random, since a model that has seen little may be sure and wrong.
+Some suggestions are random, since a model of few observations may be confident and wrong.
 """
 
 from __future__ import annotations
@@ -22,30 +22,32 @@ from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 
-_PARENTS = 10  # the best trials, of which variations are made
-_MUTATIONS = 0.5  # expected beyond the first
+_PARENTS = 10  # number of the best trials that are varied
+_MUTATIONS = 0.5  # expected number of changed dimensions beyond the first
 _SCALES = (0.02, 0.3)  # smallest and largest standard deviation of a step on the unit cube
-_RETRIES = 32  # draws at random if all candidates were tried
+_RETRIES = 32  # random points to try if all candidates were tried already
 
 
 @dataclass(frozen=True)
 class GaussianProcess:
     """Suggest the point whose loss at the end of training is predicted to be lowest.
 
-    It learns from running and paused trials as much as from finished ones, so it goes well with
-    schedulers that train most trials only a little.  A suggestion takes some 10 ms, whatever the
-    number of trials.
+    It learns from running and paused trials as well as from finished ones, so it suits schedulers
+    that train most trials for few epochs.  A suggestion takes some 10 ms, whatever the number of
+    trials.
 
     Args:
-        n_startup_trials: Trials drawn at random before the model is asked, at least 1.
-        candidates: Points among which it chooses, half of them random and half of them variations
-            of the best trials; at least 2.
-        exploration: How many standard deviations better than predicted a point is taken to be, from
-            0; more tries what is less known.
-        random_fraction: Part of the suggestions that are random later too, in [0, 1].
+        n_startup_trials: Number of random trials before the model is used, at least 1. Defaults
+            to 10.
+        candidates: Number of points among which the model chooses, half of them random and half of
+            them variations of the best trials; at least 2. Defaults to 120.
+        exploration: Number of standard deviations by which the prediction of a point is lowered, at
+            least 0; with a larger one, points are tried that are more uncertain. Defaults to 2.
+        random_fraction: Fraction of the later suggestions that are random, too, in [0, 1]. Defaults
+            to 0.2.
 
     Raises:
-        ValueError: An argument out of its range.
+        ValueError: An argument is out of its range.
 
     >>> from kt_extras.search import Float, Space, History, State, trial_rng
     >>> space = Space([Float("x", 0, 1)])
@@ -82,17 +84,17 @@ class GaussianProcess:
             mean, deviation = model.at_points(unit)
             ranked = list(unit[np.argsort(mean - self.exploration * deviation, kind="stable")])
         ranked += list(rng.random((_RETRIES, len(space))))
-        favourite = space.decode(ranked[0])
+        first = space.decode(ranked[0])
         points = map(space.decode, ranked)
-        return next((point for point in points if not history.tried(point)), favourite)
+        return next((point for point in points if not history.tried(point)), first)
 
     def forecast(self, history: History, rng: np.random.Generator) -> FloatArray | None:
-        """Return what the model expects of all trials; see `Forecaster.forecast`."""
+        """Return the predicted losses of all trials; see `Forecaster.forecast`."""
         model = CurveModel.of(history, rng) if len(history) >= self.n_startup_trials else None
         return None if model is None else model.of_trials(history)[0]
 
     def _candidates(self, history: History, space: Space, rng: np.random.Generator) -> FloatArray:
-        """Return points on the unit cube, NaN where inactive, each on the grid of its values."""
+        """Return points on the unit cube, on their grids, NaN where inactive."""
         anywhere = rng.random((self.candidates, len(space)))
         losses = history.best_by(int(history.epochs.max()))
         losses = np.where(history.epochs > 0, losses, history.losses)
@@ -108,7 +110,7 @@ class GaussianProcess:
 def _varied(
     unit: FloatArray, others: FloatArray, space: Space, rng: np.random.Generator
 ) -> FloatArray:
-    """Return points that differ from some in a dimension or two, at least by one value."""
+    """Return the given points, each changed in one or a few dimensions by at least one value."""
     varied, d = np.where(np.isnan(unit), others, unit), len(space)
     changed = rng.random(unit.shape) < _MUTATIONS / d
     changed[np.arange(len(unit)), rng.integers(d, size=len(unit))] = True
@@ -116,16 +118,16 @@ def _varied(
     scales = np.exp(rng.uniform(smallest, largest, unit.shape))
     steps = scales * rng.standard_normal(unit.shape)
     for column, dimension in enumerate(space.dimensions):
-        least = 1.0 / dimension.size  # of a step, 0 without a grid
+        min_step = 1.0 / dimension.size  # 0 without a grid
         step = steps[:, column]
-        step = np.copysign(np.maximum(np.abs(step), least), step)
+        step = np.copysign(np.maximum(np.abs(step), min_step), step)
         moved = others if dimension.categorical else reflected(varied + step[:, None])
         varied[:, column] = np.where(changed, moved, varied)[:, column]
     return varied
 
 
 def _on_grid(unit: FloatArray, space: Space) -> FloatArray:
-    """Return each point as a history would hold it."""
+    """Return points on the grids of their dimensions, NaN where inactive."""
     if any(dimension.conditions for dimension in space.dimensions):
         return np.array([space.encode(space.decode(row)) for row in unit])
     cells = [d.cells(u) for d, u in zip(space.dimensions, unit.T, strict=True)]

@@ -1,14 +1,14 @@
 """Gaussian process regression of learning curves (Rasmussen & Williams, "GPML", MIT Press 2006).
 
-Notation: X are the inputs, one row an observation, the last column its time; y are the targets,
-with mean near 0 and variance near 1; K is the covariance of y.  Two observations covary by
+Notation: X are the inputs, one row for each observation, the last column its time; y are the
+targets, with mean near 0 and variance near 1; K is the covariance of y.  For two observations it is
 
     signal * matern(r) + own * [same trial] + noise * [same observation],   r^2 = sum_j w_j D_j,
 
 with the Matern kernel of smoothness 5/2 (eq. 4.17), D_j the squared distance along dimension j and
-w_j its relevance, the inverse of a squared length scale.  `own` is what a trial keeps for itself
-all along its curve, as the luck of its first weights.  So a curve that began well is expected to go
-on well, and so are its neighbours' curves, to the degree to which they are alike.
+w_j its relevance, the inverse of a squared length scale.  `own` is the variance of an offset of a
+whole curve, as of the random initial weights of a trial.  So low losses at the beginning of a curve
+lower the prediction for the rest of it and, less so, for the curves of similar configurations.
 
 The hyperparameters maximise the marginal likelihood (eq. 5.8, 5.9) times a log-normal prior, whose
 length scales grow with the square root of the number of dimensions (Hvarfner et al., ICML 2024).
@@ -28,21 +28,21 @@ from scipy.optimize import fmin_l_bfgs_b
 from kt_extras.arrays import FloatArray, IntArray
 
 _LENGTH, _LENGTH_SPREAD = 0.5, 2.0  # median length scale of one dimension; spread of log w_j
-_TIME_SPREAD = 1.5
+_TIME_SPREAD = 1.5  # of the log relevance of the time
 _VARIANCES = np.log([1.0, 0.005, 0.02])  # medians of signal, own and noise; the log spread is 1
-_WIDEST = 3.0  # spreads from the median within which a hyperparameter stays
-_STEPS = 15  # of L-BFGS: the posterior hardly changes after ten
+_MAX_SPREADS = 3.0  # largest distance of a hyperparameter from its median, in spreads
+_STEPS = 15  # iterations of L-BFGS; the posterior hardly changes after ten
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What the covariance depends on.
+    """Hyperparameters of the covariance.
 
     Args:
         relevance: Shape ``(columns,)``: w_j of each column of X.
-        signal: Variance of the part that neighbours share.
-        own: Variance of the part that is a trial's own.
-        noise: Variance of the part that an observation has by itself.
+        signal: Variance of the part that is similar for similar inputs.
+        own: Variance of the part that all observations of one trial have in common.
+        noise: Variance of the part that is independent for each observation.
     """
 
     relevance: FloatArray
@@ -53,13 +53,13 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Regression:
-    """A Gaussian process after it has seen some observations.
+    """A Gaussian process given some observations.
 
     Args:
         inputs: Shape ``(n, columns)``.
         trials: Shape ``(n,)``: the trial of each observation.
         targets: Shape ``(n,)``.
-        hyperparameters: As `fitted` finds them.
+        hyperparameters: Of the covariance, as returned by `fitted`.
 
     >>> x = np.linspace(0, 1, 20)[:, None]
     >>> trials, y = np.arange(20), np.sin(6 * x[:, 0])
@@ -90,10 +90,10 @@ class Regression:
 
         Args:
             inputs: Shape ``(m, columns)``.
-            trials: Shape ``(m,)``: whose curve it is, a negative number for a new trial's.
+            trials: Shape ``(m,)``: the trial of each prediction, a negative number for a new one.
 
         Returns:
-            Two of shape ``(m,)``.
+            Two arrays of shape ``(m,)``.
         """
         across = self._covariance(inputs, trials)
         solved = solve_triangular(self._factor, across.T, lower=True, check_finite=False)
@@ -102,7 +102,7 @@ class Regression:
         return across @ self._weights, np.sqrt(np.maximum(variance, 0.0))
 
     def _covariance(self, inputs: FloatArray, trials: IntArray) -> FloatArray:
-        """Return the covariance of other observations with these, shape ``(m, n)``."""
+        """Return the covariance of the given inputs with the observations, shape ``(m, n)``."""
         known, scale = self.hyperparameters, np.sqrt(self.hyperparameters.relevance)
         a, b = inputs * scale, self.inputs * scale
         squared = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
@@ -114,24 +114,24 @@ class Regression:
 def fitted(
     inputs: FloatArray, trials: IntArray, targets: FloatArray, *, owner: IntArray
 ) -> Hyperparameters:
-    """Return the hyperparameters that explain the targets best; see `Regression` for an example.
+    """Return the hyperparameters of largest posterior density; see `Regression` for an example.
 
     Args:
         inputs: Shape ``(n, columns)``, the last column being the time.
         trials: Shape ``(n,)``: the trial of each observation.
         targets: Shape ``(n,)``, with mean near 0 and variance near 1.
         owner: Shape ``(columns,)``: the dimension to which each column belongs, counted from 0
-            without gaps, the time's being the last; columns of one share its relevance.
+            without gaps, that of the time last; columns of one dimension have one relevance.
     """
     pairs = _pairs(inputs, trials, owner)
     median, spread = _prior(int(owner.max()))
 
     def objective(logs: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = _minus_log_likelihood(logs, pairs, targets)
-        off = (logs - median) / spread
-        return value + 0.5 * float(off @ off), gradient + off / spread
+        scaled = (logs - median) / spread
+        return value + 0.5 * float(scaled @ scaled), gradient + scaled / spread
 
-    bounds = list(zip(median - _WIDEST * spread, median + _WIDEST * spread, strict=True))
+    bounds = list(zip(median - _MAX_SPREADS * spread, median + _MAX_SPREADS * spread, strict=True))
     logs, _, _ = fmin_l_bfgs_b(objective, median, bounds=bounds, maxiter=_STEPS)
     found = np.exp(logs)
     return Hyperparameters(found[:-3][owner], *map(float, found[-3:]))
@@ -143,7 +143,7 @@ class _Pairs(NamedTuple):
     i: IntArray
     j: IntArray
     squared: FloatArray  # shape (pairs, dimensions): D
-    same: FloatArray  # 1.0 where both are of one trial
+    same: FloatArray  # 1.0 where both are of the same trial
 
 
 def _pairs(inputs: FloatArray, trials: IntArray, owner: IntArray) -> _Pairs:

@@ -1,7 +1,8 @@
-"""A model of the longest training runs that there are enough of (BOHB: Falkner et al., ICML 2018).
+"""Sampling from trials of the largest budget with enough of them (Falkner et al., ICML 2018).
 
-Trials that were trained for different numbers of epochs cannot be compared; a sampler that compares
-them is shown those alone that reached the largest budget with enough results, at that budget.
+The losses of trials that were trained for different numbers of epochs cannot be compared.  So the
+inner sampler gets only the trials that reached one number of epochs, with their losses there: the
+largest number that enough trials reached.  This is the model of BOHB.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from kt_extras.search.space import Space
 
 @dataclass(frozen=True)
 class LargestBudget:
-    """Shows another sampler the trials at the largest budget that is informative.
+    """Pass another sampler the trials at the largest number of epochs that enough have reached.
 
     Args:
-        inner: The sampler.
-        random_fraction: Part of the suggestions that are random (Falkner et al., section 4), in
-            [0, 1].
-        n_min_trials: Number of trials that a budget needs to be informative. Defaults to two more
-            than the space has dimensions.
+        inner: Sampler that suggests points. Defaults to `TPE()`.
+        random_fraction: Fraction of the suggestions that are random (Falkner et al., section 4), in
+            [0, 1]. Defaults to 1 / 3.
+        n_min_trials: Number of trials that is enough, at least 1; None for two more than the space
+            has dimensions. Defaults to None.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -46,7 +47,7 @@ class LargestBudget:
     def __post_init__(self) -> None:
         check_random_fraction(self.random_fraction)
         if self.n_min_trials is not None:
-            hint = "None asks for two more than the space has dimensions"
+            hint = "pass None for two more than the space has dimensions"
             check_integer("n_min_trials", self.n_min_trials, minimum=1, hint=hint)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
@@ -59,11 +60,11 @@ class LargestBudget:
 
 
 def largest_informed(history: History, n_min_trials: int) -> int:
-    """Return the most epochs that enough trials have reached, 0 if there are none.
+    """Return the largest number of epochs that enough trials have reached, 0 if there is none.
 
     Args:
         history: All trials.
-        n_min_trials: Number of trials that is enough.
+        n_min_trials: Number of trials that is enough, at least 1.
 
     >>> from kt_extras.search import Float
     >>> history = History(Space([Float("x", 0, 1)]))
@@ -74,6 +75,6 @@ def largest_informed(history: History, n_min_trials: int) -> int:
     >>> largest_informed(history, 2), largest_informed(history, 1)
     (1, 3)
     """
-    living = history.epochs[history.states != State.INFEASIBLE]
-    longest = np.sort(living)[::-1]
+    feasible = history.epochs[history.states != State.INFEASIBLE]
+    longest = np.sort(feasible)[::-1]
     return int(longest[n_min_trials - 1]) if len(longest) >= n_min_trials else 0

@@ -1,10 +1,10 @@
-"""How evolution makes a new point of old ones: mutation and crossover on the unit cube.
+"""Mutation and crossover on the unit cube, for evolutionary search.
 
-Both work on *genomes*: coordinates on the unit cube, one a dimension, NaN where a dimension is
+Both work on *genomes*: one coordinate on the unit cube for each dimension, NaN where a dimension is
 inactive or its value unknown.  Uniform crossover is that of Syswerda (ICGA 1989).  A step is normal
-with a standard deviation that is itself drawn, log-uniformly, so that no single length has to suit
-every dimension and every stage of a search; the breeder genetic algorithm draws its steps over
-orders of magnitude for the same reason (Muehlenbein & Schlierkamp-Voosen, 1993, sec. 3).
+with a standard deviation that is itself drawn, log-uniformly, as no single length suits all
+dimensions and all stages of a search; the breeder genetic algorithm draws its steps over orders of
+magnitude for the same reason (Muehlenbein & Schlierkamp-Voosen, 1993, sec. 3).
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ _Coordinates = TypeVar("_Coordinates", float, FloatArray)
 
 
 def mutate(dimension: Dimension, u: float, rng: np.random.Generator, *, scale: float) -> float:
-    """Return a coordinate that stands for another value of the dimension.
+    """Return the coordinate of another value of the dimension.
 
-    An unordered choice takes any of its other options.  Everything else takes a normal step, is
-    reflected at the ends of the range, and on a grid or a ladder goes at least to the next value.
+    For an unordered choice, that is any other option.  In all other dimensions the coordinate moves
+    by a normal step, reflected at the ends of the range; on a grid and among ordered options, by at
+    least one value.
 
     Args:
-        dimension: One with more than one value.
+        dimension: A dimension with more than one value.
         u: The present coordinate, in [0, 1].
-        rng: Where the step comes from.
-        scale: Standard deviation of the step, above 0, where the range has length 1.
+        rng: Generator of the step.
+        scale: Standard deviation of the step, above 0, on the unit interval.
 
     Raises:
         ValueError: The dimension has only one value.
@@ -44,7 +45,7 @@ def mutate(dimension: Dimension, u: float, rng: np.random.Generator, *, scale: f
     """
     if dimension.size <= 1:
         raise ValueError(
-            f"`dimension` {dimension.name!r} has one value; there is no other to take."
+            f"`dimension` must have more than one value, but {dimension.name!r} has only one."
         )
     if dimension.categorical:
         n = int(dimension.size)
@@ -72,18 +73,18 @@ def reflected(u: _Coordinates) -> _Coordinates:
 
 
 def cross(first: FloatArray, second: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Take each coordinate of either parent, with equal chances.
+    """Return a genome that takes each coordinate from either parent, with equal probabilities.
 
-    Where one parent has none, the other's is taken.  So whichever parent a choice comes from, the
-    hyperparameters that hang on it come along.
+    Where one parent is NaN, the coordinate of the other is taken.  So a choice comes with the
+    hyperparameters that depend on it, whichever parent it is from.
 
     Args:
-        first: Shape ``(d,)``, NaN where inactive.
-        second: The same of the other parent.
-        rng: What decides.
+        first: Genome of one parent, of shape ``(d,)``, NaN where inactive.
+        second: Genome of the other parent, of shape ``(d,)``, NaN where inactive.
+        rng: Generator of the choice between the parents.
 
     Returns:
-        Shape ``(d,)``, NaN where neither has a coordinate.
+        Shape ``(d,)``, NaN where both parents are.
 
     >>> rng = np.random.default_rng(0)
     >>> cross(np.array([0.1, 0.2, np.nan]), np.array([0.1, np.nan, np.nan]), rng).tolist()
@@ -102,15 +103,15 @@ def vary(
     mutations: float,
     scales: tuple[float, float],
 ) -> FloatArray:
-    """Return a genome that differs from this one in at least one active dimension.
+    """Return a genome that differs from the given one in at least one active dimension.
 
-    What is missing is drawn uniformly, so that a mutated choice finds the hyperparameters of its
-    new branch.  Only a space without alternatives gives the genome back unchanged.
+    NaN is replaced by uniform draws, so that the hyperparameters that a mutated choice activates
+    have values.  A genome without an active dimension of several values is not changed otherwise.
 
     Args:
         genome: Shape ``(d,)``, NaN where inactive or unknown.
-        space: The d dimensions.
-        rng: Where everything comes from.
+        space: Space of d dimensions.
+        rng: Generator of all draws.
         mutations: Expected number of dimensions that change, at least 1.
         scales: Smallest and largest standard deviation of a step, above 0.
 
@@ -123,8 +124,8 @@ def vary(
     if not free:
         return child
     others = len(free) - 1
-    share = min((mutations - 1) / others, 1.0) if others else 0.0
-    chosen = rng.choice(free, size=1 + rng.binomial(others, share), replace=False)
+    probability = min((mutations - 1) / others, 1.0) if others else 0.0
+    chosen = rng.choice(free, size=1 + rng.binomial(others, probability), replace=False)
     for column in chosen:
         scale = math.exp(rng.uniform(math.log(scales[0]), math.log(scales[1])))
         child[column] = mutate(space.dimensions[column], child[column], rng, scale=scale)
@@ -132,7 +133,7 @@ def vary(
 
 
 def _neighbour(lower: float, upper: float, *, up: bool) -> float:
-    """Return a coordinate in the next cell, on the other side if the range ends on this one.
+    """Return a coordinate in the next cell, or in the one before if the range ends there.
 
     A quarter of a cell beyond its edge lies inside the next cell: none is narrower than 0.46 of its
     neighbour, which is the ratio of the first two integers of a logarithmic range from 1.

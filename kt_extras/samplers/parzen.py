@@ -1,10 +1,11 @@
 """Parzen estimators of points on the unit cube: mixtures of products of one-dimensional kernels.
 
-A kernel sits on one observation.  Along a real axis it is a normal truncated to [0, 1]; along a
-grid, the same normal integrated over the cell of each value; along a category, most of its mass is
-on its own value and the rest spread evenly (Aitchison & Aitken, Biometrika 1976).  A coordinate
-that is NaN, inactive or unknown, has the uniform kernel, which is how kernels of different branches
-share the axes they have in common.  One last kernel, the prior, is uniform along every axis.
+There is one kernel for each observation.  Along a real axis it is a normal truncated to [0, 1];
+along a grid, the same normal integrated over the cell of each value; along a category, most of its
+mass is on the value of the observation and the rest is spread evenly (Aitchison & Aitken,
+Biometrika 1976).  Where a coordinate is NaN, inactive or unknown, the kernel is uniform, so one
+mixture can hold observations of different branches.  One more kernel, the prior, is uniform along
+every axis.
 
 All densities are relative to the uniform one, so axes can be left out without changing the scale.
 """
@@ -21,8 +22,8 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from kt_extras.arrays import FloatArray
 from kt_extras.search.dimensions import Dimension
 
-SMALLEST_BANDWIDTH = 0.03  # below it a mixture stops exploring (Watanabe 2304.11127, sec. 3.3.4)
-_NARROW = 0.1  # of a bandwidth; over less the density in the middle is nearly that of the cell
+SMALLEST_BANDWIDTH = 0.03  # narrower kernels stop exploring (Watanabe 2304.11127, sec. 3.3.4)
+_NARROW = 0.1  # width, in bandwidths, of a cell in which the density is nearly constant
 _LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -34,8 +35,8 @@ class Mixture:
         dimensions: The d axes.
         centres: Shape ``(n + 1, d)``, NaN where uniform; the last row is the prior.
         weights: Shape ``(n + 1,)``, summing to 1.
-        bandwidths: Shape ``(d,)``: standard deviations before truncation; for a category, the share
-            of a kernel's mass that is spread over all its values.
+        bandwidths: Shape ``(d,)``: standard deviations before truncation; for a category, the
+            fraction of the mass of a kernel that is spread over all values.
 
     >>> from kt_extras.search import Float
     >>> mixture = Mixture.fit(np.array([[0.2], [0.3]]), np.ones(2), [Float("x", 0, 1)])
@@ -58,32 +59,37 @@ class Mixture:
         *,
         prior_weight: float = 1.0,
     ) -> Mixture:
-        """Put a kernel on each observation, and the prior beside them.
+        """Return the mixture of a kernel for each observation and the prior.
 
         Args:
             unit: Shape ``(n, d)``, in [0, 1]; NaN where inactive or unknown.
-            weights: Shape ``(n,)``, positive; a plain observation weighs 1.
+            weights: Shape ``(n,)``, positive; 1 for an ordinary observation.
             dimensions: The d axes.
-            prior_weight: Weight of the uniform kernel, above 0.
+            prior_weight: Weight of the uniform kernel, above 0. Defaults to 1.
         """
         centres = np.vstack([unit, np.full((1, len(dimensions)), math.nan)])
-        share = np.append(weights, prior_weight)
-        share = share / share.sum()
-        return cls(tuple(dimensions), centres, share, _bandwidths(dimensions, centres, share))
+        mixed = np.append(weights, prior_weight)
+        mixed = mixed / mixed.sum()
+        return cls(tuple(dimensions), centres, mixed, _bandwidths(dimensions, centres, mixed))
 
-    def holes(self, unit: FloatArray) -> Mixture:
-        """Return kernels three quarters as wide, at other places and without a prior.
+    def narrower(self, unit: FloatArray) -> Mixture:
+        """Return a mixture at other points with kernels three quarters as wide and without a prior.
 
-        Taken off this density they leave holes in it, where equal ones would only lower a hill.
+        In a ratio of this density to that mixture, the lower values are close to these points;
+        kernels of the same width would lower the ratio in a wider region.
 
         Args:
-            unit: Shape ``(n, d)``, n at least 1.
+            unit: Centres of the kernels, of shape ``(n, d)``, n at least 1.
         """
         weights = np.full(len(unit), 1.0 / len(unit))
         return Mixture(self.dimensions, unit, weights, 0.75 * self.bandwidths)
 
     def sample(self, size: int, rng: np.random.Generator) -> FloatArray:
-        """Draw points.
+        """Return random points.
+
+        Args:
+            size: Number of points.
+            rng: Generator of the draws.
 
         Returns:
             Shape ``(size, d)``, in [0, 1]; a coordinate on a grid is anywhere in its value's cell.
@@ -97,7 +103,7 @@ class Mixture:
         """Return the logarithm of the density, relative to the uniform one.
 
         Args:
-            unit: Shape ``(m, d)``; an axis that is NaN is marginalised, that is, left out.
+            unit: Shape ``(m, d)``; an axis that is NaN is left out (marginalised).
 
         Returns:
             Shape ``(m,)``.
@@ -117,8 +123,8 @@ def log_kernels(
 
     Args:
         dimension: The axis.
-        x: Shape ``(m,)``: where to evaluate; NaN anywhere gives 0.
-        centres: Shape ``(n,)``: where the kernels sit; NaN is the uniform kernel and gives 0.
+        x: Shape ``(m,)``: where to evaluate; the result is 0 for NaN.
+        centres: Shape ``(n,)``: centres of the kernels; NaN, a uniform kernel, gives 0.
         bandwidth: Above 0; as in `Mixture`.
 
     Returns:
@@ -128,7 +134,7 @@ def log_kernels(
         lower, upper = dimension.cells(x)
         pairs = _log_normal(0.5 * (lower + upper)[:, None], centres, bandwidth)
     else:
-        # Few different values meet on a grid: what they have in common is worked out once.
+        # A grid has few different values, so each is evaluated once.
         kernel = _log_category if dimension.categorical else _log_cell
         sites, column = np.unique(centres, return_inverse=True)
         pairs = kernel(dimension, x[:, None], sites, bandwidth)[:, column]
@@ -138,12 +144,14 @@ def log_kernels(
 
 
 def log_normal_mass(lower: FloatArray, upper: FloatArray) -> FloatArray:
-    """Return log(Phi(upper) - Phi(lower)) without cancellation, far out in either tail.
+    """Return log(Phi(upper) - Phi(lower)) without cancellation, also far out in either tail.
 
-    Every `lower` must be below its `upper`.
+    Args:
+        lower: Lower limits, each below its upper limit.
+        upper: Upper limits, of the same shape.
 
     >>> mass = log_normal_mass(np.array([-1.0, 40.0]), np.array([1.0, 41.0]))
-    >>> mass.round(2).tolist()  # the naive difference has no digit left of the second
+    >>> mass.round(2).tolist()  # the plain difference is 0 for the second
     [-0.38, -804.61]
     """
     # By symmetry the interval is moved to the left tail, where log_ndtr is exact.
@@ -154,20 +162,20 @@ def log_normal_mass(lower: FloatArray, upper: FloatArray) -> FloatArray:
 
 
 def _bandwidths(
-    dimensions: Sequence[Dimension], centres: FloatArray, share: FloatArray
+    dimensions: Sequence[Dimension], centres: FloatArray, mixed: FloatArray
 ) -> FloatArray:
-    """Return Scott's rule, sigma n**(-1 / (d + 4)), for weighted kernels, prior included.
+    """Return bandwidths by Scott's rule, sigma n**(-1 / (d + 4)), for weighted kernels and prior.
 
-    A category's is one pseudo-observation of each value, shared by all kernels.
+    The bandwidth of a category is that of one additional observation of each value.
     """
     known = ~np.isnan(centres)
     at = np.where(known, centres, 0.5)
     known[-1] = True
-    weights = known * share[:, None]
+    weights = known * mixed[:, None]
     weights /= weights.sum(axis=0)
     mean = np.sum(weights * at, axis=0)
     variance = np.sum(weights * (at - mean) ** 2, axis=0)
-    variance += weights[-1] / 12.0  # the prior's own
+    variance += weights[-1] / 12.0  # variance within the prior
     effective = 1.0 / np.sum(weights**2, axis=0)
     scott = np.sqrt(variance) * effective ** (-1.0 / (len(dimensions) + 4))
     size = np.array([dimension.size for dimension in dimensions])
@@ -190,8 +198,8 @@ def _draw(
 
 
 def _is_fine(dimension: Dimension, bandwidth: float) -> bool:
-    """Tell whether no cell is wide enough for the density to bend within it."""
-    lower, upper = dimension.cells(np.array([0.0, 1.0]))  # on log axes one of the ends is widest
+    """Return whether the density is nearly constant within every cell."""
+    lower, upper = dimension.cells(np.array([0.0, 1.0]))  # on log axes the widest is at an end
     return not dimension.categorical and bool(np.max(upper - lower) <= _NARROW * bandwidth)
 
 

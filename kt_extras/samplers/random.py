@@ -14,7 +14,7 @@ from kt_extras.search.space import Space
 
 @dataclass(frozen=True)
 class Random:
-    """Draw every active hyperparameter uniformly in its own scale (Bergstra & Bengio, JMLR 2012).
+    """Draw all active hyperparameters uniformly in their own scales (Bergstra & Bengio, 2012).
 
     >>> from kt_extras.search import Float, Space, History, trial_rng
     >>> space = Space([Float("x", 0, 1)])
@@ -23,13 +23,13 @@ class Random:
     """
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:  # noqa: ARG002
-        """Return a point that depends on nothing but the generator."""
+        """Return a point that depends on the space and the generator only."""
         return space.decode(rng.random(len(space)))
 
 
 def check_random_fraction(value: object) -> None:
-    """Raise unless `random_fraction` is a number in [0, 1]."""
+    """Raise unless the value of an argument `random_fraction` is a number in [0, 1]."""
     if not (is_number(value) and 0 <= value <= 1):  # type: ignore[operator]
         raise ValueError(
-            f"`random_fraction` must be in [0, 1], got {value!r}; 0 suggests no point at random."
+            f"`random_fraction` must be in [0, 1], got {value!r}; 0 turns random suggestions off."
         )

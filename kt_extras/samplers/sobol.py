@@ -1,7 +1,7 @@
 """A scrambled Sobol sequence over the unit cube (Sobol, 1967; scrambling of Owen, 1998).
 
-The coordinates of inactive dimensions are drawn and dropped, so the sequence covers every branch of
-a conditional space as evenly as the whole.
+The coordinates of inactive dimensions are drawn and ignored, so each branch of a conditional space
+is covered evenly, too.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History
 from kt_extras.search.space import Space
 
-_MOST_DIMENSIONS = qmc.Sobol.MAXDIM  # SciPy has direction numbers (Joe & Kuo, 2008) for so many
+_MAX_DIMENSIONS = qmc.Sobol.MAXDIM  # as many as SciPy has direction numbers for (Joe & Kuo, 2008)
 
 
 @dataclass(frozen=True)
 class Sobol:
-    """Point number ``len(history)`` of one scrambled sequence, whatever the generator says.
+    """Suggest the points of a scrambled Sobol sequence, in order.
 
-    A history that is k trials long gets the point after its k-th, so a resumed search goes on in
-    the same sequence.  The first 2**m points are balanced; stop there for the most even cover.
+    The generator is not used: after k trials comes point k of the sequence, counted from 0, so a
+    resumed search continues it.  The first 2**m points cover the space most evenly.
 
     Args:
-        seed: Chooses the scrambling, at least 0; two searches with one seed get the same points.
+        seed: Seed of the scrambling, at least 0; with equal seeds two searches get the same points.
+            Defaults to 0.
 
     Raises:
-        ValueError: `seed` is negative, or (when asked) the space has over 21,201 dimensions.
+        ValueError: `seed` is negative, or the space of a suggestion has over 21,201 dimensions.
 
     >>> from kt_extras.search import Float, Space, History, trial_rng
     >>> space = Space([Float("x", 0, 1)])
@@ -47,10 +48,10 @@ class Sobol:
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:  # noqa: ARG002
         """Return the next point of the sequence."""
-        if len(space) > _MOST_DIMENSIONS:
+        if len(space) > _MAX_DIMENSIONS:
             raise ValueError(
-                f"`space` must have at most {_MOST_DIMENSIONS} dimensions for a Sobol sequence, "
-                f"got {len(space)}; use `Random()`."
+                f"`space` must have at most {_MAX_DIMENSIONS} dimensions for a Sobol sequence, "
+                f"got {len(space)}; use `Random()` instead."
             )
         return space.decode(_point(self.seed, len(history), len(space)))
 
@@ -60,7 +61,7 @@ def _point(seed: int, number: int, dimensions: int) -> FloatArray:
     if dimensions == 0:
         return np.empty(0)
     sequence = qmc.Sobol(dimensions, scramble=True, seed=seed)
-    if number:  # SciPy cannot go forward by nothing
+    if number:  # SciPy fails for 0
         sequence.fast_forward(number)
     point: FloatArray = sequence.random(1)[0]
     return point

@@ -2,21 +2,22 @@
 
 Notation: the trials are split into good and bad ones; l(x) is the density of the good, g(x) that of
 the bad.  Candidates drawn from l are ranked by l(x) / g(x), which orders them as the expected
-improvement does (2011, eq. 3).  gamma is `quantile`, N_c is `candidates` (the
-usual 24 is greedier and explores less).
+improvement does (2011, eq. 3).  gamma is `quantile`, N_c is `candidates` (the usual 24 is greedier
+and explores less).
 
-Where we depart from the paper, and why:
+Differences from the paper, and why:
 
 - Kernels are joint over all dimensions (Falkner et al., ICML 2018), with Scott's bandwidth.
-- Good trials weigh log(k + 1) - log(rank), as parents do in CMA-ES (Hansen 2016, eq. 49): the best
-  of the good says more than the last of them.
-- In a conditional space the split is made within each branch, and branches share the trials by the
-  rule of `kt_extras.samplers.branches`, so a branch that is worse on average is not given up.
-- Running trials are bad until they are known, so that parallel suggestions keep apart; they
-  make holes in l besides, since alone in g they would be smeared over its wide bandwidth.
-- A candidate that was tried already is passed over.
-- Of the bad trials at most 500 have a kernel, evenly over the search, so that a suggestion costs
-  little more after ten thousand trials than after one thousand.
+- The weight of a good trial is log(k + 1) - log(rank), as that of a parent in CMA-ES (Hansen 2016,
+  eq. 49), as the best of the good trials is more informative than the last of them.
+- In a conditional space the split is made within each branch, and trials are distributed over the
+  branches by the rule of `kt_extras.samplers.branches`, so a branch that is worse on average is not
+  given up.
+- Running trials count as bad, so that parallel suggestions are not close to each other.  They have
+  a second, narrow kernel, as the bandwidth of g is too wide for that alone.
+- A candidate that was tried already is not suggested.
+- At most 500 of the bad trials have a kernel, evenly over the search, so that a suggestion takes
+  little longer after ten thousand trials than after one thousand.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ import numpy as np
 
 from kt_extras.arguments import check_integer, is_number
 from kt_extras.arrays import BoolArray, FloatArray, IntArray
-from kt_extras.samplers.branches import Branch, branch_of, branches, most_owed, potential
+from kt_extras.samplers.branches import Branch, branch_of, branches, next_branch, potential
 from kt_extras.samplers.parzen import Mixture
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 
-_MOST_GOOD = 25
-_MOST_BAD = 500
-_LEAST_A_BRANCH = 3  # trials before a branch has a model of its own
-_RETRIES = 32  # draws from the branch, and then from the space, if all candidates were tried
+_MAX_GOOD = 25  # good trials of a branch
+_MAX_BAD = 500  # bad trials of a branch that have a kernel, besides the running ones
+_MIN_A_BRANCH = 3  # trials of a branch before it has a model
+_RETRIES = 32  # random points of the branch, then of the space, if all candidates were tried
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,20 @@ class TPE:
     """Suggest points that resemble good trials more than bad ones.
 
     Args:
-        n_startup_trials: Trials drawn at random before the model is trusted, at least 1; in a
-            conditional space they are dealt out over the branches.
-        candidates: Points drawn from l(x) for each suggestion, at least 1.
-        quantile: Share of the trials that are good, in (0, 1); never more than 25 of them.
-        prior_weight: Weight of the uniform kernel beside a trial's 1, above 0.
-        multivariate: Whether kernels are joint over all dimensions, so that interactions are
-            seen; otherwise every dimension has a model and about the d-th root of `candidates`
-            of its own.
+        n_startup_trials: Number of random trials before the model is used, at least 1; in a
+            conditional space they are distributed over the branches. Defaults to 10.
+        candidates: Number of points drawn from l(x) for each suggestion, at least 1. Defaults
+            to 16.
+        quantile: Fraction of the trials that is good, in (0, 1), though at most 25 trials are.
+            Defaults to 0.2.
+        prior_weight: Weight of the uniform kernel, above 0; that of an ordinary trial is 1.
+            Defaults to 1.
+        multivariate: Whether kernels are joint over all dimensions, which models interactions. If
+            not, each dimension has its own model and about the d-th root of `candidates` points.
+            Defaults to True.
 
     Raises:
-        ValueError: An argument out of its range.
+        ValueError: An argument is out of its range.
 
     >>> from kt_extras.search import Float, Space, History, trial_rng
     >>> space = Space([Float("x", 0, 1)])
@@ -80,12 +84,12 @@ class TPE:
         if not (is_number(self.quantile) and 0 < self.quantile < 1):
             raise ValueError(
                 f"`quantile` must lie strictly between 0 and 1, got {self.quantile!r}; "
-                "0.2 calls the best fifth of the trials good."
+                "with 0.2 the best fifth of the trials is good."
             )
         if not (is_number(self.prior_weight) and self.prior_weight > 0):
             raise ValueError(
-                f"`prior_weight` must be above 0, got {self.prior_weight!r}; it is what keeps "
-                "every point possible."
+                f"`prior_weight` must be above 0, got {self.prior_weight!r}; without a prior "
+                "only points near old ones are suggested."
             )
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
@@ -95,33 +99,33 @@ class TPE:
         number = self._choose(history, index, len(among), rng)
         branch, own = among[number], int(np.sum(index == number))
         anywhere = rng.random((_RETRIES, len(space)))
-        draw = np.vstack([branch.settle(anywhere, rng), anywhere])
+        draw = np.vstack([branch.moved_inside(anywhere, rng), anywhere])
         if own >= self._startup(len(among)) and branch.columns:
             draw = np.vstack([self._ranked(history, index, number, branch, rng), draw])
         points = map(space.decode, draw)
-        favourite = next(points)
-        if not history.tried(favourite):
-            return favourite
-        return next((point for point in points if not history.tried(point)), favourite)
+        first = next(points)
+        if not history.tried(first):
+            return first
+        return next((point for point in points if not history.tried(point)), first)
 
     def _startup(self, n_branches: int) -> int:
-        """Return how many trials a branch has before it is modelled."""
+        """Return how many trials a branch needs before it has a model."""
         return max(
             math.ceil(self.n_startup_trials / n_branches),
-            min(_LEAST_A_BRANCH, self.n_startup_trials),
+            min(_MIN_A_BRANCH, self.n_startup_trials),
         )
 
     def _choose(
         self, history: History, index: IntArray, n_branches: int, rng: np.random.Generator
     ) -> int:
-        """Return the branch of the next trial: first all in turn, then by their shares."""
+        """Return the branch of the next trial: all in turn at first, then by `next_branch`."""
         counts = np.bincount(index[index >= 0], minlength=n_branches)
         if counts.min() < self._startup(n_branches) and len(index) < 2 * self.n_startup_trials:
             return int(rng.choice(np.flatnonzero(counts == counts.min())))
         if n_branches == 1:
             return 0
         losses = [_comparable(history, index == number) for number in range(n_branches)]
-        return most_owed(counts, np.array([potential(loss) for loss in losses]))
+        return next_branch(counts, np.array([potential(loss) for loss in losses]))
 
     def _ranked(
         self,
@@ -131,10 +135,10 @@ class TPE:
         branch: Branch,
         rng: np.random.Generator,
     ) -> FloatArray:
-        """Return candidates by falling l(x) / g(x), shape ``(m, d)``."""
+        """Return candidates in decreasing order of l(x) / g(x), shape ``(m, d)``."""
         good, bad = self._split(history, index, number, branch.columns)
         running = bad.rows[history.states[bad.rows] == State.RUNNING]
-        against = len(running) / (good.weights.sum() + self.prior_weight)
+        running_weight = len(running) / (good.weights.sum() + self.prior_weight)
         blocks = [branch.columns] if self.multivariate else [(c,) for c in branch.columns]
         # The best of m along each of d axes is the best of m**d points: too greedy for a large m.
         size = max(min(2, self.candidates), round(self.candidates ** (1 / len(blocks))))
@@ -144,30 +148,31 @@ class TPE:
             density_bad = self._fit(history, bad, branch, block)
             drawn = candidates.copy()
             drawn[:, block] = density_good.sample(size, rng)
-            drawn = branch.settle(drawn, rng)
+            drawn = branch.moved_inside(drawn, rng)
             x = (drawn if branch.certain else _masked(drawn, branch.space))[:, block]
             log_bad = density_bad.log_density(x)
             if len(running):
-                # Smeared over g's wide bandwidth it would hardly repel: let it weigh as much
-                # against its place as a good trial weighs for its own.
-                holes = density_good.holes(history.unit[running][:, block])
-                log_bad = np.logaddexp(log_bad, np.log(against) + holes.log_density(x))
+                # The bandwidth of g is wide, so a running trial would hardly lower the score near
+                # it. Its narrow kernel counts as much against it as that of a good trial for it.
+                narrow = density_good.narrower(history.unit[running][:, block])
+                log_bad = np.logaddexp(log_bad, np.log(running_weight) + narrow.log_density(x))
             score = density_good.log_density(x) - log_bad
             candidates[:, block] = drawn[np.argsort(-score, kind="stable")][:, block]
-        return branch.settle(candidates, rng)
+        return branch.moved_inside(candidates, rng)
 
-    def _fit(self, history: History, side: _Side, branch: Branch, columns: list[int]) -> Mixture:
-        unit = history.unit[side.rows][:, columns]
+    def _fit(self, history: History, group: _Group, branch: Branch, columns: list[int]) -> Mixture:
+        unit = history.unit[group.rows][:, columns]
         dimensions = [branch.space.dimensions[column] for column in columns]
-        return Mixture.fit(unit, side.weights, dimensions, prior_weight=self.prior_weight)
+        return Mixture.fit(unit, group.weights, dimensions, prior_weight=self.prior_weight)
 
     def _split(
         self, history: History, index: IntArray, number: int, columns: tuple[int, ...]
-    ) -> tuple[_Side, _Side]:
-        """Return the good and the bad trials of a branch.
+    ) -> tuple[_Group, _Group]:
+        """Return the good and the bad trials for the model of a branch.
 
-        Each branch is split by itself.  The others' trials lend what they know of the dimensions
-        that they share with this one, and weigh half of the part of its dimensions that they have.
+        Each branch is split separately.  The trials of other branches inform the model about the
+        dimensions that are active in both, with a weight of half the fraction of its dimensions
+        that are active in them.
         """
         goods, bads = [], []
         for other in np.unique(index):
@@ -177,9 +182,9 @@ class TPE:
             if relevance > 0:
                 good, bad = split_good_bad(history, rows, quantile=self.quantile)
                 bad = _thinned(bad, running=history.states[bad] == State.RUNNING)
-                goods.append(_Side(good, relevance * _good_weights(len(good))))
-                bads.append(_Side(bad, np.full(len(bad), relevance)))
-        return _Side.together(goods), _Side.together(bads)
+                goods.append(_Group(good, relevance * _good_weights(len(good))))
+                bads.append(_Group(bad, np.full(len(bad), relevance)))
+        return _Group.together(goods), _Group.together(bads)
 
 
 def split_good_bad(
@@ -187,14 +192,14 @@ def split_good_bad(
 ) -> tuple[IntArray, IntArray]:
     """Split trials into TPE's good and bad sets.
 
-    Completed trials come first, by loss; then pruned ones, the longest first and then by loss; then
-    infeasible ones.  A running trial is bad, and not counted when the good are; a trial without a
-    finite loss is never good.
+    Completed trials are ranked first, by loss; then pruned ones, those with more epochs first and
+    then by loss; then infeasible ones.  A running trial is bad, and not counted for the number of
+    good ones; a trial without a finite loss is never good.
 
     Args:
         history: All trials.
-        rows: Shape ``(n,)``: the numbers of those to be split.
-        quantile: Share of the finished trials that is good, in (0, 1).
+        rows: Shape ``(n,)``: the numbers of the trials to split.
+        quantile: Fraction of the finished trials that is good, in (0, 1).
 
     Returns:
         The numbers of the good trials, best first, and of the bad ones, in the order of the search.
@@ -209,44 +214,44 @@ def split_good_bad(
     """
     states, losses = history.states[rows], history.losses[rows]
     pruned = (states == State.PRUNED) | (states == State.PAUSED)
-    hopeless = (states == State.INFEASIBLE) | (states == State.RUNNING) | np.isinf(losses)
+    never_good = (states == State.INFEASIBLE) | (states == State.RUNNING) | np.isinf(losses)
     longest_first = np.where(pruned, -history.epochs[rows], 0)
-    order = np.lexsort((losses, longest_first, pruned, hopeless))
+    order = np.lexsort((losses, longest_first, pruned, never_good))
     finished = int(np.sum(states != State.RUNNING))
-    n_good = min(math.ceil(quantile * finished), _MOST_GOOD, int(np.sum(~hopeless)))
+    n_good = min(math.ceil(quantile * finished), _MAX_GOOD, int(np.sum(~never_good)))
     return rows[order[:n_good]], rows[np.sort(order[n_good:])]
 
 
 @dataclass(frozen=True)
-class _Side:
+class _Group:
     """The good or the bad trials: their numbers and weights."""
 
     rows: IntArray
     weights: FloatArray
 
     @classmethod
-    def together(cls, sides: Sequence[_Side]) -> _Side:
-        rows, weights = [side.rows for side in sides], [side.weights for side in sides]
+    def together(cls, groups: Sequence[_Group]) -> _Group:
+        rows, weights = [group.rows for group in groups], [group.weights for group in groups]
         return cls(np.concatenate(rows), np.concatenate(weights))
 
 
 def _thinned(bad: IntArray, running: BoolArray) -> IntArray:
-    """Return all bad trials that are running, and so many of the others, evenly over the search."""
-    if len(bad) <= _MOST_BAD:
+    """Return all bad trials that are running, and at most 500 others, evenly over the search."""
+    if len(bad) <= _MAX_BAD:
         return bad
     ended = bad[~running]
-    evenly = np.linspace(0, len(ended) - 1, _MOST_BAD).astype(np.int64)
+    evenly = np.linspace(0, len(ended) - 1, _MAX_BAD).astype(np.int64)
     return np.concatenate([ended[evenly], bad[running]])
 
 
 def _good_weights(n: int) -> FloatArray:
-    """Return weights that fall with the logarithm of the rank and have mean 1."""
+    """Return weights that decrease with the logarithm of the rank and have mean 1."""
     weights: FloatArray = math.log(n + 1) - np.log(np.arange(1, n + 1))
     return weights * (n / weights.sum()) if n else weights
 
 
 def _comparable(history: History, rows: BoolArray) -> FloatArray:
-    """Return the losses of a branch: of completed trials, or of pruned ones if there are none."""
+    """Return the losses of the completed trials of a branch, or of all if none is finite."""
     losses = history.losses[rows & (history.states == State.COMPLETED)]
     return losses if np.isfinite(losses).any() else history.losses[rows]
 

@@ -1,4 +1,4 @@
-"""Every sampler that ships keeps the contract that ships."""
+"""Every sampler of the package passes the contract of samplers."""
 
 from kt_extras.samplers.cmaes import CMAES
 from kt_extras.samplers.distinct import Distinct

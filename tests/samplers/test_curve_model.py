@@ -1,4 +1,4 @@
-"""The model of curves sees every trial at every level, on one scale, and knows them again."""
+"""The curve model observes every trial at every level and predicts the end of training."""
 
 import math
 
@@ -15,7 +15,7 @@ from tests import strategies
 LINE = Space([Float("x", 0, 1)])
 
 
-def told(space, trials):
+def history_of(space, trials):
     """Return a history of (point, state, losses by epoch)."""
     history = History(space)
     for point, state, curve in trials:
@@ -35,45 +35,45 @@ def slow_and_fast(n=40):
         curve = [(1 - x) * 0.9**step + x * 1.5 * 0.6**step for step in range(epochs)]
         state = State.COMPLETED if epochs == 9 else State.PAUSED
         trials.append(({"x": float(x)}, state, curve))
-    return told(LINE, trials)
+    return history_of(LINE, trials)
 
 
 def rows(history):
     return sorted(zip(*(column.tolist() for column in observations(history)), strict=True))
 
 
-def test_a_curve_is_seen_at_every_level_it_reached_and_at_its_end():
+def test_curve_is_observed_at_every_level_it_reached_and_at_its_end():
     curve = [8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
     running = ({"x": 0.1}, State.RUNNING, curve[:4])
-    history = told(LINE, [({"x": 0.5}, State.PAUSED, curve), running])
+    history = history_of(LINE, [({"x": 0.5}, State.PAUSED, curve), running])
     expected = [(0, 1, 8.0), (0, 3, 6.0), (0, 9, 0.0), (1, 1, 8.0), (1, 3, 6.0), (1, 4, 5.0)]
     assert rows(history) == expected
 
 
-def test_the_lowest_loss_so_far_is_what_counts():
-    history = told(LINE, [({"x": 0.5}, State.PAUSED, [1.0, 2.0, 3.0])])
+def test_observed_loss_is_the_lowest_so_far():
+    history = history_of(LINE, [({"x": 0.5}, State.PAUSED, [1.0, 2.0, 3.0])])
     assert rows(history) == [(0, 1, 1.0), (0, 3, 1.0)]
 
 
-def test_a_trial_that_completed_early_has_its_loss_at_the_end_too():
+def test_loss_of_a_trial_completed_early_counts_at_the_end_too():
     long = ({"x": 0.1}, State.PAUSED, [3.0, 2.0, 1.0])
-    history = told(LINE, [({"x": 0.5}, State.COMPLETED, [4.0]), long])
+    history = history_of(LINE, [({"x": 0.5}, State.COMPLETED, [4.0]), long])
     assert rows(history)[:2] == [(0, 1, 4.0), (0, 3, 4.0)]
 
 
-def test_a_failed_trial_is_bad_throughout():
+def test_loss_of_a_failed_trial_is_infinite_at_all_levels():
     long = ({"x": 0.1}, State.PAUSED, [3.0, 2.0, 1.0])
-    history = told(LINE, [({"x": 0.5}, State.INFEASIBLE, [0.1]), long])
+    history = history_of(LINE, [({"x": 0.5}, State.INFEASIBLE, [0.1]), long])
     assert rows(history)[:2] == [(0, 1, math.inf), (0, 3, math.inf)]
 
 
-def test_trials_without_curves_are_seen_at_the_end():
-    history = told(LINE, [({"x": 0.5}, State.COMPLETED, []), ({"x": 0.1}, State.RUNNING, [])])
+def test_trials_without_curves_are_observed_at_the_end():
+    history = history_of(LINE, [({"x": 0.5}, State.COMPLETED, []), ({"x": 0.1}, State.RUNNING, [])])
     history.finish(0, State.COMPLETED, 2.0)
     assert rows(history) == [(0, 1, 2.0)]
 
 
-def test_a_slow_starter_is_predicted_to_end_well():
+def test_low_end_is_predicted_for_a_curve_that_starts_high():
     history = slow_and_fast()
     model = CurveModel.of(history, trial_rng(0, 0))
     mean, _ = model.at_points(np.array([[0.05], [0.95]]))
@@ -81,9 +81,9 @@ def test_a_slow_starter_is_predicted_to_end_well():
     assert mean[1] < mean[0]
 
 
-def test_only_the_order_of_losses_matters():
+def test_predictions_depend_on_the_order_of_losses_alone():
     history = slow_and_fast()
-    stretched = told(
+    stretched = history_of(
         LINE,
         [
             (point, State(state), np.exp(5 * history.curve(number).losses).tolist())
@@ -97,7 +97,7 @@ def test_only_the_order_of_losses_matters():
     assert np.allclose(models[0].at_points(grid), models[1].at_points(grid))
 
 
-def test_a_trial_that_has_just_begun_keeps_others_away():
+def test_prediction_is_worse_near_a_trial_that_has_just_begun():
     history = slow_and_fast()
     before, _ = CurveModel.of(history, trial_rng(0, 0)).at_points(np.array([[0.95], [0.05]]))
     history.start({"x": 0.95})
@@ -106,7 +106,7 @@ def test_a_trial_that_has_just_begun_keeps_others_away():
     assert after[1] == pytest.approx(before[1], abs=0.1)
 
 
-def test_options_and_branches_are_told_apart():
+def test_predictions_differ_between_options_and_branches():
     in_b = (Condition("kind", ("b",)),)
     space = Space([Choice("kind", ("a", "b", "c")), Float("x", 0, 1, conditions=in_b)])
     history, loss = History(space), {"a": 1.0, "b": 0.0, "c": 2.0}
@@ -118,8 +118,10 @@ def test_options_and_branches_are_told_apart():
     assert np.argsort(mean).tolist() == [1, 0, 2]
 
 
-def test_there_is_no_model_of_nothing():
-    assert CurveModel.of(told(LINE, [({"x": 0.5}, State.RUNNING, [])]), trial_rng(0, 0)) is None
+def test_model_is_none_without_observations():
+    assert (
+        CurveModel.of(history_of(LINE, [({"x": 0.5}, State.RUNNING, [])]), trial_rng(0, 0)) is None
+    )
 
 
 @st.composite
@@ -137,7 +139,7 @@ def histories(draw):
 
 @given(history=histories())
 @hypothesis_settings(max_examples=40, deadline=None)
-def test_any_history_gives_finite_predictions(history):
+def test_predictions_are_finite_for_any_history(history):
     model = CurveModel.of(history, trial_rng(0, 0))
     mean, deviation = model.at_points(history.unit)
     assert np.isfinite(mean).all()

@@ -1,4 +1,4 @@
-"""Evolution breeds from the best of the latest trials, and is a pure function."""
+"""Evolution suggests children of the best of the latest trials, and is a pure function."""
 
 import math
 
@@ -20,7 +20,7 @@ from tests import strategies
 SQUARE = Space([Float("x", 0, 1), Float("y", 0, 1)])
 
 
-def told(trials, space=SQUARE):
+def history_of(trials, space=SQUARE):
     """Return a history of (point, state, loss)."""
     history = History(space)
     for point, state, loss in trials:
@@ -41,7 +41,7 @@ def children(history, sampler, count=400):
 
 
 def parents(history, sampler, count=400):
-    """Return for each child the trial that it shares a coordinate with; -1 if with none."""
+    """Return for each child the trial with which it has a coordinate in common; -1 for none."""
     points = [(p["x"], p["y"]) for p in history.points]
     found = []
     for child in children(history, sampler, count):
@@ -95,20 +95,20 @@ def test_every_suggestion_is_a_point_of_the_space(history, size, crossover):
 
 
 @given(st.lists(st.sampled_from(State), max_size=12), st.integers(2, 8))
-def test_the_population_is_the_last_that_have_ended(states, size):
-    history = told([({"x": 0.5, "y": 0.5}, state, 1.0) for state in states])
+def test_population_is_the_last_trials_that_have_ended(states, size):
+    history = history_of([({"x": 0.5, "y": 0.5}, state, 1.0) for state in states])
     expected = [i for i, state in enumerate(states) if state != State.RUNNING][-size:]
     assert population(history, size).tolist() == expected
 
 
-def test_the_first_trials_are_the_startup_samplers():
+def test_first_suggestions_are_those_of_the_startup_sampler():
     sampler = Evolution(8, startup_sampler=Sobol(seed=3))
     points = [search(branin(), s, 0, 8).points for s in (sampler, Sobol(seed=3))]
     assert points[0] == points[1]
 
 
-def test_the_best_is_a_parent_as_often_as_the_size_of_the_tournament_says():
-    history = told(diagonal([3.0, 1.0, 4.0, 2.0]))
+def test_frequency_of_parents_follows_from_the_tournament_size():
+    history = history_of(diagonal([3.0, 1.0, 4.0, 2.0]))
     found = parents(history, Evolution(4, 2, crossover_probability=0.0), count=2000)
     # Both of two draws miss the best with (3/4)**2; both hit the worst with (1/4)**2.
     assert np.mean(found == 1) == pytest.approx(1 - (3 / 4) ** 2, abs=0.03)
@@ -116,39 +116,41 @@ def test_the_best_is_a_parent_as_often_as_the_size_of_the_tournament_says():
     assert -1 not in found
 
 
-def test_the_oldest_die_however_good_they_are():
-    history = told(diagonal([0.0] * 4 + [5.0, 6.0, 7.0, 8.0]))
+def test_oldest_trials_leave_the_population_even_if_best():
+    history = history_of(diagonal([0.0] * 4 + [5.0, 6.0, 7.0, 8.0]))
     assert set(parents(history, Evolution(4))) == {4, 5, 6, 7}
 
 
-def test_a_pruned_or_paused_trial_may_be_a_parent_and_a_failed_one_never_is():
+def test_pruned_and_paused_trials_are_parents_and_failed_ones_are_not():
     states = (State.PRUNED, State.COMPLETED, State.INFEASIBLE, State.PAUSED)
     losses = (1.0, 9.0, math.inf, 2.0)
     trials = [(p, s, x) for (p, _, _), s, x in zip(diagonal(losses), states, losses, strict=True)]
-    assert set(parents(told(trials), Evolution(4, 2))) == {0, 1, 3}
+    assert set(parents(history_of(trials), Evolution(4, 2))) == {0, 1, 3}
 
 
-def test_running_trials_are_not_waited_for():
+def test_running_trials_are_ignored():
     running = diagonal([0.0] * 3, state=State.RUNNING)
-    history = told(diagonal([1.0, 2.0, 3.0, 4.0]) + [(p, s, 0.0) for p, s, _ in running])
+    history = history_of(diagonal([1.0, 2.0, 3.0, 4.0]) + [(p, s, 0.0) for p, s, _ in running])
     assert set(parents(history, Evolution(4, 1))) == {0, 1, 2, 3}
 
 
-def test_a_population_that_has_failed_altogether_is_replaced():
-    history = told(diagonal([math.inf] * 12, state=State.INFEASIBLE))
+def test_startup_sampler_is_asked_when_the_whole_population_failed():
+    history = history_of(diagonal([math.inf] * 12, state=State.INFEASIBLE))
     points = children(history, Evolution(4), count=20)
     assert points == children(history, Random(), count=20)
 
 
-def test_one_that_works_among_failures_is_found():
-    history = told([*diagonal([math.inf] * 19), ({"x": 0.33, "y": 0.44}, State.COMPLETED, 1.0)])
+def test_parent_is_the_only_member_that_did_not_fail():
+    history = history_of(
+        [*diagonal([math.inf] * 19), ({"x": 0.33, "y": 0.44}, State.COMPLETED, 1.0)]
+    )
     assert set(parents(history, Evolution(20, 1), count=50)) == {19}
 
 
-def test_crossover_puts_together_what_two_parents_have():
+def test_child_combines_coordinates_of_two_parents_after_crossover():
     space = Space([Choice(f"c{i}", tuple("pqr")) for i in range(10)])
     points = [dict.fromkeys(space.names, value) for value in "pq"]
-    history = told([(point, State.COMPLETED, 1.0) for point in points], space)
+    history = history_of([(point, State.COMPLETED, 1.0) for point in points], space)
     alone, together = (
         [list(child.values()).count("p") in range(2, 9) for child in children(history, sampler)]
         for sampler in (Evolution(2, 1, 0.0), Evolution(2, 1, 1.0))
@@ -157,12 +159,12 @@ def test_crossover_puts_together_what_two_parents_have():
     assert 0.4 < np.mean(together) < 0.6  # half of the couples have one parent twice
 
 
-def test_the_same_seed_gives_the_same_search():
+def test_searches_are_equal_with_the_same_seed():
     runs = [search(branin(), Evolution(), 3, 40).losses.tolist() for _ in range(2)]
     assert runs[0] == runs[1]
 
 
-def test_a_search_of_two_workers_goes_on_after_a_cut_as_it_would_have():
+def test_search_of_two_workers_continues_unchanged_after_a_reload():
     def run(history, trials):
         while len(history) < trials:
             number = len(history)
@@ -181,7 +183,7 @@ def test_a_search_of_two_workers_goes_on_after_a_cut_as_it_would_have():
     assert run(cut, 30) == whole
 
 
-def test_everything_in_a_small_space_is_tried():
+def test_every_point_of_a_small_space_is_tried():
     space = Space([Int("n", 1, 5), Choice("act", ("relu", "tanh"))])
     problem = Problem("small", space, lambda point: float(point["n"]), optimum=1.0)
     points = search(problem, Exhaustive(Evolution(4)), 0, 10).points
@@ -217,6 +219,6 @@ def test_evolution_is_better_than_random_search(problem):
         ({"scales": (0.2, 0.1)}, r"the smaller one first, got \(0.2, 0.1\)"),
     ],
 )
-def test_arguments_out_of_range_are_refused(arguments, message):
+def test_constructor_raises_for_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         Evolution(**arguments)

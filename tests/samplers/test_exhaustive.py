@@ -39,7 +39,7 @@ CONDITIONAL = Space(  # 3 points of the SVM, and 1 + 2 * 4 of the network, thoug
 
 @dataclass(frozen=True)
 class Stuck:
-    """Suggests the same corner forever, as a sampler that has converged does."""
+    """Suggests the same point every time, as a sampler that has converged does."""
 
     def suggest(self, history, space, rng):
         return space.decode([0.0] * len(space))
@@ -67,7 +67,7 @@ SAMPLERS = [
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
 @pytest.mark.parametrize(("space", "points"), [(EIGHTEEN, 18), (CONDITIONAL, 12)])
-def test_a_finite_space_gets_each_of_its_points_exactly_once(sampler, space, points):
+def test_each_point_of_a_finite_space_is_suggested_exactly_once(sampler, space, points):
     history = search(sampler, space, trials=points)
     assert len(distinct_points(history)) == points
     with pytest.raises(SpaceExhausted, match=f"All {points} points of the space have been tried"):
@@ -75,7 +75,7 @@ def test_a_finite_space_gets_each_of_its_points_exactly_once(sampler, space, poi
 
 
 @given(space=finite_spaces(), seed=st.integers(0, 9))
-def test_any_finite_space_is_tried_from_end_to_end(space, seed):
+def test_all_points_of_any_finite_space_are_suggested(space, seed):
     points = len(list(space.points()))
     history = search(Exhaustive(Stuck()), space, trials=points, seed=seed)
     assert len(distinct_points(history)) == points
@@ -83,26 +83,26 @@ def test_any_finite_space_is_tried_from_end_to_end(space, seed):
         search(Exhaustive(Stuck()), space, trials=points + 1, seed=seed)
 
 
-def test_the_inner_sampler_goes_first():
+def test_suggestion_is_that_of_the_inner_sampler_while_it_is_new():
     history = History(EIGHTEEN)
     for trial in range(5):
         point = Exhaustive(Random()).suggest(history, EIGHTEEN, trial_rng(0, trial))
         assert point == Random().suggest(history, EIGHTEEN, trial_rng(0, trial))
 
 
-def test_what_is_left_is_picked_at_random():
+def test_random_remaining_point_replaces_a_repeated_one():
     firsts = [search(Exhaustive(Stuck()), EIGHTEEN, 2, seed).points[1] for seed in range(200)]
     assert len({point_key(point) for point in firsts}) == 17
 
 
-def test_a_trial_that_still_runs_counts_as_tried():
+def test_point_of_a_running_trial_counts_as_tried():
     history, sampler = History(EIGHTEEN), Exhaustive(Stuck())
     for trial in range(18):
         history.start(sampler.suggest(history, EIGHTEEN, trial_rng(0, trial)))
     assert len(distinct_points(history)) == 18
 
 
-def test_a_conditional_space_is_measured_by_its_points_and_not_by_its_size():
+def test_limit_is_compared_with_the_points_of_a_conditional_space():
     sampler = Exhaustive(Stuck(), limit=12)
     assert CONDITIONAL.size > 12
     assert len(distinct_points(search(sampler, CONDITIONAL, trials=12))) == 12
@@ -122,18 +122,18 @@ def test_a_conditional_space_is_measured_by_its_points_and_not_by_its_size():
     ],
     ids=["one huge dimension", "a continuous branch", "many small dimensions"],
 )
-def test_a_space_that_cannot_be_listed_gets_no_point_twice_either(space):
+def test_no_point_is_repeated_in_a_space_that_cannot_be_listed(space):
     assert len(distinct_points(search(Exhaustive(Stuck(), limit=100), space, trials=60))) == 60
 
 
-def test_beyond_the_limit_the_listed_points_are_the_last_resort():
+def test_listed_points_are_used_when_random_ones_were_all_tried():
     history = search(Exhaustive(Stuck(), limit=17), EIGHTEEN, trials=18)
     assert len(distinct_points(history)) == 18
     again = Exhaustive(Stuck(), limit=17).suggest(history, EIGHTEEN, trial_rng(0, 18))
     assert history.tried(again)
 
 
-def test_a_large_space_is_listed_only_once():
+def test_points_are_listed_only_once_for_a_large_space():
     space = Space([Int(name, 1, 10) for name in "abcd"])
     search(Exhaustive(Stuck()), space, trials=2)
     began = time.perf_counter()
@@ -141,10 +141,10 @@ def test_a_large_space_is_listed_only_once():
     assert time.perf_counter() - began < 0.5
 
 
-def test_listing_less_than_one_point_is_refused():
+def test_constructor_raises_for_a_limit_below_1():
     with pytest.raises(ValueError, match="`limit` must be an integer from 1, got 0"):
         Exhaustive(Random(), limit=0)
 
 
-def test_the_wrappers_are_samplers():
+def test_wrappers_are_samplers():
     assert isinstance(Exhaustive(Distinct(Random())), Sampler)

@@ -1,4 +1,4 @@
-"""The sampler follows its model, keeps apart what runs at once, and beats guessing."""
+"""The sampler minimises the predicted loss, and avoids the points of running trials."""
 
 import numpy as np
 import pytest
@@ -20,13 +20,13 @@ def search(problem, sampler, seed, trials):
     return history
 
 
-def test_it_learns_from_the_long_curves_what_the_short_ones_hide():
+def test_suggestions_follow_long_curves_where_short_ones_mislead():
     history = slow_and_fast()
     points = [GaussianProcess().suggest(history, history.space, trial_rng(0, n)) for n in range(9)]
     assert np.median([point["x"] for point in points]) > 0.8
 
 
-def test_it_is_random_until_the_startup_is_over():
+def test_suggestions_are_random_during_startup():
     history = History(FINITE)
     history.finish(history.start({"act": "relu", "units": 1}), State.COMPLETED, 0.0)
     points = [
@@ -36,7 +36,7 @@ def test_it_is_random_until_the_startup_is_over():
     assert {point["act"] for point in points} == {"relu", "tanh", "elu"}
 
 
-def test_no_point_comes_twice_while_there_are_others():
+def test_no_point_is_repeated_while_others_are_left():
     history = History(FINITE)
     for number in range(12):
         point = GaussianProcess(n_startup_trials=3).suggest(history, FINITE, trial_rng(0, number))
@@ -44,7 +44,7 @@ def test_no_point_comes_twice_while_there_are_others():
         history.finish(history.start(point), State.COMPLETED, point["units"])
 
 
-def test_suggestions_that_run_at_once_differ():
+def test_suggestions_differ_when_trials_run_at_the_same_time():
     history = slow_and_fast()
     for number in range(4):
         point = GaussianProcess().suggest(history, history.space, trial_rng(0, number))
@@ -52,7 +52,7 @@ def test_suggestions_that_run_at_once_differ():
     assert len({round(x, 3) for x in history.unit[-4:, 0]}) == 4
 
 
-def test_more_exploration_goes_further_from_what_is_known():
+def test_suggestions_are_further_from_trials_with_more_exploration():
     history, space = History(Space([Float("x", 0, 1)])), Space([Float("x", 0, 1)])
     for x in np.linspace(0.4, 0.6, 15):
         history.finish(history.start({"x": float(x)}), State.COMPLETED, (x - 0.5) ** 2)
@@ -65,17 +65,17 @@ def test_more_exploration_goes_further_from_what_is_known():
     assert distance(0) < 0.1 < distance(20)
 
 
-@pytest.mark.parametrize(("fraction", "blind"), [(0.0, (0, 0)), (0.5, (8, 22)), (1.0, (20, 40))])
-def test_a_part_of_the_suggestions_is_blind(fraction, blind):
+@pytest.mark.parametrize(("fraction", "count"), [(0.0, (0, 0)), (0.5, (8, 22)), (1.0, (20, 40))])
+def test_fraction_of_the_suggestions_is_random(fraction, count):
     history = slow_and_fast()  # the model has learnt that a large x is better
     sampler = GaussianProcess(exploration=0, random_fraction=fraction)
     points = [sampler.suggest(history, history.space, trial_rng(0, n)) for n in range(40)]
-    least, most = blind
-    assert least <= sum(point["x"] < 0.7 for point in points) <= most
+    low, high = count
+    assert low <= sum(point["x"] < 0.7 for point in points) <= high
 
 
 @pytest.mark.parametrize("problem", [branin(), conditional()], ids=["branin", "conditional"])
-def test_it_beats_random_search(problem):
+def test_gaussian_process_is_better_than_random_search(problem):
     ours = [search(problem, GaussianProcess(), seed, 60).losses.min() for seed in range(3)]
     random = [search(problem, Random(), seed, 60).losses.min() for seed in range(3)]
     assert np.mean(ours) < np.mean(random)
@@ -90,12 +90,12 @@ def test_it_beats_random_search(problem):
         ({"random_fraction": 1.5}, r"`random_fraction` must be in \[0, 1\], got 1.5"),
     ],
 )
-def test_wrong_arguments_are_refused(arguments, message):
+def test_constructor_raises_for_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         GaussianProcess(**arguments)
 
 
-def test_it_forecasts_the_ends_of_trials_from_their_own_curves_and_their_neighbours():
+def test_forecast_uses_the_curves_of_a_trial_and_its_neighbours():
     history = slow_and_fast()
     forecast = GaussianProcess().forecast(history, trial_rng(0, 0))
     assert forecast.shape == (len(history),)

@@ -1,4 +1,4 @@
-"""The regression agrees with scikit-learn's, its gradient with differences, its fit with data."""
+"""The regression equals that of scikit-learn, and its gradient finite differences."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def some(n=25, columns=3, seed=0):
     return x, trials, np.sin(4 * x[:, 0]) - x[:, -1] + 0.1 * rng.standard_normal(n)
 
 
-def test_predictions_are_those_of_scikit_learn():
+def test_predictions_equal_those_of_scikit_learn():
     x, _, y = some()
     known = Hyperparameters(np.array([4.0, 1.0, 0.25]), signal=1.5, own=0.0, noise=0.1)
     ours = Regression(x, np.arange(len(y)), y, known)
@@ -36,7 +36,7 @@ def test_predictions_are_those_of_scikit_learn():
     assert np.allclose(ours.predict(elsewhere, np.full(7, -1)), expected)
 
 
-def test_the_likelihood_is_that_of_scikit_learn():
+def test_likelihood_equals_that_of_scikit_learn():
     x, _, y = some()
     logs = np.log([4.0, 1.0, 0.25, 1.5, 1e-12, 0.1])
     kernel = ConstantKernel(1.5) * Matern([0.5, 1.0, 2.0], nu=2.5)
@@ -48,7 +48,7 @@ def test_the_likelihood_is_that_of_scikit_learn():
 
 @given(logs=st.lists(st.floats(-2, 2), min_size=6, max_size=6), seed=st.integers(0, 9))
 @hypothesis_settings(max_examples=25, deadline=None)
-def test_the_gradient_is_the_slope_of_the_likelihood(logs, seed):
+def test_gradient_equals_finite_differences_of_the_likelihood(logs, seed):
     x, trials, y = some(n=12, seed=seed)
     pairs = _pairs(x, trials, np.arange(3))
 
@@ -59,19 +59,19 @@ def test_the_gradient_is_the_slope_of_the_likelihood(logs, seed):
     assert np.allclose(gradient, approx_fprime(np.array(logs), value, 1e-6), rtol=1e-3, atol=1e-3)
 
 
-def test_columns_of_one_dimension_share_its_relevance():
+def test_columns_of_one_dimension_have_the_same_relevance():
     x, trials, y = some(columns=4)
     found = fitted(x, trials, y, owner=np.array([0, 0, 1, 2]))
     assert found.relevance[0] == found.relevance[1]
 
 
-def test_an_idle_dimension_is_less_relevant_than_one_that_matters():
+def test_dimension_without_effect_is_less_relevant_than_another():
     x, _, _ = some(n=60)
     found = fitted(x, np.arange(60), np.sin(8 * x[:, 0]), owner=np.arange(3))
     assert found.relevance[0] > 10 * found.relevance[1]
 
 
-def test_the_fit_is_likelier_than_the_prior_median():
+def test_likelihood_is_higher_after_the_fit_than_at_the_prior_median():
     x, trials, y = some()
     pairs, (median, _) = _pairs(x, trials, np.arange(3)), _prior(2)
     found = fitted(x, trials, y, owner=np.arange(3))
@@ -80,7 +80,7 @@ def test_the_fit_is_likelier_than_the_prior_median():
     assert _minus_log_likelihood(logs, pairs, y)[0] < _minus_log_likelihood(median, pairs, y)[0]
 
 
-def test_a_trial_is_better_known_where_it_was_seen_than_a_new_one_there():
+def test_deviation_is_lower_for_an_observed_trial_than_for_a_new_one():
     x, trials, y = some()
     known = Hyperparameters(np.ones(3), signal=1.0, own=0.5, noise=0.01)
     regression = Regression(x, trials, y, known)
@@ -88,15 +88,15 @@ def test_a_trial_is_better_known_where_it_was_seen_than_a_new_one_there():
     assert deviations[0] < deviations[1]
 
 
-def test_what_a_trial_keeps_for_itself_follows_it_to_its_end():
+def test_offset_of_a_trial_shifts_its_prediction_at_the_end():
     x = np.array([[0.5, 0.0], [0.5, 0.0]])
     known = Hyperparameters(np.ones(2), signal=1.0, own=1.0, noise=0.01)
     regression = Regression(x, np.array([0, 1]), np.array([-1.0, 1.0]), known)
-    lucky, unlucky = regression.predict(np.array([[0.5, 1.0]] * 2), np.array([0, 1]))[0]
-    assert lucky < -0.5 < 0.5 < unlucky
+    low, high = regression.predict(np.array([[0.5, 1.0]] * 2), np.array([0, 1]))[0]
+    assert low < -0.5 < 0.5 < high
 
 
-def test_one_observation_and_equal_observations_are_enough():
+def test_predictions_are_finite_for_one_or_equal_observations():
     for n in (1, 5):
         x, trials = np.full((n, 2), 0.5), np.arange(n)
         found = fitted(x, trials, np.zeros(n), owner=np.arange(2))

@@ -1,4 +1,4 @@
-"""Mutation always changes something, and only what it should; crossover keeps branches whole."""
+"""Mutation changes active hyperparameters alone; crossover keeps branches complete."""
 
 import math
 
@@ -34,7 +34,7 @@ def varied(space, point, *, mutations=1.0, draws=200):
 
 
 @given(strategies.dimensions(), strategies.units, st.floats(1e-6, 10), seeds)
-def test_a_mutated_value_is_another_one_of_the_dimension(dimension, u, scale, seed):
+def test_mutated_value_is_another_value_of_the_dimension(dimension, u, scale, seed):
     assume(dimension.size > 1)
     new = mutate(dimension, u, np.random.default_rng(seed), scale=scale)
     assert 0 <= new <= 1
@@ -58,15 +58,15 @@ def test_a_mutated_value_is_another_one_of_the_dimension(dimension, u, scale, se
         (Boolean("bias"), True, {False}),
     ],
 )
-def test_the_smallest_step_leads_to_a_neighbour(dimension, value, neighbours):
+def test_value_moves_to_a_neighbour_after_the_smallest_step(dimension, value, neighbours):
     assert set(mutated(dimension, value, scale=1e-12, draws=50)) == neighbours
 
 
-def test_a_large_step_on_a_grid_goes_further_than_to_a_neighbour():
+def test_value_moves_beyond_its_neighbours_after_a_large_step():
     assert len(set(mutated(Int("n", 1, 1000), 500, scale=0.1))) > 100
 
 
-def test_every_other_option_of_a_choice_is_as_likely():
+def test_all_other_options_of_a_choice_are_equally_likely():
     options = tuple("vwxyz")
     found = mutated(Choice("act", options), "w", draws=2000)
     counts = [found.count(option) for option in options]
@@ -84,24 +84,24 @@ def test_steps_are_reflected_at_the_ends():
     assert stats.kstest(values, stats.halfnorm(0, 0.1).cdf).pvalue > 0.01
 
 
-def test_a_dimension_with_one_value_cannot_be_mutated():
+def test_mutate_raises_for_a_dimension_with_one_value():
     with pytest.raises(ValueError, match="`dimension` 'x' has one value"):
         mutate(Fixed("x", 5), 0.5, np.random.default_rng(0), scale=0.1)
 
 
 @given(st.lists(st.tuples(strategies.units, strategies.units), min_size=1, max_size=8), seeds)
-def test_every_coordinate_of_a_child_is_a_parents(pairs, seed):
+def test_every_coordinate_of_a_child_is_that_of_a_parent(pairs, seed):
     first, second = np.array(pairs).T
     child = cross(first, second, np.random.default_rng(seed))
     assert all(child[i] in pair for i, pair in enumerate(pairs))
 
 
-def test_both_parents_give_half():
+def test_child_has_half_of_the_coordinates_of_each_parent():
     child = cross(np.zeros(1000), np.ones(1000), np.random.default_rng(0))
     assert abs(child.mean() - 0.5) < 0.05
 
 
-def test_what_hangs_on_a_choice_comes_with_it():
+def test_child_has_the_hyperparameters_that_depend_on_its_choice():
     first, second = (FORK.encode(p) for p in ({"model": "a", "x": 0.1}, {"model": "b", "y": 0.9}))
     rng = np.random.default_rng(0)
     children = [FORK.decode(cross(first, second, rng)) for _ in range(20)]
@@ -112,7 +112,7 @@ def test_what_hangs_on_a_choice_comes_with_it():
 
 
 @given(strategies.spaces(), st.data(), seeds)
-def test_a_varied_genome_is_a_point_and_another_one_if_the_space_has_any(space, data, seed):
+def test_varied_genome_is_another_point_if_the_space_has_one(space, data, seed):
     parent = space.decode(data.draw(strategies.places(space)))
     genome, rng = space.encode(parent), np.random.default_rng(seed)
     child = space.decode(vary(genome, space, rng, mutations=1.5, scales=(0.1, 0.5)))
@@ -122,7 +122,7 @@ def test_a_varied_genome_is_a_point_and_another_one_if_the_space_has_any(space, 
         assert child != parent
 
 
-def test_one_mutation_changes_one_active_hyperparameter():
+def test_one_active_hyperparameter_changes_with_one_mutation():
     space = Space([Int("a", 1, 9), Float("b", 0, 1), Choice("c", tuple("xyz")), Fixed("d", 1)])
     parent = {"a": 4, "b": 0.5, "c": "y", "d": 1}
     changed = [[k for k in parent if child[k] != parent[k]] for child in varied(space, parent)]
@@ -131,7 +131,7 @@ def test_one_mutation_changes_one_active_hyperparameter():
     assert stats.chisquare(counts).pvalue > 0.01
 
 
-def test_the_expected_number_of_changes_is_the_one_asked_for():
+def test_mean_number_of_changes_equals_mutations():
     space = Space([Int(f"n{i}", 1, 9) for i in range(8)])
     parent = {f"n{i}": 5 for i in range(8)}
     children = varied(space, parent, mutations=2.5, draws=1000)
@@ -140,19 +140,19 @@ def test_the_expected_number_of_changes_is_the_one_asked_for():
     assert min(changes) == 1
 
 
-def test_more_changes_than_hyperparameters_change_them_all():
+def test_all_hyperparameters_change_with_more_mutations_than_these():
     space = Space([Boolean("a"), Boolean("b")])
     children = varied(space, {"a": True, "b": False}, mutations=9)
     assert all(child == {"a": False, "b": True} for child in children)
 
 
-def test_a_new_branch_gets_hyperparameters_of_its_own():
+def test_new_branch_gets_values_after_its_choice_is_mutated():
     children = varied(FORK, {"model": "a", "x": 0.3})
     ys = [child["y"] for child in children if child["model"] == "b"]
     assert stats.kstest(ys, stats.uniform().cdf).pvalue > 0.01
 
 
-def test_where_there_is_nothing_to_change_nothing_is_changed():
+def test_genome_is_unchanged_in_a_space_of_constants():
     space = Space([Fixed("x", 5), Int("n", 3, 3)])
     assert varied(space, {"x": 5, "n": 3}, draws=1) == [{"x": 5, "n": 3}]
     assert varied(Space([]), {}, draws=1) == [{}]

@@ -1,4 +1,4 @@
-"""Mixtures are densities, and equal the textbook ones where there is a textbook."""
+"""Mixtures are densities, and equal reference results of SciPy and by hand."""
 
 import math
 
@@ -34,7 +34,7 @@ def widths(dimension, unit):
 
 
 @given(centre=st.floats(0, 1), bandwidth=bandwidths, x=st.floats(0, 1))
-def test_a_kernel_on_a_real_axis_is_the_truncated_normal(centre, bandwidth, x):
+def test_kernel_on_a_real_axis_is_the_truncated_normal(centre, bandwidth, x):
     ends = (0 - centre) / bandwidth, (1 - centre) / bandwidth
     expected = scipy.stats.truncnorm.logpdf(x, *ends, loc=centre, scale=bandwidth)
     found = log_kernels(REAL, np.array([x]), np.array([centre]), bandwidth)
@@ -43,7 +43,7 @@ def test_a_kernel_on_a_real_axis_is_the_truncated_normal(centre, bandwidth, x):
 
 @given(bandwidth=bandwidths, pick=st.floats(0, 1))
 @pytest.mark.parametrize("dimension", GRIDS, ids=repr)
-def test_the_cells_of_a_grid_have_a_mass_of_one_together(dimension, bandwidth, pick):
+def test_masses_of_the_cells_of_a_grid_sum_to_one(dimension, bandwidth, pick):
     unit = coordinates(dimension)
     centre = unit[[min(int(pick * len(unit)), len(unit) - 1)]]
     mass = np.exp(log_kernels(dimension, unit, centre, bandwidth))[:, 0] * widths(dimension, unit)
@@ -51,7 +51,7 @@ def test_the_cells_of_a_grid_have_a_mass_of_one_together(dimension, bandwidth, p
 
 
 @given(bandwidth=bandwidths)
-def test_the_mass_of_a_cell_is_the_integral_of_the_truncated_normal_over_it(bandwidth):
+def test_mass_of_a_cell_is_the_integral_of_the_truncated_normal(bandwidth):
     dimension = Int("n", 1, 5)
     centre, unit = 0.3, coordinates(dimension)
     law = scipy.stats.truncnorm(
@@ -61,13 +61,13 @@ def test_the_mass_of_a_cell_is_the_integral_of_the_truncated_normal_over_it(band
     np.testing.assert_allclose(found, np.diff(law.cdf(np.linspace(0, 1, 6))), atol=1e-12)
 
 
-def test_a_fine_grid_is_as_good_as_a_real_axis():
+def test_density_on_a_fine_grid_equals_that_on_a_real_axis():
     x, centres = np.linspace(0, 1, 9), np.array([0.2, 0.7])
     fine = log_kernels(Int("n", 0, 10**6), x, centres, 0.1)
     np.testing.assert_allclose(fine, log_kernels(REAL, x, centres, 0.1), atol=1e-4)
 
 
-def test_a_category_keeps_all_but_the_share_that_it_spreads():
+def test_category_keeps_the_mass_that_is_not_spread():
     dimension = Choice("c", ("a", "b", "c", "d"))
     at_a, at_b = log_kernels(dimension, np.array([0.125, 0.375]), np.array([0.125]), 0.2)[:, 0]
     assert math.exp(at_a) == pytest.approx(4 * (0.8 + 0.2 / 4))
@@ -75,7 +75,7 @@ def test_a_category_keeps_all_but_the_share_that_it_spreads():
 
 
 @pytest.mark.parametrize("dimension", [REAL, *GRIDS], ids=repr)
-def test_what_is_unknown_or_inactive_counts_as_uniform(dimension):
+def test_kernel_is_uniform_where_a_coordinate_is_nan(dimension):
     nan = np.array([math.nan])
     some = np.array([0.5])
     assert log_kernels(dimension, some, nan, 0.1).tolist() == [[0.0]]
@@ -83,7 +83,7 @@ def test_what_is_unknown_or_inactive_counts_as_uniform(dimension):
 
 
 @given(lower=st.floats(-30, 30), width=st.floats(1e-3, 30))
-def test_the_mass_of_an_interval_equals_that_of_scipy(lower, width):
+def test_mass_of_an_interval_equals_that_of_scipy(lower, width):
     found = log_normal_mass(np.array(lower), np.array(lower + width))
     density = scipy.stats.truncnorm.logpdf(lower, lower, lower + width)
     assert found == pytest.approx(scipy.stats.norm.logpdf(lower) - density, rel=1e-6, abs=1e-9)
@@ -93,7 +93,7 @@ def test_the_mass_of_an_interval_equals_that_of_scipy(lower, width):
     unit=arrays(float, (6, 3), elements=st.floats(0, 1) | st.just(math.nan)),
     order=st.permutations(range(3)),
 )
-def test_a_density_does_not_depend_on_the_order_of_the_columns(unit, order):
+def test_density_does_not_depend_on_the_order_of_the_columns(unit, order):
     dimensions = [REAL, Int("n", 1, 9), Choice("c", ("a", "b", "c"))]
     places = np.random.default_rng(0).random((4, 3))
     straight = Mixture.fit(unit, np.ones(6), dimensions)
@@ -104,7 +104,7 @@ def test_a_density_does_not_depend_on_the_order_of_the_columns(unit, order):
 
 
 @given(arrays(float, (5, 2), elements=st.floats(0, 1) | st.just(math.nan)))
-def test_a_mixture_integrates_to_one(unit):
+def test_mixture_integrates_to_one(unit):
     dimensions = [Int("n", 1, 6), Choice("c", ("a", "b", "c"))]
     mixture = Mixture.fit(unit, np.arange(1.0, 6.0), dimensions)
     first, second = np.meshgrid(*(coordinates(d) for d in dimensions))
@@ -112,13 +112,13 @@ def test_a_mixture_integrates_to_one(unit):
     assert np.exp(mixture.log_density(places)).mean() == pytest.approx(1.0)
 
 
-def test_a_mixture_of_nothing_is_the_uniform_prior():
+def test_mixture_without_observations_is_the_uniform_prior():
     mixture = Mixture.fit(np.empty((0, 2)), np.empty(0), [REAL, Boolean("b")])
     places = np.random.default_rng(0).random((5, 2))
     np.testing.assert_allclose(mixture.log_density(places), 0.0, atol=1e-12)
 
 
-def test_the_joint_density_of_two_kernels_by_hand():
+def test_joint_density_of_two_kernels_equals_that_by_hand():
     # Two kernels of the category, weights 1 and 1, and the prior: 3 rows, lambda = 1 / (1 + 3 / 2).
     dimension = Boolean("b")
     mixture = Mixture.fit(np.array([[0.25], [0.25]]), np.ones(2), [dimension])
@@ -146,6 +146,6 @@ def _edges(dimension):
     return np.append(lower, upper[-1])
 
 
-def test_a_repeated_point_keeps_a_positive_bandwidth():
+def test_bandwidth_is_positive_when_all_points_are_equal():
     mixture = Mixture.fit(np.full((500, 1), 0.5), np.ones(500), [REAL])
     assert mixture.bandwidths[0] >= 0.03

@@ -29,12 +29,12 @@ def test_draws_are_uniform_in_the_scale_of_the_dimension():
     assert stats.kstest(exponents, stats.uniform(-3, 3).cdf).pvalue > 0.01
 
 
-def test_every_value_of_a_grid_is_as_likely_as_any_other():
+def test_all_values_of_a_grid_are_equally_likely():
     values = [point["n"] for point in draws(Space([Int("n", 1, 5)]))]
     assert stats.chisquare(np.bincount(values)[1:]).pvalue > 0.01
 
 
-def test_every_branch_is_as_likely_whatever_hangs_on_it():
+def test_branches_are_equally_likely_whatever_their_size():
     deep = Condition("branch", ("a",))
     children = [Float(name, 0, 1, conditions=(deep,)) for name in "xyz"]
     points = draws(Space([Choice("branch", ("a", "b")), *children]))
@@ -42,6 +42,6 @@ def test_every_branch_is_as_likely_whatever_hangs_on_it():
     assert abs(share - 0.5) < 0.05
 
 
-def test_two_trials_of_one_seed_differ():
+def test_trials_differ_with_the_same_seed():
     first, second = draws(Space([Float("x", 0, 1)]), n=2)
     assert first != second

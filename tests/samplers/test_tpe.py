@@ -1,4 +1,4 @@
-"""TPE learns from every kind of trial, gives every branch its due, and is a pure function."""
+"""TPE learns from trials in all states, searches all branches, and is a pure function."""
 
 import math
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from kt_extras.samplers.branches import branch_of, branches, most_owed, potential
+from kt_extras.samplers.branches import branch_of, branches, next_branch, potential
 from kt_extras.samplers.random import Random
 from kt_extras.samplers.tpe import TPE, split_good_bad
 from kt_extras.search import (
@@ -33,7 +33,7 @@ FORK = Space([AB, Float("x", 0, 1, conditions=IN_A), Float("y", 0, 1, conditions
 finished = st.sampled_from([State.COMPLETED, State.PRUNED, State.INFEASIBLE])
 
 
-def told(space, trials):
+def history_of(space, trials):
     """Return a history of (point, state, loss, epochs)."""
     history = History(space)
     for point, state, loss, epochs in trials:
@@ -46,7 +46,7 @@ def told(space, trials):
 
 
 def completed(space, pairs):
-    return told(space, [(point, State.COMPLETED, loss, 0) for point, loss in pairs])
+    return history_of(space, [(point, State.COMPLETED, loss, 0) for point, loss in pairs])
 
 
 def search(problem, sampler, seed, trials):
@@ -89,8 +89,8 @@ def test_every_suggestion_is_a_point_of_the_space(history, n_startup_trials, mul
     losses=st.lists(st.floats(-9, 9), min_size=12, max_size=12),
     quantile=st.floats(0.01, 0.99),
 )
-def test_no_good_trial_is_worse_than_a_bad_one_of_the_same_kind(states, losses, quantile):
-    history = told(
+def test_no_good_trial_is_worse_than_a_bad_one_of_the_same_state(states, losses, quantile):
+    history = history_of(
         LINE, [({"x": 0.5}, s, loss, 1) for s, loss in zip(states, losses, strict=False)]
     )
     good, bad = split_good_bad(history, np.arange(len(states)), quantile=quantile)
@@ -100,7 +100,7 @@ def test_no_good_trial_is_worse_than_a_bad_one_of_the_same_kind(states, losses, 
     assert sorted([*good, *bad]) == list(range(len(states)))
 
 
-def test_trials_rank_by_how_they_ended():
+def test_trials_rank_by_their_state_then_by_their_loss():
     kinds = [
         (State.INFEASIBLE, math.inf, 0),
         (State.PRUNED, 0.1, 2),
@@ -110,32 +110,32 @@ def test_trials_rank_by_how_they_ended():
         (State.PRUNED, 0.4, 4),
         (State.COMPLETED, 8.0, 5),
     ]
-    history = told(LINE, [({"x": 0.5}, *kind) for kind in kinds])
+    history = history_of(LINE, [({"x": 0.5}, *kind) for kind in kinds])
     good, bad = split_good_bad(history, np.arange(7), quantile=0.99)
     assert good.tolist() == [6, 4, 5, 2, 1]
     assert bad.tolist() == [0, 3]
 
 
-def test_running_trials_are_not_counted_when_the_good_are():
+def test_running_trials_do_not_count_for_the_number_of_good_ones():
     trials = [({"x": 0.5}, State.COMPLETED, 1.0, 0)] * 5
-    history = told(LINE, trials + [({"x": 0.5}, State.RUNNING, 0.0, 0)] * 20)
+    history = history_of(LINE, trials + [({"x": 0.5}, State.RUNNING, 0.0, 0)] * 20)
     good, _ = split_good_bad(history, np.arange(25), quantile=0.2)
     assert len(good) == 1
 
 
-def test_the_first_trials_are_spread_over_the_whole_space():
+def test_first_suggestions_cover_the_whole_space():
     xs = [point["x"] for point in suggestions(History(LINE), count=200)]
     assert np.histogram(xs, 4, (0, 1))[0].min() > 25
 
 
 @pytest.mark.parametrize("trials", [20, 2000])  # with more than five hundred, bad ones are thinned
-def test_suggestions_gather_where_losses_are_low(trials):
+def test_suggestions_concentrate_where_losses_are_low(trials):
     xs = np.array([point["x"] for point in suggestions(valley(trials=trials))])
     assert np.median(np.abs(xs - 0.3)) < 0.1
 
 
 @pytest.mark.parametrize("trials", [20, 2000])
-def test_a_running_trial_repels_the_next_suggestion(trials):
+def test_suggestions_are_further_from_a_running_trial(trials):
     history = valley(trials=trials)
     before = np.array([point["x"] for point in suggestions(history, count=60)])
     centre = float(np.median(before))
@@ -146,19 +146,19 @@ def test_a_running_trial_repels_the_next_suggestion(trials):
 
 
 @pytest.mark.parametrize("state", [State.INFEASIBLE, State.COMPLETED])
-def test_failures_repel_even_where_nothing_has_worked_yet(state):
-    history = told(LINE, [({"x": x}, state, math.inf, 0) for x in np.linspace(0.6, 1, 15)])
+def test_suggestions_avoid_failures_when_all_trials_failed(state):
+    history = history_of(LINE, [({"x": x}, state, math.inf, 0) for x in np.linspace(0.6, 1, 15)])
     xs = np.array([point["x"] for point in suggestions(history)])
     assert np.mean(xs < 0.5) > 0.8
 
 
-def test_pruned_trials_are_enough_to_learn_from():
+def test_suggestions_concentrate_when_all_trials_were_pruned():
     xs = np.linspace(0, 1, 20)
-    history = told(LINE, [({"x": x}, State.PRUNED, (x - 0.3) ** 2, 3) for x in xs])
+    history = history_of(LINE, [({"x": x}, State.PRUNED, (x - 0.3) ** 2, 3) for x in xs])
     assert abs(np.median([point["x"] for point in suggestions(history)]) - 0.3) < 0.1
 
 
-def test_interactions_are_seen_by_the_joint_model():
+def test_interactions_are_learnt_with_joint_kernels():
     square = Space([Float("x", 0, 1), Float("y", 0, 1)])
     grid = [(x, y) for x in np.linspace(0, 1, 9) for y in np.linspace(0, 1, 9)]
     history = completed(square, [({"x": x, "y": y}, abs(x - y)) for x, y in grid])
@@ -169,7 +169,7 @@ def test_interactions_are_seen_by_the_joint_model():
     assert joint < 0.8 * independent
 
 
-def test_a_hyperparameter_that_came_late_is_learnt_from_the_trials_that_have_it():
+def test_late_hyperparameter_is_learnt_from_the_trials_that_have_it():
     space = Space([Float("x", 0, 1), Float("late", 0, 1)])
     rng = np.random.default_rng(0)
     old = [({"x": x}, 1.0) for x in rng.random(20)]
@@ -178,7 +178,7 @@ def test_a_hyperparameter_that_came_late_is_learnt_from_the_trials_that_have_it(
     assert np.median(np.abs(np.array(late) - 0.8)) < 0.15
 
 
-def test_all_of_a_small_space_is_tried_before_anything_is_tried_twice():
+def test_every_point_of_a_small_space_is_tried_before_one_is_repeated():
     space = Space([Int("n", 1, 5), Choice("act", ("relu", "tanh")), Fixed("seed", 7)])
     history = History(space)
     for number in range(10):
@@ -187,13 +187,13 @@ def test_all_of_a_small_space_is_tried_before_anything_is_tried_twice():
         history.finish(history.start(point), State.COMPLETED, float(point["n"]))
 
 
-def test_once_everything_was_tried_suggestions_go_on():
+def test_points_are_repeated_after_all_were_tried():
     space = Space([Choice("act", ("relu", "tanh"))])
     history = completed(space, [({"act": "relu"}, 1.0), ({"act": "tanh"}, 0.0)] * 8)
     check_point(TPE().suggest(history, space, trial_rng(0, 0)), space)
 
 
-def test_the_same_seed_gives_the_same_search():
+def test_searches_are_equal_with_the_same_seed():
     runs = [search(branin(), TPE(), seed=3, trials=25).losses.tolist() for _ in range(2)]
     assert runs[0] == runs[1]
 
@@ -207,12 +207,12 @@ def test_tpe_is_better_than_random_search_on_branin():
     assert found[TPE(multivariate=False)] < found[Random()]
 
 
-def test_the_better_branch_is_found_though_it_is_worse_on_average():
+def test_best_branch_is_found_though_it_is_worse_on_average():
     runs = [search(conditional(), TPE(), seed, 100) for seed in range(3)]
     assert sum(run.losses.min() < 0.099 for run in runs) >= 2
 
 
-def test_no_branch_starves():
+def test_every_branch_keeps_getting_trials():
     counts = np.zeros(2)
     problem = conditional()
     for point in search(problem, TPE(), 0, 60).points:
@@ -220,7 +220,7 @@ def test_no_branch_starves():
     assert counts.min() >= 15
 
 
-def test_a_branch_is_learnt_from_its_own_trials_alone_if_nothing_is_shared():
+def test_other_trials_are_ignored_when_branches_have_nothing_in_common():
     a = [({"model": "a", "x": x}, x) for x in np.linspace(0, 1, 20)]
     b = [({"model": "b", "y": y}, 5 + abs(y - 0.7)) for y in np.linspace(0, 1, 20)]
     points = suggestions(completed(FORK, a + b), count=60)
@@ -229,7 +229,7 @@ def test_a_branch_is_learnt_from_its_own_trials_alone_if_nothing_is_shared():
     assert abs(np.median(ys) - 0.7) < 0.15
 
 
-def test_branches_are_the_ways_to_settle_the_parents():
+def test_branches_are_the_combinations_of_the_values_of_parents():
     deep = Condition("depth", (2, 3))
     space = Space([AB, Int("depth", 1, 3, conditions=IN_A), Float("z", 0, 1, conditions=(deep,))])
     among = branches(space)
@@ -241,11 +241,11 @@ def test_branches_are_the_ways_to_settle_the_parents():
     assert len(set(index.tolist())) == 3
 
 
-def test_a_trial_whose_parent_is_unknown_is_in_no_branch():
+def test_trial_is_in_no_branch_when_its_parent_is_unknown():
     assert branch_of(np.array([[math.nan, 0.5, math.nan]]), branches(FORK)).tolist() == [-1]
 
 
-def test_too_many_parents_are_left_to_the_model():
+def test_parents_beyond_the_limit_do_not_divide_branches():
     parents = [Choice(f"p{i}", (0, 1)) for i in range(12)]
     children = [Float(f"x{i}", 0, 1, conditions=(Condition(f"p{i}", (1,)),)) for i in range(12)]
     space = Space([*parents, *children])
@@ -257,7 +257,7 @@ def test_too_many_parents_are_left_to_the_model():
         history.finish(history.start(point), State.COMPLETED, sum(point.values()))
 
 
-def test_the_potential_is_the_best_loss_less_its_lead():
+def test_potential_extrapolates_the_lowest_losses():
     assert potential(np.array([4.0, 1.0, 3.0, 2.0])) == 1.0 - (3.0 - 1.0)
     assert potential(np.array([2.0])) == 2.0
     assert potential(np.array([math.inf])) == math.inf
@@ -265,12 +265,12 @@ def test_the_potential_is_the_best_loss_less_its_lead():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 @hypothesis_settings(max_examples=30)
-def test_trials_follow_the_shares_in_the_long_run(potentials):
+def test_numbers_of_trials_approach_their_fractions(potentials):
     counts = np.zeros(len(potentials), dtype=np.int64)
     for _ in range(120):
-        counts[most_owed(counts, np.array(potentials))] += 1
-    shares = 1 / np.arange(1, len(potentials) + 1)
-    expected = 120 * shares / shares.sum()
+        counts[next_branch(counts, np.array(potentials))] += 1
+    fractions = 1 / np.arange(1, len(potentials) + 1)
+    expected = 120 * fractions / fractions.sum()
     assert np.abs(np.sort(counts)[::-1] - expected).max() <= 2
 
 
@@ -283,6 +283,6 @@ def test_trials_follow_the_shares_in_the_long_run(potentials):
         ({"prior_weight": 0.0}, "`prior_weight` must be above 0, got 0.0"),
     ],
 )
-def test_arguments_out_of_range_are_refused(arguments, message):
+def test_constructor_raises_for_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         TPE(**arguments)
