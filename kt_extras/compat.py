@@ -1,7 +1,8 @@
-"""What differs between the two generations of Keras, and nothing else.
+"""Differences between Keras 3 and Keras 2.15, and private names of Keras and TensorFlow.
 
 Keras 3 runs on the newest TensorFlow; Keras 2.15 is the last that tensorflow-addons supports.
-Everything outside this module is written once for both.
+Everything outside this module is written once for both.  `docs/private-names.md` lists the private
+names.
 """
 
 from __future__ import annotations
@@ -26,26 +27,31 @@ if KERAS_3:
 else:
     from keras.src import backend
 
-#: What KerasTuner names the file of a trial's weights (a prefix of several files on Keras 2).
+#: The name that KerasTuner gives to the weight file of a trial (a prefix of several on Keras 2).
 WEIGHTS_NAME = "checkpoint.weights.h5" if KERAS_3 else "checkpoint"
 
-#: What hands out batches by their number.
+#: The base class of data sets that return a batch by its index.
 PyDataset: Any = keras.utils.PyDataset if KERAS_3 else keras.utils.Sequence
 
-#: Whether those hear that an epoch begins; then they also hear of an end before the first one.
-ANNOUNCES_EPOCHS = hasattr(PyDataset, "on_epoch_begin")
+#: Whether Keras calls `on_epoch_begin` of a data set; if not, it calls `on_epoch_end` alone.  Where
+#: it calls both, `on_epoch_end` is also called before the first epoch.
+CALLS_ON_EPOCH_BEGIN = hasattr(PyDataset, "on_epoch_begin")
 
-#: What a learning rate is that an optimizer asks for at each step.  It takes no assignment on
-#: Keras 3 if it is a schedule, and callbacks make one to each part of an optimizer.
-AskedRate: Any = object if KERAS_3 else keras.optimizers.schedules.LearningRateSchedule
+#: The base class of a learning rate that is called at each step and can be assigned to.  On Keras 3
+#: a schedule rejects assignments, and Keras' callbacks assign to each part of a `MultiOptimizer`.
+CallableRate: Any = object if KERAS_3 else keras.optimizers.schedules.LearningRateSchedule
 
 
 def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None) -> None:
     """Create the variables of a model that has not seen data yet.
 
-    Keras 3 creates those of a subclassed model in `build_from_config` but may leave the model
-    itself unbuilt, and then refuses to load weights; one symbolic call settles that.  Keras 2
-    restores lazily and needs nothing.
+    On Keras 3 `build_from_config` of a subclassed model creates them but may leave the model itself
+    unbuilt, and an unbuilt model cannot load weights; one symbolic call builds it.  Keras 2 loads
+    weights when the variables are created and needs nothing.
+
+    Args:
+        model: A compiled model.
+        build_config: The result of `model.get_build_config()` of the saved model, if there is one.
     """
     if not KERAS_3:
         return
@@ -62,8 +68,8 @@ def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None
 def load_weights(model: keras.Model, path: str) -> None:
     """Load weights that the same model has saved.
 
-    Keras 2 restores the optimizer's state when it is first used, and complains at the end of the
-    program if it never was.
+    Keras 2 restores the optimizer's state when it is first used, and would warn at the end of the
+    program if it is not used.
     """
     status = model.load_weights(path)
     if not KERAS_3 and status is not None:
@@ -71,19 +77,76 @@ def load_weights(model: keras.Model, path: str) -> None:
 
 
 def learning_rate(model: keras.Model) -> float | None:
-    """Return the learning rate of a compiled model, None if a schedule settles it."""
-    optimizer = model.optimizer
-    rate = getattr(optimizer, "_learning_rate", None)
+    """Return the learning rate of a compiled model, None if a schedule determines it."""
+    rate = stored_learning_rate(model.optimizer)
     if rate is None:  # optimizers before Keras 2.11, and tensorflow-addons'
-        rate = getattr(optimizer, "_hyper", {}).get("learning_rate")
+        rate = getattr(model.optimizer, "_hyper", {}).get("learning_rate")
     if rate is None or isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         return None
     return float(rate.numpy() if hasattr(rate, "numpy") else rate)
 
 
 def set_learning_rate(model: keras.Model, rate: float) -> None:
-    """Change the learning rate of a compiled model that has no schedule; nothing is traced anew."""
+    """Set the learning rate of a compiled model that has no schedule, without tracing again."""
     model.optimizer.learning_rate = rate
+
+
+def stored_learning_rate(optimizer: Any) -> Any:
+    """Return the schedule or the variable of an optimizer's learning rate.
+
+    The public `optimizer.learning_rate` has only the current value of a schedule.
+
+    Returns:
+        None for an optimizer without a learning rate of its own, as `MultiOptimizer`, and for one
+        that stores it in `legacy_numbers`.
+    """
+    return getattr(optimizer, "_learning_rate", None)
+
+
+def schedule_steps(optimizer: Any) -> Any:
+    """Return the number of steps for which an optimizer calls its schedule.
+
+    It counts batches; the public `iterations` counts updates on Keras 3, which are fewer with
+    `gradient_accumulation_steps`.
+    """
+    steps = getattr(optimizer, "_iterations", None)
+    return optimizer.iterations if steps is None else steps
+
+
+def legacy_numbers(optimizer: Any) -> Mapping[str, Any] | None:
+    """Return the numbers of an optimizer by name: variables, schedules or plain numbers.
+
+    Returns:
+        None unless the optimizer is one from before Keras 2.11, or from tensorflow-addons.
+    """
+    return vars(optimizer).get("_hyper")
+
+
+def optimizer_name(optimizer: Any) -> str:
+    """Return the name of an optimizer; those from before Keras 2.11 have no public one."""
+    return str(getattr(optimizer, "name", None) or optimizer._name)
+
+
+def wrapped_optimizer(optimizer: Any, key: str) -> Any:
+    """Return the optimizer that a wrapper has at a key of its configuration, None if there is none.
+
+    The key is `"inner_optimizer"` for a `LossScaleOptimizer` and `"optimizer"` for the wrappers of
+    tensorflow-addons.
+    """
+    return getattr(optimizer, {"optimizer": "_optimizer"}.get(key, key), None)
+
+
+def compile_arguments(model: keras.Model) -> dict[str, Any]:
+    """Return the arguments that a model was compiled with; none if they are not known."""
+    return dict(getattr(getattr(model, "_compile_config", None), "config", {}))
+
+
+def is_activated(scores: Any) -> bool:
+    """Tell whether Keras has marked a tensor as the output of a softmax or sigmoid.
+
+    Only Keras 2 does; it attaches the logits to the tensor.
+    """
+    return hasattr(scores, "_keras_logits")
 
 
 def _symbolic(shapes: Any) -> Any:
@@ -96,28 +159,28 @@ def _symbolic(shapes: Any) -> Any:
 
 
 def forget_model(history: keras.callbacks.History) -> None:
-    """Let go of the model that a `History` keeps alive."""
+    """Drop the reference of a `History` to its model, which would stay in memory."""
     history.set_model(None)
 
 
-def hold_randomness(model: keras.Model) -> None:
-    """See to it that the random numbers that a model's layers draw can be saved and restored.
+def make_randomness_restorable(model: keras.Model) -> None:
+    """Let a model's layers draw random numbers from states that can be saved and restored.
 
-    On Keras 3 they are drawn from variables.  On Keras 2 a layer such as `Dropout` leaves them to
-    operations whose state nobody can read; from here on it draws them from a `tf.random.Generator`.
+    On Keras 3 they do.  On Keras 2 a layer such as `Dropout` uses operations whose state cannot be
+    read; after this call it uses a `tf.random.Generator`.
     """
-    held = False
+    changed = False
     for generator in _own_generators(model):
         if getattr(generator, "_rng_type", None) == "legacy_stateful":
-            generator._rng_type, generator._built, held = "stateful", False, True
-    if held and model.train_function is not None:  # it may know the operations already
+            generator._rng_type, generator._built, changed = "stateful", False, True
+    if changed and model.train_function is not None:  # it may have been traced with them
         model.make_train_function(force=True)
 
 
-def trace_anew(model: keras.Model) -> None:
-    """Let the next batch be traced anew, if one was traced already."""
+def retrace(model: keras.Model) -> None:
+    """Let the next batch be traced again, if one was traced already."""
     optimizer: Any = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    if getattr(optimizer, "jit_compile", False):  # Keras 2 traces the steps by themselves then
+    if getattr(optimizer, "jit_compile", False):  # Keras 2 then traces the update step separately
         step = type(optimizer)._update_step_xla.python_function
         optimizer._update_step_xla = tf.function(step.__get__(optimizer), jit_compile=True)
     if model.train_function is not None:
@@ -125,9 +188,9 @@ def trace_anew(model: keras.Model) -> None:
 
 
 def state_variables(model: keras.Model) -> list[Any]:
-    """Return all variables of a built model but those of its optimizer and its metrics.
+    """Return all variables of a built model except those of its optimizer and its metrics.
 
-    The order is that of its layers.
+    They are in the order of the layers; the states of random generators are last.
     """
     states = []
     for generator in _own_generators(model):
@@ -140,7 +203,7 @@ def state_variables(model: keras.Model) -> list[Any]:
 
 
 def optimizer_variables(model: keras.Model) -> list[Any]:
-    """Build the optimizer of a built model, and return all variables that it has."""
+    """Build the optimizer of a built model, and return all its variables."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return []
@@ -150,7 +213,7 @@ def optimizer_variables(model: keras.Model) -> list[Any]:
 
 
 def input_spec(model: keras.Model) -> Any:
-    """Return what `build_from_spec` needs: a nest of shapes, and on Keras 2 of types."""
+    """Return the input specification for `build_from_spec`: shapes, on Keras 2 with dtypes."""
     if KERAS_3:
         return model.get_build_config()
     spec = model.save_spec()
@@ -158,7 +221,7 @@ def input_spec(model: keras.Model) -> Any:
 
 
 def build_from_spec(model: keras.Model, spec: Any) -> None:
-    """Create the variables of a model that has not seen data yet, as those of another are."""
+    """Create the variables of a model that has not seen data, from the `input_spec` of another."""
     if KERAS_3:
         build_for_loading(model, spec)
     elif not model.built and spec is not None:
@@ -167,7 +230,7 @@ def build_from_spec(model: keras.Model, spec: Any) -> None:
 
 
 def set_keras_seed(seed: int) -> None:
-    """Settle what Keras draws seeds from where none is given, as `set_random_seed` does."""
+    """Set the state from which Keras draws missing seeds, as `keras.utils.set_random_seed` does."""
     if KERAS_3:
         global_state.set_global_attribute(rng_utils.GLOBAL_RANDOM_SEED, seed)
         global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, None)
@@ -176,9 +239,9 @@ def set_keras_seed(seed: int) -> None:
 
 
 def global_seed_state() -> Any:
-    """Return the state of what Keras draws seeds from where none is given; None if that is unset.
+    """Return the state from which Keras draws missing seeds, None if it is not set.
 
-    That is a generator of its own on Keras 3, and on Keras 2 a stream like those of `random`.
+    Keras 3 has a `SeedGenerator` for them, Keras 2 a `random.Random`.
     """
     if KERAS_3:
         generator = global_state.get_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR)
@@ -188,7 +251,7 @@ def global_seed_state() -> Any:
 
 
 def set_global_seed_state(state: Any) -> None:
-    """Put it where it was."""
+    """Restore the result of `global_seed_state`; nothing is done if it is None."""
     if state is None:
         return
     if KERAS_3:
@@ -204,31 +267,35 @@ def all_layers(model: keras.Model, *, include_model: bool) -> list[Any]:
 
     Args:
         model: The model.
-        include_model: Whether the model itself is the first of them.
+        include_model: Whether to return the model itself too, as the first.
     """
     return list(model._flatten_layers(recursive=True, include_self=include_model))
 
 
 def eager_seeds() -> tuple[int | None, random.Random | None]:
-    """Return TensorFlow's global seed, and the stream of the seeds of eager operations."""
+    """Return TensorFlow's global seed, and the `random.Random` that seeds eager operations."""
     eager = context.context()
     return getattr(eager, "_seed", None), getattr(eager, "_rng", None)
 
 
-def begin_eager_seeds(seed: int | None) -> random.Random:
-    """Set the global seed as `tf.random.set_seed` does, but keep the kernels; return the stream."""
+def set_eager_seed(seed: int | None) -> random.Random:
+    """Set the global seed as `tf.random.set_seed` does, but keep the cached kernels.
+
+    Returns:
+        The `random.Random` that seeds eager operations.
+    """
     eager = context.context()
     eager._seed, eager._rng = seed, random.Random(seed)
     return eager._rng
 
 
 def global_generator() -> Any:
-    """Return TensorFlow's global generator; None if it does not exist yet."""
+    """Return TensorFlow's global random generator, None if it does not exist yet."""
     return getattr(stateful_random_ops, "global_generator", None)
 
 
 def registered_gradients() -> dict[str, dict[str, Any]]:
-    """Return the entries of TensorFlow's registry of gradients, by name; changes take effect."""
+    """Return TensorFlow's gradient registry itself, entries by name; it may be modified."""
     registry: dict[str, dict[str, Any]] = getattr(
         getattr(ops, "gradient_registry", None), "_registry", {}
     )
@@ -236,7 +303,7 @@ def registered_gradients() -> dict[str, dict[str, Any]]:
 
 
 def _own_generators(model: keras.Model) -> list[Any]:
-    """Return the random generators of layers that are not among their variables."""
+    """Return the random generators of layers whose state is not among the layers' variables."""
     layers = all_layers(model, include_model=True)
     values = (value for layer in layers for value in vars(layer).values())
     found = (v for v in values if isinstance(v, tf.random.Generator) or hasattr(v, "_rng_type"))
@@ -257,14 +324,16 @@ def _build_optimizer(optimizer: Any, variables: list[Any]) -> None:
 
 def _variables_of(optimizer: Any) -> list[Any]:
     weights = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
-    # On Keras 2 numbers that may be changed and the scale of the loss are not among them.
-    own = {**vars(optimizer), **vars(optimizer).get("_hyper", {})}
+    # On Keras 2 `variables` lacks the hyperparameters and the loss scale.
+    own = {**vars(optimizer), **(legacy_numbers(optimizer) or {})}
     others = [value for _, value in sorted(own.items()) if _is_variable(value)]
     others += getattr(own.get("_loss_scale"), "_weights", {}).values()
-    inner = [getattr(optimizer, "inner_optimizer", None) or own.get("_optimizer")]
+    inner = [
+        wrapped_optimizer(optimizer, "inner_optimizer") or wrapped_optimizer(optimizer, "optimizer")
+    ]
     inner += [spec["optimizer"] for spec in own.get("optimizer_specs", ())]
-    theirs = [_variables_of(wrapped) for wrapped in inner if wrapped is not None]
-    return [*weights, *others, *(variable for found in theirs for variable in found)]
+    wrapped = [_variables_of(one) for one in inner if one is not None]
+    return [*weights, *others, *(variable for found in wrapped for variable in found)]
 
 
 def _is_variable(value: Any) -> bool:

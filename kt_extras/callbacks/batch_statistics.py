@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kt_extras.compat import PyDataset
+from kt_extras.compat import PyDataset, all_layers
 
 
 def update_batch_statistics(
@@ -88,10 +88,9 @@ def check_end(data: Any, steps: int | None) -> None:
 
 def normalisations(model: keras.Model) -> list[Any]:
     """Return the trainable layers that keep running statistics of batches."""
-    layers = model._flatten_layers(recursive=True, include_self=False)
     return [
         layer
-        for layer in layers
+        for layer in all_layers(model, include_model=False)
         if hasattr(layer, "moving_mean_initializer") and hasattr(layer, "momentum")
         if layer.trainable
     ]

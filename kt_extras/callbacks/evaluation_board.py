@@ -168,15 +168,4 @@ class EvaluationBoard(CopiedCallback):
 
 def _image(name: str, figure: Any) -> Any:
     """Return the summary message of a picture."""
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.image import metadata
-    from tensorboard.util import tensor_util
-
-    width, height = figure.canvas.get_width_height()
-    parts = [str(width).encode(), str(height).encode(), pictures.png(figure)]
-    value = Summary.Value(
-        tag=f"{_RUN}/{name}",
-        metadata=metadata.create_summary_metadata(display_name=None, description=""),
-        tensor=tensor_util.make_tensor_proto(np.array(parts, dtype=object)),
-    )
-    return Summary(value=[value])
+    return events.image(f"{_RUN}/{name}", pictures.png(figure), figure.canvas.get_width_height())

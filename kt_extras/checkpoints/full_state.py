@@ -58,7 +58,7 @@ def save_state(path: Path, model: keras.Model, callbacks: Callbacks, *, epoch: i
             "`model` must be built before its state is saved, and this one has no variables yet; "
             "train it for a batch or call it on data first."
         )
-    compat.hold_randomness(model)
+    compat.make_randomness_restorable(model)
     state = {
         "format": _FORMAT,
         "epoch": epoch,
@@ -100,7 +100,7 @@ def restore_state(path: Path, model: keras.Model, callbacks: Callbacks) -> int:
     array([0.], dtype=float32)
     """
     state = _read(path)
-    compat.hold_randomness(model)
+    compat.make_randomness_restorable(model)
     compat.build_from_spec(model, state["inputs"])
     variables, slots = compat.state_variables(model), compat.optimizer_variables(model)
     _check(variables, state["variables"], "model", path)
@@ -161,7 +161,7 @@ class SaveState(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Make sure, before the model is traced, that all its randomness can be saved."""
-        compat.hold_randomness(self.model)
+        compat.make_randomness_restorable(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save, if it is due."""

@@ -96,7 +96,7 @@ def _set_tensorflow(state: dict[str, Any]) -> None:
 def _begin_eager_seeds(seed: int | None) -> random.Random:
     """Do what `tf.random.set_seed` does, without dropping all kernels; return the stream."""
     _known.add(seed)
-    return compat.begin_eager_seeds(seed)
+    return compat.set_eager_seed(seed)
 
 
 def _taken_down(state: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -49,7 +49,7 @@ class TrainedWith(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Make sure that there is nothing random that cannot be saved."""
-        compat.hold_randomness(self.model)
+        compat.make_randomness_restorable(self.model)
 
 
 class ResumeTraining(RestoreState):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kt_extras.arguments import check_integer
 from kt_extras.arrays import FloatArray, IntArray
-from kt_extras.compat import ANNOUNCES_EPOCHS, PyDataset
+from kt_extras.compat import CALLS_ON_EPOCH_BEGIN, PyDataset
 from kt_extras.imbalance.labels import single_labels
 
 
@@ -75,7 +75,7 @@ class BalancedBatches(PyDataset):
         check_integer("batch_size", batch_size, minimum=1)
         check_integer("epoch_size", size, minimum=1)
         self.batch_size, self.epoch_size, self.seed = batch_size, size, seed
-        self.epoch, self._begun = first_epoch, not ANNOUNCES_EPOCHS
+        self.epoch, self._begun = first_epoch, not CALLS_ON_EPOCH_BEGIN
         self._members = [np.flatnonzero(classes == number) for number in np.unique(classes)]
         self._counts = apportion(_fractions(classes, ratio), size)
         self._rows = self._draw()
@@ -102,7 +102,7 @@ class BalancedBatches(PyDataset):
         """Draw the rows of the next epoch, if one was under way."""
         if not self._begun:
             return
-        self.epoch, self._begun = self.epoch + 1, not ANNOUNCES_EPOCHS
+        self.epoch, self._begun = self.epoch + 1, not CALLS_ON_EPOCH_BEGIN
         self._rows = self._draw()
 
     def _draw(self) -> IntArray:

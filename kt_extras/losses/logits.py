@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.compat import is_activated
 from kt_extras.losses.checks import checked
 
 _SMALLEST = 1e-7  # a probability, as in Keras
@@ -95,7 +96,7 @@ _NOT_LOGITS = (
 
 def _check_not_probabilities(y_pred: tf.Tensor) -> None:
     """Raise if the scores come straight from an activation (Keras marks these itself)."""
-    activated = hasattr(y_pred, "_keras_logits") or any(
+    activated = is_activated(y_pred) or any(
         _behind(y_pred, activation) is not None for activation in ("Softmax", "Sigmoid")
     )
     if activated:

@@ -88,7 +88,7 @@ def _parts(model: keras.Model) -> list[Any]:
 
 def _compiled(model: keras.Model) -> dict[str, Any]:
     """Return what was passed to `compile`, but the optimizer."""
-    given = getattr(getattr(model, "_compile_config", None), "config", {})
+    given = compat.compile_arguments(model)
     return {name: value for name, value in given.items() if name != "optimizer"}
 
 

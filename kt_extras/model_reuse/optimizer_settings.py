@@ -14,11 +14,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras import compat
 from kt_extras.schedules import Scaled
 
 Number = float | int
 
-_WRAPPED = {"inner_optimizer": "inner_optimizer", "optimizer": "_optimizer"}
+_WRAPPED = ("inner_optimizer", "optimizer")  # keys of a configuration
 _RATE = "learning_rate"
 
 
@@ -104,7 +105,7 @@ def holder(optimizer: Any, path: str) -> tuple[Any, str] | None:
     """
     first, _, rest = path.partition("/")
     if first in _WRAPPED and rest.startswith("config/"):
-        inner = getattr(optimizer, _WRAPPED[first], None)
+        inner = compat.wrapped_optimizer(optimizer, first)
         return None if inner is None else holder(inner, rest.removeprefix("config/"))
     if first == _RATE and rest:
         return (optimizer, path) if rest.startswith("config/") else None
@@ -134,9 +135,9 @@ def put(optimizer: Any, numbers: Mapping[str, Number]) -> set[str]:
         unseen.update(of_schedule)
     for path in numbers.keys() - of_schedule.keys():
         setattr(optimizer, path, numbers[path])
-        # Optimizers as they were before Keras 2.11 may have variables for such numbers.
-        hyper = vars(optimizer).get("_hyper", {})
-        if path != _RATE and not isinstance(hyper.get(path), tf.Variable):
+        # Optimizers from before Keras 2.11 may have variables for such numbers.
+        legacy = compat.legacy_numbers(optimizer) or {}
+        if path != _RATE and not isinstance(legacy.get(path), tf.Variable):
             unseen.add(path)
     return unseen
 
@@ -153,7 +154,7 @@ def _put_into_schedule(optimizer: Any, numbers: Mapping[str, Number]) -> bool:
     All are changed at once, for there may be rules about them together.  A schedule may be
     anybody's, so the optimizer is given another one, unless it is made to be changed.
     """
-    schedule = vars(optimizer)[f"_{_RATE}"]
+    schedule = compat.stored_learning_rate(optimizer)
     if isinstance(schedule, Scaled) and numbers.keys() == {"scale"}:
         schedule.scale = numbers["scale"]
         return True

@@ -93,7 +93,7 @@ def take_numbers(model: keras.Model, numbers: Mapping[str, Number]) -> None:
             owner, name = holder(model.optimizer, path) or (model.optimizer, path)
             changed.setdefault(id(owner), (owner, {}))[1][name] = value
     if {name for owner, values in changed.values() for name in _take(owner, values)}:
-        compat.trace_anew(model)
+        compat.retrace(model)
 
 
 def hold_numbers(model: keras.Model) -> list[str]:
@@ -121,14 +121,14 @@ def hold_numbers(model: keras.Model) -> list[str]:
             names.setdefault(id(optimizer), (optimizer, []))[1].append(name)
     held = []
     for optimizer, candidates in names.values():
-        if _method(optimizer) in vars(optimizer) or "_hyper" in vars(optimizer):
+        if _method(optimizer) in vars(optimizer) or compat.legacy_numbers(optimizer) is not None:
             continue  # they are held already, in one way or the other
         able = _holdable(optimizer, candidates)
         if able:
             setattr(optimizer, _method(optimizer), _Steps(optimizer, able))
             held += able
     if held:
-        compat.trace_anew(model)
+        compat.retrace(model)
     return held
 
 

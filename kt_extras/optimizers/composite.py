@@ -1,4 +1,4 @@
-"""An optimizer that leaves each variable to one of several, for Keras 2."""
+"""An optimizer for Keras 2 that trains each variable with one of several optimizers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kt_extras import compat
 from kt_extras.optimizers.factors import LearningRateFactors
 
 
 @keras.saving.register_keras_serializable(package="kt_extras")
 class CompositeOptimizer(keras.optimizers.Optimizer):
-    """Does on Keras 2 what `keras.optimizers.MultiOptimizer` does on Keras 3.
+    """Trains each variable with its own optimizer, as Keras 3's `MultiOptimizer` does.
 
     Args:
-        assignment: Which optimizer trains which variable.
-        name: Of the optimizer. Defaults to `"composite_optimizer"`.
+        assignment: Returns the optimizer of a variable.
+        name: Name of the optimizer. Defaults to `"composite_optimizer"`.
 
     Attributes:
-        optimizers: All of them, the default one last.
+        optimizers: All optimizers, the default one last.
     """
 
     def __init__(self, assignment: LearningRateFactors, name: str = "composite_optimizer") -> None:
@@ -29,7 +30,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
 
     @property
     def learning_rate(self) -> Any:
-        """That of factor 1, of which the others are fractions."""
+        """The learning rate of factor 1, of which the other ones are fractions."""
         return self._assignment.default_optimizer.learning_rate
 
     @learning_rate.setter
@@ -41,7 +42,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
         """The variables of all optimizers, with their learning rates, as on Keras 3."""
         own = super().variables
         for optimizer in self.optimizers:
-            rate = optimizer._learning_rate
+            rate = compat.stored_learning_rate(optimizer)
             own.extend([*optimizer.variables, *([rate] if isinstance(rate, tf.Variable) else [])])
         return own
 
@@ -66,7 +67,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
         return self.iterations.assign_add(1)
 
     def update_step(self, gradient: Any, variable: Any) -> None:
-        """Never called: the optimizers do it."""
+        """Raise: `apply_gradients` calls the optimizers, and never this method."""
         raise NotImplementedError
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
@@ -84,7 +85,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> CompositeOptimizer:
-        """Make what `get_config` described."""
+        """Create an optimizer from the result of `get_config`."""
         assignment = keras.saving.deserialize_keras_object(config["assignment"], custom_objects)
         return cls(assignment, config["name"])
 

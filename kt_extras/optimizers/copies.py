@@ -12,15 +12,15 @@ from kt_extras.schedules.rates import Rate
 def with_learning_rate(optimizer: Any, rate: Rate, *, name: str | None = None) -> Any:
     """Return a fresh optimizer of the same kind and settings with another learning rate.
 
-    It has no state yet; the given optimizer is left as it is.
+    It has no state yet; the given optimizer is not changed.
 
     Args:
         optimizer: Any optimizer with one learning rate, in mixed precision or not.
         rate: A number or a schedule.
-        name: Of the new optimizer; by default that of the given one.
+        name: Name of the new optimizer. Defaults to the name of the given one.
 
     Raises:
-        ValueError: The optimizer has not exactly one learning rate, as `MultiOptimizer`.
+        ValueError: The optimizer does not have exactly one learning rate, as `MultiOptimizer`.
 
     >>> adam = with_learning_rate(keras.optimizers.Adam(0.1, beta_1=0.5), 0.25)
     >>> adam.beta_1, float(adam.learning_rate)
@@ -33,7 +33,7 @@ def with_learning_rate(optimizer: Any, rate: Rate, *, name: str | None = None) -
     elif "learning_rate" not in config:
         raise ValueError(
             f"`optimizer` must have one learning rate of its own; {type(optimizer).__name__} has "
-            "none in its configuration.  Give one of the optimizers that it is made of."
+            "none in its configuration.  Pass one of the optimizers that it is made of."
         )
     else:
         config["learning_rate"] = rate

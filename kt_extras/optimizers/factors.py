@@ -1,4 +1,4 @@
-"""Which variable is trained at which fraction of the learning rate."""
+"""Assigns optimizers with fractions of a learning rate to variables, by the variables' paths."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras import compat
 from kt_extras.optimizers.copies import with_learning_rate
 from kt_extras.optimizers.learning_rates import PART_PREFIX
 from kt_extras.optimizers.rate_fraction import RateFraction
@@ -18,22 +19,22 @@ from kt_extras.schedules.scaled import Scaled
 
 @keras.saving.register_keras_serializable(package="kt_extras")
 class LearningRateFactors:
-    """Hands out copies of an optimizer by the names of variables.
+    """Returns, for a variable, a copy of an optimizer with a fraction of its learning rate.
 
-    Keras' `OptimizerMap` compares whole paths, and those of a `Sequential` begin with its name or
-    not, depending on whether it was just made or loaded; so a loaded model would train otherwise.
+    Keras' `OptimizerMap` compares whole paths.  Those of a `Sequential` begin with its name or not,
+    depending on whether it was just made or loaded, so a loaded model would train differently.
 
     Args:
-        optimizer: What trains the variables that no pattern names.
-        factors: From a pattern to the factor of the learning rate, from 0.  A pattern is a regular
-            expression that matches one or more neighbouring parts of a variable's path, each as a
-            whole; the first one that matches counts.
+        optimizer: The optimizer of variables that no pattern matches.
+        factors: Maps a pattern to the factor of the learning rate, at least 0.  A pattern is a
+            regular expression that matches one or more neighbouring parts of a variable's path,
+            each as a whole; the first one that matches counts.
 
     Attributes:
         default_optimizer: `optimizer`.
 
     Raises:
-        ValueError: A factor is out of its range or a pattern no regular expression.
+        ValueError: A factor is out of its range, or a pattern is not a regular expression.
 
     >>> factors = LearningRateFactors(keras.optimizers.SGD(1.0), {"head/kernel": 0.5, "body": 0.0})
     >>> [factors.factor(path) for path in ("net/head/kernel", "head/bias", "body/1/kernel")]
@@ -71,7 +72,7 @@ class LearningRateFactors:
         ]
 
     def values(self) -> list[Any]:
-        """Return the optimizers besides the default one; Keras' `MultiOptimizer` asks for them."""
+        """Return the optimizers except the default one; Keras' `MultiOptimizer` calls this."""
         return list(self._optimizers.values())
 
     def get_config(self) -> dict[str, Any]:
@@ -83,7 +84,7 @@ class LearningRateFactors:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LearningRateFactors:
-        """Make what `get_config` described."""
+        """Create an object from the result of `get_config`."""
         optimizer = keras.saving.deserialize_keras_object(config["optimizer"])
         return cls(optimizer, dict(config["factors"]))
 
@@ -107,7 +108,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _slowed(optimizer: Any, factor: float) -> Any:
     """Return a copy of an optimizer with a fraction of its learning rate."""
-    schedule = getattr(optimizer, "_learning_rate", None)
+    schedule = compat.stored_learning_rate(optimizer)
     if isinstance(schedule, LearningRateSchedule):
         rate: Any = Scaled(schedule, factor)  # the same object, so that both can be changed in one
     else:

@@ -1,4 +1,4 @@
-"""The learning rate of any optimizer: what it is now, and how it is changed."""
+"""Read and change the learning rate of any optimizer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras import compat
 from kt_extras.optimizers.rate_fraction import RateFraction
 from kt_extras.schedules.arguments import check_rate
 from kt_extras.schedules.scaled import Scaled
 
-#: What the names of optimizers begin with that `differential` makes of another one.
+#: The prefix of the names of the optimizers that `differential` makes from another one.
 PART_PREFIX = "times_"
 
 _NAME = "learning_rate"
@@ -33,7 +34,7 @@ def learning_rates(optimizer: Any) -> dict[str, float]:
     >>> learning_rates(keras.optimizers.SGD(decay))
     {'learning_rate': 0.5}
     """
-    parts = {_name(part): part for part in _parts(optimizer)}
+    parts = {compat.optimizer_name(part): part for part in _parts(optimizer)}
     whole = [name for name in parts if len(parts) == 1 or not name.startswith(PART_PREFIX)]
     return {
         _NAME if [name] == whole else f"{_NAME}_{name}": _now(part) for name, part in parts.items()
@@ -48,7 +49,7 @@ def scale_learning_rate(optimizer: Any, by: float) -> None:
 
     Args:
         optimizer: Any optimizer, also in mixed precision or made of several: then all of them.
-        by: Above 0.
+        by: Factor of the learning rate, above 0.
 
     Raises:
         ValueError: `by` is out of its range, or a schedule is not a `Scaled`.  Nothing is changed.
@@ -77,22 +78,16 @@ def _parts(optimizer: Any) -> list[Any]:
     return list(getattr(optimizer, "optimizers", [optimizer]))
 
 
-def _name(optimizer: Any) -> str:
-    return str(getattr(optimizer, "name", None) or optimizer._name)  # before Keras 2.11
-
-
 def _rate(optimizer: Any) -> Any:
     """Return the schedule where there is one; the public name has only its value."""
-    rate = getattr(optimizer, "_learning_rate", None)
+    rate = compat.stored_learning_rate(optimizer)
     return optimizer.learning_rate if rate is None else rate
 
 
 def _now(optimizer: Any) -> float:
     rate = _rate(optimizer)
     if isinstance(rate, LearningRateSchedule):
-        # Those of the schedule are batches; Keras 3 counts only updates in `iterations`.
-        steps = getattr(optimizer, "_iterations", None)
-        rate = rate(optimizer.iterations if steps is None else steps)
+        rate = rate(compat.schedule_steps(optimizer))
     elif callable(rate) and not hasattr(rate, "dtype"):  # a function, which Keras calls each time
         rate = rate()
     return float(tf.convert_to_tensor(rate))
@@ -101,7 +96,7 @@ def _now(optimizer: Any) -> float:
 def _schedules(optimizer: Any) -> list[Scaled]:
     """Return the innermost `Scaled` of an optimizer with a schedule."""
     rate = _rate(optimizer)
-    if isinstance(rate, RateFraction):  # changes by itself
+    if isinstance(rate, RateFraction):  # follows the rate of another optimizer
         return []
     found = []
     while isinstance(rate, Scaled):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from kt_extras.compat import AskedRate
+from kt_extras.compat import CallableRate
 
 
-class RateFraction(AskedRate):
-    """The learning rate of an optimizer times a factor, whatever it is at the moment.
+class RateFraction(CallableRate):
+    """The current learning rate of an optimizer times a factor.
 
     Args:
-        optimizer: One whose learning rate is a number.
-        factor: From 0.
+        optimizer: An optimizer whose learning rate is a number, not a schedule.
+        factor: Factor of the learning rate, at least 0.
 
     >>> import keras
     >>> sgd = keras.optimizers.SGD(0.5)
@@ -32,8 +32,8 @@ class RateFraction(AskedRate):
         return self.factor * self.optimizer.learning_rate
 
     def assign(self, value: Any) -> None:
-        """Change nothing: it is the rate of `optimizer` that is set, and this follows."""
+        """Do nothing: callbacks set the learning rate of `optimizer`, which this one follows."""
 
     def get_config(self) -> dict[str, Any]:
-        """Return the factor; it is made again with its optimizer."""
+        """Return the factor; the optimizer is not part of the configuration."""
         return {"factor": self.factor}

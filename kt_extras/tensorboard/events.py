@@ -66,6 +66,29 @@ def text(tag: str, markdown: str, step: int) -> Record:
     return Record(text_pb(tag, markdown), step)
 
 
+def image(tag: str, png: bytes, size: tuple[int, int]) -> Any:
+    """Return the summary message of a picture.
+
+    Args:
+        tag: Name of the picture.
+        png: Contents of a PNG file.
+        size: Width and height in pixels.
+    """
+    import numpy as np
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.image import metadata
+    from tensorboard.util import tensor_util
+
+    value = Summary.Value(
+        tag=tag,
+        metadata=metadata.create_summary_metadata(display_name=None, description=""),
+        tensor=tensor_util.make_tensor_proto(
+            np.array([*(str(pixels).encode() for pixels in size), png], dtype=object)
+        ),
+    )
+    return Summary(value=[value])
+
+
 def new_file(run_dir: str) -> str:
     """Return an unused path in a run, sorted after the older ones, as TensorBoard reads them."""
     host = socket.gethostname() or "localhost"
