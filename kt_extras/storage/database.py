@@ -14,8 +14,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from kt_extras.records.query_tables import derive
 from kt_extras.storage.address import shown
-from kt_extras.storage.derived import derive
 from kt_extras.storage.errors import DamagedRecordError
 from kt_extras.storage.lock import ProjectInUseError
 from kt_extras.storage.reading import checked, page
