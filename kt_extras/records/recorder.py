@@ -55,7 +55,7 @@ class Recorder:
             directory: The project's.
         """
         self.directory = directory
-        self._store = open_store(self.storage, directory)
+        self._store = _open_store(self.storage, directory)
         self._begun = False
 
     def exists(self) -> bool:
@@ -159,3 +159,11 @@ class Recorder:
                 "Choose another `project_name`, or pass `overwrite=True`."
             )
         self._record_project()
+
+
+def _open_store(storage: str | None, directory: Path) -> Store:
+    if storage is None:
+        return open_store(None, directory)
+    from kt_extras.records.query_tables import SearchTables  # SQLAlchemy is optional
+
+    return open_store(storage, directory, SearchTables())

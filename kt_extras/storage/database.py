@@ -1,7 +1,7 @@
-"""The records of a search in a database, beside those of others, and tables to query.
+"""The records of a search in a database, beside those of other searches.
 
-The records are those of the embedded journal, and they are the truth.  Each is written in one
-transaction together with what it changes in the tables of `kt_extras.storage.schema`.
+The records are the same as in a journal, and a reload reads nothing else.  Each is written in one
+transaction together with what it changes in the tables that are derived from the records.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kt_extras.records.query_tables import derive
 from kt_extras.storage.address import shown
 from kt_extras.storage.errors import DamagedRecordError
 from kt_extras.storage.lock import ProjectInUseError
 from kt_extras.storage.reading import checked, page
-from kt_extras.storage.schema import DERIVED, projects, records
+from kt_extras.storage.schema import QueryTables, projects, records
 from kt_extras.storage.session import Session
 from kt_extras.storage.sql import sa
 
 Record = dict[str, Any]
 Place = tuple[int, int]  # a project's id and its number of records
 
-_DELAYS = (0.1, 0.5, 1, 2, 4, 8, 16)  # seconds before each attempt to get a lost connection back
+_DELAYS = (0.1, 0.5, 1, 2, 4, 8, 16)  # seconds before each attempt to open a lost connection
 _COUNT = (
     sa.update(projects)
     .where(projects.c.id == sa.bindparam("of_project"), projects.c.records == sa.bindparam("last"))
@@ -39,13 +38,15 @@ class Database:
     """Appends the records of one project to a database and reads them back.
 
     A record is committed before `append` returns, so it survives the death of the process; with
-    `sync` it also survives the loss of power.  An append costs the same however many there are.
-    One connection is held from the first use to `release`; if the server goes away for a while,
-    `append` waits for it (half a minute) and never writes a record twice.
+    `sync` it also survives a loss of power.  An append costs the same however many records there
+    are.  One connection is held from the first use to `release`; if the connection to a server is
+    lost, `append` tries for half a minute to get it back, and never writes a record twice.
 
     Args:
-        url: What a tuner takes as `storage`, the name that errors use.
-        project: Its name; a database holds any number of projects.
+        url: The URL of the database. A tuner takes it as `storage`, the name that errors use.
+        project: The name of the project; a database holds any number of projects.
+        query_tables: The tables that are derived from the records. All who write to a database must
+            give the same ones; to read, none are needed. Defaults to None, for no derived tables.
 
     Raises:
         ModuleNotFoundError: SQLAlchemy or the driver is not installed.
@@ -53,18 +54,22 @@ class Database:
 
     >>> import tempfile
     >>> database = Database(f"sqlite:///{tempfile.mkdtemp()}/runs.db", "digits")
-    >>> with database:  # to the exclusion of other processes
+    >>> with database:  # no other process can write to the project
     ...     database.append({"kind": "enqueue", "values": {"units": 8}})
     >>> list(database.read())
     [{'kind': 'enqueue', 'values': {'units': 8}}]
     >>> database.release()
     """
 
-    def __init__(self, url: str | sa.URL, project: str) -> None:
+    def __init__(
+        self, url: str | sa.URL, project: str, query_tables: QueryTables | None = None
+    ) -> None:
         self.project = _name(project)
-        self._session = Session(url, project)
+        self._query_tables = query_tables
+        self._derived = () if query_tables is None else tuple(query_tables.tables)
+        self._session = Session(url, project, self._derived)
         self._shown = shown(self._session.url)
-        self._place: Place | None = None  # where the next append goes on
+        self._place: Place | None = None  # after which the next append writes
         self._seen = 0  # records that were read or written here
 
     def __enter__(self) -> Database:
@@ -77,10 +82,10 @@ class Database:
     def __str__(self) -> str:
         return f"{self._shown} (project {self.project!r})"
 
-    # What the journal has, too.
+    # The methods of a `Store`.
 
     def exists(self) -> bool:
-        """Tell whether there is such a project."""
+        """Return whether the project has records."""
         with self._session.reading() as connection:
             return connection is not None and self._find(connection) is not None
 
@@ -88,19 +93,20 @@ class Database:
         """Write one record at the end.
 
         Args:
-            record: What JSON can hold; no NaN and no infinity.
-            sync: Whether to wait until it is on the disk.
+            record: Values that JSON can hold; no NaN and no infinity.
+            sync: Whether to wait until the record is on the disk. Defaults to False.
 
         Raises:
             ProjectInUseError: Another process has written to the project since the last append.
-            StorageError: Nothing was written.
+            StorageError: The record could not be written; nothing of it was.
+            ValueError: The record holds a NaN or an infinity; nothing is written.
         """
         text = json.dumps(record, allow_nan=False, separators=(",", ":"))
         with self._session.mutex, self._session.explained():
             place = self._place
             try:
                 self._write(record, text, sync=sync)
-            except sa.exc.IntegrityError:  # somebody else has made the project just now
+            except sa.exc.IntegrityError:  # another process has just created the project
                 raise ProjectInUseError(self.project) from None
             except sa.exc.DBAPIError as error:
                 if not error.connection_invalidated:
@@ -111,17 +117,17 @@ class Database:
         """Yield the records in order.
 
         Raises:
-            FileNotFoundError: There is no such project.
+            FileNotFoundError: The project has no records.
             DamagedRecordError: A record is missing or does not match its checksum.
         """
         self._seen = 0
         yield from self.news()
 
     def news(self) -> Iterator[Record]:
-        """Yield the records behind the last one that was read or written.
+        """Yield the records after the last one that was read or written here.
 
         Raises:
-            FileNotFoundError: There is no such project.
+            FileNotFoundError: The project has no records.
             DamagedRecordError: A record is missing or does not match its checksum.
         """
         with self._session.reading() as connection:
@@ -133,40 +139,43 @@ class Database:
             yield record
 
     def outgrown(self) -> bool:
-        """Tell that a snapshot would not pay: a database is read page by page."""
+        """Return False: a database is read page by page, so a snapshot saves nothing."""
         return False
 
     def compact(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Do nothing."""
 
     def acquire(self) -> None:
-        """Keep other processes from writing to the project, until `release` or the process's end.
+        """Keep other processes from writing, until `release` or the end of this process.
 
         Raises:
-            ProjectInUseError: Another process does so.
+            ProjectInUseError: Another process has done so.
         """
         self._session.lock()
 
     def release(self) -> None:
-        """Let others write, and close the connection; it is opened again when needed."""
+        """Let other processes write, and close the connection; it is opened again when needed."""
         self._session.close()
 
-    # What the journal does not have.
+    # Beyond a `Store`.
 
     def delete(self) -> None:
-        """Remove the project with all that belongs to it, if there is one."""
+        """Remove the project with its records and its rows of derived tables, if there is one."""
         if self.exists():
             with self._changing() as (connection, project, _):
-                for table in (*DERIVED, records):
+                for table in (*reversed(self._derived), records):
                     connection.execute(sa.delete(table).where(table.c.project == project))
                 connection.execute(sa.delete(projects).where(projects.c.id == project))
 
     def cut(self, count: int) -> None:
-        """Keep the first `count` records and drop all others, whole or damaged.
+        """Keep the first `count` records and remove all others, whole or damaged.
+
+        Args:
+            count: How many records to keep.
 
         Raises:
-            FileNotFoundError: There is no such project.
-            DamagedRecordError: One that should be kept is not whole; nothing is changed.
+            FileNotFoundError: The project has no records.
+            DamagedRecordError: One of those to keep is not whole; nothing is changed.
         """
         with self._changing() as (connection, project, there):
             kept = min(max(count, 0), there)
@@ -177,22 +186,20 @@ class Database:
             self._derive_again(connection, project, kept)
 
     def rebuild(self) -> None:
-        """Make the derived tables of the project anew from its records.
+        """Fill the derived tables of the project again from its records.
 
         Raises:
-            FileNotFoundError: There is no such project.
+            FileNotFoundError: The project has no records.
             DamagedRecordError: A record is not whole; nothing is changed.
         """
         with self._changing() as (connection, project, count):
             self._derive_again(connection, project, count)
 
-    # How it is done.
-
     @contextlib.contextmanager
     def _changing(self) -> Iterator[tuple[sa.Connection, int, int]]:
-        """Change more than the end; what comes next has to find its place anew."""
+        """Yield a connection, the project's id and its number of records, to change any of them."""
         with self._session.writing() as connection:
-            self._place = None
+            self._place = None  # the next append has to find it again
             place = self._find(connection)
             if place is None:
                 raise self._unknown()
@@ -203,21 +210,21 @@ class Database:
         row = connection.execute(query).first()
         return None if row is None else (row.id, row.records)
 
-    def _found(self, connection: sa.Connection) -> Place:
-        """Make the project."""
+    def _create(self, connection: sa.Connection) -> Place:
+        """Create the project."""
         row = sa.insert(projects).values(name=self.project, records=0)
         return connection.execute(row.returning(projects.c.id)).scalar_one(), 0
 
     def _write(self, record: Mapping[str, Any], text: str, *, sync: bool) -> None:
         with self._session.transaction(sync=sync) as connection:
-            project, last = self._place or self._find(connection) or self._found(connection)
+            project, last = self._place or self._find(connection) or self._create(connection)
             if connection.execute(_COUNT, {"of_project": project, "last": last}).rowcount != 1:
                 raise ProjectInUseError(self.project)
-            self._place = None  # until it is certain that this is written
+            self._place = None  # until the record is known to be written
             row = {"project": project, "sequence": last + 1, "kind": record.get("kind")}
             row |= {"checksum": zlib.crc32(text.encode()), "record": text}
             connection.execute(_INSERT, row)
-            derive(connection, project, record)
+            self._update_tables(connection, project, record)
         self._place = project, last + 1
         self._seen = last + 1
 
@@ -229,7 +236,7 @@ class Database:
         *,
         sync: bool,
     ) -> None:
-        """Get a lost connection back, and write the record unless it has been written."""
+        """Open a lost connection again, and write the record unless it has been written."""
         for delay in _DELAYS:
             self._session.disconnect()
             time.sleep(delay)
@@ -263,10 +270,16 @@ class Database:
         return checked(fetch, count, self._damaged)
 
     def _derive_again(self, connection: sa.Connection, project: int, count: int) -> None:
-        for table in DERIVED:
+        for table in reversed(self._derived):
             connection.execute(sa.delete(table).where(table.c.project == project))
         for record in checked(lambda after: page(connection, project, after), count, self._damaged):
-            derive(connection, project, record)
+            self._update_tables(connection, project, record)
+
+    def _update_tables(
+        self, connection: sa.Connection, project: int, record: Mapping[str, Any]
+    ) -> None:
+        if self._query_tables is not None:
+            self._query_tables.update(connection, project, record)
 
     def _unknown(self) -> FileNotFoundError:
         return FileNotFoundError(f"{self._shown} holds no project {self.project!r}.")

@@ -36,7 +36,8 @@ class DamagedRecordError(StorageError):
     Traceback (most recent call last):
     kt_extras.storage.errors.DamagedRecordError: Record 3 of 10 of the project 'digits' in
     sqlite:///runs.db is damaged: it is missing.  The 2 before it are whole; to go on from there,
-    drop the others: `kt_extras.storage.database.Database(url, 'digits').cut(2)`.
+    drop the others: `Database(url, 'digits', SearchTables()).cut(2)`, with
+    `kt_extras.storage.database.Database` and `kt_extras.records.query_tables.SearchTables`.
     """
 
     def __init__(self, storage: str, project: str, sequence: int, count: int, reason: str) -> None:
@@ -46,7 +47,9 @@ class DamagedRecordError(StorageError):
         super().__init__(
             f"Record {sequence} of {count} of the project {project!r} in {storage} is damaged: "
             f"{reason}.  The {whole} before it are whole; to go on from there, drop the others: "
-            f"`kt_extras.storage.database.Database(url, {project!r}).cut({whole})`."
+            f"`Database(url, {project!r}, SearchTables()).cut({whole})`, with "
+            "`kt_extras.storage.database.Database` and "
+            "`kt_extras.records.query_tables.SearchTables`."
         )
 
     def __reduce__(self) -> tuple[type[DamagedRecordError], tuple[str, str, int, int, str]]:

@@ -1,46 +1,30 @@
-"""The tables of a database of searches.
+"""The tables that hold the records of searches, and the protocol of tables derived from them.
 
-`kte_records` is the truth: every record of every project, in order.  All other tables are derived
-from it, for those who ask in SQL; the names begin with `kte_` since the database may hold more.
-What is no finite number is NULL in a column of numbers, on every database, so that `min`, `max`
-and `avg` pass over it; `nonfinite` then says what it was: `nan`, `inf` or `-inf`.
-
-The best trials of a project, where less is better:
-
-    SELECT trial, score FROM kte_trials JOIN kte_projects ON kte_projects.id = kte_trials.project
-    WHERE kte_projects.name = 'digits' AND score IS NOT NULL ORDER BY score LIMIT 10
-
-A learning curve:
-
-    SELECT epoch, value FROM kte_epoch_metrics
-    WHERE project = 1 AND trial = '0007' AND execution = 0 AND name = 'val_loss' ORDER BY epoch
+`kte_records` holds every record of every project, in order; a reload reads nothing else.  Tables
+for queries in SQL can be derived from it (`QueryTables`).  All names begin with `kte_`, since the
+database may hold other tables too.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from kt_extras.storage.errors import StorageError
 from kt_extras.storage.sql import sa
 
 FORMAT = 1
+PREFIX = "kte_"
 
 metadata = sa.MetaData()
 
 
-def _of_project() -> sa.Column[int]:
-    return sa.Column("project", sa.Integer, sa.ForeignKey("kte_projects.id"), primary_key=True)
-
-
-def _trial_key() -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(["project", "trial"], ["kte_trials.project", "kte_trials.trial"])
-
-
-def _key(name: str, type_: type[sa.types.TypeEngine[Any]]) -> sa.Column[Any]:
+def key_column(name: str, type_: type[sa.types.TypeEngine[Any]]) -> sa.Column[Any]:
+    """Return a column of a primary key."""
     return sa.Column(name, type_, primary_key=True, autoincrement=False)
 
 
-formats = sa.Table("kte_format", metadata, _key("format", sa.Integer))
+formats = sa.Table("kte_format", metadata, key_column("format", sa.Integer))
 
 projects = sa.Table(
     "kte_projects",
@@ -48,91 +32,58 @@ projects = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("records", sa.BigInteger, nullable=False),  # how many there must be
+    # Set by the `QueryTables`.
     sa.Column("objective", sa.Text),
     sa.Column("seed", sa.Text),  # any integer from 0, and databases have 64 bits
 )
 
+
+def project_column() -> sa.Column[int]:
+    """Return the first column of a primary key: the `kte_projects.id` of the row's project."""
+    return sa.Column("project", sa.Integer, sa.ForeignKey(projects.c.id), primary_key=True)
+
+
 records = sa.Table(
     "kte_records",
     metadata,
-    _of_project(),
-    _key("sequence", sa.BigInteger),  # from 1, without gaps
+    project_column(),
+    key_column("sequence", sa.BigInteger),  # from 1, without gaps
     sa.Column("kind", sa.Text),
     sa.Column("checksum", sa.BigInteger, nullable=False),  # CRC-32 of the text
     sa.Column("record", sa.Text, nullable=False),  # JSON, ASCII only
     sqlite_with_rowid=False,
 )
 
-trials = sa.Table(
-    "kte_trials",
-    metadata,
-    _of_project(),
-    _key("trial", sa.Text),
-    sa.Column("number", sa.BigInteger, nullable=False),  # from 0, in the order of beginning
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),  # from 1; what follows is of the last one
-    sa.Column("score", sa.Double),
-    sa.Column("best_epoch", sa.BigInteger),
-    sa.Column("epochs", sa.BigInteger, nullable=False),  # trained, over all executions
-    sa.Column("execution", sa.BigInteger),  # the last one and its last epoch, both from 0
-    sa.Column("epoch", sa.BigInteger),
-    sa.Column("began", sa.Double),  # seconds on the search's clock
-    sa.Column("ended", sa.Double),
-    sa.Column("message", sa.Text),
-    sa.UniqueConstraint("project", "number"),
-    sqlite_with_rowid=False,
-)
 
-trial_values = sa.Table(
-    "kte_trial_values",
-    metadata,
-    _of_project(),
-    _key("trial", sa.Text),
-    _key("name", sa.Text),
-    sa.Column("value", sa.Text),  # as text, whatever it is
-    sa.Column("number", sa.Double),  # numbers and booleans again, as numbers
-    _trial_key(),
-    sqlite_with_rowid=False,
-)
+class QueryTables(Protocol):
+    """Tables that are derived from the records of each project, for queries in SQL."""
 
-epoch_metrics = sa.Table(
-    "kte_epoch_metrics",
-    metadata,
-    _of_project(),
-    _key("trial", sa.Text),
-    _key("execution", sa.BigInteger),
-    _key("epoch", sa.BigInteger),
-    _key("name", sa.Text),
-    sa.Column("value", sa.Double),
-    sa.Column("nonfinite", sa.Text),
-    _trial_key(),
-    sqlite_with_rowid=False,
-)
+    @property
+    def tables(self) -> Sequence[sa.Table]:
+        """The tables, each after those that it refers to.
 
-trial_results = sa.Table(  # metrics that came with the end of a trial rather than with an epoch
-    "kte_trial_results",
-    metadata,
-    _of_project(),
-    _key("trial", sa.Text),
-    _key("name", sa.Text),
-    sa.Column("value", sa.Double),
-    sa.Column("nonfinite", sa.Text),
-    _trial_key(),
-    sqlite_with_rowid=False,
-)
+        Their names begin with `kte_`, and each has a `project_column`.
+        """
 
-DERIVED = (trial_results, epoch_metrics, trial_values, trials)  # in the order of their removal
+    def update(self, connection: sa.Connection, project: int, record: Mapping[str, Any]) -> None:
+        """Bring the tables up to date with one more record.
+
+        Args:
+            connection: A connection in the transaction that writes the record.
+            project: The `kte_projects.id` of the project.
+            record: The record, whatever its kind.
+        """
 
 
-def is_laid_out(connection: sa.Connection, storage: str) -> bool:
-    """Tell whether the tables are there.
+def is_created(connection: sa.Connection, storage: str) -> bool:
+    """Return whether the tables of records exist.
 
     Args:
-        connection: To the database.
-        storage: What an error calls it.
+        connection: A connection in a transaction.
+        storage: The URL of the database for an error, with its password masked.
 
     Raises:
-        StorageError: A newer version has made them.
+        StorageError: A newer version has created them.
     """
     if not sa.inspect(connection).has_table(formats.name):
         return False
@@ -145,7 +96,37 @@ def is_laid_out(connection: sa.Connection, storage: str) -> bool:
     return found is not None
 
 
-def lay_out(connection: sa.Connection) -> None:
-    """Make the tables."""
+def create(connection: sa.Connection, query_tables: Sequence[sa.Table]) -> None:
+    """Create the tables of records, then those that are derived from them.
+
+    Args:
+        connection: A connection in a transaction that writes.
+        query_tables: The derived tables, each after those that it refers to.
+    """
     metadata.create_all(connection)
+    for table in query_tables:
+        table.create(connection)
     connection.execute(sa.insert(formats).values(format=FORMAT))
+
+
+def check_query_tables(
+    connection: sa.Connection, query_tables: Sequence[sa.Table], storage: str
+) -> None:
+    """Raise if a writer would leave the derived tables of the database behind its records.
+
+    Args:
+        connection: A connection in a transaction.
+        query_tables: The derived tables that the writer keeps up to date.
+        storage: The URL of the database for the error, with its password masked.
+
+    Raises:
+        StorageError: The database lacks one of them, or has some and the writer keeps none.
+    """
+    names = {name for name in sa.inspect(connection).get_table_names() if name.startswith(PREFIX)}
+    found, kept = names - set(metadata.tables), {table.name for table in query_tables}
+    if kept - found or (found and not kept):
+        raise StorageError(
+            f"`query_tables` must be those of `storage` {storage} where records are written: they "
+            f"are {sorted(found)}, got {sorted(kept)}.  For the database of a search pass "
+            "`kt_extras.records.query_tables.SearchTables()`."
+        )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kt_extras.storage.address import shown, without_secrets
 from kt_extras.storage.backends import backend_for
 from kt_extras.storage.errors import StorageError
 from kt_extras.storage.lock import close_after_fork
-from kt_extras.storage.schema import is_laid_out, lay_out
+from kt_extras.storage.schema import check_query_tables, create, is_created
 from kt_extras.storage.sql import sa
 
 # What to do about an error, by a part of the driver's message.
@@ -35,14 +35,19 @@ class Session:
         url: The URL of the database; its scheme chooses the entry of
             `kt_extras.storage.backends.BACKENDS`.
         project: The name of the project, which `lock` locks.
+        query_tables: The derived tables, each after those that it refers to. Defaults to none.
     """
 
-    def __init__(self, url: str | sa.URL, project: str) -> None:
+    def __init__(
+        self, url: str | sa.URL, project: str, query_tables: Sequence[sa.Table] = ()
+    ) -> None:
         self._backend = backend_for(url)
         self.url = self._backend.url
         self.project = project
         self._connection: sa.Connection | None = None
-        self._laid_out = False  # whether the tables exist in the known format
+        self._query_tables = query_tables
+        self._readable = False  # whether the tables of records exist in the known format
+        self._writable = False  # whether the given derived tables do, too
         self._locked = False
         self.mutex = threading.RLock()
 
@@ -89,8 +94,8 @@ class Session:
                 return
             connection = self._open()
             with self._backend.transaction(connection, writing=False, sync=False):
-                self._laid_out = self._laid_out or is_laid_out(connection, shown(self.url))
-                yield connection if self._laid_out else None
+                self._readable = self._readable or is_created(connection, shown(self.url))
+                yield connection if self._readable else None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -104,21 +109,25 @@ class Session:
 
         Args:
             sync: Whether the commit waits until the changes are on the disk.
+
+        Raises:
+            StorageError: The derived tables are not those of the database.
         """
         connection = self._open()
-        if not self._laid_out:
+        if not self._writable:
             with self._backend.transaction(connection, writing=True, sync=True):
                 self._backend.lock_tables(connection)
-                if not is_laid_out(connection, shown(self.url)):
-                    lay_out(connection)
-            self._laid_out = True
+                if not is_created(connection, shown(self.url)):
+                    create(connection, self._query_tables)
+                check_query_tables(connection, self._query_tables, shown(self.url))
+            self._readable = self._writable = True
         with self._backend.transaction(connection, writing=True, sync=sync):
             yield connection
 
     def disconnect(self) -> None:
         """Close the connection, also a broken one; the next connection takes a held lock again."""
         connection, self._connection = self._connection, None
-        self._laid_out = False
+        self._readable = self._writable = False
         if connection is not None:
             with contextlib.suppress(sa.exc.SQLAlchemyError, sqlite3.Error):
                 connection.close()

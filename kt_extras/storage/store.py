@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kt_extras.storage.journal import FILE_NAME, Journal
+
+if TYPE_CHECKING:  # SQLAlchemy is optional
+    from kt_extras.storage.schema import QueryTables
 
 
 class Store(Protocol):
@@ -64,13 +67,17 @@ class Store(Protocol):
         """Remove all records of the project, if there are any."""
 
 
-def open_store(storage: str | None, directory: Path) -> Store:
+def open_store(
+    storage: str | None, directory: Path, query_tables: QueryTables | None = None
+) -> Store:
     """Return the store of a project.
 
     Args:
         storage: The URL of a database, whose scheme is one of
             `kt_extras.storage.backends.BACKENDS`; None for a journal in `directory`.
         directory: The directory of the project; its last part is the name of the project.
+        query_tables: The tables of the database that are derived from the records. Whoever writes
+            to the database of a search must give those of the search. Defaults to None, for none.
 
     Raises:
         ModuleNotFoundError: `storage` is a URL, but the extra `sql` is not installed.
@@ -84,4 +91,4 @@ def open_store(storage: str | None, directory: Path) -> Store:
         return Journal(directory / FILE_NAME)
     from kt_extras.storage.database import Database  # SQLAlchemy is optional
 
-    return Database(storage, directory.name)
+    return Database(storage, directory.name, query_tables)

@@ -8,6 +8,7 @@ from tests.storage.server import Server, tool
 
 pytest.importorskip("sqlalchemy", reason="the extra `sql` is not installed")
 
+from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
 
 _counter = itertools.count()
@@ -38,11 +39,11 @@ def project():
 
 @pytest.fixture
 def connect(url, project):
-    """A function that opens a project of the database; all are closed at the end."""
+    """A function that opens a project with the tables of a search; all are closed at the end."""
     opened = []
 
     def connect(name=project):
-        opened.append(Database(url, name))
+        opened.append(Database(url, name, SearchTables()))
         return opened[-1]
 
     yield connect

@@ -17,7 +17,7 @@ def main(kind, place, project="digits"):
     lock.acquire()
     forks = kind == "forking-file" or project.startswith("forking")
     child = os.fork() if forks else None
-    if not child:  # whoever comes last says that all is settled
+    if not child:  # the child, if there is one, writes the line once both are ready
         sys.stdout.write(f"{os.getpid() if forks else 0}\n")
         sys.stdout.flush()
     time.sleep(60)

@@ -10,6 +10,7 @@ import struct
 import sys
 import time
 
+from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
 
 
@@ -21,12 +22,13 @@ def record(number):
     if step < 4:
         return {"kind": "report", "trial": trial, "step": step - 1, "metrics": {"cost": 1.0}}
     ending = {"score": 1.0, "values": {"n": number}, "t": number, "message": None, "best_step": 0}
-    return {"kind": "end", "trial": trial, "state": "completed", "results": {}, **ending}
+    state = {"state": "completed", "status": "COMPLETED"}
+    return {"kind": "end", "trial": trial, "results": {}, **state, **ending}
 
 
 def write_on(url, project, first, acknowledge):
-    """Be the process that is killed."""
-    with Database(url, project) as database:
+    """Write records without end and acknowledge each, in the process that is killed."""
+    with Database(url, project, SearchTables()) as database:
         for number in range(first, sys.maxsize):
             database.append(record(number), sync=number % 5 == 4)
             os.write(acknowledge, struct.pack("<q", number + 1))
@@ -54,8 +56,8 @@ def killed(url, project, first, delay):
 
 
 def check(url, project, acknowledged):
-    """Return the number of records after a reload, none of them lost, at most one unheard of."""
-    database = Database(url, project)
+    """Return the number of records: none is lost, at most one was not acknowledged."""
+    database = Database(url, project, SearchTables())
     found = list(database.read())
     if not acknowledged <= len(found) <= acknowledged + 1:
         raise AssertionError(f"{acknowledged} acknowledged, {len(found)} found")

@@ -1,10 +1,10 @@
-"""Plain SQL, as somebody without our code would write it."""
+"""Plain SQL, through the driver and without `kt_extras`."""
 
 import sqlite3
 
 
 def rows(url, sql):
-    """Return what a query finds."""
+    """Return the rows that a query finds."""
     if url.startswith("sqlite:///"):
         connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     else:

@@ -1,4 +1,4 @@
-"""A search in records, such as an oracle writes them."""
+"""The records of a small search, as an oracle writes them."""
 
 PROJECT = {"kind": "project", "format": 1, "objective": "cost (min)", "seed": 7, "t": 0.0}
 

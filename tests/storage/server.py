@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, for as long as the tests run."""
+"""A PostgreSQL server that runs for the tests alone."""
 
 import os
 import pwd
@@ -47,7 +47,7 @@ class Server:
             time.sleep(0.05)
 
     def stop(self):
-        """Cut off whoever is connected."""
+        """Stop the server and close all connections to it."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
 

@@ -36,25 +36,25 @@ ROOT = Path(__file__).parents[2]
         ("sqlite://runs.db", "`storage` must name a file"),
     ],
 )
-def test_a_wrong_url_is_named_without_its_password(url, message):
+def test_wrong_url_is_shown_without_its_password(url, message):
     with pytest.raises(ValueError, match=message) as raised:
         Database(url, "digits")
     assert "sec" not in str(raised.value)
     assert raised.value.__cause__ is None
 
 
-def test_something_else_than_a_url_is_refused():
+def test_value_that_is_not_a_url_is_refused():
     with pytest.raises(TypeError, match=r"`storage` must be a URL .*, got 3"):
         Database(3, "digits")
 
 
 @pytest.mark.parametrize("project", ["", None, 3, "a\x00b", "\ud800"])
-def test_a_project_needs_a_name(project):
+def test_project_needs_a_name(project):
     with pytest.raises(ValueError, match="`project_name` must be a text"):
         Database("sqlite:///runs.db", project)
 
 
-def test_a_relative_file_stays_where_it_was_when_the_directory_changes(tmp_path, monkeypatch):
+def test_relative_path_counts_from_the_first_current_directory(tmp_path, monkeypatch):
     with Database("sqlite:///runs.db", "digits") as database:
         database.append(PROJECT)
     (tmp_path / "elsewhere").mkdir()
@@ -64,18 +64,18 @@ def test_a_relative_file_stays_where_it_was_when_the_directory_changes(tmp_path,
     database.release()
 
 
-def test_a_driver_can_be_chosen():
+def test_driver_of_the_url_is_used_else_psycopg():
     assert with_driver(parse("postgresql://db/runs")).drivername == "postgresql+psycopg"
     assert with_driver(parse("postgresql+psycopg2://db/runs")).drivername.endswith("psycopg2")
 
 
-def test_a_password_is_never_shown():
+def test_password_is_never_shown():
     url = "postgresql://ada:se%40cret@db/runs?password=secret&sslpassword=secret&x=1"
     assert "secret" not in shown(backend_for(url).url)
     assert "secret" not in str(Database(url, "digits"))
 
 
-def test_a_server_that_cannot_be_reached_is_named():
+def test_server_that_cannot_be_reached_is_named():
     database = Database("postgresql://ada:secret@127.0.0.1:1/runs", "digits")
     for use in (database.exists, database.acquire, lambda: database.append(PROJECT)):
         with pytest.raises(StorageError, match=r"ada:\*\*\*@127.0.0.1:1.*Check the host") as raised:
@@ -83,19 +83,19 @@ def test_a_server_that_cannot_be_reached_is_named():
         assert "secret" not in str(raised.value)
 
 
-def test_a_database_that_a_server_does_not_have_is_named(server):
+def test_database_that_a_server_does_not_have_is_named(server):
     url = server.url.replace("/postgres?", "/missing?")
     with pytest.raises(StorageError, match='"missing" does not exist'):
         Database(url, "digits").exists()
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path):
+def test_file_that_is_not_a_database_is_named(tmp_path):
     (tmp_path / "runs.db").write_text("trial,score\n" * 100)
     with pytest.raises(StorageError, match=r"runs.db cannot be used.*Choose another file"):
         Database(f"sqlite:///{tmp_path}/runs.db", "digits").exists()
 
 
-def test_a_folder_is_no_database(tmp_path):
+def test_folder_is_not_a_database(tmp_path):
     with pytest.raises(StorageError, match="unable to open"):
         Database(f"sqlite:///{tmp_path}", "digits").append(PROJECT)
 
@@ -103,7 +103,7 @@ def test_a_folder_is_no_database(tmp_path):
 @pytest.mark.parametrize(
     ("module", "url"), [("sqlalchemy", "sqlite:///runs.db"), ("psycopg", "postgresql://db/runs")]
 )
-def test_what_is_not_installed_is_named_with_the_extra_that_has_it(module, url):
+def test_missing_module_is_named_with_its_extra(module, url):
     script = f"""
 import importlib.abc
 import sys
@@ -126,12 +126,13 @@ Database({url!r}, "digits")
     )
 
 
-def test_the_storage_knows_nothing_of_oracles():
+def test_storage_loads_no_records_oracles_or_tensorflow():
     script = """
 import sys
 import kt_extras.storage.database
-heavy = {"tensorflow", "keras", "keras_tuner", "kt_extras.oracles", "numpy"} & set(sys.modules)
-sys.exit(", ".join(heavy) or 0)
+users = {"kt_extras.oracles", "kt_extras.records"}
+others = {"tensorflow", "keras", "keras_tuner", "numpy", *users}
+sys.exit(", ".join(others & set(sys.modules)) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")

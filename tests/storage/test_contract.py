@@ -2,6 +2,7 @@
 
 import pytest
 
+from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
 from kt_extras.storage.journal import Journal
 from kt_extras.testing import StoreContract
@@ -19,7 +20,8 @@ class TestSQLite(StoreContract):
 
 class TestOneFileOfSQLite(StoreContract):
     def make(self, directory):
-        return Database(f"sqlite:///{directory.parent.parent}/shared.db", str(directory))
+        url = f"sqlite:///{directory.parent.parent}/shared.db"
+        return Database(url, str(directory), SearchTables())
 
     @pytest.fixture(autouse=True)
     def _in_a_folder_of_its_own(self, tmp_path, monkeypatch):
@@ -33,7 +35,7 @@ class TestPostgreSQL(StoreContract):
         monkeypatch.setattr("kt_extras.storage.postgresql._GRACE", 0.0)
 
     def make(self, directory):
-        return Database(self.url, str(directory))
+        return Database(self.url, str(directory), SearchTables())
 
 
 class Reversed(Journal):

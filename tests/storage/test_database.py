@@ -5,9 +5,12 @@ import zlib
 
 import pytest
 
+from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
 from kt_extras.storage.errors import DamagedRecordError, StorageError
 from kt_extras.storage.lock import ProjectInUseError
+from kt_extras.storage.schema import key_column, project_column
+from kt_extras.storage.sql import sa
 from tests.storage.queries import rows
 from tests.storage.search import PROJECT, search
 
@@ -17,7 +20,7 @@ def write(database, records):
         database.append(record, sync=record["kind"] == "end")
 
 
-def test_what_was_written_is_read_to_the_last_bit(database, connect):
+def test_records_are_read_as_they_were_written(database, connect):
     odd = {"kind": "note", "x": 0.1 + 0.2, "text": 'a\0"é\ud800\n', "n": 2**70, "no": None}
     records = [*search(), odd]
     write(database, records)
@@ -25,14 +28,14 @@ def test_what_was_written_is_read_to_the_last_bit(database, connect):
     assert list(connect().read()) == records
 
 
-def test_a_project_exists_from_its_first_record_on(database, connect):
+def test_project_exists_from_its_first_record_on(database, connect):
     assert not database.exists()
     database.append(PROJECT)
     assert database.exists()
     assert connect().exists()
 
 
-def test_asking_for_a_project_makes_no_file(tmp_path):
+def test_asking_for_a_project_creates_no_file(tmp_path):
     database = Database(f"sqlite:///{tmp_path}/deep/runs.db", "digits")
     assert not database.exists()
     with pytest.raises(FileNotFoundError, match="holds no project 'digits'"):
@@ -45,7 +48,7 @@ def test_asking_for_a_project_makes_no_file(tmp_path):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["runs.db"]
 
 
-def test_a_search_goes_on_where_another_session_has_ended(connect):
+def test_another_session_appends_to_the_project(connect):
     first, second = connect(), connect()
     first.append(PROJECT)
     first.release()
@@ -53,7 +56,7 @@ def test_a_search_goes_on_where_another_session_has_ended(connect):
     assert [record["kind"] for record in second.read()] == ["project", "stop"]
 
 
-def test_projects_in_one_database_do_not_see_each_other(url, project, connect):
+def test_projects_of_a_database_are_separate(url, project, connect):
     one, other = connect(project + "/one"), connect(project + "/other")
     for kind in ("a", "b"):
         one.append({"kind": kind})
@@ -65,7 +68,7 @@ def test_projects_in_one_database_do_not_see_each_other(url, project, connect):
     assert [r["kind"] for r in other.read()] == ["A", "B"]
 
 
-def test_a_deleted_project_begins_anew(url, database):
+def test_deleted_project_is_empty(url, database):
     write(database, search())
     database.delete()
     assert not database.exists()
@@ -76,14 +79,14 @@ def test_a_deleted_project_begins_anew(url, database):
     assert list(database.read()) == [PROJECT]
 
 
-def test_more_records_than_are_read_at_once_keep_their_order(database, monkeypatch):
+def test_records_on_several_pages_keep_their_order(database, monkeypatch):
     monkeypatch.setattr("kt_extras.storage.reading._PAGE", 10)
     for count in range(1, 32):
         database.append({"n": count})
         assert [record["n"] for record in database.read()] == list(range(1, count + 1))
 
 
-def test_one_can_append_while_reading(database, monkeypatch):
+def test_append_while_reading(database, monkeypatch):
     monkeypatch.setattr("kt_extras.storage.reading._PAGE", 1)
     write(database, [PROJECT, PROJECT])
     for record in database.read():
@@ -92,7 +95,7 @@ def test_one_can_append_while_reading(database, monkeypatch):
     assert len(list(database.read())) == 4
 
 
-def test_threads_take_turns(database):
+def test_threads_append_without_losing_a_record(database):
     def append(name):
         for number in range(20):
             database.append({"kind": "note", "thread": name, "n": number})
@@ -108,22 +111,22 @@ def test_threads_take_turns(database):
         assert [r["n"] for r in found if r["thread"] == name] == list(range(20))
 
 
-def test_not_a_number_cannot_be_written(database):
+def test_nan_cannot_be_written(database):
     database.append(PROJECT)
     with pytest.raises(ValueError, match="not JSON compliant"):
         database.append({"score": float("nan")})
     assert list(database.read()) == [PROJECT]
 
 
-def test_a_record_that_cannot_be_taken_in_leaves_no_trace(url, database):
+def test_record_that_the_tables_refuse_is_not_written(url, database):
     write(database, search())
-    with pytest.raises(KeyError):
+    with pytest.raises(StorageError, match="lacks a field"):
         database.append({"kind": "end", "trial": "0000"})
     database.append({"kind": "note"})
     assert list(database.read()) == [*search(), {"kind": "note"}]
 
 
-def test_a_second_writer_without_the_lock_is_noticed(connect):
+def test_second_writer_without_the_lock_is_noticed(connect):
     one, other = connect(), connect()
     one.append({"kind": "mine"})
     other.append({"kind": "theirs"})
@@ -144,7 +147,7 @@ def test_a_second_writer_without_the_lock_is_noticed(connect):
         ("DELETE FROM kte_records WHERE {project} AND sequence >= 3", "it is missing"),
     ],
 )
-def test_a_damaged_record_is_named_with_its_place(url, project, database, change, message):
+def test_damaged_record_is_named_with_its_number(url, project, database, change, message):
     records = search()
     write(database, records)
     mine = f"project = (SELECT id FROM kte_projects WHERE name = '{project}')"
@@ -162,7 +165,7 @@ def test_a_damaged_record_is_named_with_its_place(url, project, database, change
     assert rows(url, f"SELECT trial, state FROM kte_trials WHERE {mine}") == [("0000", "running")]
 
 
-def test_text_that_is_no_json_is_damaged_even_if_its_checksum_fits(url, project, database):
+def test_text_that_is_not_json_is_damaged_though_its_checksum_fits(url, project, database):
     database.append(PROJECT)
     mine = f"project = (SELECT id FROM kte_projects WHERE name = '{project}')"
     checksum = zlib.crc32(b"[")
@@ -171,7 +174,7 @@ def test_text_that_is_no_json_is_damaged_even_if_its_checksum_fits(url, project,
         list(database.read())
 
 
-def test_flipped_bits_of_the_file_are_never_passed_over_in_silence(tmp_path):
+def test_flipped_bits_change_no_record_unnoticed(tmp_path):
     path = tmp_path / "runs.db"
     url, records = f"sqlite:///{path}", search(trials=4)
     with Database(url, "digits") as database:
@@ -192,15 +195,19 @@ def test_flipped_bits_of_the_file_are_never_passed_over_in_silence(tmp_path):
     assert noticed
 
 
-def test_only_what_must_survive_a_power_cut_waits_for_the_disk(tmp_path):
+def test_append_waits_for_the_disk_with_sync_alone(tmp_path):
     with Database(f"sqlite:///{tmp_path}/runs.db", "digits") as database:
         database.append(PROJECT)
-        heard = []
-        database._session._connection.connection.dbapi_connection.set_trace_callback(heard.append)
+        statements = []
+        database._session._connection.connection.dbapi_connection.set_trace_callback(
+            statements.append
+        )
         for sync, level in [(False, "NORMAL"), (True, "FULL"), (False, "NORMAL")]:
-            heard.clear()
+            statements.clear()
             database.append({"kind": "note"}, sync=sync)
-            order = [line for line in heard if "synchronous" in line or line.startswith("BEGIN")]
+            order = [
+                line for line in statements if "synchronous" in line or line.startswith("BEGIN")
+            ]
             assert order == [f"PRAGMA synchronous = {level}", "BEGIN IMMEDIATE"]
 
 
@@ -212,11 +219,11 @@ def test_only_what_must_survive_a_power_cut_waits_for_the_disk(tmp_path):
         StorageError("the disk is full"),
     ],
 )
-def test_an_error_says_the_same_in_another_process(error):
+def test_pickled_error_keeps_its_message(error):
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-def test_a_full_disk_is_an_error_after_which_one_can_go_on(tmp_path):
+def test_append_works_again_after_the_disk_was_full(tmp_path):
     with Database(f"sqlite:///{tmp_path}/runs.db", "digits") as database:
         database.append(PROJECT)
         raw = database._session._connection.connection.dbapi_connection
@@ -229,7 +236,7 @@ def test_a_full_disk_is_an_error_after_which_one_can_go_on(tmp_path):
         assert list(database.read()) == [PROJECT, {"kind": "note"}]
 
 
-def test_a_database_of_a_newer_version_is_refused(tmp_path):
+def test_database_of_a_newer_version_is_refused(tmp_path):
     url = f"sqlite:///{tmp_path}/runs.db"
     with Database(url, "digits") as database:
         database.append(PROJECT)
@@ -242,8 +249,8 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path):
     database.release()
 
 
-def test_a_server_that_restarts_is_waited_for(server, project):
-    with Database(server.url, project) as database:
+def test_append_waits_for_a_server_that_restarts(server, project):
+    with Database(server.url, project, SearchTables()) as database:
         for number in range(3):
             database.append({"kind": "note", "n": number})
             server.stop()
@@ -254,8 +261,8 @@ def test_a_server_that_restarts_is_waited_for(server, project):
             Database(server.url, project).acquire()
 
 
-def test_a_record_whose_commit_was_not_heard_of_is_not_written_twice(server, project, monkeypatch):
-    with Database(server.url, project) as database:
+def test_record_is_not_written_twice_after_a_lost_answer(server, project, monkeypatch):
+    with Database(server.url, project, SearchTables()) as database:
         database.append({"kind": "note", "n": 0})
         place = database._place
         database.append({"kind": "note", "n": 1})
@@ -268,9 +275,9 @@ def _text(**fields):
     return json.dumps({"kind": "note", **fields}, separators=(",", ":"))
 
 
-def test_the_work_of_an_append_does_not_grow(tmp_path):
-    """Counted in SQLite's own steps, which no other process disturbs."""
-    with Database(f"sqlite:///{tmp_path}/runs.db", "digits") as database:
+def test_work_of_an_append_does_not_grow(tmp_path):
+    """The work is counted in steps of SQLite, which do not depend on other processes."""
+    with Database(f"sqlite:///{tmp_path}/runs.db", "digits", SearchTables()) as database:
         write(database, search(trials=10))
         raw = database._session._connection.connection.dbapi_connection
         few = _steps(raw, database, "a")
@@ -290,3 +297,82 @@ def _steps(raw, database, mark):
     write(database, [{**r, "trial": r["trial"] + mark} for r in search(trials=3)[1:]])
     raw.set_progress_handler(None, 1)
     return steps
+
+
+class KindCounts:
+    """Counts the records of each kind: tables of which `kt_extras.storage` knows nothing."""
+
+    counts = sa.Table(
+        "kte_kind_counts",
+        sa.MetaData(),
+        project_column(),
+        key_column("kind", sa.Text),
+        sa.Column("count", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    tables = (counts,)
+
+    def update(self, connection, project, record):
+        own = {"project": project, "kind": record["kind"]}
+        here = sa.and_(self.counts.c.project == project, self.counts.c.kind == record["kind"])
+        change = sa.update(self.counts).where(here).values(count=self.counts.c.count + 1)
+        if not connection.execute(change).rowcount:
+            connection.execute(sa.insert(self.counts).values(**own, count=1))
+
+
+def names_of_tables(url):
+    return sorted(
+        name for (name,) in rows(url, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+    )
+
+
+def test_any_query_tables_are_kept_up_to_date(tmp_path):
+    url = f"sqlite:///{tmp_path}/runs.db"
+    query = "SELECT kind, count FROM kte_kind_counts ORDER BY kind"
+    with Database(url, "digits", KindCounts()) as database:
+        write(database, search())
+        assert rows(url, query) == [("create", 2), ("end", 2), ("project", 1), ("report", 4)]
+        database.cut(2)
+        assert rows(url, query) == [("create", 1), ("project", 1)]
+        rows(url, "UPDATE kte_kind_counts SET count = 9")
+        database.rebuild()
+        assert rows(url, query) == [("create", 1), ("project", 1)]
+        database.delete()
+        assert rows(url, query) == []
+
+
+def test_database_without_query_tables_holds_records_alone(tmp_path):
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with Database(url, "digits") as database:
+        write(database, search())
+        assert list(database.read()) == search()
+        database.cut(2)
+        assert list(database.read()) == search()[:2]
+        database.delete()
+        assert not database.exists()
+    assert names_of_tables(url) == ["kte_format", "kte_projects", "kte_records"]
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "message"),
+    [
+        (KindCounts(), None, r"they are \['kte_kind_counts'\], got \[\]"),
+        (None, KindCounts(), r"they are \[\], got \['kte_kind_counts'\]"),
+    ],
+)
+def test_writer_with_other_query_tables_is_refused(tmp_path, made, given, message):
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with Database(url, "digits", made) as database:
+        write(database, search())
+    with Database(url, "digits", given) as database:
+        assert list(database.read()) == search()
+        changes = (
+            lambda: database.append({"kind": "note"}),
+            lambda: database.cut(1),
+            database.delete,
+            database.rebuild,
+        )
+        for change in changes:
+            with pytest.raises(StorageError, match=f"`query_tables` must be those .*{message}"):
+                change()
+        assert list(database.read()) == search()

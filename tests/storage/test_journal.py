@@ -16,11 +16,11 @@ def journal(tmp_path):
     return journal
 
 
-def test_what_was_written_is_read_to_the_last_bit(journal):
+def test_records_are_read_as_they_were_written(journal):
     assert list(journal.read()) == RECORDS
 
 
-def test_a_journal_cut_at_any_byte_loses_the_cut_record_alone(journal):
+def test_journal_cut_at_any_byte_loses_the_cut_record_alone(journal):
     whole = journal.path.read_bytes()
     ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
     for length in range(len(whole)):
@@ -33,14 +33,14 @@ def test_a_journal_cut_at_any_byte_loses_the_cut_record_alone(journal):
         assert list(Journal(journal.path).read()) == [*RECORDS[:kept], {"kind": "more"}]
 
 
-def test_a_torn_record_is_dropped_with_a_warning(journal):
+def test_torn_last_record_is_dropped_with_a_warning(journal):
     with open(journal.path, "ab") as file:
         file.write(b"0123")
     with pytest.warns(UserWarning, match="torn last record"):
         list(journal.read())
 
 
-def test_a_flipped_bit_anywhere_is_never_passed_over_in_silence(journal):
+def test_flipped_bit_anywhere_is_noticed(journal):
     whole = journal.path.read_bytes()
     for position in range(len(whole)):
         flipped = bytearray(whole)
@@ -55,7 +55,7 @@ def test_a_flipped_bit_anywhere_is_never_passed_over_in_silence(journal):
         assert caught
 
 
-def test_a_damaged_record_in_the_middle_is_named_with_its_place(journal):
+def test_damaged_record_in_the_middle_is_named_with_its_place(journal):
     lines = journal.path.read_bytes().split(b"\n")
     lines[1] = lines[1].replace(b"report", b"repord")
     journal.path.write_bytes(b"\n".join(lines))
@@ -63,7 +63,7 @@ def test_a_damaged_record_in_the_middle_is_named_with_its_place(journal):
         list(journal.read())
 
 
-def test_a_second_writer_is_noticed_before_anything_is_written(journal):
+def test_second_writer_is_noticed_before_anything_is_written(journal):
     other = Journal(journal.path)
     list(other.read())
     other.append({"kind": "other"})
@@ -74,26 +74,26 @@ def test_a_second_writer_is_noticed_before_anything_is_written(journal):
     assert list(journal.news()) == [{"kind": "other"}]
 
 
-def test_a_journal_that_was_removed_meanwhile_is_an_error(journal):
+def test_append_to_a_removed_journal_is_an_error(journal):
     journal.path.unlink()
     with pytest.raises(FileNotFoundError, match="was removed or cut"):
         journal.append({"kind": "more"})
 
 
-def test_not_a_number_cannot_be_written(journal):
+def test_nan_cannot_be_written(journal):
     with pytest.raises(ValueError, match="not JSON compliant"):
         journal.append({"score": float("nan")})
     assert list(journal.read()) == RECORDS
 
 
-def test_a_snapshot_stands_for_the_records_before_it(journal):
+def test_snapshot_replaces_the_records_before_it(journal):
     journal.compact([{"kind": "all"}])
     journal.append({"kind": "more"})
     assert list(Journal(journal.path).read()) == [{"kind": "all"}, {"kind": "more"}]
     assert b"repor" in journal.path.read_bytes()
 
 
-def test_a_journal_with_a_snapshot_can_be_cut_anywhere_after_it(journal):
+def test_journal_cut_anywhere_after_its_snapshot_is_read(journal):
     journal.compact([{"kind": "all"}])
     covered = journal.path.stat().st_size
     journal.append({"kind": "more"})
@@ -105,7 +105,7 @@ def test_a_journal_with_a_snapshot_can_be_cut_anywhere_after_it(journal):
 
 
 @pytest.mark.parametrize("position", range(0, 60, 7))
-def test_a_damaged_snapshot_is_passed_over_with_a_warning(journal, position):
+def test_damaged_snapshot_is_skipped_with_a_warning(journal, position):
     journal.compact([{"kind": "all"}])
     snapshot = journal.path.with_name("snapshot.jsonl")
     damaged = bytearray(snapshot.read_bytes())
@@ -115,7 +115,7 @@ def test_a_damaged_snapshot_is_passed_over_with_a_warning(journal, position):
         assert list(Journal(journal.path).read()) == RECORDS
 
 
-def test_the_snapshot_of_another_journal_is_passed_over(journal):
+def test_snapshot_of_another_journal_is_skipped_with_a_warning(journal):
     journal.compact([{"kind": "all"}])
     journal.path.write_bytes(b"")
     Journal(journal.path).append({"kind": "another"})
@@ -135,7 +135,7 @@ def test_snapshots_become_rarer_as_the_journal_grows(tmp_path, monkeypatch):
     assert taken[-1] - taken[-2] > 5 * (taken[1] - taken[0])
 
 
-def test_snapshots_write_no_more_than_the_journal_and_one_of_them(tmp_path, monkeypatch):
+def test_snapshots_write_no_more_bytes_than_the_journal(tmp_path, monkeypatch):
     monkeypatch.setattr("kt_extras.storage.journal._MIN_GROWTH", 500)
     journal, records, sizes = Journal(tmp_path / "journal.jsonl"), [], [0]
     for number in range(2000):

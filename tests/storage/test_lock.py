@@ -29,7 +29,7 @@ def holder(*arguments):
                 os.kill(child, signal.SIGKILL)
 
 
-def test_a_lock_is_held_by_one(tmp_path):
+def test_lock_is_held_once(tmp_path):
     one, other = FileLock(tmp_path / "deep" / "lock"), FileLock(tmp_path / "deep" / "lock")
     one.acquire()
     assert one.held
@@ -45,18 +45,18 @@ def test_a_lock_is_held_by_one(tmp_path):
     other.release()
 
 
-def test_a_released_lock_leaves_no_file(tmp_path):
+def test_released_lock_leaves_no_file(tmp_path):
     with FileLock(tmp_path / "lock"):
         assert (tmp_path / "lock").exists()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_forgotten_lock_is_released(tmp_path):
+def test_lock_is_released_when_its_object_is_deleted(tmp_path):
     FileLock(tmp_path / "lock").acquire()
     FileLock(tmp_path / "lock").acquire()
 
 
-def test_a_lock_whose_file_was_removed_does_not_take_away_the_next_one(tmp_path):
+def test_release_after_the_file_was_removed_keeps_the_next_lock(tmp_path):
     lost, next_one = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
     lost.acquire()
     (tmp_path / "lock").unlink()
@@ -67,7 +67,7 @@ def test_a_lock_whose_file_was_removed_does_not_take_away_the_next_one(tmp_path)
     next_one.release()
 
 
-def test_another_process_is_named(tmp_path):
+def test_error_names_the_process_that_holds_the_lock(tmp_path):
     with holder("file", tmp_path / "lock") as (process, _):
         message = f"'digits' is in use by process {process.pid} on "
         with pytest.raises(ProjectInUseError, match=message):
@@ -75,8 +75,8 @@ def test_another_process_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "forking-file"])
-def test_a_killed_process_leaves_no_lock(tmp_path, kind):
-    """Not even if a child that it has forked lives on."""
+def test_killed_process_leaves_no_lock(tmp_path, kind):
+    """The lock also ends if a child that the process has forked still runs."""
     for _ in range(2):
         with holder(kind, tmp_path / "lock") as (process, _):
             process.kill()
@@ -85,7 +85,7 @@ def test_a_killed_process_leaves_no_lock(tmp_path, kind):
                 pass
 
 
-def test_what_cannot_be_locked_is_not_called_in_use(tmp_path):
+def test_path_that_cannot_be_locked_is_not_called_in_use(tmp_path):
     (tmp_path / "lock").mkdir()
     with pytest.raises(IsADirectoryError):
         FileLock(tmp_path / "lock").acquire()
@@ -97,7 +97,7 @@ def impatient(monkeypatch):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_project_is_written_by_one_process(connect):
+def test_project_is_written_by_one_holder(connect):
     one, other = connect(), connect()
     with one:
         one.acquire()
@@ -110,20 +110,20 @@ def test_a_project_is_written_by_one_process(connect):
         other.append({"kind": "note"})
 
 
-def test_projects_are_locked_one_by_one(connect, project):
+def test_projects_of_a_database_are_locked_separately(connect, project):
     with connect(f"{project} a/b"), connect(f"{project} a_b"):
         pass
 
 
 @pytest.mark.usefixtures("impatient")
-def test_the_database_names_the_process_that_holds_a_project(url, project):
+def test_error_names_the_process_that_holds_the_project(url, project):
     with holder("database", url, project) as (process, _):
         message = f"{project}' is in use by process {process.pid} on "
         with pytest.raises(ProjectInUseError, match=message):
             Database(url, project).acquire()
 
 
-def test_the_lock_of_a_project_dies_with_its_process_and_not_with_its_children(url, project):
+def test_lock_of_a_project_ends_with_its_process_not_its_children(url, project):
     project = f"forking {project}"
     with holder("database", url, project) as (process, child):
         process.kill()
@@ -133,7 +133,7 @@ def test_the_lock_of_a_project_dies_with_its_process_and_not_with_its_children(u
             pass
 
 
-def test_no_lock_file_is_left_beside_a_database(tmp_path):
+def test_released_database_leaves_no_lock_file(tmp_path):
     with Database(f"sqlite:///{tmp_path}/runs.db", "a/b c") as database:
         database.append({"kind": "note"})
         locks = [path.name for path in tmp_path.glob("*.lock")]

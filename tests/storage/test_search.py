@@ -7,6 +7,7 @@ import pytest
 
 import kt_extras as kte
 from kt_extras.records import recorder
+from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
 from kt_extras.storage.journal import Journal
 from tests.storage.queries import rows
@@ -20,11 +21,11 @@ def in_database(url, project, monkeypatch):
     opened = []
 
     def connect(_, directory):
-        opened.append(Database(url, f"{project}/{directory.name}"))
+        opened.append(Database(url, f"{project}/{directory.name}", SearchTables()))
         return opened[-1]
 
     def enter():
-        monkeypatch.setattr(recorder, "open_store", connect)
+        monkeypatch.setattr(recorder, "_open_store", connect)
 
     yield enter
     for database in opened:
@@ -43,7 +44,7 @@ def make(directory, name):
 
 
 def run(oracle, *, trials):
-    """Run some trials: the third one crashes at first, the fifth one's loss is no number."""
+    """Run some trials: the third one fails at first, the costs of the fifth one are NaN."""
     for _ in range(trials):
         trial = oracle.create_trial("worker")
         if trial.status == "STOPPED":
@@ -59,7 +60,7 @@ def run(oracle, *, trials):
         oracle.end_trial(trial)
 
 
-def story(oracle):
+def outcomes(oracle):
     return [
         (e.trial.trial_id, e.state, e.attempt, e.trial.score, repr(e.executions), e.epochs)
         for e in oracle.trial_records()
@@ -70,7 +71,7 @@ def timeless(store):
     return [{**record, "t": 0} for record in store.read()]
 
 
-def test_a_search_that_is_cut_and_taken_up_is_the_same_in_a_database(
+def test_interrupted_search_in_a_database_ends_as_one_in_a_journal(
     tmp_path, url, project, in_database
 ):
     embedded = make(tmp_path, "embedded")
@@ -79,18 +80,18 @@ def test_a_search_that_is_cut_and_taken_up_is_the_same_in_a_database(
     run(make(tmp_path, "cut"), trials=4)
     running = make(tmp_path, "cut")
     running.reload()
-    died = running.create_trial("worker").trial_id  # and the process with it
+    died = running.create_trial("worker").trial_id  # its process ends before the trial does
     oracle = make(tmp_path, "cut")
     oracle.reload()
     run(oracle, trials=20)
-    expected = [(*row[:2], row[2] + (row[0] == died), *row[3:]) for row in story(embedded)]
-    assert story(oracle) == expected
+    expected = [(*row[:2], row[2] + (row[0] == died), *row[3:]) for row in outcomes(embedded)]
+    assert outcomes(oracle) == expected
     again = make(tmp_path, "cut")
     again.reload()
-    assert story(again) == story(oracle)
+    assert outcomes(again) == outcomes(oracle)
 
 
-def test_the_records_are_those_of_the_journal(tmp_path, url, project, in_database):
+def test_database_holds_the_records_of_the_journal(tmp_path, url, project, in_database):
     run(make(tmp_path, "embedded"), trials=20)
     in_database()
     run(make(tmp_path, "database"), trials=20)
@@ -98,14 +99,14 @@ def test_the_records_are_those_of_the_journal(tmp_path, url, project, in_databas
     assert timeless(Database(url, f"{project}/database")) == timeless(journal)
 
 
-def test_the_tables_say_what_the_oracle_says(tmp_path, url, project, in_database):
+def test_tables_hold_what_the_oracle_holds(tmp_path, url, project, in_database):
     in_database()
     oracle = make(tmp_path, "tables")
     run(oracle, trials=20)
     mine = f"project = (SELECT id FROM kte_projects WHERE name = '{project}/tables')"
     columns = "trial, state, attempt, score, epochs"
     found = rows(url, f"SELECT {columns} FROM kte_trials WHERE {mine} ORDER BY number")
-    assert found == [(*row[:4], row[5]) for row in story(oracle)]
+    assert found == [(*row[:4], row[5]) for row in outcomes(oracle)]
     for record in oracle.trial_records():
         curve = rows(
             url,

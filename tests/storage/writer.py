@@ -2,12 +2,13 @@
 
 import sys
 
+from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
 from tests.storage.kills import record
 
 
 def main(url, project, count):
-    with Database(url, project) as database:
+    with Database(url, project, SearchTables()) as database:
         for number in range(int(count)):
             database.append(record(number), sync=number % 5 == 4)
     sys.stdout.write("done\n")
