@@ -1,4 +1,4 @@
-"""What all tests share: small thread pools, no GPU, the same properties, a place to write."""
+"""For all tests: small thread pools, no GPU, the same Hypothesis examples, a directory each."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for dimensions, spaces, places on the cube and curves."""
+"""Hypothesis strategies for dimensions, spaces, points of the unit cube and curves."""
 
 import math
 
@@ -44,7 +44,7 @@ def dimensions(name="x", conditions=()):
 
 @st.composite
 def spaces(draw, dimensions=dimensions, max_size=6):
-    """Spaces in which a dimension may hang on a choice that was declared before it."""
+    """Spaces in which a dimension may depend on a choice that was declared before it."""
     declared = []
     for number in range(draw(st.integers(0, max_size))):
         parents = [d for d in declared if isinstance(d, Choice)]

@@ -1,4 +1,4 @@
-"""The names that users write, and what importing them costs."""
+"""The public names, and which modules their import loads."""
 
 import importlib
 import inspect
@@ -32,7 +32,7 @@ def test_the_core_loads_neither_tensorflow_nor_keras_nor_keras_tuner(statement):
     assert not modules_loaded_by(statement) & {"tensorflow", "keras", "keras_tuner", "tensorboard"}
 
 
-def test_keras_is_told_of_all_classes_that_models_may_hold():
+def test_classes_that_models_may_hold_are_registered_with_keras():
     found = "keras.saving.get_registered_object('kt_extras>{}').__name__"
     names = ("OneCycle", "WeightedCrossentropy", "F1Score", "PlattScaling", "LearningRateFactors")
     asked = ", ".join(found.format(name) for name in names)

@@ -1,4 +1,4 @@
-"""Class weights stay out of the loss until their epoch has come."""
+"""Class weights are left out of the loss until a given epoch."""
 
 import copy
 
@@ -28,7 +28,7 @@ def losses(model, epochs, epoch, initial_epoch=0):
     return history.history["loss"]
 
 
-def test_a_compiled_training_step_feels_the_switch():
+def test_class_weights_apply_in_a_compiled_step_from_their_epoch_on():
     model = still(LDAM([60, 6], weights=[1.0, 5.0], scale=2.0))
     logits = model.predict(X, verbose=0)
     plain = float(LDAM([60, 6], scale=2.0)(Y, logits))
@@ -41,12 +41,12 @@ def test_a_compiled_training_step_feels_the_switch():
     assert resumed == pytest.approx([weighted], rel=1e-4)
 
 
-def test_weights_are_in_force_where_no_callback_defers_them():
+def test_class_weights_apply_from_the_start_without_the_callback():
     weights = WeightedCrossentropy([1.0, 5.0]).class_weights
     assert weights.now.numpy().tolist() == [1.0, 5.0]
 
 
-def test_all_losses_of_a_model_are_switched():
+def test_class_weights_are_deferred_in_all_losses_of_a_model():
     given = [WeightedCrossentropy([1.0, 2.0]), WeightedBinaryCrossentropy([1.0, 3.0])]
     inputs = keras.layers.Input((3,))
     model = keras.Model(inputs, [keras.layers.Dense(2)(inputs), keras.layers.Dense(1)(inputs)])

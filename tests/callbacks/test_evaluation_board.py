@@ -28,7 +28,7 @@ class Fixed(keras.Model):
 
 
 def trained(board, epochs=1):
-    """Let a callback see a training."""
+    """Call a callback as a training does."""
     board.set_model(Fixed())
     board.on_train_begin()
     for epoch in range(epochs):
@@ -72,7 +72,7 @@ class Images:
         return steps, pictures
 
 
-def test_the_end_of_a_training_is_drawn():
+def test_pictures_are_drawn_when_a_training_ends():
     trained(EvaluationBoard("logs", (P, Y)), epochs=3)
     images = Images("logs")
     assert images.tags == {"evaluation": TAGS}
@@ -82,7 +82,7 @@ def test_the_end_of_a_training_is_drawn():
         assert 0.02 < np.mean(picture[..., :3].min(axis=2) < 0.9) < 0.9  # neither blank nor black
 
 
-def test_every_so_many_epochs_and_the_last_are_drawn_once():
+def test_every_nth_epoch_and_the_last_are_drawn_once():
     trained(EvaluationBoard("logs", (P, Y), every=2), epochs=3)
     assert Images("logs").read("evaluation", TAGS[0])[0] == [1, 2]
     trained(EvaluationBoard("more", (P, Y), every=2), epochs=2)
@@ -105,12 +105,12 @@ def test_every_kind_of_problem_is_drawn(scores, labels, arguments):
     assert Images("logs").tags == {"evaluation": TAGS}
 
 
-def test_a_diverged_model_is_not_drawn():
+def test_nothing_is_drawn_when_the_model_has_diverged():
     trained(EvaluationBoard("logs", (np.full((9, 1), math.nan), np.arange(9) % 2)))
     assert not os.path.exists("logs")
 
 
-def test_a_copy_fractions_the_data_and_nothing_else():
+def test_a_copy_shares_the_data_and_nothing_else():
     board = trained(EvaluationBoard("logs", (P, Y)))
     clone = copy.deepcopy(board)
     assert clone.validation_data[0] is P
@@ -118,7 +118,7 @@ def test_a_copy_fractions_the_data_and_nothing_else():
     assert len(os.listdir("logs/evaluation")) == 2
 
 
-def test_each_trial_of_a_search_has_its_pictures_and_keeps_them():
+def test_each_trial_has_its_own_pictures_after_a_search():
     def build(hp):
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid")])
         model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-3, 1.0)), "binary_crossentropy")

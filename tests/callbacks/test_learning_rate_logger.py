@@ -44,7 +44,7 @@ def test_the_rate_of_each_epoch_is_in_the_history_and_in_tensorboard(rate, logge
 
 
 @pytest.mark.skipif(not KERAS_3, reason="Keras 2 accumulates no gradients.")
-def test_a_schedule_goes_on_while_gradients_are_accumulated():
+def test_a_schedule_advances_while_gradients_are_accumulated():
     history = fit(lambda: keras.optimizers.SGD(DECAY, gradient_accumulation_steps=2))
     assert history["learning_rate"] == [0.375, 0.25]
 

@@ -1,4 +1,4 @@
-"""A range test finds where a loss falls, and leaves no trace in the model."""
+"""A range test finds the rates at which a loss falls, and leaves the model as it was."""
 
 import subprocess
 import sys
@@ -40,14 +40,14 @@ def test_the_range_spans_the_rates_at_which_the_loss_falls():
 
 @hypothesis_settings(max_examples=30)
 @given(falls=st.floats(-5, -4), width=st.floats(1, 2.5), start=st.floats(1, 100))
-def test_noise_moves_the_range_but_little(falls, width, start):
+def test_the_range_hardly_changes_when_losses_are_noisy(falls, width, start):
     bottom = falls + width
     low, high = np.log10(curve(falls, bottom, start, noise=0.02 * start).suggestion())
     assert low == pytest.approx(falls, abs=0.5 * width)
     assert high == pytest.approx(bottom, abs=0.5 * width)
 
 
-def test_one_odd_batch_does_not_count():
+def test_the_range_stays_when_one_batch_is_an_outlier():
     test = curve()
     test.losses[20] = -50.0
     test.losses[30] = 50.0
@@ -57,12 +57,12 @@ def test_one_odd_batch_does_not_count():
 
 
 @pytest.mark.parametrize("losses", [np.linspace(1, 2, 61), np.ones(61)])
-def test_a_loss_that_does_not_fall_suggests_nothing(losses):
+def test_no_range_is_suggested_when_no_loss_falls(losses):
     with pytest.raises(ValueError, match=r"the loss has not fallen between 1\.0e-06 and"):
         RangeTest(RATES, losses).suggestion()
 
 
-def test_the_suggestion_narrows_a_search_space():
+def test_narrow_declares_a_hyperparameter_with_the_suggested_range():
     hp = keras_tuner.HyperParameters()
     value = curve().narrow(hp)
     (dimension,) = hp.space
@@ -111,7 +111,7 @@ def regression(optimizer="sgd", *, batch_norm=False, run_eagerly=True):
     return model
 
 
-def test_rates_grow_by_one_factor_and_losses_are_those_of_batches():
+def test_rates_grow_by_a_constant_factor_and_each_batch_has_its_loss():
     model = regression()
     loss = float(model.evaluate(X, Y, 64, verbose=0))
     test = learning_rate_range_test(model, X, Y, low=1e-12, high=1e-9, steps=12, batch_size=64)
@@ -119,7 +119,7 @@ def test_rates_grow_by_one_factor_and_losses_are_those_of_batches():
     np.testing.assert_allclose(test.losses, loss, rtol=1e-4)  # such small rates change nothing
 
 
-def test_the_model_trains_on_as_if_there_had_been_no_test():
+def test_the_model_trains_as_before_after_a_range_test():
     rate = keras.optimizers.schedules.PolynomialDecay(0.05, 20)
     losses = []
     for tested in (True, False):
@@ -164,7 +164,7 @@ def test_each_rate_has_a_loss_whatever_the_steps_of_an_execution(execution):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
-def test_a_model_that_is_spread_over_devices_is_tested_too():
+def test_a_model_on_two_devices_is_tested_as_on_one():
     program = """
         import numpy as np, tensorflow as tf
         from kt_extras.callbacks import learning_rate_range_test

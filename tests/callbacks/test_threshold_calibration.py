@@ -65,7 +65,7 @@ def test_on_all_rows_the_value_is_that_of_the_threshold():
     assert logs["val_f1_at_best_threshold"] == pytest.approx(f1_score(YV, decisions))
 
 
-def test_half_of_the_rows_flatter_nobody_and_all_of_them_flatter_noise():
+def test_the_value_on_half_of_the_rows_is_unbiased_for_noise():
     honest, flattered, same = [], [], Fixed()
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -73,7 +73,7 @@ def test_half_of_the_rows_flatter_nobody_and_all_of_them_flatter_noise():
         for values, fit_on in ((honest, "half"), (flattered, "all")):
             logs = measured(noise, same, metric="mcc", fit_on=fit_on, seed=seed)
             values.append(logs["val_mcc_at_best_threshold"])
-    assert abs(np.mean(honest)) < 0.05  # what is true of noise
+    assert abs(np.mean(honest)) < 0.05  # the true value, since the scores are noise
     assert np.mean(flattered) > 0.2
 
 
@@ -134,7 +134,7 @@ def test_logits_are_turned_into_probabilities():
     assert logits == pytest.approx(measured((1 / (1 + np.exp(-z)), y)), abs=1e-6)
 
 
-def test_data_sets_and_weights_are_used_like_arrays():
+def test_data_sets_and_weights_give_the_same_values_as_arrays():
     w = RNG.random(200)
     model = binary()
     model.set_weights([np.ones((3, 1)), np.zeros(1)])
@@ -156,7 +156,7 @@ def test_criteria_are_named_in_the_logs(metric, name):
     assert f"val_{name}_at_best_threshold" in measured(VALIDATION, binary(), metric=metric)
 
 
-def test_epochs_between_repeat_the_numbers():
+def test_values_are_repeated_in_epochs_without_calibration():
     calibration = ThresholdCalibration(VALIDATION, every=2)
     history = binary().fit(X, Y, epochs=5, verbose=0, callbacks=[calibration]).history
     values = history["val_best_threshold"]
@@ -178,14 +178,14 @@ def test_a_resumed_training_repeats_the_same_numbers():
     assert again == logs
 
 
-def test_a_diverged_model_has_no_threshold():
+def test_no_threshold_is_logged_when_the_model_has_diverged():
     p = np.full((20, 1), math.nan)
     logs = measured((p, np.arange(20) % 2))
     assert all(math.isnan(value) for value in logs.values())
     assert set(logs) == {"val_f1_at_best_threshold", "val_best_threshold"}
 
 
-def test_a_copy_fractions_the_data_and_nothing_else():
+def test_a_copy_shares_the_data_and_nothing_else():
     calibration = ThresholdCalibration(VALIDATION)
     binary().fit(X, Y, verbose=0, callbacks=[calibration])
     clone = copy.deepcopy(calibration)

@@ -13,7 +13,7 @@ from kt_extras.callbacks import TimeStopping
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Let time stand still, unless a test moves it."""
+    """A clock that only the tests move."""
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
     monkeypatch.setattr(time, "time", lambda: clock.now)
@@ -59,7 +59,7 @@ def test_a_paused_training_goes_on_with_what_is_left(clock):
     assert epochs_trained(TimeStopping(55), clock, state=state) == 4
 
 
-def test_it_says_that_the_time_was_up_only_if_asked(clock, capsys):
+def test_it_prints_that_the_time_is_up_only_when_verbose(clock, capsys):
     epochs_trained(TimeStopping(35), clock)
     assert capsys.readouterr().out == ""
     epochs_trained(TimeStopping(35, verbose=1), clock)
@@ -67,7 +67,7 @@ def test_it_says_that_the_time_was_up_only_if_asked(clock, capsys):
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "soon", None, float("nan"), timedelta(0)])
-def test_a_time_that_is_none_is_rejected(seconds):
+def test_seconds_that_are_not_a_positive_number_are_rejected(seconds):
     with pytest.raises(ValueError, match="`seconds` must be a number above 0"):
         TimeStopping(seconds)
 

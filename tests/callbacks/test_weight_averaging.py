@@ -1,4 +1,4 @@
-"""The average of weights is exact, is what is validated if so wished, and survives a pause."""
+"""The average of weights is exact, can be validated, and is kept over a pause."""
 
 import copy
 import warnings
@@ -82,7 +82,7 @@ def test_a_training_that_ends_before_the_average_begins_keeps_its_weights():
         assert last_weight(StochasticWeightAveraging(3), [1, 2, 4]) == 4.0
 
 
-def test_the_training_itself_is_not_touched():
+def test_the_training_is_the_same_with_and_without_averaging():
     plain, validated = Recorded(), Recorded()
     fit(make(batch_norm=True), [plain])
     averaging = StochasticWeightAveraging(1, data=X, validate=True)

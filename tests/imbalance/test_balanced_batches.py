@@ -56,7 +56,7 @@ def test_the_rows_of_a_class_are_used_as_evenly_as_can_be():
     assert used[90:].min() == 1
 
 
-def test_rows_are_drawn_anew_for_each_epoch():
+def test_rows_are_drawn_again_for_each_epoch():
     batches = BalancedBatches(X, Y, 32)
     epochs = [set(epoch(batches)) for _ in range(8)]
     assert len({frozenset(rows) for rows in epochs}) == 8
@@ -88,7 +88,7 @@ def test_a_batch_is_the_same_however_often_it_is_asked_for():
     assert np.array_equal(batches[1][0], batches[1][0])
 
 
-def test_fractions_may_be_said_for_each_class():
+def test_fractions_may_be_given_for_each_class():
     batches = BalancedBatches(X, Y, 10, ratio={0: 4, 1: 1})
     assert [int(y.sum()) for _, y in list(batches)] == [2] * 10
 
@@ -124,7 +124,7 @@ def test_apportioned_parts_are_whole_and_within_one_of_their_fractions(parts, to
     assert (np.abs(found - fractions * total) < 1 + 1e-9).all()
 
 
-def test_keras_trains_on_every_batch_and_draws_anew_after_each_epoch():
+def test_keras_trains_on_every_batch_and_draws_again_each_epoch():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid")])
     model.compile("sgd", "binary_crossentropy")
     batches = BalancedBatches(X / 100.0, Y, 32)
@@ -158,6 +158,6 @@ def test_what_cannot_be_balanced_is_rejected(arguments, message):
         BalancedBatches(**{"x": X, "y": Y, **arguments})
 
 
-def test_there_is_no_batch_behind_the_last():
+def test_an_index_after_the_last_batch_raises():
     with pytest.raises(IndexError, match="There are 4 batches, and none has number 4"):
         BalancedBatches(X, Y, 32)[4]

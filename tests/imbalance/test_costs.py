@@ -45,7 +45,7 @@ def test_with_two_classes_weighted_errors_are_expected_costs():
         ([[0, 0], [0, 0]], "a mistake that costs more"),
     ],
 )
-def test_matrices_that_are_no_costs_are_rejected(costs, message):
+def test_matrices_that_are_not_costs_are_rejected(costs, message):
     with pytest.raises(ValueError, match="`costs` .*" + message):
         checked_costs(costs)
 
@@ -61,12 +61,12 @@ def test_a_pair_of_unknown_classes_is_rejected(pair):
         cost_matrix({pair: 2.0}, 2)
 
 
-def test_a_matrix_is_no_mapping_of_costs():
+def test_a_matrix_is_rejected_where_a_mapping_is_expected():
     with pytest.raises(ValueError, match=r"`costs` must be a mapping .*got list"):
         cost_matrix([[0, 1], [5, 0]], 2)
 
 
-def test_one_class_alone_has_no_costs():
+def test_costs_of_one_class_are_rejected():
     with pytest.raises(ValueError, match="`num_classes` must be an integer from 2, got 1"):
         cost_matrix({}, 1)
     with pytest.raises(ValueError, match="`weights` must have shape"):

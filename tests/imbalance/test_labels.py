@@ -24,7 +24,7 @@ def test_a_data_set_gives_the_counts_of_its_labels_however_it_is_batched(y, size
     assert class_counts(data).positives.tolist() == np.bincount(y).tolist()
 
 
-def test_weights_in_a_data_set_and_inputs_of_any_structure_are_no_matter():
+def test_weights_and_structured_inputs_do_not_change_the_counts():
     x = {"image": tf.zeros([4, 3, 3]), "words": tf.ragged.constant([[1], [2, 3], [], [4]])}
     data = tf.data.Dataset.from_tensor_slices((x, [0, 2, 2, 1], [1.0, 2.0, 3.0, 4.0])).batch(3)
     assert class_counts(data).positives.tolist() == [1, 1, 2]

@@ -90,13 +90,13 @@ def test_a_model_trains_on_mixed_data():
     assert np.isfinite(model.fit(data, epochs=2, verbose=0, shuffle=False).history["loss"]).all()
 
 
-def test_without_mixing_the_data_are_not_touched():
+def test_data_are_returned_unchanged_without_mixing():
     data = batches(*images())
     assert mixed(data, "none") is data
 
 
 @pytest.mark.skipif(HAS_LAYERS, reason="Keras 3 has the layers")
-def test_keras_2_says_that_it_cannot_mix():
+def test_mixing_raises_on_keras_2():
     for mix in (
         lambda: mixed(batches(*images()), "mixup", num_classes=4),
         lambda: Mixer(keras_tuner.HyperParameters()),
@@ -118,7 +118,7 @@ def test_method_and_strength_are_hyperparameters():
 
 
 @needs_layers
-def test_a_strength_that_is_fixed_is_no_hyperparameter():
+def test_a_fixed_strength_is_not_a_hyperparameter():
     hp = keras_tuner.HyperParameters()
     assert Mixer(hp, methods=["mixup", "none"], alpha=0.3).alpha == 0.3
     assert [each.name for each in hp.space] == ["mixing"]
@@ -160,6 +160,6 @@ def test_arguments_out_of_range_are_rejected(method, alpha, message):
         ({"methods": ["none"], "alpha": (0.5, 0.1)}, "`alpha` must be a number or a pair"),
     ],
 )
-def test_a_space_that_makes_no_sense_is_rejected(arguments, message):
+def test_invalid_methods_and_ranges_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         Mixer(keras_tuner.HyperParameters(), **arguments)

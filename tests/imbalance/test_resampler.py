@@ -9,7 +9,7 @@ from kt_extras.imbalance import Resampler, resample
 from kt_extras.imbalance.resampling import METHODS, WITH_NEIGHBORS, WITH_RATIO
 
 RNG = np.random.default_rng(0)
-Y = np.arange(60) % 5 == 0  # one in five, everywhere in the same share
+Y = np.arange(60) % 5 == 0  # one in five, evenly spread
 X = (RNG.normal(0, 1, (60, 2)) + Y[:, None]).astype("float32")
 Y = Y.astype("int64")
 
@@ -21,7 +21,7 @@ def chosen(**values):
 
 
 class Recorder:
-    """Takes the place of a model, and keeps what it is fitted to."""
+    """Stands in for a model, and keeps the arguments of `fit`."""
 
     def fit(self, x, y, **arguments):
         self.x, self.y, self.arguments = x, y, arguments
@@ -173,7 +173,7 @@ def test_nan_is_rejected_at_the_first_trial_if_any_method_rejects_it(method):
         Resampler(chosen(resampling=method)).fit_resample(x, Y)
 
 
-def test_nan_is_no_matter_if_all_methods_draw_rows():
+def test_nan_is_accepted_if_all_methods_draw_rows():
     x = X.copy()
     x[7, 0] = np.nan
     resampler = Resampler(chosen(), methods=["random_over", "random_under"])
@@ -194,7 +194,7 @@ def test_nan_is_no_matter_if_all_methods_draw_rows():
         ({"ratio": [0.1, 0.2, 0.3]}, "`ratio` must be a number or a pair"),
     ],
 )
-def test_a_space_that_makes_no_sense_is_rejected(arguments, message):
+def test_invalid_methods_and_ranges_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         Resampler(keras_tuner.HyperParameters(), **arguments)
 
@@ -217,6 +217,6 @@ def test_a_range_may_be_a_list():
         ({"x": [X, X], "validation_split": 0.2}, "`x` must be one array .*got a list of 2"),
     ],
 )
-def test_a_fit_that_makes_no_sense_is_rejected(arguments, message):
+def test_invalid_arguments_of_fit_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         Resampler(chosen()).fit(Recorder(), **{"x": X, "y": Y, **arguments})

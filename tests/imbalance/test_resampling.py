@@ -14,7 +14,7 @@ UNDER = ("random_under", "near_miss", "cluster_centroids")
 
 
 def clouds(*counts, seed=0, spread=1.0):
-    """Return as many points of each class as said, around centres that are one apart."""
+    """Return the given number of points of each class, around centres at a distance of 1."""
     rng = np.random.default_rng(seed)
     y = np.repeat(np.arange(len(counts)), counts)
     x = y[:, None] + rng.normal(0, spread, (len(y), 2))
@@ -53,7 +53,7 @@ def test_under_sampling_lowers_large_classes_to_the_wanted_fraction(method):
     st.sampled_from(["random_over", "random_under"]),
 )
 @settings(max_examples=40)
-def test_no_class_is_moved_away_from_the_largest_or_the_smallest(counts, ratio, method):
+def test_no_class_moves_away_from_the_largest_or_the_smallest(counts, ratio, method):
     before = np.array(counts)
     after = np.bincount(resample(*clouds(*counts), method, ratio=ratio)[1])
     assert (after >= before).all() if method == "random_over" else (after <= before).all()
@@ -112,7 +112,7 @@ def test_another_seed_gives_other_rows(method):
     assert rows(resample(*data, method, seed=0)[0]) != rows(resample(*data, method, seed=1)[0])
 
 
-def test_classes_do_not_stand_in_blocks():
+def test_resampled_rows_are_shuffled():
     _, y = resample(*clouds(100, 100, 20), "smote")
     assert len(set(y[-100:])) == 3
 
@@ -142,7 +142,7 @@ def test_labels_come_back_as_they_were(shape):
         assert np.bincount(flat.astype(int)).tolist() == [20, 20, 20]
 
 
-def test_without_resampling_the_data_are_not_touched():
+def test_data_are_returned_unchanged_without_resampling():
     x, y = clouds(20, 6)
     for method, ratio in (("none", 1.0), ("smote", 0.1)):
         found = resample(x, y, method, ratio=ratio)
@@ -162,7 +162,7 @@ def test_a_class_with_one_row_has_no_neighbours(method):
         resample(*clouds(20, 1), method)
 
 
-def test_adasyn_leaves_classes_alone_that_do_not_meet():
+def test_adasyn_keeps_classes_that_do_not_overlap_as_they_are():
     x, y = clouds(20, 8, spread=0.01)
     with pytest.warns(UserWarning, match="ADASYN adds rows where classes meet"):
         found, labels = resample(x, y, "adasyn", k_neighbors=3)
@@ -208,7 +208,7 @@ def test_what_cannot_be_resampled_is_rejected(arguments, message):
         resample(**{**usual, **arguments})
 
 
-def test_a_class_that_cleaning_takes_away_is_missed():
+def test_cleaning_raises_when_it_removes_a_whole_class():
     x = np.stack(np.meshgrid(np.arange(10.0), np.arange(10.0)), axis=-1).reshape(-1, 2)
     x = np.concatenate([x, [[0.4, 0.4], [8.6, 8.6]]])
     y = np.repeat([0, 1], [100, 2])

@@ -75,7 +75,7 @@ def test_the_statistics_of_labels_are_those_of_their_counts():
 
 
 @pytest.mark.parametrize("bad", [[], [[1, 2]], [0, 0], [-1, 2], [1, math.nan]])
-def test_counts_that_count_nothing_are_rejected(bad):
+def test_counts_without_a_positive_number_are_rejected(bad):
     with pytest.raises(ValueError, match="`counts` must"):
         gini_index(bad)
 

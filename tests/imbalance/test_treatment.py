@@ -30,7 +30,7 @@ def chosen(head="binary", **values):
 
 
 def points(head):
-    """Return treatments all over the space."""
+    """Return treatments from points of the whole space."""
     rng = np.random.default_rng(0)
     for _ in range(60):
         values = {}
@@ -134,7 +134,7 @@ def test_logits_are_adjusted_by_the_classes_of_the_labels():
     assert found.loss.get_config()["tau"] == 0.5
 
 
-def test_in_build_and_in_fit_it_is_the_same():
+def test_treatment_is_the_same_in_build_and_in_fit():
     hp = keras_tuner.HyperParameters()
     hp.values = {"correction": "resampling", "resampling": "smote", "resampling_ratio": 0.5}
     first, again = space(hp, BINARY), space(hp, BINARY)
@@ -154,7 +154,7 @@ def test_a_data_set_is_weighed_but_not_resampled():
     assert correction.values == ["none", "weights", "logit_adjustment"]
 
 
-def test_two_spaces_may_stand_side_by_side():
+def test_two_spaces_with_prefixes_are_independent():
     hp = keras_tuner.HyperParameters()
     space(hp, BINARY, prefix="first_")
     space(hp, CLASSES, prefix="second_", methods=["smote"])

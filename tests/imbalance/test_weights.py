@@ -63,7 +63,7 @@ def test_effective_number_goes_from_no_weighting_to_balanced():
     assert near_one == pytest.approx(class_weights(y), rel=1e-4)
 
 
-def test_the_weights_of_cui_et_al_follow_by_hand():
+def test_effective_number_weights_equal_a_calculation_by_hand():
     # n = (2, 1), beta = 0.5: effective numbers 1.5 and 1, so weights 2/3 and 1, times 3 / (7/3).
     found = class_weights([0, 0, 1], "effective_number", beta=0.5)
     assert found == pytest.approx(np.array([6 / 7, 9 / 7]))
@@ -77,7 +77,7 @@ def test_labels_of_every_kind_and_counts_give_the_same_weights(scheme):
         assert class_weights(given_as, scheme).tolist() == expected
 
 
-def test_in_multi_label_data_every_label_is_a_problem_of_its_own():
+def test_each_label_of_multi_label_data_has_its_own_balanced_weights():
     y = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 0]])
     found = class_weights(y)
     each = [compute_class_weight("balanced", classes=np.arange(2), y=column) for column in y.T]
@@ -85,7 +85,7 @@ def test_in_multi_label_data_every_label_is_a_problem_of_its_own():
     assert sample_weights(y, found, per_label=True).mean(axis=0) == pytest.approx(np.ones(3))
 
 
-def test_a_class_without_examples_weighs_what_the_caller_says():
+def test_a_class_without_examples_has_the_weight_absent():
     assert class_weights([0, 2], num_classes=4, absent=0.0).tolist() == [1, 0, 1, 0]
     rows = [[1, 0, 1], [0, 0, 1]]
     found = class_weights(rows, multi_label=True, absent=1.0)
@@ -162,7 +162,7 @@ def test_a_weighted_data_set_trains_as_arrays_with_class_weights_do():
     assert found[0] == pytest.approx(found[1], rel=1e-5)
 
 
-def test_a_label_out_of_range_stops_the_data_set():
+def test_a_label_out_of_range_raises_while_the_data_set_is_read():
     with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 1"):
         rows_of(with_weights(dataset([0, 5]), [1.0, 2.0]))
 
@@ -184,13 +184,13 @@ def test_labels_that_give_no_weights_are_rejected(y, arguments, message):
 
 
 @pytest.mark.parametrize("bad", [[], 1.0, [[1.0, 2.0, 3.0]], [1.0, -1.0], [np.nan, 1.0], [0.0]])
-def test_numbers_that_are_no_weights_are_rejected(bad):
+def test_numbers_that_are_not_weights_are_rejected(bad):
     for use in (class_weight_dict, lambda w: sample_weights([0], w)):
         with pytest.raises(ValueError, match="`weights` must"):
             use(bad)
 
 
-def test_keras_is_not_given_multi_label_weights_that_it_would_misread():
+def test_multi_label_weights_are_rejected_for_class_weight_of_keras():
     with pytest.raises(ValueError, match="one class a row; use `sample_weights`"):
         class_weight_dict([[1.0, 2.0], [1.0, 3.0]])
 

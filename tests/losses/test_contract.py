@@ -1,4 +1,4 @@
-"""What every loss promises: finite slopes, both kinds of labels, a life after saving."""
+"""What every loss has to do: finite gradients, both kinds of labels, saving and loading."""
 
 import copy
 import math
@@ -97,21 +97,21 @@ def test_a_model_in_mixed_precision_learns(kind, activation, from_logits):
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_probabilities_do_as_well_as_logits(kind):
+def test_probabilities_give_the_same_value_as_logits(kind):
     loss = ALL[kind](from_logits=False, reduction="sum")
     expected = of_logits(kind, reduction="sum")(Y, LOGITS)
     assert float(loss(Y, P)) == pytest.approx(float(expected), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", BINARY_MAKERS)
-def test_binary_probabilities_do_as_well_as_logits(kind):
+def test_binary_probabilities_give_the_same_loss_as_logits(kind):
     loss = ALL[kind](from_logits=False, reduction="sum")
     expected = float(of_logits(kind, reduction="sum")(ONE_HOT, LOGITS))
     assert float(loss(ONE_HOT, tf.sigmoid(LOGITS).numpy())) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_all_forms_of_labels_say_the_same(kind):
+def test_all_forms_of_labels_give_the_same_loss(kind):
     loss = of_logits(kind)
     forms = [Y[:, None], Y.astype("float32"), Y.astype("int8")]
     if kind not in INTEGERS_ONLY:
@@ -198,7 +198,7 @@ def test_labels_out_of_range_are_rejected(kind, wrong):
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_fractions_are_no_class_numbers(kind):
+def test_labels_that_are_not_integers_are_rejected(kind):
     labels = Y.astype("float32")
     labels[3] = 0.5
     with pytest.raises(ValueError, match=r"`y_true` must hold classes from 0 to 2, got \[0\.5\]; "):
@@ -208,7 +208,7 @@ def test_fractions_are_no_class_numbers(kind):
 
 
 @pytest.mark.parametrize("kind", sorted(set(MAKERS) - INTEGERS_ONLY))
-def test_multi_label_data_are_rejected_where_classes_exclude_one_another(kind):
+def test_multi_label_data_are_rejected_by_single_label_losses(kind):
     labels = np.maximum(ONE_HOT, np.eye(C, dtype="float32")[0])
     with pytest.raises(ValueError, match=r"`y_true` with a column for each .*, got \[2\]; .*multi"):
         of_logits(kind)(labels, LOGITS)
@@ -252,7 +252,7 @@ def test_a_model_of_logits_does_not_train_on_them_as_probabilities(kind):
 
 
 @pytest.mark.parametrize("kind", ["weighted", "weighted_binary"])
-def test_a_training_that_has_diverged_is_not_taken_for_logits(kind):
+def test_nan_is_not_taken_for_logits_when_a_training_diverges(kind):
     broken = tf.constant(np.full((8, C), math.nan, "float32"))
     tf.function(ALL[kind](from_logits=False))(tf.constant(labels_for(kind)), broken)
 
@@ -281,7 +281,7 @@ def test_a_model_with_a_saturated_final_activation_learns(kind, activation):
 
 
 @pytest.mark.parametrize("kind", ["weighted", "ldam", "logit_adjusted", "expected_cost"])
-def test_what_is_made_for_another_number_of_classes_is_rejected(kind):
+def test_scores_are_rejected_when_the_number_of_classes_differs(kind):
     with pytest.raises(ValueError, match="must have one entry for each column of `y_pred`"):
         of_logits(kind)(np.array([0, 1]), np.zeros((2, 5), "float32"))
 

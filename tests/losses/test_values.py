@@ -1,4 +1,4 @@
-"""Losses have the values of their papers, and of whoever else computes them."""
+"""Losses have the values of their papers and of other libraries."""
 
 import warnings
 
@@ -54,7 +54,7 @@ def test_weights_of_one_are_keras_crossentropies():
     assert float(ours) == approx(float(theirs))
 
 
-def test_every_label_has_weights_of_its_own():
+def test_each_label_has_its_own_weights():
     weights = rng.uniform(0.1, 5, (C, 2))
     loss = losses.WeightedBinaryCrossentropy(weights, from_logits=True, reduction=None)
     each = -weights[:, 1] * LABELS * log_expit(Z) - weights[:, 0] * (1 - LABELS) * log_expit(-Z)
@@ -147,13 +147,13 @@ def test_asymmetric_loss_is_the_formula_of_its_paper(arguments):
 
 
 @pytest.mark.parametrize("epsilon", [-1.0, 0.0, 2.0])
-def test_poly1_adds_epsilon_times_what_is_missing_to_1(epsilon):
+def test_poly1_adds_epsilon_times_one_minus_the_probability(epsilon):
     p = softmax(Z, 1)[T]
     loss = losses.Poly1Crossentropy(epsilon, from_logits=True)(Y, Z)
     assert float(loss) == approx((-np.log(p) + epsilon * (1 - p)).mean())
 
 
-def test_expected_cost_is_what_decisions_at_random_would_cost():
+def test_expected_cost_is_the_mean_cost_of_decisions_drawn_at_random():
     costs = rng.uniform(1, 9, (C, C))
     np.fill_diagonal(costs, 0)
     loss = losses.ExpectedCostLoss(costs, from_logits=True, reduction=None)(Y, Z)
@@ -189,7 +189,7 @@ def test_soft_fbeta_of_one_column_is_that_of_the_positive_class():
         assert float(loss(y, predicted)) == pytest.approx(expected, abs=1e-4)
 
 
-def test_soft_fbeta_of_a_batch_without_positives_has_nothing_to_say():
+def test_soft_fbeta_is_0_in_a_batch_without_positives():
     assert float(losses.SoftFBetaLoss()(np.zeros(3), np.full(3, 0.4))) == 0.0
 
 

@@ -93,7 +93,7 @@ def calibration_error(y, p, w, bins=15):
 
 
 def adaptive_calibration_error(y, p, w, bins=15):
-    """Put equal shares of the rows, by rising confidence, into each bin."""
+    """Put equally many rows, by rising confidence, into each bin."""
     order = np.argsort(p.max(1), kind="stable")
     confidence, correct, w = p.max(1)[order], (p.argmax(1) == y)[order], w[order]
     place = (np.cumsum(w) - w / 2) / np.sum(w) * bins

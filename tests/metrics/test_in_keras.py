@@ -1,4 +1,4 @@
-"""Metrics live in compiled models: they are saved, reset, traced and spread over replicas."""
+"""Metrics in compiled models: saved, reset, traced and spread over replicas."""
 
 import math
 import subprocess
@@ -166,7 +166,7 @@ def test_smoothed_labels_count_as_their_largest_class(dtype):
     assert value(metrics.F1Score(3), smooth, P) == expected
 
 
-def test_fractions_are_no_class_numbers():
+def test_labels_that_are_not_integers_are_rejected():
     metric = metrics.F1Score(2, "binary")
     with pytest.raises(ValueError, match=r"`y_true` must hold classes .*, got \[0\.9\]; .*mixed"):
         metric.update_state([0.9, 1.0], [0.9, 0.9])
@@ -199,7 +199,7 @@ def test_logits_of_a_model_are_not_measured_as_probabilities():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_the_rounding_of_half_precision_is_no_error(dtype):
+def test_rounded_half_precision_probabilities_are_accepted(dtype):
     p = tf.cast(tf.nn.softmax(tf.constant([[20.0, 0.0], [3.0, 3.01]])), dtype)
     metric = metrics.BrierScore(2)
     in_graph(metric)(tf.constant([0, 1]), p)
@@ -234,7 +234,7 @@ def test_weights_below_0_are_rejected():
 
 
 @pytest.mark.parametrize("weights", [2.0, np.full(1, 2.0), np.full((40, 1), 2.0)])
-def test_one_weight_may_be_that_of_all_rows(weights):
+def test_one_weight_applies_to_all_rows(weights):
     metric = metrics.F1Score(3)
     metric.update_state(Y, P, weights)
     assert float(tf.reduce_sum(metric.matrix)) == 80

@@ -43,7 +43,7 @@ few_rows = st.lists(
 @example([(0, 0, 1.0), (1, 2, 0.25)])
 @example([(0, 1, 1.0), (1, 1, 0.25), (2, 1, 3.0)])
 @settings(max_examples=6)
-def test_decisions_are_worth_what_they_are_in_scikit_learn(rows):
+def test_values_of_decisions_are_those_of_scikit_learn(rows):
     y, d, w = (np.array(column) for column in zip(*rows, strict=True))
     for kind, (_, reference) in DECIDED.items():
         for weights in (None, w):
@@ -53,7 +53,7 @@ def test_decisions_are_worth_what_they_are_in_scikit_learn(rows):
 
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("weights", [np.ones(200), WEIGHTS])
-def test_many_rows_are_worth_what_they_are_in_scikit_learn(kind, weights):
+def test_values_of_many_rows_are_those_of_scikit_learn(kind, weights):
     given_p = P if kind in SCORED else P.argmax(1)
     tolerance = 2e-3 if kind == "adaptive_ece" else 2e-6
     expected = ALL[kind][1](Y, given_p, weights)
@@ -148,7 +148,7 @@ def test_a_class_that_is_missing_is_left_out():
     assert value(METRICS["macro_f1"], y, scores) == pytest.approx((2 / 3 + 4 / 5) / 2)
 
 
-def test_kappa_has_no_value_where_chance_would_do_the_same():
+def test_kappa_is_nan_when_chance_agrees_as_well():
     assert math.isnan(value(METRICS["kappa"], [1, 1], np.eye(3)[[1, 1]]))
 
 
@@ -161,7 +161,7 @@ def test_a_thousand_classes_do_not_make_the_geometric_mean_underflow():
 
 
 @pytest.mark.parametrize("kind", ["brier", "ece"])
-def test_logits_do_as_well_as_probabilities(kind):
+def test_logits_give_the_same_value_as_probabilities(kind):
     expected = value(ALL[kind][0](), Y, P)
     assert value(ALL[kind][0](from_logits=True), Y, Z) == pytest.approx(expected, abs=1e-6)
     logits = np.log(P[:, 0] / (1 - P[:, 0]))

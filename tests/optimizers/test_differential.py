@@ -1,4 +1,4 @@
-"""Layers are trained at their share of the learning rate, on both generations of Keras."""
+"""Layers are trained at their fraction of the learning rate, on both generations of Keras."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def moves(make, factors, **layer):
 
 
 @pytest.mark.parametrize("optimizer", [SGD, ADAM])
-def test_a_factor_of_0_keeps_a_layer_and_others_move_as_ever(optimizer):
+def test_a_factor_of_0_freezes_a_layer_and_no_other(optimizer):
     body, head = moves(lambda: optimizer(0.1), {"body": 0.0})
     _, plain = moves(lambda: optimizer(0.1), None)
     np.testing.assert_array_equal(body, 0.0)
@@ -195,7 +195,7 @@ def test_a_wrong_factor_is_named(factors, message):
         differential(SGD(), factors)
 
 
-def test_what_is_no_optimizer_is_rejected():
+def test_a_value_that_is_not_an_optimizer_is_rejected():
     with pytest.raises(ValueError, match="`optimizer` must be an optimizer of Keras, got 'adam'"):
         differential("adam", {"head": 0.1})
 

@@ -1,4 +1,4 @@
-"""What all schedules promise, and the numbers of each."""
+"""What all schedules have in common, and the values of each."""
 
 import json
 import math
@@ -171,7 +171,7 @@ def test_warm_up_before_inverse_square_root_equals_transformers(steps, step):
     assert float(ours(step)) == pytest.approx(paper, rel=1e-5)
 
 
-def test_a_warm_up_of_no_steps_is_none():
+def test_a_warm_up_of_0_steps_changes_nothing():
     decay = from_keras.PolynomialDecay(0.5, 20)
     np.testing.assert_array_equal(rates(WarmUp(decay, 0, 0.3)), rates(decay))
 
@@ -211,7 +211,7 @@ def test_the_stable_rate_falls_in_the_shape_that_was_asked_for(shape, middle):
     np.testing.assert_allclose(rates(schedule, [35, 99]), 0.2, rtol=1e-5)
 
 
-def test_a_chain_follows_each_schedule_from_its_own_beginning():
+def test_a_chain_starts_each_schedule_at_its_step_0():
     parts = [from_keras.PolynomialDecay(1.0, 5), Cyclical(0.1, 0.9, 3), InverseSquareRoot(0.4, 2)]
     found = rates(Chain(parts, [4, 6]), range(20))
     expected = [*rates(parts[0], range(4)), *rates(parts[1], range(6)), *rates(parts[2], range(10))]

@@ -1,4 +1,4 @@
-"""The choice of a schedule is a conditional space, and its values are one schedule."""
+"""The choice of a schedule is a conditional space, and each of its points is a schedule."""
 
 import keras_tuner
 import numpy as np
@@ -96,12 +96,12 @@ def test_the_shortest_training_has_a_schedule_too(family, size):
     assert np.all(np.isfinite(rates(tunable(chosen(family, warmup=0.2), *size), range(5))))
 
 
-def test_the_warm_up_comes_first():
+def test_the_rate_rises_during_the_warm_up():
     schedule = tunable(chosen("constant", warmup=0.1, learning_rate=1.0), 10, 10)
     np.testing.assert_allclose(rates(schedule, [0, 5, 10, 99]), [0.0, 0.5, 1.0, 1.0])
 
 
-def test_one_family_is_no_choice_and_a_settled_rate_no_hyperparameter():
+def test_one_family_and_a_fixed_rate_are_not_hyperparameters():
     hp = keras_tuner.HyperParameters()
     schedule = tunable(hp, 10, 5, families=["one_cycle"], learning_rate=0.5)
     assert set(hp.values) == {"cycle_rise"}
@@ -117,7 +117,7 @@ def test_a_prefix_keeps_two_schedules_apart():
     assert {name.split("_")[0] for name in names} == {"generator", "critic"}
 
 
-def test_it_may_stand_in_a_conditional_scope():
+def test_tunable_works_in_a_conditional_scope():
     hp = keras_tuner.HyperParameters()
     hp.Choice("optimizer", ["sgd", "adam"])
     with hp.conditional_scope("optimizer", ["sgd"]):

@@ -18,7 +18,7 @@ class Row:
 
 
 class Dashboard:
-    """What a TensorBoard that is started now makes of a directory."""
+    """A directory as a TensorBoard shows it that is started now."""
 
     def __init__(self, log_dir):
         from tensorboard.backend.event_processing import (

@@ -102,7 +102,7 @@ def test_numbers_that_are_not_finite_are_left_empty(board, look):
     assert look().trials()["0000"].metrics == {"pruned": 0, "epochs": 4}
 
 
-def test_a_resumed_trial_is_one_row_with_the_last_word(board, look):
+def test_a_resumed_trial_is_one_row_with_its_latest_values(board, look):
     run(board, "0000", SGD, score=0.5, epochs=3)
     run(board, "0000", {**SGD, "rate": 0.02}, score=0.75, epochs=9)
     [row] = look().trials().values()
@@ -110,7 +110,7 @@ def test_a_resumed_trial_is_one_row_with_the_last_word(board, look):
     assert (row.metrics["score"], row.metrics["epochs"]) == (0.75, 9)
 
 
-def test_a_retried_trial_is_a_success_in_the_end(board, look):
+def test_a_retried_trial_that_completes_is_shown_as_a_success(board, look):
     run(board, "0000", state="failed", score=None, epochs=5)
     run(board, "0000", score=0.5, epochs=2)
     [row] = look().trials().values()
@@ -128,7 +128,7 @@ def test_a_running_tensorboard_sees_every_change_as_new_runs(board, look):
     assert len(set(seen)) == len(seen) == 6
 
 
-def test_a_version_left_by_a_crash_goes_with_the_next_word(board, look, log_dir):
+def test_a_version_left_by_a_crash_is_removed_with_the_next_change(board, look, log_dir):
     board.begin_trial("0000", ADAM)
     left = log_dir / "0000" / "running"
     files = {file.name: file.read_bytes() for file in left.iterdir()}
@@ -142,7 +142,7 @@ def test_a_version_left_by_a_crash_goes_with_the_next_word(board, look, log_dir)
     assert row.metrics["score"] == 0.75
 
 
-def test_a_grown_space_replaces_the_former_description(board, look):
+def test_a_larger_space_replaces_the_former_description(board, look):
     run(board, "0000")
     board.describe(Space([*SPACE.dimensions, Int("units", 1, 3)]))
     run(board, "0001", {**ADAM, "units": 2}, val_loss=1.0)
@@ -211,7 +211,7 @@ def test_a_search_goes_on_in_another_board(board, log_dir, look):
     assert "val_loss" in dashboard.metrics
 
 
-def test_a_torn_end_of_the_search_run_costs_no_later_point(board, log_dir, look):
+def test_later_points_are_kept_when_the_last_one_was_cut_off(board, log_dir, look):
     board.report(Progress(trials=1, pruned=0, epochs=1, seconds=1.0, best=0.5))
     board.report(Progress(trials=2, pruned=0, epochs=2, seconds=2.0, best=0.5))
     [file] = [path for path in (log_dir / "search").iterdir() if path.is_file()]
@@ -232,7 +232,7 @@ def test_clearing_deletes_the_runs_of_a_search_and_nothing_else(board, log_dir, 
     assert list(look().trials()) == ["0000"]
 
 
-def test_clearing_a_directory_that_does_not_exist_is_no_error(tmp_path):
+def test_clearing_a_directory_that_does_not_exist_does_nothing(tmp_path):
     SearchBoard(tmp_path / "nowhere", "val_loss").clear()
 
 

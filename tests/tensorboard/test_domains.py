@@ -52,7 +52,7 @@ def test_a_finite_dimension_lists_the_values_it_really_has(show, dimension, expe
         (Int("x", 8, 1024, sampling="log"), (8, 1024)),
     ],
 )
-def test_an_endless_or_very_long_dimension_is_an_interval(show, dimension, expected):
+def test_a_continuous_or_very_long_dimension_is_an_interval(show, dimension, expected):
     assert show(dimension).domain("x") == expected
 
 
@@ -77,7 +77,7 @@ def test_an_endless_or_very_long_dimension_is_an_interval(show, dimension, expec
         ),
     ],
 )
-def test_twins_share_a_column_with_the_union_of_their_domains(show, one, other, expected):
+def test_dimensions_of_one_name_have_one_column_with_both_domains(show, one, other, expected):
     dashboard = show(OPTIMIZER, one, other)
     assert sorted(dashboard.columns) == ["optimizer", "x"]
     assert dashboard.domain("x") == expected
@@ -92,7 +92,7 @@ def test_a_column_of_mixed_types_can_be_shown_and_sorted(log_dir, look):
     assert values == ["2", "None", "True", "three"]
 
 
-def test_twins_without_a_common_domain_are_strings(log_dir, look):
+def test_dimensions_of_one_name_are_strings_when_their_types_differ(log_dir, look):
     board = SearchBoard(log_dir, "val_loss")
     depth = Float("x", 0.0, 1.0, conditions=WITH_SGD)
     board.describe(Space([OPTIMIZER, depth, Choice("x", ("a", "b"), conditions=WITH_ADAM)]))
@@ -107,12 +107,12 @@ def test_columns_that_every_trial_has_come_first_and_fixed_ones_last(show):
     assert list(dashboard.columns) == ["optimizer", "z", "a_momentum", "a_version"]
 
 
-def test_the_description_says_what_a_domain_cannot(show):
+def test_the_description_names_step_sampling_and_condition(show):
     rate = Float("x", 1e-4, 1e-1, step=10, sampling="log", conditions=WITH_SGD)
     assert show(OPTIMIZER, rate).columns["x"].description == (
         "0.0001 to 0.1, log scale, step x10, if optimizer is sgd"
     )
 
 
-def test_an_empty_space_is_no_error(show):
+def test_an_empty_space_is_described(show):
     assert show().metrics == ["score", "pruned", "best_epoch", "epochs"]

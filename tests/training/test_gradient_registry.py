@@ -1,4 +1,4 @@
-"""Gradients that go with their graph, and are there as long as it is."""
+"""Registered gradients are kept as long as their graph, and freed with it."""
 
 import gc
 import weakref
@@ -18,7 +18,7 @@ Y = X.sum(axis=1)
 
 @tf.custom_gradient
 def tripled(x):
-    """The identity, with a gradient by which it can be told."""
+    """The identity, with a gradient that can be recognised."""
     return tf.identity(x), lambda upstream: 3.0 * upstream
 
 
@@ -51,7 +51,7 @@ def trained(layer):
     return model
 
 
-def test_the_graphs_of_a_training_go_with_its_model():
+def test_graphs_of_a_training_are_freed_when_its_model_is():
     Watched.graphs.clear()
     trained(Watched(1))
     keras.backend.clear_session()
@@ -62,7 +62,7 @@ def test_the_graphs_of_a_training_go_with_its_model():
     assert not any(graph() for graph in Watched.graphs)
 
 
-def test_a_function_that_is_held_keeps_its_gradient():
+def test_a_function_keeps_its_gradient_as_long_as_it_is_referenced():
     function = traced()
     for _ in range(2):
         move_gradients_to_graphs()
@@ -117,7 +117,7 @@ def test_a_gradient_of_a_loaded_function_is_left_alone(tmp_path):
     assert gradient(loaded.call) == 3.0
 
 
-def test_a_model_that_is_held_goes_on_learning():
+def test_a_model_that_is_still_referenced_can_be_trained_further():
     models = [trained(keras.layers.Dense(1, kernel_initializer="zeros")) for _ in range(2)]
     move_gradients_to_graphs()
     gc.collect()
@@ -125,7 +125,7 @@ def test_a_model_that_is_held_goes_on_learning():
     assert all(loss[-1] < loss[0] for loss in losses)
 
 
-def test_a_gradient_without_its_graph_says_so():
+def test_a_gradient_raises_when_its_graph_is_gone():
     function = traced()
     move_gradients_to_graphs()
     operations = function.graph.get_operations()
