@@ -1,4 +1,4 @@
-"""Who gets how many epochs: rungs, brackets and populations, in NumPy alone."""
+"""Schedulers decide which trial trains next and for how many epochs, in NumPy alone."""
 
 from kt_extras.schedulers.hyperband import Hyperband
 from kt_extras.schedulers.population import Population

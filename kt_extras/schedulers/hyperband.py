@@ -12,7 +12,7 @@ from functools import cached_property
 
 from kt_extras.arguments import check_integer
 from kt_extras.arrays import IntArray, Mask
-from kt_extras.schedulers.rungs import NEVER, arrived, best_of, first_below, rungs
+from kt_extras.schedulers.rungs import NEVER, best_of, first_paused, reached, rungs
 from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.schedulers.successive_halving import halved, planned
 from kt_extras.search import History, State
@@ -23,8 +23,8 @@ class Bracket:
     """One run of successive halving.
 
     Args:
-        levels: The epochs of each rung.
-        sizes: How many trials reach each rung.
+        levels: Number of epochs of each rung.
+        sizes: Number of trials that reach each rung.
     """
 
     levels: tuple[int, ...]
@@ -33,16 +33,18 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Hyperband:
-    """Runs brackets that begin with many short trials and end with a few long ones.
+    """Runs brackets of successive halving, from many short trials to few long ones.
 
-    A rung is compared when all its trials have arrived; while some are still running, other workers
-    begin the next bracket.  A trial that fails is replaced, so no rung starves.
+    The trials of a rung are compared when all of them have reached it; while some are still
+    running, other workers begin the next bracket.  A trial that fails is replaced, so every rung
+    gets its number of trials.
 
     Args:
-        max_epochs: Epochs of a trial that reaches the last rung of its bracket.
-        reduction_factor: Of so many trials in a rung one goes on.
-        iterations: How often all brackets are run.
-        min_epochs: Epochs of the first rung of the longest bracket.
+        max_epochs: Number of epochs of the last rung of every bracket.
+        reduction_factor: One of this many trials in a rung is promoted to the next, at least 2.
+            Defaults to 3.
+        iterations: Number of times that all brackets are run. Defaults to 1.
+        min_epochs: Number of epochs of the first rung of the longest bracket. Defaults to 1.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -74,28 +76,31 @@ class Hyperband:
         return tuple(brackets) * self.iterations
 
     def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
-        """Serve the first bracket that has something to do."""
-        resting = history.states == State.PAUSED
+        """Return the first step of any bracket, in their order."""
+        paused = history.states == State.PAUSED
         for index in range(len(self.brackets)):
-            step = self._step_in(index, history, resting, may_start=may_start)
+            step = self._step_in(index, history, paused, may_start=may_start)
             if step is not None:
                 return step
         return None
 
     def goes_on(self, history: History, number: int, *, seed: int, may_start: bool) -> int:
-        """Promote a trial where it stands, if it completes its rung as the best."""
-        resting = history.states == State.PAUSED
-        resting[number] = True
+        """Promote a running trial if it completes its rung and is the best there."""
+        paused = history.states == State.PAUSED
+        paused[number] = True
         bracket = int(history.brackets[number])
-        step = self._step_in(bracket, history, resting, may_start=may_start)
+        step = self._step_in(bracket, history, paused, may_start=may_start)
         promoted = isinstance(step, Resume) and step.number == number
         return step.until if step and promoted else int(history.epochs[number])
 
     def needed(self, history: History, *, max_trials: int | None) -> IntArray:
-        """Of each trial its last state, until its bracket is done: it may replace a failed one."""
+        """Return the last epoch of each trial until its bracket is done.
+
+        Any paused trial of a bracket may be promoted if a better one fails.
+        """
         needed = history.epochs.copy()
-        over = (history.states != State.PAUSED) & (history.states != State.RUNNING)
-        needed[over] = NEVER
+        ended = (history.states != State.PAUSED) & (history.states != State.RUNNING)
+        needed[ended] = NEVER
         finished = history.states == State.COMPLETED
         for index, bracket in enumerate(self.brackets):
             members = history.brackets == index
@@ -105,7 +110,7 @@ class Hyperband:
         return needed
 
     def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
-        """Return the rungs of the brackets that `max_trials` suffices for, the last one cut."""
+        """Return the rungs of the brackets that `max_trials` allows; the last may be smaller."""
         left = math.inf if max_trials is None else max_trials
         rungs: list[PlannedRung] = []
         for index, bracket in enumerate(self.brackets):
@@ -116,28 +121,28 @@ class Hyperband:
         return rungs
 
     def _sizes(self, bracket: Bracket, begun: int) -> Sequence[int]:
-        """Return how many trials reach each rung of a bracket in which so many are begun."""
+        """Return how many trials reach each rung of a bracket that begins with fewer of them."""
         if begun >= bracket.sizes[0]:
             return bracket.sizes
         return halved(begun, len(bracket.sizes), self.reduction_factor)
 
     def _step_in(
-        self, index: int, history: History, resting: Mask, *, may_start: bool
+        self, index: int, history: History, paused: Mask, *, may_start: bool
     ) -> Step | None:
-        """Return what there is to do in a bracket: from its highest rung down, then a new trial."""
+        """Return the next step of a bracket: a promotion, highest rung first, or a new trial."""
         bracket = self.brackets[index]
-        living = (history.brackets == index) & (history.states != State.INFEASIBLE)
-        begun = int(living.sum())
+        feasible = (history.brackets == index) & (history.states != State.INFEASIBLE)
+        begun = int(feasible.sum())
         if not begun:
             return Start(bracket.levels[0], index) if may_start else None
-        # Fewer are begun in a small space, or with `max_trials`.
+        # In a small space or with `max_trials`, a bracket may begin with fewer trials.
         sizes = bracket.sizes if may_start else self._sizes(bracket, begun)
         for rung in range(len(bracket.levels) - 2, -1, -1):
-            members = living & arrived(history, bracket.levels[rung])
+            members = feasible & reached(history, bracket.levels[rung])
             if int(members.sum()) < sizes[rung]:
                 continue
             top = best_of(history, members, bracket.levels[rung], sizes[rung + 1])
-            number = first_below(top, resting, history, bracket.levels[rung + 1])
+            number = first_paused(top, paused, history, bracket.levels[rung + 1])
             if number is not None:
                 return Resume(number, bracket.levels[rung + 1])
         return Start(bracket.levels[0], index) if may_start and begun < sizes[0] else None

@@ -1,9 +1,9 @@
 """Population based training (Jaderberg et al., arXiv 1711.09846, algorithm 1).
 
-Exploit by truncation selection and explore by perturbing, as in their section 4.1.1 and appendix A.
-Members are compared at the same epoch, and what is taken over is the state at that epoch.  So a
-member that a slow worker trains neither suffers from the head start of others nor gains by it, and
-the schedule of the best member can be replayed.
+Exploit is truncation selection and explore is perturbation, as in their section 4.1.1 and appendix
+A.  Members are compared at the same epoch, and a member takes over the state of another at that
+epoch.  So the comparison does not depend on the speed of workers, and the hyperparameter schedule
+of the best member can be replayed.
 """
 
 from __future__ import annotations
@@ -21,21 +21,26 @@ from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.search import History, Point, Space, State
 from kt_extras.search.dimensions import Choice, Dimension, Float, Int, Value
 
-_HAIR = 1e-9  # on the unit cube: just beyond the edge of a cell
+_EPSILON = 1e-9  # step on the unit cube beyond the edge of a cell
 
 
 @dataclass(frozen=True)
 class Population:
-    """Trains a population whose worse members take over from its better ones.
+    """Trains a population whose worst members take over the states of its best ones.
 
     Args:
-        population_size: Members, from 2.
-        max_epochs: That every member trains, from 2.
-        interval: Epochs from one comparison to the next, below `max_epochs`.
-        quantile: The part of the members that counts as the best, and as the worst, in (0, 0.5].
-        resample_probability: How often a hyperparameter is drawn anew rather than perturbed.
-        perturbation_factors: What a value may be multiplied by, the lower one first.
-        mutable: Names of the hyperparameters that may change during a training; None for all.
+        population_size: Number of members, at least 2.
+        max_epochs: Number of epochs that every member trains, at least 2.
+        interval: Number of epochs from one comparison to the next, below `max_epochs`. Defaults
+            to 1.
+        quantile: Fraction of the members that counts as the best, and as the worst, in (0, 0.5].
+            Defaults to 0.25.
+        resample_probability: Probability that a hyperparameter is drawn again rather than
+            perturbed, in [0, 1]. Defaults to 0.25.
+        perturbation_factors: Two factors by which a value may be multiplied, one below 1, then one
+            above. Defaults to (0.8, 1.2).
+        mutable: Names of the hyperparameters that may change during training, None for all.
+            Defaults to None.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -60,39 +65,42 @@ class Population:
         check_integer("interval", self.interval, minimum=1)
         if self.interval >= self.max_epochs:
             raise ValueError(
-                "`interval` must be below `max_epochs`, or no members are ever compared, got "
+                "`interval` must be below `max_epochs`, or members are never compared, got "
                 f"{self.interval} and {self.max_epochs}."
             )
         if not (is_number(self.quantile) and 0 < self.quantile <= 0.5):
-            raise ValueError(f"`quantile` must be in (0, 0.5], got {self.quantile!r}.")
+            raise ValueError(
+                f"`quantile` must be in (0, 0.5], got {self.quantile!r}; 0.25 is usual."
+            )
         if not (is_number(self.resample_probability) and 0 <= self.resample_probability <= 1):
             raise ValueError(
-                f"`resample_probability` must be in [0, 1], got {self.resample_probability!r}."
+                f"`resample_probability` must be in [0, 1], got {self.resample_probability!r}; "
+                "0.25 is usual."
             )
         if not _are_factors(self.perturbation_factors):
             raise ValueError(
                 "`perturbation_factors` must be two numbers, one in (0, 1) and one above 1, got "
-                f"{self.perturbation_factors!r}."
+                f"{self.perturbation_factors!r}; (0.8, 1.2) is usual."
             )
 
     def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
-        """Fill the population, then let the member go on that is furthest behind."""
+        """Start the members, then resume the paused one with the fewest epochs."""
         epochs, states = history.epochs, history.states
         lost_early = (states == State.INFEASIBLE) & (epochs < self.interval)
         if may_start and len(history) - int(lost_early.sum()) < self.population_size:
             return Start(min(self.interval, self.max_epochs))
-        resting = np.flatnonzero(states == State.PAUSED)
-        if not len(resting):
+        paused = np.flatnonzero(states == State.PAUSED)
+        if not len(paused):
             return None
-        number = int(resting[np.argmin(epochs[resting])])
+        number = int(paused[np.argmin(epochs[paused])])
         return self._continuation(history, number, seed)
 
     def goes_on(self, history: History, number: int, *, seed: int, may_start: bool) -> int:
-        """Have every member pause, so that the others can catch up."""
+        """Return no more epochs: every member pauses for the others to reach its epoch."""
         return int(history.epochs[number])
 
     def needed(self, history: History, *, max_trials: int | None) -> IntArray:
-        """Of all members the states from the epoch on where the last one stands."""
+        """Return for all members the last comparison that the slowest member has reached."""
         unfinished = (history.states == State.PAUSED) | (history.states == State.RUNNING)
         needed = np.full(len(history), NEVER)
         if unfinished.any():
@@ -101,7 +109,7 @@ class Population:
         return needed
 
     def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
-        """Return the comparisons."""
+        """Return one rung for each comparison and one for the end of training."""
         ends = [*range(self.interval, self.max_epochs, self.interval), self.max_epochs]
         size = self.population_size
         size, before = size if max_trials is None else min(size, max_trials), [0, *ends]
@@ -111,7 +119,7 @@ class Population:
         ]
 
     def _continuation(self, history: History, number: int, seed: int) -> Resume:
-        """Return how a member goes on: by itself, or with what a better one has at this epoch."""
+        """Resume a member, from the state and point of a better one if it is among the worst."""
         epoch = int(history.epochs[number])
         until = min(epoch + self.interval, self.max_epochs)
         rng = np.random.default_rng([seed, number, epoch])
@@ -124,7 +132,7 @@ class Population:
     def _parent(
         self, history: History, number: int, epoch: int, rng: np.random.Generator
     ) -> int | None:
-        """Return whom a member takes over from: nobody, unless it is one of the worst."""
+        """Return a random one of the best members for one of the worst, None for others."""
         rivals = np.flatnonzero((history.epochs >= epoch) & (history.states != State.INFEASIBLE))
         size = min(math.ceil(len(rivals) * self.quantile), len(rivals) // 2)
         losses = np.array([_loss_at(history, rival, epoch) for rival in rivals.tolist()])
@@ -135,19 +143,19 @@ class Population:
         return int(rng.choice(best)) if best else None
 
     def explored(self, point: Point, space: Space, rng: np.random.Generator) -> Point:
-        """Return a point with its mutable hyperparameters drawn anew or perturbed.
+        """Return a point with its mutable hyperparameters drawn again or perturbed.
 
-        What a changed parent makes active is drawn, and so is a value that is no longer possible,
-        as where sibling scopes give one name different ranges.
+        A hyperparameter that becomes active is drawn, as is one whose value is not possible after
+        the change: sibling scopes may have different ranges for one name.
 
         Args:
-            point: The parent's.
-            space: The search space.
-            rng: Settles the draws.
+            point: Point of the parent.
+            space: Search space.
+            rng: Generator of all draws.
         """
         values = dict(point)
         for dimension in space.active(point):
-            known = dimension.name in values  # one found after the parent began is drawn below
+            known = dimension.name in values  # one discovered later is drawn below
             if known and (self.mutable is None or dimension.name in self.mutable):
                 values[dimension.name] = self._changed(dimension, values[dimension.name], rng)
         place, draws = space.encode(values), rng.random(len(space))
@@ -161,22 +169,22 @@ class Population:
 
 
 def _are_factors(given: object) -> bool:
-    """Tell whether these are two numbers by which a value gets smaller and larger."""
+    """Return whether this is a pair of finite numbers, one in (0, 1) and one above 1."""
     if not isinstance(given, (tuple, list)) or len(given) != 2 or not all(map(is_number, given)):
         return False
     return bool(0 < given[0] < 1 < given[1] < math.inf)
 
 
 def perturbed(dimension: Dimension, value: Value, factor: float) -> Value:
-    """Return a value times a factor, kept in its range and on its grid.
+    """Return a value multiplied by a factor, in the range and on the grid of its dimension.
 
-    What would stay where it is on its grid, and any choice, is moved to its neighbour: up for a
-    factor above 1 and down otherwise.
+    If the product is rounded to the same value of a grid, and for a choice, the result is the next
+    value for a factor above 1 and the one before otherwise.
 
     Args:
-        dimension: The hyperparameter.
-        value: Its value.
-        factor: Above 0.
+        dimension: Dimension of the value.
+        value: Value to perturb.
+        factor: Factor, above 0.
 
     >>> from kt_extras.search import Float, Int
     >>> perturbed(Float("rate", 1e-4, 1e-1, sampling="log"), 0.01, 1.2), perturbed(
@@ -190,12 +198,12 @@ def perturbed(dimension: Dimension, value: Value, factor: float) -> Value:
     if moved != value or math.isinf(dimension.size):
         return moved
     lower, upper = dimension.cells(np.array([dimension.to_unit(value)]))
-    beyond = float(upper[0]) + _HAIR if factor > 1 else float(lower[0]) - _HAIR
+    beyond = float(upper[0]) + _EPSILON if factor > 1 else float(lower[0]) - _EPSILON
     return dimension.from_unit(min(max(beyond, 0.0), 1.0))
 
 
 def _scaled(dimension: Float | Int, value: Value, factor: float) -> float:
-    """Multiply where the dimension's own scale begins: with `"reverse_log"` at its upper end."""
+    """Return the multiplied value; with `"reverse_log"`, the distance from the end is divided."""
     if dimension.sampling == "reverse_log":
         ends = dimension.low + dimension.high
         return float(ends - (ends - value) / factor)
@@ -203,7 +211,7 @@ def _scaled(dimension: Float | Int, value: Value, factor: float) -> float:
 
 
 def _loss_at(history: History, number: int, epoch: int) -> float:
-    """Return the last loss that a member has reported within its first epochs."""
+    """Return the last loss that a member has reported up to an epoch, `inf` without any."""
     losses: FloatArray = history.curve(number).losses[:epoch]
     reported = losses[~np.isnan(losses)]
     return float(reported[-1]) if len(reported) else math.inf

@@ -1,4 +1,4 @@
-"""Rungs: the budgets at which trials are compared."""
+"""Rungs: the numbers of epochs at which trials are compared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kt_extras.arguments import check_integer
 from kt_extras.arrays import IntArray, Mask
 from kt_extras.search import History, State
 
-#: More epochs than any trial trains: the state of a trial that is not needed any more.
+#: More epochs than any trial trains, for a trial of which no state is needed.
 NEVER = int(np.iinfo(np.int64).max)
 
 
@@ -18,10 +18,10 @@ def rungs(max_epochs: int, min_epochs: int, reduction_factor: int) -> tuple[int,
     Args:
         max_epochs: R, the last one.
         min_epochs: r, the first one.
-        reduction_factor: eta.
+        reduction_factor: eta, at least 2.
 
     Raises:
-        ValueError: They don't fit together.
+        ValueError: An argument is out of its range, or `min_epochs` is above `max_epochs`.
 
     >>> rungs(27, 1, 3), rungs(100, 4, 4)
     ((1, 3, 9, 27), (4, 16, 64, 100))
@@ -40,8 +40,8 @@ def rungs(max_epochs: int, min_epochs: int, reduction_factor: int) -> tuple[int,
     return (*levels, max_epochs)
 
 
-def arrived(history: History, level: int) -> Mask:
-    """Tell which trials have reached a rung; one that came to its end earlier counts as well.
+def reached(history: History, level: int) -> Mask:
+    """Return which trials have reached a rung; one that ended earlier counts as well.
 
     Returns:
         Shape ``(n,)``.
@@ -57,12 +57,12 @@ def best_of(history: History, members: Mask, level: int, count: int) -> IntArray
 
     Args:
         history: All trials.
-        members: Shape ``(n,)``: those who are compared.
-        level: The epochs of the rung.
-        count: How many to return.
+        members: Shape ``(n,)``: which trials are compared.
+        level: Number of epochs of the rung.
+        count: Number of trials to return.
 
     Returns:
-        Their numbers, best first; of two equal ones the older is better.
+        Their numbers, best first; of two equal losses that of the older trial is first.
     """
     numbers = np.flatnonzero(members)
     losses = history.best_by(level)[numbers]
@@ -70,7 +70,7 @@ def best_of(history: History, members: Mask, level: int, count: int) -> IntArray
     return order
 
 
-def first_below(numbers: IntArray, resting: Mask, history: History, above: int) -> int | None:
-    """Return the first of some trials that rests and has not been promoted to a rung yet."""
+def first_paused(numbers: IntArray, paused: Mask, history: History, above: int) -> int | None:
+    """Return the first of some trials that is paused below a rung, None if there is none."""
     epochs = history.epochs
-    return next((int(n) for n in numbers if resting[n] and epochs[n] < above), None)
+    return next((int(n) for n in numbers if paused[n] and epochs[n] < above), None)

@@ -1,6 +1,6 @@
-"""What a rule is that spreads epochs over trials: a pure function from the past to the next step.
+"""The protocol of schedulers: pure functions from the history to the next step of a worker.
 
-A trial stays one trial with one growing curve, however often it is paused and resumed.
+A trial that is paused and resumed remains one trial with one curve.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Start:
     """Begin a new trial.
 
     Args:
-        until: How many epochs it may train.
-        bracket: What it belongs to, in the words of its scheduler.
+        until: Number of epochs that the trial may train.
+        bracket: Number of the bracket of its scheduler to which it belongs. Defaults to 0.
     """
 
     until: int
@@ -28,14 +28,14 @@ class Start:
 
 @dataclass(frozen=True)
 class Resume:
-    """Let a paused trial go on.
+    """Resume a paused trial.
 
     Args:
-        number: The trial's.
-        until: How many epochs it may train in all.
-        parent: The number of another trial whose state it takes over first, None to go on with its
-            own; the state is that of the same epoch.
-        point: What its hyperparameters are from now on, None for what they were.
+        number: Number of the trial.
+        until: Number of epochs that it may train in all.
+        parent: Number of another trial whose state at the same epoch it takes over first, None to
+            continue from its own. Defaults to None.
+        point: Its hyperparameters from now on, None to leave them unchanged. Defaults to None.
     """
 
     number: int
@@ -49,13 +49,13 @@ Step = Union[Start, Resume]  # noqa: UP007 - Python 3.10
 
 @dataclass(frozen=True)
 class PlannedRung:
-    """What a scheduler intends: so many trials trained for so many epochs.
+    """A rung of the plan of a scheduler.
 
     Args:
-        bracket: Counted from 0.
-        epochs: That a trial has trained in all when it reaches the rung.
-        trials: How many do.
-        new_epochs: That all of them together train to come from the rung below.
+        bracket: Number of its bracket, counted from 0.
+        epochs: Number of epochs that a trial has trained in all when it reaches the rung.
+        trials: Number of trials that reach it.
+        new_epochs: Number of epochs that these train between the rung below and this one, summed.
     """
 
     bracket: int
@@ -68,13 +68,13 @@ class PlannedRung:
 class Scheduler(Protocol):
     """Decides which trial trains next and for how long.
 
-    A scheduler keeps no state between calls: what it needs of the past is in the history.  So a
-    resumed search goes on as if it had never stopped.
+    A scheduler keeps no state between calls: all that it needs of the past is in the history.  So a
+    search that is interrupted and resumed takes the same steps.
 
     Attributes:
-        max_epochs: Epochs that a trial may train in all.
-        resumes: Whether a trial that was stopped may go on later; if not, it is pruned.
-        revives: Whether that holds for a trial that has diverged, as it may take over from another.
+        max_epochs: Largest number of epochs that a trial may train in all.
+        resumes: Whether a trial that was stopped may be resumed later; if not, it is pruned.
+        revives: Whether that holds for a diverged trial, which may take over the state of another.
     """
 
     @property
@@ -85,42 +85,43 @@ class Scheduler(Protocol):
     def revives(self) -> bool: ...  # noqa: D102
 
     def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
-        """Return what a free worker should do, None if there is nothing now.
+        """Return what a free worker should do, None if it should wait.
 
         Args:
-            history: All trials so far; not to be changed.
-            seed: The search's; with a trial's number and its epochs it settles every draw.
-            may_start: Whether there may be new trials.
+            history: All trials so far; must not be changed.
+            seed: Seed of the search; all draws depend on it, the number of a trial and its epochs
+                alone.
+            may_start: Whether a new trial may be started.
         """
 
     def goes_on(self, history: History, number: int, *, seed: int, may_start: bool) -> int:
-        """Return how many epochs a running trial may train in all, now that its budget is spent.
+        """Return how many epochs a running trial may train in all, when it has reached its budget.
 
         Args:
-            history: All trials so far; not to be changed.
-            number: The trial's.
+            history: All trials so far; must not be changed.
+            number: Number of the trial.
             seed: As in `next_step`.
             may_start: As in `next_step`.
 
         Returns:
-            Not more than it has trained if it has to stop here.
+            At most the number that it has trained if it has to stop now.
         """
 
     def needed(self, history: History, *, max_trials: int | None) -> IntArray:
-        """Return what states of trials may still be resumed or taken over.
+        """Return which states of trials may still be resumed or taken over.
 
         Args:
-            history: All trials so far; not to be changed.
-            max_trials: How many trials there will be at most, None if that is not known.
+            history: All trials so far; must not be changed.
+            max_trials: Largest number of trials of the search, None if it is not known.
 
         Returns:
-            Shape ``(n,)``: for each trial the least number of epochs whose state is needed; the
-            states of fewer epochs are not.
+            Shape ``(n,)``: for each trial the smallest number of epochs of a state that is needed;
+            states of fewer epochs may be deleted.
         """
 
     def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
-        """Return what is intended, if nothing fails.
+        """Return the rungs of a search in which no trial fails.
 
         Args:
-            max_trials: How many trials there will be at most.
+            max_trials: Largest number of trials of the search, None if it is not known.
         """

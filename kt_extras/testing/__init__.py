@@ -1,4 +1,4 @@
-"""Contracts for samplers, pruners, schedulers, stores and oracles, to be inherited by your tests.
+"""Test classes to inherit from, for your own samplers, pruners, schedulers, stores and oracles.
 
 >>> from kt_extras.samplers.random import Random
 >>> from kt_extras.testing import SamplerContract
@@ -6,7 +6,7 @@
 ...     def make(self):
 ...         return Random()
 
-Names are resolved when they are first used, so only the contract of oracles needs TensorFlow and
+A name is imported when it is first used, so only the contract of oracles needs TensorFlow and
 KerasTuner.
 """
 
@@ -15,14 +15,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the same table once more, for editors and type checkers
+if TYPE_CHECKING:  # the same names for editors and type checkers
     from kt_extras.testing.oracles import OracleContract as OracleContract
     from kt_extras.testing.pruners import PrunerContract as PrunerContract
     from kt_extras.testing.samplers import SamplerContract as SamplerContract
     from kt_extras.testing.schedulers import SchedulerContract as SchedulerContract
     from kt_extras.testing.stores import StoreContract as StoreContract
 
-_HOMES = {
+_MODULES = {
     "OracleContract": "kt_extras.testing.oracles",
     "PrunerContract": "kt_extras.testing.pruners",
     "SamplerContract": "kt_extras.testing.samplers",
@@ -40,9 +40,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -1,9 +1,9 @@
-"""Toy problems with known optima for comparing samplers: pure NumPy, microseconds a call.
+"""Toy problems with known optima for the comparison of samplers, in NumPy alone.
 
 Branin and Hartmann-6 are as tabulated by Surjanovic & Bingham (Virtual Library of Simulation
 Experiments, 2013); Rosenbrock (1960) is put on logarithmic axes.  `conditional` is our own: a
-choice of model whose branches have their own hyperparameters, where the branch that holds the
-optimum is the worse one nearly everywhere.
+choice of a model with conditional hyperparameters, where the branch with the optimum is worse than
+the others nearly everywhere.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _BROAD_FLOOR, _SHARP_FLOOR, _PLATEAU = 0.10, 0.05, 0.25
 
 @dataclass(frozen=True)
 class Problem:
-    """A loss over a space, with the lowest value that it takes.
+    """A loss function over a space, with its minimum.
 
     Args:
-        name: What tables call it.
-        space: Where its points live.
-        function: From the values of the active hyperparameters to the loss.
+        name: Name of the problem, for tables.
+        space: Search space.
+        function: Returns the loss at a point.
         optimum: The lowest loss.
 
     >>> problem = branin()
@@ -65,19 +65,19 @@ class Problem:
 
 
 def branin() -> Problem:
-    """Return Branin's function: two real axes, three minima of equal depth."""
+    """Return the function of Branin: two real axes, three global minima."""
     space = Space([Float("x", -5.0, 10.0), Float("y", 0.0, 15.0)])
     return Problem("branin", space, _branin, optimum=10.0 / (8.0 * math.pi))
 
 
 def hartmann6() -> Problem:
-    """Return the six-dimensional function of Hartmann: one global minimum among six local ones."""
+    """Return the six-dimensional function of Hartmann: six local minima, one of them global."""
     space = Space([Float(f"x{i}", 0.0, 1.0) for i in range(6)])
     return Problem("hartmann6", space, _hartmann6, optimum=-3.322368011415515)
 
 
 def rosenbrock5_log() -> Problem:
-    """Return log10(1 + Rosenbrock) of five axes: a curved valley, hard for axis-parallel models.
+    """Return log10(1 + Rosenbrock) of five axes: a curved valley across the axes.
 
     Each axis is logarithmic on [1e-5, 10]; its logarithm runs over Rosenbrock's [-2.048, 2.048].
     """
@@ -90,17 +90,17 @@ def conditional(
 ) -> Problem:
     """Return a choice between models that each have three hyperparameters of their own.
 
-    A branch in `broad` is a bowl with a floor of 0.10, 0.12, ...  The `sharp` one is a plateau at
-    0.25 with a funnel down to 0.05, so it is worse nearly everywhere, yet holds the optimum.
+    The loss of a model in `broad` is quadratic, with a minimum of 0.10, 0.12, ...  That of `sharp`
+    is 0.25 nearly everywhere and has a narrow minimum of 0.05, which is the optimum.
 
     Args:
-        broad: Names of the easy models, at least one.
-        sharp: Name of the model that holds the optimum.
-        width: The funnel's scale, above 0: its depth falls by 1/e at this distance, where a side
-            of the branch has length 1.
+        broad: Names of the models with quadratic losses, at least one. Defaults to `("mlp",)`.
+        sharp: Name of the model with the optimum. Defaults to `"svm"`.
+        width: Width of the narrow minimum, above 0: at this distance, on the unit cube, its depth
+            has decreased to 1/e. Defaults to 0.3.
 
     Raises:
-        ValueError: No broad model, a name used twice, or a width that is not positive.
+        ValueError: `broad` is empty, a name is used twice, or `width` is not above 0.
 
     >>> problem = conditional()
     >>> best = {"model": "svm", "svm_0": 0.7, "svm_1": 0.25, "svm_2": 0.6}
@@ -109,9 +109,11 @@ def conditional(
     """
     models = (*broad, sharp)
     if not broad or len(set(models)) < len(models):
-        raise ValueError(f"`broad` and `sharp` must be different names, got {broad!r}, {sharp!r}.")
+        raise ValueError(
+            f"`broad` and `sharp` must be different names, got {broad!r} and {sharp!r}."
+        )
     if not width > 0:
-        raise ValueError(f"`width` must be above 0, got {width!r}.")
+        raise ValueError(f"`width` must be above 0, got {width!r}; 0.3 is the default.")
 
     def loss(point: Point) -> float:
         model = point["model"]

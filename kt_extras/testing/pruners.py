@@ -1,4 +1,4 @@
-"""What every pruning rule must do, as tests that a rule of your own can inherit."""
+"""Tests of the requirements of pruners, to inherit for a pruner of your own."""
 
 from __future__ import annotations
 
@@ -12,127 +12,130 @@ from kt_extras.arrays import FloatArray
 from kt_extras.pruners.pruner import Pruner
 from kt_extras.search.history import Curve, Curves
 
-_SCENES = 120
+_CASES = 120
 
 
 class PrunerContract:
-    """Inherit and say how to make your pruner; pytest does the rest.
+    """Base class of tests of a pruner: override `make` to return it.
 
-    Every method is one law, and a plain call that raises `AssertionError` where it is broken.
+    Each test method checks one requirement of the protocol and raises `AssertionError` if it is not
+    met.
 
     Attributes:
-        monotone: Whether a worse loss never saves a trial; set it to False for a rule that also
-            stops what is too good to be true.
+        monotone: Whether a trial that is stopped would be stopped with a larger loss, too; set it
+            to False for a pruner that also stops trials with very low losses. Defaults to True.
 
     >>> from kt_extras.pruners import MedianPruner
     >>> class TestMedian(PrunerContract):
     ...     def make(self):
     ...         return MedianPruner()
-    >>> TestMedian().test_a_trial_as_good_as_the_best_rival_is_never_stopped()
+    >>> TestMedian().test_trial_is_not_stopped_when_as_good_as_the_best_rival()
     """
 
     monotone: bool = True
 
     def make(self) -> Pruner:
-        """Return the pruner under test; called anew by every law."""
-        raise NotImplementedError("`make` must return the pruner under test; override it.")
+        """Return the pruner to test; called again by every test."""
+        raise NotImplementedError("`make` must return the pruner to test; override it.")
 
-    def test_a_trial_as_good_as_the_best_rival_is_never_stopped(self) -> None:
+    def test_trial_is_not_stopped_when_as_good_as_the_best_rival(self) -> None:
         pruner = self.make()
-        for curve, rivals, _, rng in _scenes():
+        for curve, rivals, _, rng in _cases():
             if not math.isfinite(rivals.best):
                 continue
             losses = curve.losses.copy()
-            lucky = rng.choice(np.flatnonzero(~np.isnan(losses)))
-            losses[lucky] = rivals.best - rng.integers(2)
+            epoch = rng.choice(np.flatnonzero(~np.isnan(losses)))
+            losses[epoch] = rivals.best - rng.integers(2)
             leader = Curve(losses, curve.sign)
             assert not pruner.should_stop(leader, rivals), (
-                f"{losses} is stopped, though no rival was ever better than {rivals.best}."
+                f"{losses} is stopped, though the lowest loss of its rivals is {rivals.best}."
             )
 
-    def test_nothing_is_stopped_before_its_first_report(self) -> None:
+    def test_trial_is_not_stopped_before_its_first_report(self) -> None:
         pruner = self.make()
-        for curve, rivals, *_ in _scenes():
-            nothing = Curve(np.empty(0), curve.sign)
-            assert not pruner.should_stop(nothing, rivals), "a trial without a loss is stopped."
+        for curve, rivals, *_ in _cases():
+            empty = Curve(np.empty(0), curve.sign)
+            assert not pruner.should_stop(empty, rivals), "a trial without a report is stopped."
 
-    def test_a_trial_without_rivals_gets_an_answer(self) -> None:
+    def test_answer_is_a_bool_without_rivals(self) -> None:
         pruner = self.make()
-        for curve, *_ in _scenes():
+        for curve, *_ in _cases():
             answer = pruner.should_stop(curve, Curves.of([], curve.sign))
-            assert isinstance(answer, bool), f"{answer!r} is no answer to {curve.losses}."
+            assert isinstance(answer, bool), (
+                f"{answer!r} is a {type(answer)}, not a bool, for {curve.losses}."
+            )
 
-    def test_every_answer_is_true_or_false(self) -> None:
+    def test_answer_is_a_bool_with_rivals(self) -> None:
         pruner = self.make()
-        for curve, rivals, *_ in _scenes():
+        for curve, rivals, *_ in _cases():
             answer = pruner.should_stop(curve, rivals)
             assert isinstance(answer, bool), f"{answer!r} is a {type(answer)}, not a bool."
 
-    def test_no_loss_is_worse_than_one_that_is_not_finite(self) -> None:
-        self._check_that_worse_is_stopped_too(math.inf)
+    def test_trial_is_still_stopped_with_an_infinite_loss(self) -> None:
+        self._check_stopped_with_a_larger_loss(math.inf)
 
-    def test_a_curve_without_one_finite_loss_is_worse_than_any(self) -> None:
+    def test_trial_is_still_stopped_without_a_finite_loss(self) -> None:
         pruner = self.make()
-        for curve, rivals, *_ in _scenes():
+        for curve, rivals, *_ in _cases():
             if pruner.should_stop(curve, rivals):
                 diverged = np.where(np.isnan(curve.losses), np.nan, math.inf)
                 assert pruner.should_stop(Curve(diverged, curve.sign), rivals), (
                     f"{curve.losses} is stopped, but not {diverged}."
                 )
 
-    def test_a_worse_loss_never_saves_a_trial(self) -> None:
+    def test_trial_is_still_stopped_with_a_larger_loss(self) -> None:
         if self.monotone:
-            for much in (1e-9, 0.5, 1e9):
-                self._check_that_worse_is_stopped_too(much)
+            for increase in (1e-9, 0.5, 1e9):
+                self._check_stopped_with_a_larger_loss(increase)
 
-    def test_the_order_of_the_rivals_does_not_matter(self) -> None:
+    def test_answer_does_not_depend_on_the_order_of_rivals(self) -> None:
         pruner = self.make()
-        for curve, rivals, shuffled, _ in _scenes():
+        for curve, rivals, shuffled, _ in _cases():
             answer = pruner.should_stop(curve, rivals)
             assert pruner.should_stop(curve, shuffled) == answer, (
                 f"whether {curve.losses} is stopped depends on the order of its rivals."
             )
 
-    def test_a_pruner_keeps_no_state(self) -> None:
+    def test_answers_are_the_same_when_asked_again(self) -> None:
         pruner = self.make()
-        first = [pruner.should_stop(curve, rivals) for curve, rivals, *_ in _scenes()]
-        again = [pruner.should_stop(curve, rivals) for curve, rivals, *_ in _scenes()]
-        alone = [self.make().should_stop(curve, rivals) for curve, rivals, *_ in _scenes()]
-        assert first == again == alone, "the answer depends on what was asked before."
+        first = [pruner.should_stop(curve, rivals) for curve, rivals, *_ in _cases()]
+        again = [pruner.should_stop(curve, rivals) for curve, rivals, *_ in _cases()]
+        alone = [self.make().should_stop(curve, rivals) for curve, rivals, *_ in _cases()]
+        assert first == again == alone, "the answers depend on earlier calls."
 
-    def test_the_curves_are_not_changed(self) -> None:
+    def test_curves_are_unchanged_after_an_answer(self) -> None:
         pruner = self.make()
-        for curve, rivals, *_ in _scenes():
+        for curve, rivals, *_ in _cases():
             before = _snapshot(curve, rivals)
             pruner.should_stop(curve, rivals)
-            assert _snapshot(curve, rivals) == before, "a pruner has changed the curves."
+            assert _snapshot(curve, rivals) == before, "the pruner has changed the curves."
 
-    def _check_that_worse_is_stopped_too(self, much: float) -> None:
+    def _check_stopped_with_a_larger_loss(self, increase: float) -> None:
         pruner = self.make()
-        for curve, rivals, *_ in _scenes():
+        for curve, rivals, *_ in _cases():
             if pruner.should_stop(curve, rivals):
                 losses = curve.losses.copy()
-                losses[-1] += much
+                losses[-1] += increase
                 assert pruner.should_stop(Curve(losses, curve.sign), rivals), (
                     f"{curve.losses} is stopped, but not {losses}."
                 )
 
 
-class _Scene(NamedTuple):
+class _Case(NamedTuple):
     curve: Curve
     rivals: Curves
     shuffled: Curves  # the same rivals in another order
     rng: np.random.Generator
 
 
-def _scenes() -> Iterator[_Scene]:
-    """Yield the same trials and rivals at every call: ties, gaps, failures, both directions."""
-    for seed in range(_SCENES):
+def _cases() -> Iterator[_Case]:
+    """Yield the same trials and rivals at every call, with ties, gaps, failures and both signs."""
+    for seed in range(_CASES):
         rng = np.random.default_rng(seed)
         sign = float(rng.choice([-1.0, 1.0]))
         curve = Curve(_losses(rng, (int(rng.integers(1, 9)),)), sign)
         rivals, shuffled = _rivals(rng, int(rng.integers(0, 14)), sign)
-        yield _Scene(curve, rivals, shuffled, rng)
+        yield _Case(curve, rivals, shuffled, rng)
 
 
 def _rivals(rng: np.random.Generator, n: int, sign: float) -> tuple[Curves, Curves]:
@@ -148,7 +151,7 @@ def _rivals(rng: np.random.Generator, n: int, sign: float) -> tuple[Curves, Curv
 
 
 def _losses(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """Draw losses in [-3, 3], tied as often as not; some failed, some never reported."""
+    """Draw losses in [-3, 3], half of them integers, some of them infinite or not reported."""
     losses = np.clip(rng.normal(rng.normal(), 1.0, size=shape), -3, 3)
     losses = np.where(rng.random(shape) < 0.5, np.round(losses), losses)
     losses = np.where(rng.random(shape) < 0.1, math.inf, losses)

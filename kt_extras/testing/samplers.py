@@ -1,4 +1,4 @@
-"""What every sampler must do, as tests that a sampler of your own can inherit."""
+"""Tests of the requirements of samplers, to inherit for a sampler of your own."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ from kt_extras.search.space import Space
 
 
 class SamplerContract:
-    """Inherit and say how to make your sampler; pytest does the rest.
+    """Base class of tests of a sampler: override `make` to return it.
 
-    Every method is one law, and a plain call that raises `AssertionError` where it is broken.
+    Each test method checks one requirement of the protocol and raises `AssertionError` if it is not
+    met.
 
     Attributes:
-        trials: Length of the searches that the laws run.
+        trials: Number of trials of the searches that the tests run. Defaults to 25.
 
     >>> class TestRandom(SamplerContract):
     ...     def make(self):
     ...         return Random()
-    >>> TestRandom().test_the_same_generator_gives_the_same_suggestion()
+    >>> TestRandom().test_suggestions_are_equal_with_equal_generators()
     """
 
     trials: int = 25
 
     def make(self) -> Sampler:
-        """Return the sampler under test; called anew by every law."""
-        raise NotImplementedError("`make` must return the sampler under test; override it.")
+        """Return the sampler to test; called again by every test."""
+        raise NotImplementedError("`make` must return the sampler to test; override it.")
 
     def spaces(self) -> Mapping[str, Space]:
-        """Return the spaces to try by name; override for a sampler that serves only some."""
+        """Return the spaces to test, by name; override for a sampler that supports only some."""
         return toy_spaces()
 
-    def test_suggestions_are_valid_whatever_was_seen(self) -> None:
+    def test_suggestions_are_valid_after_any_history(self) -> None:
         sampler = self.make()
         for what, history in self._histories():
             _suggest(sampler, history, trial=len(history), what=what)
 
-    def test_a_whole_search_is_valid(self) -> None:
+    def test_suggestions_are_valid_throughout_a_search(self) -> None:
         sampler = self.make()
         for name, space in self.spaces().items():
             history = History(space)
@@ -57,50 +58,50 @@ class SamplerContract:
                 history.start(point)
                 end_trial(history, State(1 + trial % 3), loss=math.sin(trial))
 
-    def test_the_same_generator_gives_the_same_suggestion(self) -> None:
+    def test_suggestions_are_equal_with_equal_generators(self) -> None:
         sampler = self.make()
         for what, history in self._histories():
             first, again = (_suggest(sampler, history, trial=7, what=what) for _ in range(2))
-            assert first == again, f"two answers to one question, {first} and {again}: {what}"
+            assert first == again, f"suggestions differ, {first} and {again}: {what}"
             other = _suggest(self.make(), history, trial=7, what=what)
-            assert first == other, f"a second sampler answers {other}, not {first}: {what}"
+            assert first == other, f"a second sampler suggests {other}, not {first}: {what}"
 
-    def test_suggesting_does_not_change_the_history(self) -> None:
+    def test_history_is_unchanged_after_a_suggestion(self) -> None:
         sampler = self.make()
         for what, history in self._histories():
             before = snapshot(history)
             _suggest(sampler, history, trial=7, what=what)
             assert snapshot(history) == before, f"the history was changed: {what}"
 
-    def test_changing_a_suggestion_does_not_change_the_next_one(self) -> None:
+    def test_next_suggestion_is_the_same_after_one_is_changed(self) -> None:
         sampler = self.make()
         for what, history in self._histories():
             point = _suggest(sampler, history, trial=7, what=what)
-            kept = copy.deepcopy(point)
+            before = copy.deepcopy(point)
             if point is not None:
                 point.clear()
             again = _suggest(sampler, history, trial=7, what=what)
-            assert again == kept, f"the sampler keeps hold of what it gave away: {what}"
+            assert again == before, f"the sampler returned an object that it keeps: {what}"
 
-    def test_global_generators_are_left_alone(self) -> None:
+    def test_global_generators_are_not_used(self) -> None:
         sampler = self.make()
         for what, history in self._histories():
             before = _global_generators()
             _suggest(sampler, history, trial=7, what=what)
             assert _global_generators() == before, f"a global generator was used: {what}"
 
-    def test_hyperparameters_may_be_added_later(self) -> None:
+    def test_suggestions_are_valid_after_hyperparameters_are_added(self) -> None:
         mlp = Condition("model", ("mlp",))
         old = Space([Choice("model", ("mlp", "svm")), Float("c", 0, 1)])
         new = Space([*old.dimensions, Int("units", 1, 9, conditions=(mlp,)), Boolean("bias")])
-        self._check_after_a_move(old, new, what="hyperparameters were added")
+        self._check_in_another_space(old, new, what="hyperparameters were added")
 
-    def test_options_may_be_removed_and_ranges_narrowed_later(self) -> None:
+    def test_suggestions_are_valid_after_the_space_is_narrowed(self) -> None:
         old = Space([Choice("model", ("mlp", "svm", "knn")), Float("c", 0, 1), Int("n", 1, 9)])
         new = Space([Choice("model", ("mlp", "svm")), Float("c", 0.4, 0.6)])
-        self._check_after_a_move(old, new, what="options were removed")
+        self._check_in_another_space(old, new, what="options were removed")
 
-    def _check_after_a_move(self, old: Space, new: Space, *, what: str) -> None:
+    def _check_in_another_space(self, old: Space, new: Space, *, what: str) -> None:
         sampler = self.make()
         for kind, history in toy_histories(old):
             moved = history.moved_to(new)
@@ -113,7 +114,7 @@ class SamplerContract:
 
 
 def toy_spaces() -> dict[str, Space]:
-    """Return small spaces that show every kind of dimension and condition.
+    """Return small spaces with every kind of dimension and condition, by name.
 
     >>> sorted(toy_spaces())
     ['conditional', 'empty', 'finite', 'mixed', 'nested', 'one value', 'stepped', 'twins']
@@ -161,7 +162,7 @@ def toy_spaces() -> dict[str, Space]:
 
 
 def toy_histories(space: Space) -> Iterator[tuple[str, History]]:
-    """Yield what a sampler may have to learn from, each with a few words that describe it."""
+    """Yield histories in a space, each after a description."""
     yield "nothing seen", History(space)
     yield "all running", _history(space, [State.RUNNING] * 6, [math.inf])
     yield "all failed", _history(space, [State.INFEASIBLE] * 12, [math.inf])
@@ -175,7 +176,7 @@ def toy_histories(space: Space) -> Iterator[tuple[str, History]]:
 
 
 def end_trial(history: History, state: State, *, loss: float) -> None:
-    """Give the last trial of a history a short curve and an end."""
+    """Report two epochs of the last trial of a history, and end it."""
     number = len(history) - 1
     for step in range(2):
         history.report(number, step, loss + 1 - step)
@@ -183,13 +184,13 @@ def end_trial(history: History, state: State, *, loss: float) -> None:
 
 
 def check_point(point: Point, space: Space, *, what: str = "") -> None:
-    """Raise `AssertionError` unless the point is one of the space, in plain Python values.
+    """Raise `AssertionError` unless a point is one of the space and its values are plain Python.
 
     >>> check_point({"units": 4}, Space([Int("units", 1, 4)]))
     """
     active = space.active(point)
     expected = sorted(dimension.name for dimension in active)
-    assert sorted(point) == expected, f"{point} does not give values to just {expected}: {what}"
+    assert sorted(point) == expected, f"{point} must have values of {expected} alone: {what}"
     for dimension in active:
         value = point[dimension.name]
         assert dimension.contains(value), f"{value!r} is not in {dimension}: {what}"
@@ -197,20 +198,20 @@ def check_point(point: Point, space: Space, *, what: str = "") -> None:
             nearest = dimension.from_unit(dimension.to_unit(value))
             assert value == nearest, f"{value!r} is not on the grid of {dimension}: {what}"
     plain = (bool, int, float, str, type(None))
-    strange = {name: type(value) for name, value in point.items() if type(value) not in plain}
-    assert not strange, f"JSON cannot hold the types of {strange}: {what}"
+    other = {name: type(value) for name, value in point.items() if type(value) not in plain}
+    assert not other, f"values must be of plain Python types, got {other}: {what}"
     json.dumps(point)
 
 
 def _suggest(sampler: Sampler, history: History, *, trial: int, what: str) -> Point | None:
-    """Return a checked suggestion, or None if the space is truly exhausted."""
+    """Return a checked suggestion, or None if all points of the space have been tried."""
     try:
         point = sampler.suggest(history, history.space, trial_rng(0, trial))
     except SpaceExhausted:
         finite = math.isfinite(history.space.size)
-        assert finite, f"a space with endless points is called exhausted: {what}"
+        assert finite, f"SpaceExhausted was raised for a continuous space: {what}"
         left = [point for point in history.space.points() if not history.tried(point)]
-        assert not left, f"the space is called exhausted, but {left[0]} was never tried: {what}"
+        assert not left, f"SpaceExhausted was raised, but {left[0]} was not tried: {what}"
         return None
     check_point(point, history.space, what=what)
     return point
@@ -229,12 +230,12 @@ def _history(
 
 
 def snapshot(history: History) -> str:
-    """Return all that a history holds, to tell whether it was changed."""
+    """Return all contents of a history, for comparisons."""
     columns = (history.unit, history.losses, history.states, history.epochs, history.brackets)
     curves = [history.curve(number).losses.tolist() for number in range(len(history))]
     return repr(([column.tolist() for column in columns], list(history.points), curves))
 
 
 def _global_generators() -> tuple[object, ...]:
-    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - to see it unused
+    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - only to compare it
     return random.getstate(), state["pos"], state["key"].tobytes()

@@ -1,4 +1,4 @@
-"""What every scheduler must do, as tests that a scheduler of your own can inherit."""
+"""Tests of the requirements of schedulers, to inherit for a scheduler of your own."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ Loss = Callable[[int, int], float]
 
 
 class SchedulerContract:
-    """Inherit and say how to make your scheduler; pytest does the rest.
+    """Base class of tests of a scheduler: override `make` to return it.
 
-    Every method is one law, and a plain call that raises `AssertionError` where it is broken.  The
-    laws run searches with one worker and with several, with trials that fail in their first epoch
-    and losses that are not finite.
+    Each test method checks one requirement of the protocol and raises `AssertionError` if it is not
+    met.  The tests run searches with one worker and with several, with trials that fail in their
+    first epoch and with losses that are not finite.
 
     Attributes:
-        max_trials: Largest number of trials in the searches that the laws run.  Defaults to 20.
-        needs_states_after_failures: Whether `needed` also holds what is resumed only because a
-            better trial failed later.  A scheduler that saves the disk space has False, and such a
-            trial is trained again.  Defaults to True.
+        max_trials: Largest number of trials in the searches that the tests run. Defaults to 20.
+        needs_states_after_failures: Whether `needed` also includes the states of trials that are
+            resumed only because a better trial failed later. Set it to False for a scheduler that
+            saves this disk space, so that such a trial is trained again. Defaults to True.
 
     >>> from kt_extras.schedulers import SuccessiveHalving
     >>> class TestHalving(SchedulerContract):
     ...     def make(self):
     ...         return SuccessiveHalving(max_epochs=9)
-    >>> TestHalving().test_a_search_ends()
+    >>> TestHalving().test_search_ends()
     """
 
     max_trials: int = 20
     needs_states_after_failures: bool = True
 
     def make(self) -> Scheduler:
-        """Return the scheduler under test; called again by every law."""
-        raise NotImplementedError("`make` must return the scheduler under test; override it.")
+        """Return the scheduler to test; called again by every test."""
+        raise NotImplementedError("`make` must return the scheduler to test; override it.")
 
-    def test_a_search_ends(self) -> None:
+    def test_search_ends(self) -> None:
         for search in self._searches(self.make()):
             search.run()
             running = search.history.states == State.RUNNING
             assert not running.any(), f"trials are left running: {search}"
 
-    def test_no_trial_starts_when_none_may(self) -> None:
+    def test_no_trial_starts_when_may_start_is_false(self) -> None:
         for search in self._searches(self.make()):
             for step in search.steps():
                 starts = isinstance(step, Start)
@@ -84,7 +84,7 @@ class SchedulerContract:
                     state = State(int(search.history.states[step.number]))
                     assert state == State.PAUSED, f"{step} of a trial that is {state!r}: {search}"
 
-    def test_a_parent_has_trained_at_least_as_long_as_its_child(self) -> None:
+    def test_parent_has_trained_at_least_as_long_as_its_child(self) -> None:
         for search in self._searches(self.make()):
             for step in search.steps():
                 if isinstance(step, Resume) and step.parent is not None:
@@ -94,7 +94,7 @@ class SchedulerContract:
                     assert states[step.parent] != State.INFEASIBLE, wrong
                     assert epochs[step.parent] >= epochs[step.number], wrong
 
-    def test_a_budget_is_above_what_is_trained_and_at_most_max_epochs(self) -> None:
+    def test_budget_is_above_trained_epochs_and_at_most_max_epochs(self) -> None:
         scheduler = self.make()
         for search in self._searches(scheduler):
             for step in search.steps():
@@ -105,7 +105,7 @@ class SchedulerContract:
                     f"{search}"
                 )
 
-    def test_a_trial_never_trains_beyond_max_epochs(self) -> None:
+    def test_goes_on_returns_at_most_max_epochs(self) -> None:
         scheduler = self.make()
         for search in self._searches(scheduler):
             search.run()
@@ -114,12 +114,12 @@ class SchedulerContract:
                 f"`goes_on` returns {longest}, `max_epochs` is {scheduler.max_epochs}: {search}"
             )
 
-    def test_the_history_is_not_changed(self) -> None:
-        for search in self._searches(_Watched(self.make())):
+    def test_history_is_unchanged_after_each_call(self) -> None:
+        for search in self._searches(_Checked(self.make())):
             for _ in search.steps():
                 search.scheduler.needed(search.history, max_trials=search.max_trials)
 
-    def test_the_same_seed_gives_the_same_steps(self) -> None:
+    def test_steps_are_equal_with_equal_seeds(self) -> None:
         scheduler = self.make()
         for search, again, other in zip(
             self._searches(scheduler),
@@ -131,25 +131,25 @@ class SchedulerContract:
             assert again.run() == first, f"a second search takes other steps: {search}"
             assert other.run() == first, f"a second scheduler takes other steps: {search}"
 
-    def test_asking_twice_gives_the_same_answer(self) -> None:
+    def test_step_is_the_same_when_asked_again(self) -> None:
         for search in self._searches(self.make()):
             for step in search.steps():
                 again = search.next_step()
-                assert again == step, f"two answers to one question, {step} and {again}: {search}"
+                assert again == step, f"a second call returned {again}, not {step}: {search}"
 
-    def test_a_state_that_is_resumed_was_needed_all_along(self) -> None:
+    def test_resumed_state_was_needed_at_every_step_before(self) -> None:
         for search in self._searches(self.make()):
             for known in (None, search.max_trials):
                 self._check_needed(search, known)
 
-    def test_needed_has_one_whole_number_for_each_trial(self) -> None:
+    def test_needed_has_one_integer_for_each_trial(self) -> None:
         for search in self._searches(self.make()):
             for _ in search.steps():
                 needed = search.scheduler.needed(search.history, max_trials=search.max_trials)
                 assert needed.shape == (len(search.history),), f"shape {needed.shape}: {search}"
                 assert np.issubdtype(needed.dtype, np.integer), f"{needed.dtype}: {search}"
 
-    def test_a_plan_adds_up(self) -> None:
+    def test_epochs_and_trials_of_a_plan_are_consistent(self) -> None:
         scheduler = self.make()
         for max_trials in (None, *self._sizes()):
             below: dict[int, tuple[int, float]] = {}
@@ -161,18 +161,18 @@ class SchedulerContract:
                 assert rung.new_epochs == trained, f"{rung}, though {trained} epochs are trained"
                 below[rung.bracket] = rung.epochs, rung.trials
 
-    def test_a_plan_starts_at_most_max_trials(self) -> None:
+    def test_plan_starts_at_most_max_trials(self) -> None:
         scheduler = self.make()
         for max_trials in self._sizes():
             first = {rung.bracket: rung.trials for rung in reversed(scheduler.plan(max_trials))}
             planned = sum(first.values())
             assert planned <= max_trials, f"{planned} trials are planned, of {max_trials}"
 
-    def _check_needed(self, search: Search, known: int | None) -> None:
-        """Follow a search, and delete what is not needed as a search on disk does."""
+    def _check_needed(self, search: SimulatedSearch, known: int | None) -> None:
+        """Run a search, and check that no deleted state is resumed."""
         if search.kind == "diverging" and not self.needs_states_after_failures:
             return
-        deleted: IntArray = np.zeros(0, dtype=np.int64)  # states of fewer epochs are gone
+        deleted: IntArray = np.zeros(0, dtype=np.int64)  # states of fewer epochs are deleted
         for step in search.steps():
             needed = search.scheduler.needed(search.history, max_trials=known)
             before = np.pad(deleted, (0, len(needed) - len(deleted)))
@@ -188,12 +188,12 @@ class SchedulerContract:
     def _sizes(self) -> list[int]:
         return sorted({1, (self.max_trials + 2) // 3, self.max_trials})
 
-    def _searches(self, scheduler: Scheduler) -> Iterator[Search]:
+    def _searches(self, scheduler: Scheduler) -> Iterator[SimulatedSearch]:
         """Yield one search of each kind."""
         failures: list[Mapping[int, int]] = [{}, {0: 1, 3: 1, 4: 1}]
         for kind in itertools.product((1, 4), self._sizes(), LOSSES, failures):
             workers, max_trials, loss, fails = kind
-            yield Search(scheduler, LOSSES[loss], workers, max_trials, fails, kind=loss)
+            yield SimulatedSearch(scheduler, LOSSES[loss], workers, max_trials, fails, kind=loss)
 
 
 def _noisy(number: int, epoch: int) -> float:
@@ -215,23 +215,24 @@ LOSSES: dict[str, Loss] = {"noisy": _noisy, "equal": _equal, "diverging": _diver
 
 
 @dataclass
-class Search:
-    """Carries out what a scheduler decides, as the workers of a search do, without any training.
+class SimulatedSearch:
+    """A search that carries out the steps of a scheduler without any training.
 
     Args:
         scheduler: The scheduler that decides.
         loss: Returns the loss of a trial, by its number, after an epoch, counted from 1.
         workers: Number of trials that train at the same time, an epoch in each unit of time.
             Defaults to 1.
-        max_trials: Number of trials that may start, None for no limit.  Defaults to None.
-        fails: The epoch in which a trial fails, counted from 1, by the trial's number.  Defaults to
+        max_trials: Number of trials that may start, None for no limit. Defaults to None.
+        fails: The epoch in which a trial fails, counted from 1, by the trial's number. Defaults to
             no failures.
-        seed: Seed of the search.  Defaults to 0.
-        kind: Description of `loss`, for messages.  Defaults to an empty one.
-        max_steps: Number of steps after which a search counts as endless.  Defaults to 2,000.
+        seed: Seed of the search. Defaults to 0.
+        kind: Description of `loss`, for messages. Defaults to an empty one.
+        max_steps: Number of steps after which a search counts as endless. Defaults to 2,000.
 
     >>> from kt_extras.schedulers import SuccessiveHalving
-    >>> search = Search(SuccessiveHalving(max_epochs=3), lambda number, epoch: number, max_trials=3)
+    >>> halving = SuccessiveHalving(max_epochs=3)
+    >>> search = SimulatedSearch(halving, lambda number, epoch: number, max_trials=3)
     >>> search.run()[-1], search.history.epochs.tolist()
     (Resume(number=0, until=3, parent=None, point=None), [3, 1, 1])
     """
@@ -247,7 +248,7 @@ class Search:
 
     def __post_init__(self) -> None:
         self.history = History(SPACE)
-        self.budgets: list[int] = []  # what `goes_on` has returned
+        self.budgets: list[int] = []  # the results of `goes_on`
 
     @property
     def may_start(self) -> bool:
@@ -312,8 +313,8 @@ class Search:
         return None
 
 
-class _Watched:
-    """A scheduler that raises where it changes the history that it is given."""
+class _Checked:
+    """A scheduler whose methods raise if they change the history."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.max_epochs, self.plan = scheduler.max_epochs, scheduler.plan

@@ -1,4 +1,4 @@
-"""What every store of records must do, as tests that a store of your own can inherit."""
+"""Tests of the requirements of stores of records, to inherit for a store of your own."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ Record = dict[str, Any]
 
 
 class StoreContract:
-    """Inherit and say how to open your store; pytest does the rest.
+    """Base class of tests of a store: override `make` to open it.
 
-    Every method is one law, and a plain call that raises `AssertionError` where it is broken.
+    Each test method checks one requirement of the protocol and raises `AssertionError` if it is not
+    met.
 
     >>> from kt_extras.storage import Journal
     >>> class TestJournal(StoreContract):
@@ -29,13 +30,13 @@ class StoreContract:
     """
 
     def make(self, directory: Path) -> Store:
-        """Return the store under test; called again to open the same project a second time.
+        """Return the store to test; called again to open the same project a second time.
 
         Args:
             directory: The directory of the project, which names it: another directory is another
                 project. It does not exist at the first call.
         """
-        raise NotImplementedError("`make` must return the store under test; override it.")
+        raise NotImplementedError("`make` must return the store to test; override it.")
 
     def test_project_exists_from_the_first_append_on(self) -> None:
         with self._project() as connect:
@@ -46,7 +47,7 @@ class StoreContract:
             store.release()
             assert connect().exists(), "a project with a record does not exist when reopened"
 
-    def test_reading_a_project_without_records_raises(self) -> None:
+    def test_read_raises_for_a_project_without_records(self) -> None:
         with self._project() as connect:
             assert _raised(lambda: list(connect().read()), FileNotFoundError), (
                 "`read` of a project without records did not raise FileNotFoundError"
@@ -62,23 +63,23 @@ class StoreContract:
             store.release()
             _check_equal(connect().read(), records, what="read after the project was reopened")
 
-    def test_changing_a_record_after_append_does_not_change_the_project(self) -> None:
+    def test_project_is_unchanged_when_a_record_is_changed_after_append(self) -> None:
         with self._project() as connect:
             store, record = connect(), {"kind": "note", "values": {"units": 8}}
             store.append(record)
             before = copy.deepcopy(record)
             record["values"] = {}
-            _check_equal(store.read(), [before], what="the store keeps hold of what it was given")
+            _check_equal(store.read(), [before], what="the record was changed after `append`")
 
-    def test_values_that_json_cannot_hold_are_refused(self) -> None:
+    def test_append_raises_for_values_that_json_cannot_hold(self) -> None:
         with self._project() as connect:
             store = connect()
             store.append(_note(0))
             for value in (float("nan"), float("inf")):
                 record = {"kind": "note", "value": value}
-                refused = _raised(functools.partial(store.append, record), ValueError)
-                assert refused, f"`append` of {value} did not raise ValueError"
-            _check_equal(store.read(), [_note(0)], what="after a record was refused")
+                raised = _raised(functools.partial(store.append, record), ValueError)
+                assert raised, f"`append` of {value} did not raise ValueError"
+            _check_equal(store.read(), [_note(0)], what="after `append` raised")
 
     def test_news_are_the_records_after_the_last_one_read(self) -> None:
         with self._project() as connect:
@@ -102,28 +103,30 @@ class StoreContract:
                 store.append(_note(number))
                 store.release()
 
-    def test_second_writer_is_refused(self) -> None:
+    def test_acquire_raises_while_another_writer_has_the_lock(self) -> None:
         with self._project() as connect:
             first, second = connect(), connect()
             first.acquire()
-            first.acquire()  # which the holder may do
+            first.acquire()  # has no effect, as it has the lock
             assert _raised(second.acquire, ProjectInUseError), (
                 "a second `acquire` of the same project did not raise ProjectInUseError"
             )
             first.append(_note(0))
             _check_equal(second.read(), [_note(0)], what="read while another one writes")
 
-    def test_release_gives_the_lock_back(self) -> None:
+    def test_lock_can_be_acquired_after_release(self) -> None:
         with self._project() as connect:
             first, second = connect(), connect()
             first.acquire()
             first.append(_note(0))
             first.release()
-            first.release()  # which changes nothing
-            assert not _raised(second.acquire, ProjectInUseError), "`release` kept the lock"
+            first.release()  # has no effect
+            assert not _raised(second.acquire, ProjectInUseError), (
+                "`release` did not release the lock"
+            )
             assert _raised(first.acquire, ProjectInUseError), "the second holder has no lock"
 
-    def test_writer_without_the_lock_is_noticed(self) -> None:
+    def test_append_raises_after_another_writer_appended(self) -> None:
         with self._project() as connect:
             first, second = connect(), connect()
             first.append(_note(0))
@@ -132,7 +135,7 @@ class StoreContract:
             assert _raised(lambda: first.append(_note(2)), ProjectInUseError), (
                 "`append` after another one's `append` did not raise ProjectInUseError"
             )
-            _check_equal(second.read(), map(_note, range(2)), what="after a refused append")
+            _check_equal(second.read(), map(_note, range(2)), what="after `append` raised")
 
     def test_deleted_project_is_empty(self) -> None:
         with self._project() as connect:
@@ -147,7 +150,7 @@ class StoreContract:
             store.append(_note(7))
             _check_equal(store.read(), [_note(7)], what="after the project was deleted")
 
-    def test_projects_do_not_share_records_or_locks(self) -> None:
+    def test_projects_have_separate_records_and_locks(self) -> None:
         with self._project("one") as one, self._project("other") as other:
             stores = one(), other()
             for number, store in enumerate(stores):
@@ -158,7 +161,7 @@ class StoreContract:
             stores[0].delete()
             assert stores[1].exists(), "`delete` removed another project"
 
-    def test_compact_replaces_the_records_so_far_or_none(self) -> None:
+    def test_compact_replaces_all_records_or_none(self) -> None:
         with self._project() as connect:
             store, before = connect(), [_note(number) for number in range(5)]
             for record in before:
@@ -178,7 +181,7 @@ class StoreContract:
 
     @contextlib.contextmanager
     def _project(self, name: str = "project") -> Iterator[Callable[[], Store]]:
-        """Yield a function that opens one new project; what it opened is released at the end."""
+        """Yield a function that opens one new project; the stores are released at the end."""
         stores: list[Store] = []
         with tempfile.TemporaryDirectory() as folder:
 
@@ -194,7 +197,7 @@ class StoreContract:
 
 
 def odd_records() -> list[Record]:
-    """Return records with values that are easily changed on their way to the disk and back.
+    """Return records with values that are easily changed by serialisation.
 
     >>> all(isinstance(record, dict) for record in odd_records())
     True
@@ -212,7 +215,7 @@ def _note(number: int) -> Record:
 
 def _check_equal(found: Iterator[Record], expected: Any, *, what: str) -> None:
     found_list, expected_list = list(found), list(expected)
-    same = repr(found_list) == repr(expected_list)  # which sees -0.0 and the order of keys
+    same = repr(found_list) == repr(expected_list)  # compares -0.0 and the order of keys, too
     assert same, f"{what}: expected {expected_list}, got {found_list}"
 
 

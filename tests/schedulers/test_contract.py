@@ -1,4 +1,4 @@
-"""Every scheduler that ships keeps the contract that ships."""
+"""Every scheduler of the package passes the contract of schedulers."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class TestPromotionWithOneRung(SchedulerContract):
 
 
 class Reversed:
-    """Predicts that the trials that lead will end as the worst ones."""
+    """Predicts the highest loss for the trial with the lowest."""
 
     def forecast(self, history, rng):
         return -np.where(np.isfinite(history.losses), history.losses, 99.0)

@@ -5,60 +5,57 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kt_extras.schedulers import Population
+from kt_extras.schedulers import Population, Resume
 from kt_extras.schedulers.population import perturbed
 from kt_extras.schedulers.rungs import NEVER
 from kt_extras.search import Boolean, Choice, Condition, Float, Int, Space, State
-from tests.schedulers.workers import simulate
+from kt_extras.testing.schedulers import SimulatedSearch
+from tests.schedulers.searches import by_number, history_of
 
 RATE = Float("rate", 1e-4, 1e-1, sampling="log")
-
-
-def by_number(number, epoch):
-    return number + 1 / epoch
 
 
 @pytest.mark.parametrize("workers", [1, 3, 8])
 def test_every_member_trains_to_the_end(workers):
     population = Population(population_size=6, max_epochs=7, interval=2)
-    history, _ = simulate(population, loss=by_number, workers=workers)
+    history = history_of(population, loss=by_number, workers=workers)
     assert history.epochs.tolist() == [7] * 6
     assert set(history.states) == {State.COMPLETED}
 
 
-def test_with_one_worker_the_worst_take_over_from_the_best_at_every_interval():
+def test_worst_members_take_over_from_the_best_at_every_interval():
     population = Population(population_size=8, max_epochs=6, interval=2)
-    _, steps = simulate(population, loss=by_number)
+    steps = SimulatedSearch(population, loss=by_number).run()
     taken = [(s.number, s.parent) for s in steps[8:] if s.parent is not None]
     assert {number for number, _ in taken} == {6, 7}
     assert {parent for _, parent in taken} <= {0, 1}
     assert len(taken) == 4  # two members, at epochs 2 and 4
 
 
-def test_a_member_is_judged_by_its_present_loss_and_not_by_its_best():
-    def spoilt(number, epoch):
+def test_members_are_compared_by_their_last_loss_not_their_best():
+    def rising(number, epoch):
         return (0.0 if epoch == 1 else 9.0) if number == 0 else 1.0 + number / 10
 
     population = Population(population_size=4, max_epochs=4, interval=2)
-    _, steps = simulate(population, loss=spoilt)
-    assert next(s for s in steps if s.__class__.__name__ == "Resume").parent == 1
+    steps = SimulatedSearch(population, loss=rising).run()
+    assert next(step for step in steps if isinstance(step, Resume)).parent == 1
 
 
-def test_a_member_whose_loss_is_no_number_is_no_parent():
+def test_member_with_an_infinite_loss_is_not_a_parent():
     population = Population(population_size=4, max_epochs=4, interval=2, quantile=0.5)
-    _, steps = simulate(population, loss=lambda n, _: math.inf if n else 1.0)
+    steps = SimulatedSearch(population, loss=lambda n, _: math.inf if n else 1.0).run()
     assert {s.parent for s in steps[4:] if s.parent is not None} == {0}
 
 
-def test_a_member_that_fails_at_once_is_replaced_and_a_later_one_is_not():
+def test_member_is_replaced_when_it_fails_in_its_first_epoch():
     population = Population(population_size=4, max_epochs=4, interval=2)
-    history, _ = simulate(population, loss=by_number, fails={1})
+    history = history_of(population, loss=by_number, fails={1: 1})
     assert len(history) == 5
 
 
-def test_the_states_that_stragglers_may_take_over_are_kept():
+def test_states_that_slow_members_may_take_over_are_needed():
     population = Population(population_size=2, max_epochs=9, interval=3)
-    history, _ = simulate(population, loss=by_number)
+    history = history_of(population, loss=by_number)
     assert population.needed(history, max_trials=None).tolist() == [NEVER, NEVER]
     history.restart(0, kept=4)
     assert population.needed(history, max_trials=None).tolist() == [3, 3]
@@ -67,25 +64,25 @@ def test_the_states_that_stragglers_may_take_over_are_kept():
 @given(
     value=st.floats(1e-4, 1e-1), factor=st.sampled_from([0.5, 0.8, 1.2, 2.0]), d=st.integers(0, 2)
 )
-def test_a_perturbed_number_stays_in_its_range(value, factor, d):
+def test_perturbed_number_stays_in_its_range(value, factor, d):
     dimension = [RATE, Float("f", 1e-4, 1e-1), Float("r", 1e-4, 1e-1, sampling="reverse_log")][d]
     assert dimension.low <= perturbed(dimension, value, factor) <= dimension.high
 
 
 @given(value=st.integers(1, 9), up=st.booleans())
-def test_a_perturbed_integer_moves(value, up):
+def test_perturbed_integer_changes_except_at_an_end(value, up):
     moved = perturbed(Int("n", 1, 9), value, 1.2 if up else 0.8)
     assert moved == value if value == (9 if up else 1) else (moved > value) == up
 
 
-def test_a_perturbed_number_is_multiplied():
+def test_perturbed_number_is_multiplied_by_the_factor():
     assert perturbed(RATE, 0.01, 1.2) == pytest.approx(0.012)
     assert perturbed(Float("rho", 0.1, 0.99, sampling="reverse_log"), 0.89, 2.0) == pytest.approx(
         0.99
     )
 
 
-def test_choices_move_to_a_neighbour():
+def test_perturbed_choice_is_a_neighbour():
     batch = Choice("batch", (16, 32, 64), ordered=True)
     assert perturbed(batch, 32, 1.2) == 64
     assert perturbed(batch, 32, 0.8) == 16
@@ -93,7 +90,7 @@ def test_choices_move_to_a_neighbour():
     assert perturbed(Boolean("norm"), False, 1.2) is True
 
 
-def test_what_is_not_mutable_is_the_parents():
+def test_value_is_that_of_the_parent_when_not_mutable():
     space = Space([RATE, Int("units", 1, 99), Float("drop", 0, 1)])
     population = Population(population_size=4, max_epochs=4, mutable=("rate", "drop"))
     parent = {"rate": 0.01, "units": 7, "drop": 0.5}
@@ -103,7 +100,7 @@ def test_what_is_not_mutable_is_the_parents():
         assert point["rate"] != 0.01
 
 
-def test_a_branch_that_opens_gets_values_and_one_that_closes_loses_them():
+def test_values_are_added_or_removed_when_a_branch_changes():
     space = Space(
         [Boolean("decay"), Float("rate", 0, 1, conditions=(Condition("decay", (True,)),))]
     )
@@ -116,7 +113,7 @@ def test_a_branch_that_opens_gets_values_and_one_that_closes_loses_them():
     assert {point["decay"] for point in points} == {True, False}
 
 
-def test_a_value_that_a_sibling_scope_does_not_have_is_drawn_there():
+def test_value_is_drawn_again_when_a_sibling_scope_lacks_it():
     space = Space(
         [
             Choice("kind", ("a", "b")),
@@ -153,6 +150,6 @@ def test_a_value_that_a_sibling_scope_does_not_have_is_drawn_there():
         ({"perturbation_factors": ("a", "b")}, "`perturbation_factors` must be two numbers"),
     ],
 )
-def test_arguments_out_of_range_are_refused(arguments, message):
+def test_constructor_raises_for_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         Population(**{"population_size": 4, "max_epochs": 4, **arguments})

@@ -6,12 +6,8 @@ from hypothesis import strategies as st
 from kt_extras.schedulers import Resume, Start, SuccessiveHalving
 from kt_extras.schedulers.rungs import NEVER, rungs
 from kt_extras.search import History, State
-from tests.schedulers.workers import SPACE, simulate
-
-
-def by_number(number, epoch):
-    """Trial 0 is the best; more epochs help all alike."""
-    return number + 1 / epoch
+from kt_extras.testing.schedulers import SPACE, SimulatedSearch
+from tests.schedulers.searches import by_number, history_of
 
 
 def paused(*losses, epochs=1):
@@ -24,23 +20,23 @@ def paused(*losses, epochs=1):
     return history
 
 
-def test_the_rungs_are_those_of_the_paper():
+def test_rungs_equal_those_of_the_paper():
     assert rungs(256, 1, 4) == (1, 4, 16, 64, 256)
     assert rungs(81, 1, 3) == (1, 3, 9, 27, 81)
 
 
-def test_the_best_of_three_is_promoted_before_a_fourth_begins():
+def test_best_of_three_is_promoted_before_a_fourth_starts():
     halving = SuccessiveHalving(max_epochs=9)
     step = halving.next_step(paused(3.0, 1.0, 2.0), seed=0, may_start=True)
     assert step == Resume(1, 3)
 
 
-def test_two_trials_are_too_few_to_promote_one():
+def test_trial_starts_when_two_are_too_few_to_promote_one():
     halving = SuccessiveHalving(max_epochs=9)
     assert halving.next_step(paused(3.0, 1.0), seed=0, may_start=True) == Start(1)
 
 
-def test_the_highest_rung_comes_first():
+def test_promotion_is_from_the_highest_rung_first():
     history = paused(5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
     for number in (0, 1, 2):
         for step in (1, 2):
@@ -49,25 +45,25 @@ def test_the_highest_rung_comes_first():
     assert halving.next_step(history, seed=0, may_start=True) == Resume(2, 9)
 
 
-def test_when_no_more_trials_may_begin_the_best_one_is_trained_to_the_end():
+def test_best_trial_trains_to_the_end_when_no_more_may_start():
     halving = SuccessiveHalving(max_epochs=27)
-    history, _ = simulate(halving, loss=by_number, max_trials=4)
+    history = history_of(halving, loss=by_number, max_trials=4)
     assert history.epochs[0] == 27
     assert history.states[0] == State.COMPLETED
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_the_plan_is_the_least_that_is_trained(workers):
+def test_rungs_get_at_least_their_planned_number_of_trials(workers):
     halving = SuccessiveHalving(max_epochs=27)
-    history, _ = simulate(halving, loss=by_number, max_trials=27, workers=workers)
+    history = history_of(halving, loss=by_number, max_trials=27, workers=workers)
     for rung in halving.plan(27):
         assert np.sum(history.epochs >= rung.epochs) >= rung.trials
 
 
 @given(losses=st.lists(st.floats(0, 1), min_size=9, max_size=9, unique=True))
-def test_with_one_worker_a_promoted_trial_was_among_the_best_third(losses):
+def test_promoted_trial_is_among_the_best_third_with_one_worker(losses):
     halving = SuccessiveHalving(max_epochs=9)
-    _, steps = simulate(halving, loss=lambda n, _: losses[n], max_trials=9)
+    steps = SimulatedSearch(halving, loss=lambda n, _: losses[n], max_trials=9).run()
     begun = 0
     for step in steps:
         if isinstance(step, Start):
@@ -77,7 +73,7 @@ def test_with_one_worker_a_promoted_trial_was_among_the_best_third(losses):
             assert rank < begun // 3
 
 
-def test_a_trial_that_would_be_resumed_at_once_does_not_pause():
+def test_trial_does_not_pause_when_it_would_be_resumed_at_once():
     history = paused(3.0, 2.0)
     number = history.start({"x": 0.1})
     history.report(number, 0, 1.0)
@@ -85,15 +81,17 @@ def test_a_trial_that_would_be_resumed_at_once_does_not_pause():
     assert halving.goes_on(history, number, seed=0, may_start=True) == 3
 
 
-def test_stopping_lets_the_first_trial_go_on_and_prunes_the_worse():
+def test_worse_trials_are_pruned_when_stopping():
     halving = SuccessiveHalving(max_epochs=9, mode="stopping")
-    history, steps = simulate(halving, loss=by_number, max_trials=6)
+    search = SimulatedSearch(halving, loss=by_number, max_trials=6)
+    steps = search.run()
+    history = search.history
     assert all(isinstance(step, Start) for step in steps)
     assert history.epochs.tolist() == [9, 1, 1, 1, 1, 1]
     assert history.states[1] == State.PRUNED
 
 
-def test_the_state_of_a_trial_that_cannot_be_promoted_any_more_is_not_needed():
+def test_state_is_not_needed_when_its_trial_cannot_be_promoted():
     halving = SuccessiveHalving(max_epochs=3)
     needed = halving.needed(paused(1.0, 2.0, 3.0, 4.0), max_trials=6)
     assert needed.tolist() == [1, 1, NEVER, NEVER]
@@ -116,13 +114,13 @@ def test_failed_trials_do_not_count_in_a_rung():
         ({"max_epochs": 9, "mode": "halting"}, "`mode` must be 'promotion' or 'stopping'"),
     ],
 )
-def test_arguments_out_of_range_are_refused(arguments, message):
+def test_constructor_raises_for_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         SuccessiveHalving(**arguments)
 
 
-class Foresight:
-    """Knows how each trial would end, or that it is too early to say so."""
+class Given:
+    """Predicts the given losses at the end of training, or nothing."""
 
     def __init__(self, *ends):
         self.ends = np.array(ends) if ends else None
@@ -132,7 +130,7 @@ class Foresight:
 
 
 def promoted(*ends, losses=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)):
-    halving = SuccessiveHalving(max_epochs=9, forecaster=Foresight(*ends))
+    halving = SuccessiveHalving(max_epochs=9, forecaster=Given(*ends))
     history, numbers = paused(*losses), []
     while isinstance(step := halving.next_step(history, seed=0, may_start=True), Resume):
         numbers.append(step.number)
@@ -143,29 +141,29 @@ def promoted(*ends, losses=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)):
     return numbers
 
 
-def test_a_forecast_decides_between_those_whose_losses_are_low():
+def test_forecast_decides_between_trials_with_low_losses():
     assert promoted(9.0, 1.0, 0.5, 8.0, 0.0, 0.0) == [1, 2]
 
 
-def test_a_forecast_does_not_lift_whose_loss_is_high():
-    ends = 6.0, 5.0, 4.0, 3.0, 1.0, 2.0  # by the sum of places over all six trial 4 is the first
+def test_forecast_does_not_promote_a_trial_with_a_high_loss():
+    ends = 6.0, 5.0, 4.0, 3.0, 1.0, 2.0  # with all six trials ranked, trial 4 would be the first
     assert promoted(*ends) == [0, 1]
 
 
-def test_without_a_forecast_yet_losses_decide():
+def test_losses_decide_without_a_forecast():
     assert promoted() == [0, 1]
 
 
-def test_the_states_of_all_that_a_forecast_may_still_choose_are_needed():
-    halving = SuccessiveHalving(max_epochs=9, forecaster=Foresight())
+def test_states_are_needed_when_a_forecast_may_promote_the_trials():
+    halving = SuccessiveHalving(max_epochs=9, forecaster=Given())
     needed = halving.needed(paused(1.0, 2.0, 3.0, 4.0, 5.0), max_trials=6)
     assert needed.tolist() == [1, 1, 1, 1, NEVER]
 
 
 @given(losses=st.lists(st.floats(0, 1), min_size=1, max_size=40), seed=st.integers(0, 99))
-def test_what_is_promoted_is_needed(losses, seed):
+def test_state_is_needed_when_its_trial_is_promoted(losses, seed):
     ends = np.random.default_rng(seed).random(len(losses))
-    halving = SuccessiveHalving(max_epochs=9, forecaster=Foresight(*ends))
+    halving = SuccessiveHalving(max_epochs=9, forecaster=Given(*ends))
     history = paused(*losses)
     step = halving.next_step(history, seed=0, may_start=False)
     assert halving.needed(history, max_trials=len(losses))[step.number] <= 1

@@ -1,4 +1,4 @@
-"""The toy problems have the optima that their papers print."""
+"""The toy problems have the optima of their papers."""
 
 import math
 
@@ -13,22 +13,22 @@ ALL = [branin(), hartmann6(), rosenbrock5_log(), conditional()]
 
 
 @pytest.mark.parametrize("at", [(-math.pi, 12.275), (math.pi, 2.275), (9.42478, 2.475)])
-def test_branin_has_three_minima_of_equal_depth(at):
+def test_branin_equals_its_optimum_at_three_points(at):
     assert branin()({"x": at[0], "y": at[1]}) == pytest.approx(branin().optimum, abs=1e-6)
 
 
-def test_hartmann_takes_its_tabulated_value_at_its_tabulated_minimum():
+def test_hartmann_equals_its_optimum_at_its_tabulated_minimum():
     at = (0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573)
     loss = hartmann6()({f"x{i}": x for i, x in enumerate(at)})
     assert loss == pytest.approx(hartmann6().optimum, abs=1e-5)
 
 
-def test_rosenbrock_is_zero_where_every_axis_stands_at_one():
+def test_rosenbrock_is_zero_when_every_axis_is_one():
     one = 10 ** (-5 + 6 * (1 + 2.048) / 4.096)
     assert rosenbrock5_log()({f"x{i}": one for i in range(5)}) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_the_better_branch_is_worse_on_average_and_better_at_its_best():
+def test_branch_of_the_optimum_is_worse_on_average():
     problem, rng = conditional(), np.random.default_rng(0)
     points = [problem.space.decode(row) for row in rng.random((2000, len(problem.space)))]
     losses = {
@@ -42,23 +42,23 @@ def test_the_better_branch_is_worse_on_average_and_better_at_its_best():
 
 
 @given(number=st.integers(0, 3), unit=st.lists(st.floats(0, 1), min_size=7, max_size=7))
-def test_no_point_is_better_than_the_optimum(number, unit):
+def test_loss_is_at_least_the_optimum_at_every_point(number, unit):
     problem = ALL[number]
     point = problem.space.decode(unit[: len(problem.space)])
     assert problem(point) >= problem.optimum - 1e-9
 
 
-def test_conditional_takes_any_number_of_broad_branches():
+def test_conditional_has_all_branches_when_several_are_broad():
     problem = conditional(("mlp", "forest", "knn"), "svm", width=0.1)
     assert len(problem.space) == 1 + 4 * 3
 
 
 @pytest.mark.parametrize("arguments", [((), "svm"), (("svm",), "svm")])
-def test_branches_need_names_of_their_own(arguments):
+def test_conditional_raises_without_distinct_names(arguments):
     with pytest.raises(ValueError, match="`broad` and `sharp` must be different names"):
         conditional(*arguments)
 
 
-def test_a_funnel_needs_a_width():
+def test_conditional_raises_for_a_width_of_0():
     with pytest.raises(ValueError, match="`width` must be above 0, got 0"):
         conditional(width=0)

@@ -1,4 +1,4 @@
-"""The contract of pruners has teeth: each broken pruner fails the law that it breaks."""
+"""The contract of pruners finds broken pruners: each fails the test of its requirement."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,16 @@ import pytest
 from kt_extras.pruners import MedianPruner
 from kt_extras.testing import PrunerContract
 
-BEST = "test_a_trial_as_good_as_the_best_rival_is_never_stopped"
-FIRST = "test_nothing_is_stopped_before_its_first_report"
-ALONE = "test_a_trial_without_rivals_gets_an_answer"
-BOOL = "test_every_answer_is_true_or_false"
-FINITE = "test_no_loss_is_worse_than_one_that_is_not_finite"
-DIVERGED = "test_a_curve_without_one_finite_loss_is_worse_than_any"
-MONOTONE = "test_a_worse_loss_never_saves_a_trial"
-ORDER = "test_the_order_of_the_rivals_does_not_matter"
-STATE = "test_a_pruner_keeps_no_state"
-UNCHANGED = "test_the_curves_are_not_changed"
+BEST = "test_trial_is_not_stopped_when_as_good_as_the_best_rival"
+FIRST = "test_trial_is_not_stopped_before_its_first_report"
+ALONE = "test_answer_is_a_bool_without_rivals"
+BOOL = "test_answer_is_a_bool_with_rivals"
+FINITE = "test_trial_is_still_stopped_with_an_infinite_loss"
+DIVERGED = "test_trial_is_still_stopped_without_a_finite_loss"
+MONOTONE = "test_trial_is_still_stopped_with_a_larger_loss"
+ORDER = "test_answer_does_not_depend_on_the_order_of_rivals"
+STATE = "test_answers_are_the_same_when_asked_again"
+UNCHANGED = "test_curves_are_unchanged_after_an_answer"
 
 
 class StopsEverything:
@@ -43,7 +43,7 @@ class AnswersInNumPy:
         return np.bool_(curve.best > rivals.best)
 
 
-class BlindToInfinity:
+class IgnoresInfinity:
     def should_stop(self, curve, rivals):
         finite = curve.losses[np.isfinite(curve.losses)]
         return bool(len(finite) > 0 and finite[-1] > rivals.best < finite.min())
@@ -88,8 +88,8 @@ BROKEN = [
     (LooksAtTheLastLossOnly, BEST),
     (NeedsRivals, ALONE),
     (AnswersInNumPy, BOOL),
-    (BlindToInfinity, FINITE),
-    (BlindToInfinity, DIVERGED),
+    (IgnoresInfinity, FINITE),
+    (IgnoresInfinity, DIVERGED),
     (StopsWhatIsNearTheBest, MONOTONE),
     (ComparesWithTheFirstRival, ORDER),
     (StopsEverySecondTime, STATE),
@@ -104,22 +104,22 @@ def contract_of(pruner, monotone=True):
     return contract
 
 
-@pytest.mark.parametrize(("pruner", "law"), BROKEN)
-def test_a_broken_pruner_fails_the_law_that_it_breaks(pruner, law):
+@pytest.mark.parametrize(("pruner", "requirement"), BROKEN)
+def test_contract_fails_for_a_broken_pruner(pruner, requirement):
     with pytest.raises((AssertionError, ValueError)):
-        getattr(contract_of(pruner), law)()
+        getattr(contract_of(pruner), requirement)()
 
 
-def test_every_law_is_broken_by_some_pruner():
-    laws = {name for name in dir(PrunerContract) if name.startswith("test_")}
-    assert {law for _, law in BROKEN} == laws
+def test_every_requirement_has_a_broken_pruner():
+    requirements = {name for name in dir(PrunerContract) if name.startswith("test_")}
+    assert {requirement for _, requirement in BROKEN} == requirements
 
 
-def test_a_rule_that_is_not_monotone_may_say_so():
+def test_larger_losses_are_not_tested_when_not_monotone():
     getattr(contract_of(StopsWhatIsNearTheBest, monotone=False), MONOTONE)()
 
 
-def test_the_scenes_are_hard_enough_for_the_median_rule_to_stop_some_and_spare_some():
+def test_median_pruner_stops_some_trials_of_the_cases_but_not_all():
     answers = []
 
     class Recorded:
@@ -131,6 +131,6 @@ def test_the_scenes_are_hard_enough_for_the_median_rule_to_stop_some_and_spare_s
     assert 0.1 < np.mean(answers) < 0.9
 
 
-def test_a_contract_that_makes_nothing_says_what_to_override():
+def test_make_raises_unless_it_is_overridden():
     with pytest.raises(NotImplementedError, match="`make` must return the pruner"):
         PrunerContract().make()

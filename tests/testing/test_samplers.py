@@ -1,4 +1,4 @@
-"""The contract of samplers has teeth: each broken sampler fails the law that it breaks."""
+"""The contract of samplers finds broken samplers: each fails the test of its requirement."""
 
 import itertools
 import math
@@ -12,14 +12,14 @@ from kt_extras.search import Float, Int, Space, SpaceExhausted, State
 from kt_extras.testing import SamplerContract
 from kt_extras.testing.samplers import check_point, toy_histories, toy_spaces
 
-VALID = "test_suggestions_are_valid_whatever_was_seen"
-SEARCH = "test_a_whole_search_is_valid"
-SAME = "test_the_same_generator_gives_the_same_suggestion"
-UNCHANGED = "test_suggesting_does_not_change_the_history"
-OWN = "test_changing_a_suggestion_does_not_change_the_next_one"
-GLOBAL = "test_global_generators_are_left_alone"
-ADDED = "test_hyperparameters_may_be_added_later"
-REMOVED = "test_options_may_be_removed_and_ranges_narrowed_later"
+VALID = "test_suggestions_are_valid_after_any_history"
+SEARCH = "test_suggestions_are_valid_throughout_a_search"
+SAME = "test_suggestions_are_equal_with_equal_generators"
+UNCHANGED = "test_history_is_unchanged_after_a_suggestion"
+OWN = "test_next_suggestion_is_the_same_after_one_is_changed"
+GLOBAL = "test_global_generators_are_not_used"
+ADDED = "test_suggestions_are_valid_after_hyperparameters_are_added"
+REMOVED = "test_suggestions_are_valid_after_the_space_is_narrowed"
 
 
 class OutOfRange(Random):
@@ -50,7 +50,7 @@ class InNumPyTypes(Random):
         return {name: np.int64(v) if type(v) is int else v for name, v in point.items()}
 
 
-class GivesUpTooEarly(Random):
+class ExhaustedTooEarly(Random):
     def suggest(self, history, space, rng):
         if len(history) > 9:
             raise SpaceExhausted
@@ -64,7 +64,7 @@ class NeedsASuccess(Random):
         return super().suggest(history, space, rng)
 
 
-class WithAMemory(Random):
+class CountsItsCalls(Random):
     calls = itertools.count()
 
     def suggest(self, history, space, rng):
@@ -85,10 +85,10 @@ class FromTheGlobalGenerator(Random):
 
 class FromNumPysGlobalGenerator(Random):
     def suggest(self, history, space, rng):
-        return space.decode(np.random.random(len(space)))  # noqa: NPY002 - that is what is broken
+        return space.decode(np.random.random(len(space)))  # noqa: NPY002 - the fault of this sampler
 
 
-class Forgetful(Random):
+class OverwritesLosses(Random):
     def suggest(self, history, space, rng):
         history.losses[:] = 0.0
         return super().suggest(history, space, rng)
@@ -101,7 +101,7 @@ class StartsTheTrialItself(Random):
         return point
 
 
-class KeepsHold:
+class KeepsItsPoints:
     def __init__(self):
         self.given = {}
 
@@ -109,7 +109,7 @@ class KeepsHold:
         return self.given.setdefault((id(history), space), Random().suggest(history, space, rng))
 
 
-class StuckInTheOldSpace(Random):
+class StaysInTheOldSpace(Random):
     def suggest(self, history, space, rng):
         finished = [o.point for o in history if o.state == State.COMPLETED]
         return dict(finished[0]) if finished else super().suggest(history, space, rng)
@@ -122,19 +122,19 @@ BROKEN = [
     (WithInactive, VALID),
     (Incomplete, VALID),
     (InNumPyTypes, VALID),
-    (GivesUpTooEarly, VALID),
-    (GivesUpTooEarly, SEARCH),
+    (ExhaustedTooEarly, VALID),
+    (ExhaustedTooEarly, SEARCH),
     (NeedsASuccess, VALID),
-    (WithAMemory, SAME),
+    (CountsItsCalls, SAME),
     (Unseeded, SAME),
     (FromNumPysGlobalGenerator, SAME),
     (FromNumPysGlobalGenerator, GLOBAL),
     (FromTheGlobalGenerator, GLOBAL),
-    (Forgetful, UNCHANGED),
+    (OverwritesLosses, UNCHANGED),
     (StartsTheTrialItself, UNCHANGED),
-    (KeepsHold, OWN),
-    (StuckInTheOldSpace, ADDED),
-    (StuckInTheOldSpace, REMOVED),
+    (KeepsItsPoints, OWN),
+    (StaysInTheOldSpace, ADDED),
+    (StaysInTheOldSpace, REMOVED),
 ]
 
 
@@ -144,23 +144,23 @@ def contract_of(sampler):
     return contract
 
 
-@pytest.mark.parametrize(("sampler", "law"), BROKEN)
-def test_a_broken_sampler_fails_the_law_that_it_breaks(sampler, law):
+@pytest.mark.parametrize(("sampler", "requirement"), BROKEN)
+def test_contract_fails_for_a_broken_sampler(sampler, requirement):
     with pytest.raises(AssertionError):
-        getattr(contract_of(sampler), law)()
+        getattr(contract_of(sampler), requirement)()
 
 
-def test_every_law_is_broken_by_some_sampler():
-    laws = {name for name in dir(SamplerContract) if name.startswith("test_")}
-    assert {law for _, law in BROKEN} == laws
+def test_every_requirement_has_a_broken_sampler():
+    requirements = {name for name in dir(SamplerContract) if name.startswith("test_")}
+    assert {requirement for _, requirement in BROKEN} == requirements
 
 
-def test_a_contract_that_makes_nothing_says_what_to_override():
+def test_make_raises_unless_it_is_overridden():
     with pytest.raises(NotImplementedError, match="`make` must return the sampler"):
         SamplerContract().make()
 
 
-def test_a_sampler_may_choose_the_spaces_that_it_serves():
+def test_only_given_spaces_are_tested_when_spaces_is_overridden():
     class Contract(SamplerContract):
         def make(self):
             return OutOfRange()
@@ -172,12 +172,12 @@ def test_a_sampler_may_choose_the_spaces_that_it_serves():
 
 
 @pytest.mark.parametrize("value", [1.5, "0.5", None, np.float64(0.5)])
-def test_a_point_is_checked_for_its_range_and_its_type(value):
+def test_check_point_raises_for_a_wrong_range_or_type(value):
     with pytest.raises(AssertionError):
         check_point({"x": value}, Space([Float("x", 0, 1)]))
 
 
-def test_the_toy_histories_hold_every_state_and_every_kind_of_loss():
+def test_toy_histories_have_all_states_and_kinds_of_losses():
     histories = [history for _, history in toy_histories(toy_spaces()["mixed"])]
     assert {state for history in histories for state in history.states} == set(State)
     losses = np.concatenate([history.losses for history in histories])

@@ -1,4 +1,4 @@
-"""The contract of schedulers has teeth: each broken scheduler fails the law that it breaks."""
+"""The contract of schedulers finds broken schedulers: each fails the test of its requirement."""
 
 import itertools
 from dataclasses import replace
@@ -11,20 +11,20 @@ from kt_extras.schedulers.rungs import NEVER
 from kt_extras.search import State
 from kt_extras.testing import SchedulerContract
 
-ENDS = "test_a_search_ends"
-MAY_START = "test_no_trial_starts_when_none_may"
+ENDS = "test_search_ends"
+MAY_START = "test_no_trial_starts_when_may_start_is_false"
 FIRST = "test_every_trial_starts_at_the_first_rung_of_its_bracket"
 PAUSED = "test_only_paused_trials_are_resumed"
-PARENT = "test_a_parent_has_trained_at_least_as_long_as_its_child"
-BUDGET = "test_a_budget_is_above_what_is_trained_and_at_most_max_epochs"
-BEYOND = "test_a_trial_never_trains_beyond_max_epochs"
-UNCHANGED = "test_the_history_is_not_changed"
-SEED = "test_the_same_seed_gives_the_same_steps"
-TWICE = "test_asking_twice_gives_the_same_answer"
-NEEDED = "test_a_state_that_is_resumed_was_needed_all_along"
-SHAPE = "test_needed_has_one_whole_number_for_each_trial"
-SUMS = "test_a_plan_adds_up"
-AT_MOST = "test_a_plan_starts_at_most_max_trials"
+PARENT = "test_parent_has_trained_at_least_as_long_as_its_child"
+BUDGET = "test_budget_is_above_trained_epochs_and_at_most_max_epochs"
+BEYOND = "test_goes_on_returns_at_most_max_epochs"
+UNCHANGED = "test_history_is_unchanged_after_each_call"
+SEED = "test_steps_are_equal_with_equal_seeds"
+TWICE = "test_step_is_the_same_when_asked_again"
+NEEDED = "test_resumed_state_was_needed_at_every_step_before"
+SHAPE = "test_needed_has_one_integer_for_each_trial"
+SUMS = "test_epochs_and_trials_of_a_plan_are_consistent"
+AT_MOST = "test_plan_starts_at_most_max_trials"
 
 
 class Halving(SuccessiveHalving):
@@ -134,22 +134,22 @@ def contract_of(scheduler):
     return contract
 
 
-@pytest.mark.parametrize(("scheduler", "law"), BROKEN)
-def test_a_broken_scheduler_fails_the_law_that_it_breaks(scheduler, law):
+@pytest.mark.parametrize(("scheduler", "requirement"), BROKEN)
+def test_contract_fails_for_a_broken_scheduler(scheduler, requirement):
     with pytest.raises(AssertionError):
-        getattr(contract_of(scheduler), law)()
+        getattr(contract_of(scheduler), requirement)()
 
 
-@pytest.mark.parametrize("law", sorted({law for _, law in BROKEN}))
-def test_the_scheduler_that_is_broken_here_passes_before(law):
-    getattr(contract_of(Halving), law)()
+@pytest.mark.parametrize("requirement", sorted({requirement for _, requirement in BROKEN}))
+def test_contract_passes_for_the_scheduler_before_it_is_broken(requirement):
+    getattr(contract_of(Halving), requirement)()
 
 
-def test_every_law_is_broken_by_some_scheduler():
-    laws = {name for name in dir(SchedulerContract) if name.startswith("test_")}
-    assert {law for _, law in BROKEN} == laws
+def test_every_requirement_has_a_broken_scheduler():
+    requirements = {name for name in dir(SchedulerContract) if name.startswith("test_")}
+    assert {requirement for _, requirement in BROKEN} == requirements
 
 
-def test_a_contract_that_makes_nothing_says_what_to_override():
+def test_make_raises_unless_it_is_overridden():
     with pytest.raises(NotImplementedError, match="`make` must return the scheduler"):
         SchedulerContract().make()
