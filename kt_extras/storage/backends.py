@@ -13,7 +13,7 @@ from kt_extras.storage.sqlite import SQLite
 
 
 class Backend(Protocol):
-    """What differs from one kind of database to another.
+    """The operations that differ between kinds of databases.
 
     Attributes:
         url: The URL of the database, complete: with its driver, or with the absolute path of its

@@ -143,7 +143,7 @@ class Database:
         return False
 
     def compact(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Do nothing."""
+        """Do nothing, since a snapshot saves nothing."""
 
     def acquire(self) -> None:
         """Keep other processes from writing, until `release` or the end of this process.

@@ -35,8 +35,8 @@ class DamagedRecordError(StorageError):
     >>> raise DamagedRecordError("sqlite:///runs.db", "digits", 3, 10, "it is missing")
     Traceback (most recent call last):
     kt_extras.storage.errors.DamagedRecordError: Record 3 of 10 of the project 'digits' in
-    sqlite:///runs.db is damaged: it is missing.  The 2 before it are whole; to go on from there,
-    drop the others: `Database(url, 'digits', SearchTables()).cut(2)`, with
+    sqlite:///runs.db is damaged: it is missing.  The records before it are whole (2); to go on
+    from there, remove the others: `Database(url, 'digits', SearchTables()).cut(2)`, with
     `kt_extras.storage.database.Database` and `kt_extras.records.query_tables.SearchTables`.
     """
 
@@ -46,8 +46,8 @@ class DamagedRecordError(StorageError):
         whole = sequence - 1
         super().__init__(
             f"Record {sequence} of {count} of the project {project!r} in {storage} is damaged: "
-            f"{reason}.  The {whole} before it are whole; to go on from there, drop the others: "
-            f"`Database(url, {project!r}, SearchTables()).cut({whole})`, with "
+            f"{reason}.  The records before it are whole ({whole}); to go on from there, remove "
+            f"the others: `Database(url, {project!r}, SearchTables()).cut({whole})`, with "
             "`kt_extras.storage.database.Database` and "
             "`kt_extras.records.query_tables.SearchTables`."
         )

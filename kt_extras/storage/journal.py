@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kt_extras.atomic_files import replace_file
-from kt_extras.storage.errors import DamagedJournalError as DamagedJournalError  # as before
+from kt_extras.storage.errors import DamagedJournalError as DamagedJournalError  # public here too
 from kt_extras.storage.lock import FileLock, ProjectInUseError
 
 FORMAT = 1
@@ -42,7 +42,7 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        # Beside the folder and not in it, so that it outlives the folder's removal.
+        # Beside the folder and not in it, so that the lock is kept when the folder is removed.
         folder = self.path.resolve().parent
         self._lock = FileLock(folder.with_name(f".{folder.name}.lock"), project=folder.name)
         self._last = (0, 0)  # where the last record begins and ends
@@ -78,7 +78,7 @@ class Journal:
             written = file.write(line)
             if sync:
                 os.fsync(file.fileno())
-        if written != len(line):  # a disk that is full takes a part
+        if written != len(line):  # a full disk takes a part of the line
             self._torn = written
             raise OSError(errno.ENOSPC, "No space left for the journal", str(self.path))
         self._last, self._torn = (end, end + len(line)), 0
@@ -109,16 +109,16 @@ class Journal:
             if record is None:
                 raise DamagedJournalError(
                     f"Record {number + 1} of {len(lines)} (at byte {place}) in {self.path} is "
-                    f"damaged: its checksum does not match.  The {number} before it are whole: to "
-                    "go on from there, remove that line and all after it; the file is plain text, "
-                    "one record a line."
+                    f"damaged: its checksum does not match.  The records before it are whole "
+                    f"({number}); to go on from there, remove that line and all after it; the "
+                    "file is plain text, one record a line."
                 )
             self._last = (place, place + len(line) + 1)
             place = self._last[1]
             yield record
         if rest:
             warnings.warn(
-                f"Dropped a torn last record ({len(rest)} bytes) of {self.path}: the process died "
+                f"Dropped a torn last record ({len(rest)} B) of {self.path}: the process ended "
                 "while writing it, or the disk was full.",
                 stacklevel=2,
             )
@@ -128,7 +128,7 @@ class Journal:
         """Keep other processes from writing, until `release` or the end of this process.
 
         Raises:
-            ProjectInUseError: Another process does so.
+            ProjectInUseError: Another process has done so.
         """
         if not self._lock.held:
             self._lock.acquire()
@@ -183,7 +183,7 @@ class Journal:
         head, *records = [_parsed(line) for line in lines] or [None]
         if head is None or None in records or not self._has(head):
             warnings.warn(
-                f"Passed over {self._snapshot_path}, which is damaged or of another search; the "
+                f"Skipped {self._snapshot_path}, which is damaged or of another search; the "
                 "journal itself is read from its beginning.",
                 stacklevel=3,
             )

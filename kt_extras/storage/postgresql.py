@@ -15,8 +15,8 @@ from kt_extras.storage.sql import sa
 
 # Drivers that know the arguments `connect_timeout` and `application_name`.
 _DRIVERS = {"psycopg", "psycopg2"}
-_PATIENCE = 15  # seconds to reach the server
-_GRACE = 1.0  # seconds for the server to notice that the last holder was killed
+_CONNECT_SECONDS = 15  # within which the server must answer
+_LOCK_SECONDS = 1.0  # within which the server notices that the last holder was killed
 _NAME_LENGTH = 63  # of an application, as the server cuts it
 
 _locks = sa.table(
@@ -42,7 +42,7 @@ class PostgreSQL:
         self.url = url = with_driver(url)
         arguments: dict[str, object] = {}
         if url.get_driver_name() in _DRIVERS:
-            ours = {"connect_timeout": _PATIENCE, "application_name": _application()}
+            ours = {"connect_timeout": _CONNECT_SECONDS, "application_name": _application()}
             arguments = {k: v for k, v in ours.items() if k not in url.query}
         self._engine = engine(url, arguments)
         sa.event.listen(self._engine, "connect", _set_up)
@@ -73,7 +73,7 @@ class PostgreSQL:
         """Keep other sessions from writing to the project until this one ends."""
         key = _key("project", project)
         query = sa.select(sa.func.pg_try_advisory_lock(*key))
-        end = time.monotonic() + _GRACE
+        end = time.monotonic() + _LOCK_SECONDS
         while not _scalar(connection, query):
             if time.monotonic() >= end:
                 with connection.begin():

@@ -15,7 +15,7 @@ from kt_extras.storage.address import engine, shown
 from kt_extras.storage.lock import FileLock
 from kt_extras.storage.sql import sa
 
-_PATIENCE = 60.0  # seconds that a process waits for others to finish writing
+_BUSY_SECONDS = 60.0  # that a process waits for others to finish writing
 _WRITING = "kte_writing"
 
 
@@ -35,7 +35,7 @@ class SQLite:
 
     def __init__(self, url: sa.URL) -> None:
         self.url = _with_absolute_path(url)
-        arguments = {} if "timeout" in url.query else {"timeout": _PATIENCE}
+        arguments = {} if "timeout" in url.query else {"timeout": _BUSY_SECONDS}
         self._engine = engine(self.url, {**arguments, "check_same_thread": False})
         self._path = Path(str(self.url.database))
         self._lock: FileLock | None = None
@@ -99,14 +99,15 @@ def _with_absolute_path(url: sa.URL) -> sa.URL:
 
 def _set_up(raw: Any, _: object) -> None:
     raw.isolation_level = None  # `_begin` begins transactions, not the driver
-    raw.text_factory = lambda text: text.decode("utf-8", "replace")  # its checksum fails
+    # A damaged record is read, too, so that its checksum fails.
+    raw.text_factory = lambda text: text.decode("utf-8", "replace")
     raw.execute("PRAGMA foreign_keys = ON")
     _switch_to_log(raw)
 
 
 def _switch_to_log(raw: Any) -> None:
     """Turn on the write-ahead log; SQLite does not wait for a locked file here, so retry."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _BUSY_SECONDS
     while not _has_switched(raw, last=time.monotonic() > end):
         time.sleep(0.01)
 

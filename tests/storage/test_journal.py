@@ -111,7 +111,7 @@ def test_damaged_snapshot_is_skipped_with_a_warning(journal, position):
     damaged = bytearray(snapshot.read_bytes())
     damaged[position] ^= 1
     snapshot.write_bytes(damaged)
-    with pytest.warns(UserWarning, match=r"Passed over .*snapshot\.jsonl"):
+    with pytest.warns(UserWarning, match=r"Skipped .*snapshot\.jsonl"):
         assert list(Journal(journal.path).read()) == RECORDS
 
 

@@ -92,11 +92,11 @@ def test_path_that_cannot_be_locked_is_not_called_in_use(tmp_path):
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr("kt_extras.storage.postgresql._GRACE", 0.0)
+def no_wait_for_locks(monkeypatch):
+    monkeypatch.setattr("kt_extras.storage.postgresql._LOCK_SECONDS", 0.0)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("no_wait_for_locks")
 def test_project_is_written_by_one_holder(connect):
     one, other = connect(), connect()
     with one:
@@ -115,7 +115,7 @@ def test_projects_of_a_database_are_locked_separately(connect, project):
         pass
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("no_wait_for_locks")
 def test_error_names_the_process_that_holds_the_project(url, project):
     with holder("database", url, project) as (process, _):
         message = f"{project}' is in use by process {process.pid} on "
