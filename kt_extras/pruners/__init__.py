@@ -1,4 +1,4 @@
-"""The mathematics of stopping hopeless trials early, in NumPy alone."""
+"""Pruners decide after each epoch whether to stop a trial early, in NumPy alone."""
 
 from kt_extras.pruners.any_of import AnyOf
 from kt_extras.pruners.patient import PatientPruner

@@ -1,4 +1,4 @@
-"""Stop what any of several rules would stop."""
+"""Stop a trial if any of several pruners would stop it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kt_extras.search.history import Curve, Curves
 
 @dataclass(frozen=True, init=False, repr=False)
 class AnyOf:
-    """Stop a trial as soon as one of the rules would.
+    """Stop a trial if at least one of the given pruners would stop it.
 
     Args:
-        *pruners: At least one.
+        *pruners: Pruners to ask, at least one.
 
     Raises:
-        TypeError: One of them is no pruner.
-        ValueError: There are none.
+        TypeError: An argument is not a pruner.
+        ValueError: No pruner is given.
 
     >>> import numpy as np
     >>> from kt_extras.pruners import MedianPruner, ThresholdPruner
@@ -30,7 +30,10 @@ class AnyOf:
 
     def __init__(self, *pruners: Pruner) -> None:
         if not pruners:
-            raise ValueError("`pruners` must name at least one pruner, got none.")
+            raise ValueError(
+                "`pruners` must name at least one pruner, got none; pass one such as "
+                "`MedianPruner()`."
+            )
         for pruner in pruners:
             if isinstance(pruner, type) or not isinstance(pruner, Pruner):
                 raise TypeError(
@@ -42,5 +45,5 @@ class AnyOf:
         return f"AnyOf({', '.join(map(repr, self.pruners))})"
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
-        """Tell whether one of the rules stops the trial."""
+        """Return whether at least one of the pruners stops the trial."""
         return any(pruner.should_stop(curve, rivals) for pruner in self.pruners)

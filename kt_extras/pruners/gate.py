@@ -1,4 +1,4 @@
-"""The two questions that every rule asks first: is it my turn, and does this trial lead?"""
+"""Two conditions of several pruners: when to compare, and which trials never to stop."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from kt_extras.search.history import Curve, Curves
 
 
 def is_due(curve: Curve, *, n_warmup_steps: int, interval_steps: int) -> bool:
-    """Tell whether the epoch just reported is one at which a rule looks.
+    """Return whether a pruner may stop the trial at the epoch just reported.
 
-    From epoch `n_warmup_steps` on, the epochs fall into blocks of `interval_steps`; a rule looks
-    at the first report in each block.  So a trial that is validated every third epoch is still
-    looked at, even if no report falls on the first epoch of a block.
+    From epoch `n_warmup_steps` on, the epochs are divided into blocks of `interval_steps`; a pruner
+    may stop a trial at its first report in each block.  So this works for a trial that is validated
+    every third epoch, too, even if no report is at the first epoch of a block.
+
+    Args:
+        curve: Losses of the trial so far.
+        n_warmup_steps: Number of epochs at the start after which a trial is never stopped.
+        interval_steps: Number of epochs of a block, at least 1.
 
     >>> losses = np.array([3.0, 2.0, 1.0])
     >>> [is_due(Curve(losses[:n]), n_warmup_steps=1, interval_steps=2) for n in (1, 2, 3)]
@@ -29,7 +34,11 @@ def is_due(curve: Curve, *, n_warmup_steps: int, interval_steps: int) -> bool:
 
 
 def leads(curve: Curve, rivals: Curves) -> bool:
-    """Tell whether the trial is at least as good as the best that any rival ever was.
+    """Return whether the lowest loss of a trial is at most that of all rivals.
+
+    Args:
+        curve: Losses of the trial so far.
+        rivals: Losses of the trials to compare it with.
 
     >>> leads(Curve(np.array([2.0, 0.5, 9.0])), Curves.of([[3.0, 0.5], [1.0]]))
     True

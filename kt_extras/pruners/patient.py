@@ -1,4 +1,4 @@
-"""Stop only what has made no progress for a while."""
+"""Stop a trial only after several reports without progress."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from kt_extras.search.history import Curve, Curves
 class PatientPruner:
     """Let `inner` stop a trial only after `patience` reports in a row without progress.
 
-    Progress is counted as by `keras.callbacks.EarlyStopping`: a loss below the best one before by
-    more than `min_delta`.  Without `inner` the lack of progress itself stops the trial, unless it
-    has been at least as good as the best of its rivals.
+    Progress is a loss that is below the best one before by more than `min_delta`, as in
+    `keras.callbacks.EarlyStopping`.  Without `inner`, a trial without progress is stopped, unless
+    its lowest loss is at most that of all its rivals.
 
     Args:
-        inner: The rule that decides once patience has run out; None to stop there and then.
-        patience: At least 1; epochs without a report do not count.
-        min_delta: At least 0, in the unit of the objective.
+        inner: Pruner that decides after `patience` reports without progress; None to stop the trial
+            then. Defaults to None.
+        patience: Number of reports in a row without progress after which a trial may be stopped, at
+            least 1; epochs without a report do not count. Defaults to 5.
+        min_delta: Smallest decrease of the loss that counts as progress, at least 0, in the unit of
+            the objective. Defaults to 0.
 
     Raises:
-        TypeError: `inner` is no pruner.
-        ValueError: An argument out of its range.
+        TypeError: `inner` is not a pruner.
+        ValueError: An argument is out of its range.
 
     >>> stalled, rivals = Curve(np.array([0.5, 0.6, 0.5])), Curves.of([[0.4]])
     >>> [PatientPruner(patience=n).should_stop(stalled, rivals) for n in (2, 3)]
@@ -51,7 +54,7 @@ class PatientPruner:
             )
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
-        """Tell whether patience has run out and `inner` agrees."""
+        """Return whether the last `patience` reports are without progress and `inner` stops it."""
         if not self._has_stalled(curve):
             return False
         if self.inner is None:

@@ -1,7 +1,8 @@
-"""Stop what is worse than a percentile of the rivals (the median rule: Golovin et al., KDD 2017).
+"""Stop a trial that is worse than a percentile of its rivals (Golovin et al., KDD 2017).
 
-Vizier's rule compares the best so far with the median of the others' *running averages*; here, as
-in Optuna, both sides are the best so far, so that a noisy epoch costs nobody anything.
+The median rule of Vizier compares the lowest loss of a trial with the median of the *running
+averages* of the others.  Here, as in Optuna, the lowest losses so far are compared on both sides,
+so that a single noisy epoch has no effect.
 """
 
 from __future__ import annotations
@@ -21,20 +22,25 @@ from kt_extras.search.history import Curve, Curves
 class PercentilePruner:
     """Stop a trial whose best loss so far is strictly worse than a percentile of its rivals'.
 
-    The rivals are the trials that ran to their end and got as far as this epoch; what counts of
-    each is its best loss up to this epoch.  The percentile lies on the straight line between its
-    two neighbours.  A trial without one finite loss is stopped whenever the rule compares.
+    The rivals are the completed trials that reached this epoch; each counts with its best loss up
+    to this epoch.  The percentile is interpolated linearly.  A trial without a finite loss is
+    always worse.
 
     Args:
-        percentile: In [0, 100]; 25 keeps the best quarter, 100 stops only what is worse than all.
-        n_startup_trials: Nothing is stopped while fewer rivals than this have ended.
-        n_warmup_steps: Number of epochs at the start of a trial after which it is never stopped.
-            Epochs count from 0: with 3, the first that can be the last is epoch 3, the fourth.
-        interval_steps: From then on, only the first report in every so many epochs is judged.
-        n_min_trials: Nothing is stopped where fewer rivals than this got as far.
+        percentile: Percentile of the rivals, in [0, 100]: with 25 the best quarter of the trials is
+            kept, with 100 a trial is stopped only if it is worse than all rivals.
+        n_startup_trials: Number of rivals that must have ended before a trial is stopped, at least
+            0. Defaults to 5.
+        n_warmup_steps: Number of epochs at the start of a trial after which it is never stopped, at
+            least 0. With 3, a trial is stopped after its fourth epoch at the earliest. Defaults
+            to 0.
+        interval_steps: Number of epochs, from then on, of which only the first report is compared,
+            at least 1. Defaults to 1.
+        n_min_trials: Number of rivals that must have reached the epoch for a trial to be stopped
+            there, at least 1. Defaults to 1.
 
     Raises:
-        ValueError: An argument out of its range.
+        ValueError: An argument is out of its range.
 
     Source: Golovin et al. 2017, "Google Vizier", sec. 3.5.1.
 
@@ -53,7 +59,7 @@ class PercentilePruner:
         if not (is_number(self.percentile) and 0 <= self.percentile <= 100):
             raise ValueError(
                 f"`percentile` must lie between 0 and 100, got {self.percentile!r}; "
-                "25 keeps the best quarter of the trials."
+                "with 25 the best quarter of the trials is kept."
             )
         check_integer("n_startup_trials", self.n_startup_trials, minimum=0)
         check_integer("n_warmup_steps", self.n_warmup_steps, minimum=0)
@@ -61,34 +67,38 @@ class PercentilePruner:
         check_integer("n_min_trials", self.n_min_trials, minimum=1)
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
-        """Tell whether the trial is too far behind the rivals at the same epoch."""
+        """Return whether the trial is worse than the percentile of the rivals at the same epoch."""
         if len(rivals) < self.n_startup_trials:
             return False
         if not is_due(
             curve, n_warmup_steps=self.n_warmup_steps, interval_steps=self.interval_steps
         ):
             return False
-        theirs = rivals.best_by(curve.step)
-        if len(theirs) < self.n_min_trials:
+        losses = rivals.best_by(curve.step)
+        if len(losses) < self.n_min_trials:
             return False
-        return not math.isfinite(curve.best) or curve.best > _percentile(theirs, self.percentile)
+        return not math.isfinite(curve.best) or curve.best > _percentile(losses, self.percentile)
 
 
 @dataclass(frozen=True)
 class MedianPruner(PercentilePruner):
     """Stop a trial whose best loss so far is strictly worse than the median of its rivals'.
 
-    It is `PercentilePruner(50)`.
+    It is the same as `PercentilePruner(50)`.
 
     Args:
-        n_startup_trials: Nothing is stopped while fewer rivals than this have ended.
-        n_warmup_steps: Number of epochs at the start of a trial after which it is never stopped.
-            Epochs count from 0: with 3, the first that can be the last is epoch 3, the fourth.
-        interval_steps: From then on, only the first report in every so many epochs is judged.
-        n_min_trials: Nothing is stopped where fewer rivals than this got as far.
+        n_startup_trials: Number of rivals that must have ended before a trial is stopped, at least
+            0. Defaults to 5.
+        n_warmup_steps: Number of epochs at the start of a trial after which it is never stopped, at
+            least 0. With 3, a trial is stopped after its fourth epoch at the earliest. Defaults
+            to 0.
+        interval_steps: Number of epochs, from then on, of which only the first report is compared,
+            at least 1. Defaults to 1.
+        n_min_trials: Number of rivals that must have reached the epoch for a trial to be stopped
+            there, at least 1. Defaults to 1.
 
     Raises:
-        ValueError: An argument out of its range.
+        ValueError: An argument is out of its range.
 
     Source: Golovin et al. 2017, "Google Vizier", sec. 3.5.1.
 
@@ -101,10 +111,10 @@ class MedianPruner(PercentilePruner):
 
 
 def _percentile(losses: FloatArray, percentile: float) -> float:
-    """Interpolate linearly between order statistics, `inf` among them (NumPy's gives NaN)."""
+    """Return a percentile, interpolated linearly; with infinite losses, NumPy's may be NaN."""
     position = percentile / 100 * (len(losses) - 1)
     below = int(position)
     above = min(below + 1, len(losses) - 1)
     parted = np.partition(losses, (below, above))
-    lower, upper, share = float(parted[below]), float(parted[above]), position - below
-    return lower if share == 0 or lower == upper else lower + share * (upper - lower)
+    lower, upper, fraction = float(parted[below]), float(parted[above]), position - below
+    return lower if fraction == 0 or lower == upper else lower + fraction * (upper - lower)

@@ -1,4 +1,4 @@
-"""What a rule of early stopping is: a pure function of one curve and those of its rivals."""
+"""The protocol of pruners: pure functions of the curve of a trial and those of its rivals."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from kt_extras.search.history import Curve, Curves
 
 @runtime_checkable
 class Pruner(Protocol):
-    """Decides after an epoch whether a trial is worth more of them.
+    """Decides after each epoch whether to stop a trial.
 
-    A pruner keeps no state between calls, never stops a trial that is at least as good as every
-    rival, and takes a loss that is not finite (`inf` in the curve) for the worst there is.
+    A pruner keeps no state between calls.  It never stops a trial whose lowest loss is at most that
+    of all rivals.  A loss that is not finite, `inf` in the curve, counts as the worst.
     """
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
-        """Tell whether to stop the trial with this curve now.
+        """Return whether to stop a trial now.
 
         Args:
-            curve: The trial's losses so far; the last one has just been reported.
-            rivals: The curves of the trials that ran to their end.
+            curve: Losses of the trial so far; the last one has just been reported.
+            rivals: Curves of the completed trials.
         """

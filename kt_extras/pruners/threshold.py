@@ -1,4 +1,4 @@
-"""Stop what leaves a range of sensible values."""
+"""Stop a trial whose objective is outside given bounds."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from kt_extras.search.history import Curve, Curves
 class ThresholdPruner:
     """Stop a trial whose objective has just been reported below `lower` or above `upper`.
 
-    The bounds are on the objective as you see it: for `val_accuracy`, `lower=0.2` stops a trial
-    that reports 0.19.  NaN and infinity are beyond every bound.  A trial that has been at least
-    as good as the best of its rivals is spared, whatever it reports.
+    The bounds are values of the objective, whether it is minimised or maximised: with `lower=0.2`,
+    a trial is stopped that reports a `val_accuracy` of 0.19.  NaN and infinity are outside all
+    bounds.  A trial whose best value is at least as good as that of all its rivals is not stopped.
 
     Args:
-        lower: Smallest value that is fine; None for no bound.
-        upper: Largest value that is fine; None for no bound.
-        n_warmup_steps: Number of epochs at the start of a trial after which it is never stopped.
-            Epochs count from 0: with 3, the first that can be the last is epoch 3, the fourth.
-        interval_steps: From then on, only the first report in every so many epochs is judged.
+        lower: Smallest value that is allowed, None for no bound. Defaults to None.
+        upper: Largest value that is allowed, None for no bound. Defaults to None.
+        n_warmup_steps: Number of epochs at the start of a trial after which it is never stopped, at
+            least 0. With 3, a trial is stopped after its fourth epoch at the earliest. Defaults
+            to 0.
+        interval_steps: Number of epochs, from then on, of which only the first report is compared,
+            at least 1. Defaults to 1.
 
     Raises:
-        ValueError: Neither bound is given, a bound is NaN, or `lower` exceeds `upper`; or an
-            argument out of its range.
+        ValueError: Neither bound is given, a bound is NaN, `lower` exceeds `upper`, or another
+            argument is out of its range.
 
     >>> import numpy as np
     >>> accuracy = Curve(-np.array([0.5, 0.19]), sign=-1.0)  # maximised, so a loss is its negative
@@ -47,21 +49,21 @@ class ThresholdPruner:
         if not (is_number(lower) and is_number(upper) and lower <= upper):
             raise ValueError(
                 f"`lower` must be a number that does not exceed `upper`, got {self.lower!r} and "
-                f"{self.upper!r}."
+                f"{self.upper!r}; None means no bound."
             )
         check_integer("n_warmup_steps", self.n_warmup_steps, minimum=0)
         check_integer("interval_steps", self.interval_steps, minimum=1)
 
     def should_stop(self, curve: Curve, rivals: Curves) -> bool:
-        """Tell whether the value just reported is out of bounds."""
+        """Return whether the value just reported is outside the bounds."""
         if not is_due(
             curve, n_warmup_steps=self.n_warmup_steps, interval_steps=self.interval_steps
         ):
             return False
         lower, upper = self._bounds
         value = curve.sign * float(curve.losses[-1])
-        fine = math.isfinite(value) and lower <= value <= upper
-        return not fine and not leads(curve, rivals)
+        inside = math.isfinite(value) and lower <= value <= upper
+        return not inside and not leads(curve, rivals)
 
     @property
     def _bounds(self) -> tuple[float, float]:

@@ -62,7 +62,8 @@ class Mixture:
         """Return the mixture of a kernel for each observation and the prior.
 
         Args:
-            unit: Shape ``(n, d)``, in [0, 1]; NaN where inactive or unknown.
+            unit: Shape ``(n, d)``, in [0, 1], that of a category below 1; NaN where inactive or
+                unknown.
             weights: Shape ``(n,)``, positive; 1 for an ordinary observation.
             dimensions: The d axes.
             prior_weight: Weight of the uniform kernel, above 0. Defaults to 1.
@@ -75,8 +76,8 @@ class Mixture:
     def narrower(self, unit: FloatArray) -> Mixture:
         """Return a mixture at other points with kernels three quarters as wide and without a prior.
 
-        In a ratio of this density to that mixture, the lower values are close to these points;
-        kernels of the same width would lower the ratio in a wider region.
+        Added to the denominator of a ratio with this density as its numerator, it lowers the ratio
+        close to these points; with kernels of the same width it would do so further away, too.
 
         Args:
             unit: Centres of the kernels, of shape ``(n, d)``, n at least 1.

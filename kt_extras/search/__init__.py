@@ -1,4 +1,4 @@
-"""What a search works on: spaces, histories and the protocol of samplers, in NumPy alone."""
+"""Search spaces, histories of trials and the protocol of samplers, in NumPy alone."""
 
 from kt_extras.search.dimensions import (
     Boolean,

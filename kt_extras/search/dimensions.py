@@ -1,8 +1,8 @@
-"""The typed dimensions of a search space and their place on the unit interval.
+"""The typed dimensions of a search space and their coordinates on the unit interval.
 
-Every dimension maps its values to [0, 1] and back.  A dimension with finitely many values cuts the
-interval into cells, one a value; a value's coordinate is the middle of its cell, so an integer or
-stepped dimension is a histogram with known edges rather than a rounded real line.
+Every dimension maps its values to [0, 1] and back.  A dimension with finitely many values divides
+the interval into cells, one for each value, and the coordinate of a value is the middle of its
+cell.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ Value = Any
 Point = dict[str, Value]
 
 SAMPLINGS = ("linear", "log", "reverse_log")
-_SIGNIFICANT_DIGITS = 12  # hides 0.1 + 0.2 == 0.30000000000000004 from the user
+_SIGNIFICANT_DIGITS = 12  # of values on a grid: 0.1 + 0.2 is 0.3
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Holds where the hyperparameter `parent` is active and takes one of `values`.
+    """Met where the hyperparameter `parent` is active and has one of `values`.
+
+    Args:
+        parent: Name of another hyperparameter.
+        values: Values of the parent that meet the condition.
 
     >>> Condition("optimizer", ("sgd",)).holds({"optimizer": "sgd"})
     True
@@ -36,7 +40,7 @@ class Condition:
     values: tuple[Value, ...]
 
     def holds(self, point: Mapping[str, Value]) -> bool:
-        """Tell whether the condition is met by the values chosen so far."""
+        """Return whether the values meet the condition."""
         return self.parent in point and point[self.parent] in self.values
 
 
@@ -48,9 +52,12 @@ class Float:
         name: Unique among the dimensions that can be active at the same time.
         low: Smallest value, included.
         high: Largest value, included.
-        step: Distance between neighbours if `"linear"`, their ratio (above 1) otherwise.
-        sampling: `"linear"`, `"log"`, or `"reverse_log"` (log-uniform distance from `high`).
-        conditions: All must hold for the dimension to be active.
+        step: Distance between neighbouring values if `sampling` is `"linear"`, their ratio (above
+            1) otherwise; None for a continuous range. Defaults to None.
+        sampling: Scale on which values are uniform: `"linear"`, `"log"` or `"reverse_log"`, with
+            which the logarithm of the distance from `high` is. Defaults to `"linear"`.
+        conditions: Conditions that must all be met for the dimension to be active. Defaults to
+            none.
 
     >>> Float("rate", 1e-4, 1e-2, sampling="log").from_unit(0.5)
     0.001
@@ -95,11 +102,15 @@ class Float:
         return _uniform_cells(u, int(self.size)) if math.isfinite(self.size) else (u, u)
 
     def contains(self, value: Value) -> bool:
-        """Tell whether `value` lies in the range; it need not lie on the grid."""
+        """Return whether `value` lies in the range, on the grid or not."""
         return is_number(value) and self.low <= value <= self.high
 
     def values(self) -> tuple[Value, ...]:
-        """Return every value, ascending; an error for a dimension without a step."""
+        """Return all values, ascending.
+
+        Raises:
+            ValueError: The dimension has no step.
+        """
         return _all_values(self)
 
 
@@ -107,16 +118,19 @@ class Float:
 class Int:
     """An integer in [`low`, `high`], both included.
 
-    With a log sampling and no step every integer is possible, and its cell is its share of the
-    logarithmic range [`low` - 1/2, `high` + 1/2].
+    With a log sampling and no step every integer is possible; its cell is that of the interval
+    within 1/2 of it, on the logarithmic range [`low` - 1/2, `high` + 1/2].
 
     Args:
         name: Unique among the dimensions that can be active at the same time.
         low: Smallest value, included.
         high: Largest value, included.
-        step: Distance between neighbours if `"linear"`, their ratio (above 1) otherwise.
-        sampling: `"linear"`, `"log"`, or `"reverse_log"` (log-uniform distance from `high`).
-        conditions: All must hold for the dimension to be active.
+        step: Distance between neighbouring values if `sampling` is `"linear"`, their ratio (above
+            1) otherwise; None for every integer. Defaults to None.
+        sampling: Scale on which values are uniform: `"linear"`, `"log"` or `"reverse_log"`, with
+            which the logarithm of the distance from `high` is. Defaults to `"linear"`.
+        conditions: Conditions that must all be met for the dimension to be active. Defaults to
+            none.
 
     >>> Int("units", 8, 64, step=2, sampling="log").values()
     (8, 16, 32, 64)
@@ -164,11 +178,11 @@ class Int:
         return self._edges(np.clip(values, self.low, self.high))
 
     def contains(self, value: Value) -> bool:
-        """Tell whether `value` lies in the range; it need not lie on the grid."""
+        """Return whether `value` lies in the range, on the grid or not."""
         return is_number(value) and self.low <= value <= self.high and value == int(value)
 
     def values(self) -> tuple[Value, ...]:
-        """Return every value, ascending."""
+        """Return all values, ascending."""
         return _all_values(self)
 
     @property
@@ -182,13 +196,14 @@ class Int:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of `options`: a category, or a rung of a ladder if `ordered`.
+    """One of `options`, which may be ordered.
 
     Args:
         name: Unique among the dimensions that can be active at the same time.
-        options: At least one value; numbers are sorted if `ordered`.
-        ordered: Whether neighbouring options resemble each other.
-        conditions: All must hold for the dimension to be active.
+        options: Possible values, at least one; sorted if `ordered`.
+        ordered: Whether losses of neighbouring options are similar. Defaults to False.
+        conditions: Conditions that must all be met for the dimension to be active. Defaults to
+            none.
 
     >>> Choice("batch", (64, 16, 32), ordered=True).values()
     (16, 32, 64)
@@ -203,7 +218,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         if not self.options:
-            raise ValueError(f"`options` of {self.name!r} must name at least one value, got none.")
+            raise ValueError(f"`options` of {self.name!r} must have at least one value, got none.")
         if self.ordered:
             object.__setattr__(self, "options", tuple(sorted(self.options)))
 
@@ -222,7 +237,7 @@ class Choice:
         return self.options[_index(u, len(self.options))]
 
     def to_unit(self, value: Value) -> float:
-        """Return the middle of the option's cell; NaN for a value that is no option any more."""
+        """Return the middle of the option's cell; NaN for a value that is not an option."""
         if value not in self.options:
             return math.nan
         return (self.options.index(value) + 0.5) / len(self.options)
@@ -232,25 +247,25 @@ class Choice:
         return _uniform_cells(u, len(self.options))
 
     def contains(self, value: Value) -> bool:
-        """Tell whether `value` is one of the options."""
+        """Return whether `value` is one of the options."""
         return value in self.options
 
     def values(self) -> tuple[Value, ...]:
-        """Return every option."""
+        """Return all options."""
         return self.options
 
 
-def Boolean(  # noqa: N802 - stands beside Float, Int and Choice and is written like them
+def Boolean(  # noqa: N802 - spelled like Float, Int and Choice
     name: str, conditions: tuple[Condition, ...] = ()
 ) -> Choice:
-    """Return the dimension of a truth value."""
+    """Return a dimension with the values False and True."""
     return Choice(name, (False, True), conditions=conditions)
 
 
 def Fixed(  # noqa: N802
     name: str, value: Value, conditions: tuple[Condition, ...] = ()
 ) -> Choice:
-    """Return the dimension of a hyperparameter that is not searched."""
+    """Return a dimension with a single value."""
     return Choice(name, (value,), conditions=conditions)
 
 
@@ -261,7 +276,9 @@ def _check_range(dimension: Float | Int) -> None:
     name, low, high = dimension.name, dimension.low, dimension.high
     step, sampling = dimension.step, dimension.sampling
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise ValueError(f"`low` of {name!r} must not exceed `high`, got {low!r} and {high!r}.")
+        raise ValueError(
+            f"`low` of {name!r} must be finite and not exceed `high`, got {low!r} and {high!r}."
+        )
     if sampling not in SAMPLINGS:
         raise ValueError(f"`sampling` of {name!r} must be one of {SAMPLINGS}, got {sampling!r}.")
     if sampling != "linear" and low <= 0:
@@ -277,7 +294,7 @@ def _check_range(dimension: Float | Int) -> None:
 
 
 def _warp(dimension: Float | Int, value: Any, low: float, high: float) -> Any:
-    """Map [low, high] to [0, 1] in the dimension's own scale; scalars and arrays."""
+    """Map [low, high] to [0, 1] on the scale of the dimension; for scalars and arrays."""
     if dimension.sampling == "log":
         return np.log(value / low) / math.log(high / low)
     if dimension.sampling == "reverse_log":
@@ -286,7 +303,7 @@ def _warp(dimension: Float | Int, value: Any, low: float, high: float) -> Any:
 
 
 def _unwarp(dimension: Float | Int, u: Any, low: float, high: float) -> Any:
-    """Invert `_warp`."""
+    """Map [0, 1] to [low, high]: the inverse of `_warp`."""
     if dimension.sampling == "log":
         return low * (high / low) ** u
     if dimension.sampling == "reverse_log":
@@ -326,7 +343,7 @@ def _nearest_grid_index(dimension: Float | Int, value: float) -> int:
 
 def _all_values(dimension: Float | Int) -> tuple[Value, ...]:
     if not math.isfinite(dimension.size):
-        raise ValueError(f"{dimension.name!r} has no step, so its values cannot be listed.")
+        raise ValueError(f"`step` of {dimension.name!r} must be set to list its values, got None.")
     if isinstance(dimension, Int) and dimension.step is None:
         return tuple(range(dimension.low, dimension.high + 1))
     n = int(dimension.size)

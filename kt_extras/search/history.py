@@ -1,7 +1,7 @@
-"""What a search has seen: one observation a trial, kept in columns.
+"""The history of a search: one observation for each trial, kept in columns.
 
-Samplers and pruners read these columns; only the shell that drives a search appends to them.
-Losses are minimised and a failure is `inf`.
+Samplers, pruners and schedulers read these columns; only the code that runs a search changes them.
+Losses are minimised, and the loss of a failed trial is `inf`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from kt_extras.search.space import Space, point_key
 
 
 class State(enum.IntEnum):
-    """Where a trial stands."""
+    """State of a trial."""
 
     RUNNING = 0
     COMPLETED = 1
-    PRUNED = 2  # stopped early because its curve was not worth more epochs
-    INFEASIBLE = 3  # cannot run: too large, out of memory, NaN loss, or it crashed
-    PAUSED = 4  # waits at its budget; a scheduler may give it more epochs
+    PRUNED = 2  # stopped early because of its losses
+    INFEASIBLE = 3  # failed: too large, out of memory, NaN loss, or a crash
+    PAUSED = 4  # has reached its budget; a scheduler may resume it
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Curve:
 
     Args:
         losses: Shape ``(epochs,)``; NaN where nothing was reported, `inf` for a NaN loss.
-        sign: What turns a loss into the value that the user sees: -1.0 if that is maximised.
+        sign: Factor from a loss to the value of the objective: -1.0 if that is maximised. Defaults
+            to 1.
     """
 
     losses: FloatArray
@@ -59,13 +60,13 @@ class Curve:
 
 
 class Curves(Sequence[Curve]):
-    """The curves of some trials: rows of one matrix, read column by column without a copy.
+    """The curves of some trials, as rows of one matrix that is not copied.
 
     Args:
         losses: Shape ``(trials, epochs)``, NaN where nothing was reported.
         best: Shape ``(trials, epochs)``: the lowest loss up to each epoch.
         lengths: Shape ``(trials,)``: the number of epochs of each trial.
-        rows: Shape ``(m,)``: the trials that are meant.
+        rows: Shape ``(m,)``: the numbers of the trials.
         sign: As in `Curve`.
     """
 
@@ -77,7 +78,7 @@ class Curves(Sequence[Curve]):
 
     @classmethod
     def of(cls, curves: Sequence[Sequence[float]], sign: float = 1.0) -> Curves:
-        """Build from plain lists of losses, one a trial.
+        """Return the curves of lists of losses, one for each trial.
 
         >>> Curves.of([[3.0, 1.0, 2.0], [5.0]]).best_by(1).tolist()
         [1.0]
@@ -103,7 +104,7 @@ class Curves(Sequence[Curve]):
         return Curve(self._losses[row, : self._lengths[row]], self._sign)
 
     def best_by(self, step: int) -> FloatArray:
-        """Return the lowest loss up to epoch `step` of each trial that got that far.
+        """Return the lowest loss up to epoch `step` of each trial that reached it.
 
         Returns:
             Shape ``(k,)`` with k at most the number of trials, in their order.
@@ -122,7 +123,7 @@ class Curves(Sequence[Curve]):
 
 @dataclass(frozen=True)
 class Observation:
-    """One trial: where it was, how it went, and how it ended."""
+    """One trial: its point, its state, its final loss and its curve."""
 
     point: Point
     state: State
@@ -133,11 +134,12 @@ class Observation:
 class History(Sequence[Observation]):
     """The observations of a search in the order in which its trials began.
 
-    Starting, reporting and finishing a trial cost O(1) amortised, whatever the number of trials.
+    To start, report and finish a trial takes O(1) amortised time, whatever the number of trials.
 
     Args:
-        space: The space in which the points live.
-        sign: -1.0 if the user's objective is maximised; losses are its values times this.
+        space: Space of the points.
+        sign: Factor from a loss to the value of the objective: -1.0 if that is maximised. Defaults
+            to 1.
 
     >>> from kt_extras.search import Float
     >>> history = History(Space([Float("x", 0, 1)]))
@@ -181,7 +183,7 @@ class History(Sequence[Observation]):
         return isinstance(point, dict) and self.tried(point)
 
     def tried(self, point: Point) -> bool:
-        """Tell whether a trial was begun at this very point."""
+        """Return whether a trial has exactly this point."""
         return point_key(point) in self._keys
 
     @property
@@ -198,7 +200,7 @@ class History(Sequence[Observation]):
     def losses(self) -> FloatArray:
         """Shape ``(n,)``: the loss of each trial, `inf` for a failed or running one.
 
-        That of a paused trial is its best so far.
+        The loss of a paused trial is its best so far.
         """
         return self._losses[: len(self)]
 
@@ -214,14 +216,14 @@ class History(Sequence[Observation]):
 
     @property
     def brackets(self) -> IntArray:
-        """Shape ``(n,)``: the bracket of its scheduler in which each trial was begun."""
+        """Shape ``(n,)``: the bracket of the scheduler in which each trial began."""
         return self._brackets[: len(self)]
 
     def best_by(self, epochs: int) -> FloatArray:
-        """Return the lowest loss of each trial within its first epochs.
+        """Return the lowest loss of each trial within its first `epochs` epochs.
 
         Returns:
-            Shape ``(n,)``, `inf` for a trial that has reported none.
+            Shape ``(n,)``, `inf` for a trial without reports.
         """
         return self._curves.best_by(len(self), epochs)
 
@@ -238,7 +240,7 @@ class History(Sequence[Observation]):
         return number
 
     def move(self, number: int, point: Point) -> None:
-        """Change the point of a trial, as when it brought hyperparameters to light."""
+        """Replace the point of a trial, as when it has discovered hyperparameters."""
         if self._keys.get(before := point_key(self._points[number])) == number:
             del self._keys[before]
         self._points[number] = dict(point)
@@ -246,27 +248,27 @@ class History(Sequence[Observation]):
         self._unit[number] = self.space.encode(point)
 
     def report(self, number: int, step: int, loss: float) -> None:
-        """Note the loss at the end of an epoch, counted from 0; NaN counts as `inf`."""
+        """Record the loss at the end of an epoch, counted from 0; NaN counts as `inf`."""
         self._curves.report(number, step, loss)
 
     def change(self, number: int, epoch: int, point: Point) -> None:
-        """Give a trial another point from an epoch on, as when it takes over another's."""
+        """Set the point of a trial from an epoch on, as when it takes over that of another."""
         before = self._changes.setdefault(number, [(0, self._points[number])])
         before[:] = [past for past in before if past[0] < epoch]
         before.append((epoch, dict(point)))
         self.move(number, point)
 
     def point_at(self, number: int, epoch: int) -> Point:
-        """Return the point of a trial that was in force from an epoch on, counted from 0."""
+        """Return the point of a trial at an epoch, counted from 0."""
         changes = self._changes.get(number, [(0, self._points[number])])
         return next(point for since, point in reversed(changes) if since <= epoch)
 
     def resume(self, number: int) -> None:
-        """Let a trial that was paused run again."""
+        """Set a paused trial to running."""
         self._states[number], self._losses[number] = State.RUNNING, math.inf
 
     def restart(self, number: int, kept: int = 0) -> None:
-        """Run a trial again, and forget its curve but for its first epochs."""
+        """Set a trial to running, and delete its curve except for the first `kept` epochs."""
         self.resume(number)
         self._curves.cut(number, kept)
 
@@ -284,10 +286,10 @@ class History(Sequence[Observation]):
         return self._curves.view(np.flatnonzero(self.states == state), self.sign)
 
     def at(self, epochs: int) -> History:
-        """Return what the history would be if no trial had trained longer than so many epochs.
+        """Return a history in which no trial has trained for more than so many epochs.
 
-        Trials that have trained less are left out, unless they are running or have failed; one
-        that has trained as much counts as completed, though it may be running again.
+        Trials that have trained less are left out, unless they are running or failed.  The others
+        count as completed with their best loss up to there, even if they are running.
         """
         history = History(self.space, self.sign)
         reached = (self.epochs >= epochs) & (self.states != State.INFEASIBLE)
@@ -301,7 +303,7 @@ class History(Sequence[Observation]):
         return history
 
     def moved_to(self, space: Space) -> History:
-        """Return the same history in another space, as when hyperparameters were added."""
+        """Return the same trials in another space, as when hyperparameters were added."""
         history = History(space, self.sign)
         for point, bracket in zip(self._points, self.brackets.tolist(), strict=True):
             history.start(point, bracket)
@@ -312,7 +314,7 @@ class History(Sequence[Observation]):
 
 
 class _CurveColumns:
-    """Growing matrices of the losses by epoch and of the lowest so far."""
+    """Growing matrices of the losses by epoch and of the lowest losses so far."""
 
     def __init__(self) -> None:
         self._losses = np.empty((0, 0))
@@ -325,13 +327,13 @@ class _CurveColumns:
         length, known = self._lengths[row], min(self._lengths[row], step)
         before = self._best[row, known - 1] if known else math.inf
         self._losses[row, step] = loss
-        self._best[row, length:step] = before  # epochs without a report keep what there was
+        self._best[row, length:step] = before  # the best so far holds for epochs without a report
         self._lengths[row] = end = max(length, step + 1)
         later = np.fmin.accumulate(self._losses[row, step:end])  # an epoch may be reported again
         self._best[row, step:end] = np.minimum(before, later)
 
     def cut(self, row: int, length: int) -> None:
-        if row < len(self._losses):  # it may have reported nothing
+        if row < len(self._losses):  # without reports there is no row
             self._losses[row, length:], self._best[row, length:] = math.nan, math.nan
             self._lengths[row] = min(self._lengths[row], length)
 
@@ -362,7 +364,7 @@ class _CurveColumns:
 
 
 def _with_room(column: np.ndarray, row: int, filling: float) -> np.ndarray:
-    """Return `column`, doubled until it has the row."""
+    """Return `column`, enlarged if it does not have the row."""
     if row < len(column):
         return column
     more = np.full((max(row + 1 - len(column), len(column), 16), *column.shape[1:]), filling)

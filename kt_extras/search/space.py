@@ -1,7 +1,7 @@
 """The search space: declared hyperparameters, their conditions, and the unit cube.
 
 A *point* is a dictionary of the values of the active hyperparameters only.  On the unit cube a
-point is a row with NaN in the columns of inactive dimensions, so the row is its own mask.
+point is a row with NaN in the columns of inactive dimensions.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ class Space:
     scopes).  Where both are active, the one declared first holds the value.
 
     Args:
-        dimensions: In any order; parents are moved before their children.
+        dimensions: Dimensions in any order; parents are moved before their children.
 
     Raises:
-        ValueError: A dimension is declared twice, or a condition names no declared parent.
+        ValueError: A dimension is declared twice, the parent of a condition is not declared, or
+            conditions depend on each other in a cycle.
 
     >>> from kt_extras.search import Choice, Condition, Float
     >>> space = Space([
@@ -61,7 +62,7 @@ class Space:
         return tuple(dimension.name for dimension in self.dimensions)
 
     def decode(self, unit: Sequence[float] | FloatArray) -> Point:
-        """Return the point at a place on the unit cube.
+        """Return the point at given coordinates on the unit cube.
 
         Args:
             unit: Shape ``(d,)``, each in [0, 1]; coordinates of inactive dimensions are ignored.
@@ -73,13 +74,13 @@ class Space:
         return point
 
     def encode(self, point: Mapping[str, Value]) -> FloatArray:
-        """Return the place of a point on the unit cube.
+        """Return the coordinates of a point on the unit cube.
 
-        A value outside its range counts as missing, and what is missing is NaN; a value between
-        two grid points is moved to the nearer one.
+        A value outside its range counts as missing; a value between two values of a grid is moved
+        to the nearer one.
 
         Returns:
-            Shape ``(d,)``, NaN where a dimension is inactive.
+            Shape ``(d,)``, NaN where a dimension is inactive or its value missing.
         """
         unit = np.full(len(self), math.nan)
         seen: Point = {}
@@ -102,15 +103,15 @@ class Space:
         return dimensions
 
     def complete(self, values: Mapping[str, Value], unit: Sequence[float] | FloatArray) -> Point:
-        """Return a whole point: the given values on their grid, the rest taken from `unit`.
+        """Return a point of the given values, on their grids, and of others taken from `unit`.
 
         Args:
             values: Values of some hyperparameters.
             unit: Shape ``(d,)``, each in [0, 1].
 
         Raises:
-            ValueError: A name that the space does not have or that is inactive beside the other
-                values, or a value outside its range.
+            ValueError: The space does not have a name, a name is inactive with the other values, or
+                a value is outside its range.
         """
         self._check_names(values)
         point: Point = {}
@@ -122,8 +123,8 @@ class Space:
             point[dimension.name] = dimension.from_unit(float(u))
         if inactive := sorted(set(values) - set(point)):
             raise ValueError(
-                f"The values name {inactive}, inactive beside the other values {point!r}; leave "
-                "them out, or set the parent on which they depend."
+                f"`values` must name active hyperparameters, but {inactive} are not with the other "
+                f"values {point!r}; leave them out, or set the parents on which they depend."
             )
         return point
 
@@ -142,8 +143,11 @@ class Space:
             ValueError: A dimension is continuous.
         """
         if not math.isfinite(self.size):
-            endless = [d.name for d in self.dimensions if not math.isfinite(d.size)]
-            raise ValueError(f"A space with continuous dimensions {endless} has no list of points.")
+            continuous = [d.name for d in self.dimensions if not math.isfinite(d.size)]
+            raise ValueError(
+                f"A space must be finite to list its points, but {continuous} are continuous; "
+                "give them a `step`."
+            )
         return _extend({}, self.dimensions)
 
     def _check_names(self, values: Mapping[str, Value]) -> None:
@@ -155,7 +159,7 @@ class Space:
 
 
 def point_key(point: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
-    """Return a hashable identity: equal for equal points, whatever their order.
+    """Return a hashable key of a point, whatever the order of its values.
 
     >>> point_key({"b": 1, "a": 2}) == point_key({"a": 2, "b": 1})
     True
@@ -164,7 +168,7 @@ def point_key(point: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
 
 
 def describe(dimension: Dimension) -> str:
-    """Return the range of a dimension in words.
+    """Return the range of a dimension, for messages.
 
     >>> from kt_extras.search import Float
     >>> describe(Float("rate", 1e-4, 1e-1, sampling="log"))
@@ -186,22 +190,27 @@ def _is_active(dimension: Dimension, point: Mapping[str, Value]) -> bool:
 
 def _checked_unit(dimension: Dimension, value: Value) -> float:
     if not dimension.contains(value):
-        raise ValueError(f"{dimension.name!r} cannot be {value!r}; it is {describe(dimension)}.")
+        raise ValueError(f"{dimension.name!r} must be {describe(dimension)}, got {value!r}.")
     return dimension.to_unit(value)
 
 
 def _parents_first(dimensions: list[Dimension]) -> list[Dimension]:
-    """Sort stably so that every condition's parent comes earlier (Kahn, 1962)."""
+    """Sort stably so that the parent of every condition comes earlier (Kahn, 1962)."""
     declared = Counter((dimension.name, dimension.conditions) for dimension in dimensions)
     if twice := [name for (name, _), count in declared.items() if count > 1]:
-        raise ValueError(f"Hyperparameters declared twice under the same conditions: {twice}.")
+        raise ValueError(
+            f"A hyperparameter must be declared once under the same conditions, but {twice} are "
+            "declared twice."
+        )
     pending, ordered = list(dimensions), list[Dimension]()
     while pending:
         waiting = {dimension.name for dimension in pending}
-        # The first that can go, so that the declared order stays wherever it can.
+        # The first dimension that is ready, to keep the declared order where possible.
         ready = (d for d in pending if not any(c.parent in waiting for c in d.conditions))
         if (dimension := next(ready, None)) is None:
-            raise ValueError(f"The conditions of {sorted(waiting)} form a circle.")
+            raise ValueError(
+                f"Conditions must not form a cycle, but those of {sorted(waiting)} do."
+            )
         ordered.append(dimension)
         pending.remove(dimension)
     _check_parents(ordered)
@@ -214,7 +223,8 @@ def _check_parents(dimensions: Sequence[Dimension]) -> None:
         for condition in dimension.conditions:
             if condition.parent not in names:
                 raise ValueError(
-                    f"{dimension.name!r} depends on {condition.parent!r}, which is not declared."
+                    f"The parent of a condition must be declared, but {condition.parent!r}, on "
+                    f"which {dimension.name!r} depends, is not."
                 )
 
 

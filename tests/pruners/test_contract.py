@@ -1,4 +1,4 @@
-"""Every pruner that ships keeps the contract that ships."""
+"""Every pruner of the package passes the contract of pruners."""
 
 from kt_extras.pruners import (
     AnyOf,
@@ -31,7 +31,7 @@ class TestHighestPercentile(PrunerContract):
 
 
 class TestThreshold(PrunerContract):
-    monotone = False  # what is too good to be true is stopped as well
+    monotone = False  # very low losses are stopped as well
 
     def make(self):
         return ThresholdPruner(lower=-1, upper=1)

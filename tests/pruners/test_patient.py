@@ -22,7 +22,7 @@ class Always:
 
 
 def first_stop(pruner, losses, rivals=NO_RIVALS):
-    """Return the epoch after which a trial with these losses ends, or None."""
+    """Return the first epoch after which a trial with these losses is stopped, or None."""
     for epoch in range(len(losses)):
         if pruner.should_stop(Curve(np.array(losses[: epoch + 1], dtype=float)), rivals):
             return epoch
@@ -30,50 +30,50 @@ def first_stop(pruner, losses, rivals=NO_RIVALS):
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3])
-def test_patience_runs_out_after_so_many_reports_without_progress(patience):
+def test_trial_is_stopped_after_patience_reports_without_progress(patience):
     assert first_stop(PatientPruner(patience=patience), [3, 2, 1, 1, 2, 1]) == 2 + patience
 
 
-def test_progress_starts_the_count_again():
+def test_count_starts_again_after_progress():
     assert first_stop(PatientPruner(patience=2), [3, 4, 2, 4, 1, 4, 0]) is None
 
 
 @pytest.mark.parametrize(("min_delta", "stopped"), [(0.0, None), (0.09, None), (0.11, 2)])
-def test_a_smaller_improvement_than_min_delta_is_no_progress(min_delta, stopped):
+def test_improvement_below_min_delta_does_not_count_as_progress(min_delta, stopped):
     pruner = PatientPruner(patience=2, min_delta=min_delta)
     assert first_stop(pruner, [1.0, 0.95, 0.9]) == stopped
 
 
-def test_epochs_without_a_report_do_not_use_up_patience():
+def test_epochs_without_a_report_do_not_count():
     gap = math.nan
     assert first_stop(PatientPruner(patience=2), [1, gap, gap, gap, 2, gap, 2]) == 6
 
 
-def test_a_failed_epoch_is_no_progress():
+def test_infinite_loss_does_not_count_as_progress():
     assert first_stop(PatientPruner(patience=2), [math.inf] * 3) == 2
     assert first_stop(PatientPruner(patience=2), [math.inf, math.inf, 5, 6]) is None
 
 
-def test_a_stalled_trial_that_leads_goes_on():
+def test_trial_without_progress_is_not_stopped_when_it_leads():
     stalled = [0.1, 0.2, 0.2]
     assert first_stop(PatientPruner(patience=2), stalled, Curves.of([[0.1]])) is None
     assert first_stop(PatientPruner(patience=2), stalled, Curves.of([[0.09]])) == 2
 
 
-def test_the_inner_rule_decides_once_patience_has_run_out():
+def test_inner_pruner_decides_after_patience_reports():
     losses = [1, 2, 2, 2]
     assert first_stop(PatientPruner(Always(True), patience=2), losses) == 2
     assert first_stop(PatientPruner(Always(False), patience=2), losses) is None
 
 
 @given(curve=curve, rivals=rivals, patience=st.integers(1, 4))
-def test_a_patient_rule_never_stops_what_the_rule_itself_would_not(curve, rivals, patience):
+def test_trial_is_stopped_only_if_the_inner_pruner_stops_it(curve, rivals, patience):
     if PatientPruner(MedianPruner(1), patience).should_stop(curve, rivals):
         assert MedianPruner(1).should_stop(curve, rivals)
 
 
 @given(curve=curve, rivals=rivals, patience=st.integers(1, 4))
-def test_without_tolerance_more_patience_never_stops_a_trial_earlier(curve, rivals, patience):
+def test_trial_is_stopped_later_with_more_patience(curve, rivals, patience):
     losses = curve.losses.tolist()
     short, long = (
         first_stop(PatientPruner(patience=n), losses, rivals) for n in (patience, patience + 1)
@@ -95,6 +95,6 @@ def test_without_tolerance_more_patience_never_stops_a_trial_earlier(curve, riva
         ({"inner": MedianPruner}, TypeError, "`inner` must be a pruner"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused(arguments, error, message):
+def test_constructor_raises_for_arguments_out_of_range(arguments, error, message):
     with pytest.raises(error, match=message):
         PatientPruner(**arguments)

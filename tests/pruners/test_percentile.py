@@ -18,11 +18,11 @@ def stops(pruner, losses, rivals=FIVE):
 
 
 @pytest.mark.parametrize(
-    ("percentile", "last_spared"), [(0, 0.1), (25, 0.2), (50, 0.3), (75, 0.4), (100, 0.5)]
+    ("percentile", "last_kept"), [(0, 0.1), (25, 0.2), (50, 0.3), (75, 0.4), (100, 0.5)]
 )
-def test_what_is_strictly_worse_than_the_percentile_is_stopped(percentile, last_spared):
-    assert not stops(PercentilePruner(percentile), [last_spared])
-    assert stops(PercentilePruner(percentile), [last_spared + 1e-6])
+def test_trial_is_stopped_when_strictly_worse_than_the_percentile(percentile, last_kept):
+    assert not stops(PercentilePruner(percentile), [last_kept])
+    assert stops(PercentilePruner(percentile), [last_kept + 1e-6])
 
 
 @given(
@@ -30,83 +30,83 @@ def test_what_is_strictly_worse_than_the_percentile_is_stopped(percentile, last_
     percentile=st.floats(0, 100),
     loss=st.floats(-10, 10),
 )
-def test_the_percentile_is_that_of_numpy(theirs, percentile, loss):
+def test_percentile_equals_that_of_numpy(theirs, percentile, loss):
     pruner = PercentilePruner(percentile, n_startup_trials=0)
     cutoff = np.percentile(theirs, percentile)
     if abs(loss - cutoff) > 1e-9:
         assert stops(pruner, [loss], Curves.of([[x] for x in theirs])) == (loss > cutoff)
 
 
-def test_25_keeps_a_quarter_of_the_trials():
+def test_quarter_of_the_trials_is_kept_with_25():
     losses = np.arange(101.0)
     rivals = Curves.of([[x] for x in losses])
-    spared = [x for x in losses if not stops(PercentilePruner(25), [x], rivals)]
-    assert spared == list(range(26))
+    kept = [x for x in losses if not stops(PercentilePruner(25), [x], rivals)]
+    assert kept == list(range(26))
 
 
-def test_the_best_so_far_counts_on_both_sides():
+def test_best_losses_so_far_are_compared():
     theirs = Curves.of([[0.3, 9.0]] * 5)
     assert not stops(MedianPruner(), [0.2, 8.0], theirs)
     assert stops(MedianPruner(), [0.4, 8.0], theirs)
 
 
-def test_what_the_rivals_reached_only_later_does_not_count():
+def test_later_losses_of_rivals_do_not_count():
     theirs = Curves.of([[0.5, 0.1]] * 5)
     assert not stops(MedianPruner(), [0.4], theirs)
     assert stops(MedianPruner(), [0.4, 0.4], theirs)
 
 
-def test_a_rival_that_did_not_get_as_far_does_not_count():
+def test_rival_does_not_count_beyond_its_last_epoch():
     theirs = Curves.of([[0.1]] * 5 + [[0.9, 0.9]])
     assert not stops(MedianPruner(), [0.8, 0.8], theirs)
 
 
 @pytest.mark.parametrize("n", [0, 4, 5, 6])
-def test_nothing_is_stopped_while_too_few_rivals_have_ended(n):
+def test_trial_is_not_stopped_before_n_startup_trials_have_ended(n):
     theirs = Curves.of([[0.1]] * n)
     assert stops(MedianPruner(n_startup_trials=5), [0.9], theirs) == (n >= 5)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_nothing_is_stopped_where_too_few_rivals_got_as_far(n):
+def test_trial_is_not_stopped_where_fewer_than_n_min_trials_arrived(n):
     theirs = Curves.of([[0.1]] * 5 + [[0.1, 0.1]] * n)
     assert stops(MedianPruner(n_min_trials=2), [0.9, 0.9], theirs) == (n >= 2)
 
 
-def test_without_a_startup_the_first_rival_is_enough_but_none_is_not():
+def test_one_rival_is_enough_with_n_startup_trials_0():
     assert stops(MedianPruner(n_startup_trials=0), [0.9], Curves.of([[0.1]]))
     assert not stops(MedianPruner(n_startup_trials=0), [math.inf], Curves.of([]))
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 3])
-def test_the_first_epochs_never_stop_and_the_next_one_does(warmup):
+def test_trial_is_stopped_only_after_the_warm_up(warmup):
     theirs = Curves.of([[0.1] * 6] * 5)
     pruner = MedianPruner(n_warmup_steps=warmup)
     answers = [stops(pruner, [0.9] * epochs, theirs) for epochs in range(1, 7)]
     assert answers == [epochs > warmup for epochs in range(1, 7)]
 
 
-def test_after_the_warm_up_only_one_epoch_in_an_interval_is_judged():
+def test_one_epoch_of_each_interval_is_compared_after_the_warm_up():
     theirs = Curves.of([[0.1] * 9] * 5)
     pruner = MedianPruner(n_warmup_steps=1, interval_steps=3)
-    judged = [epoch for epoch in range(9) if stops(pruner, [0.9] * (epoch + 1), theirs)]
-    assert judged == [1, 4, 7]
+    compared = [epoch for epoch in range(9) if stops(pruner, [0.9] * (epoch + 1), theirs)]
+    assert compared == [1, 4, 7]
 
 
-def test_an_interval_whose_first_epoch_was_not_reported_is_judged_at_its_first_report():
+def test_interval_is_compared_at_its_first_report():
     theirs = Curves.of([[0.1] * 9] * 5)
     gap = math.nan
     losses = [gap, 0.9, gap, 0.9, gap, 0.9, gap, 0.9]  # `validation_freq=2`
     pruner = MedianPruner(interval_steps=3)
-    judged = [epoch for epoch in range(8) if stops(pruner, losses[: epoch + 1], theirs)]
-    assert judged == [1, 3, 7]
+    compared = [epoch for epoch in range(8) if stops(pruner, losses[: epoch + 1], theirs)]
+    assert compared == [1, 3, 7]
 
 
-def test_an_epoch_without_a_report_is_not_judged():
+def test_trial_is_not_stopped_at_an_epoch_without_a_report():
     assert not stops(MedianPruner(), [0.9, math.nan], Curves.of([[0.1, 0.1]] * 5))
 
 
-def test_rivals_that_were_validated_every_other_epoch_keep_their_best_in_between():
+def test_best_loss_of_rivals_holds_between_their_validations():
     history = History(Space([]))
     for number in range(5):
         history.start({})
@@ -118,17 +118,17 @@ def test_rivals_that_were_validated_every_other_epoch_keep_their_best_in_between
     assert not stops(MedianPruner(), [0.2, 0.2, 0.2], theirs)
 
 
-def test_a_curve_without_a_finite_loss_is_stopped_even_among_its_like():
+def test_trial_without_a_finite_loss_is_stopped_among_such_rivals():
     theirs = Curves.of([[math.inf]] * 5)
     assert stops(MedianPruner(), [math.inf], theirs)
     assert not stops(MedianPruner(), [1e300], theirs)
 
 
-def test_one_failed_epoch_does_not_spoil_a_good_trial():
+def test_good_trial_is_not_stopped_after_one_infinite_loss():
     assert not stops(MedianPruner(), [0.1, math.inf], Curves.of([[0.3, 0.3]] * 5))
 
 
-def test_failed_rivals_are_the_worst_and_do_not_spoil_the_percentile():
+def test_percentile_is_finite_with_some_infinite_rivals():
     theirs = Curves.of([[0.1], [0.2], [0.3], [math.inf], [math.inf]])
     assert stops(MedianPruner(), [0.31], theirs)
     assert not stops(MedianPruner(), [0.3], theirs)
@@ -136,19 +136,19 @@ def test_failed_rivals_are_the_worst_and_do_not_spoil_the_percentile():
 
 
 @given(curve=curve, rivals=rivals)
-def test_the_median_rule_is_the_rule_of_the_50th_percentile(curve, rivals):
+def test_median_pruner_equals_the_pruner_of_the_50th_percentile(curve, rivals):
     median, percentile = MedianPruner(2), PercentilePruner(50, 2)
     assert median.should_stop(curve, rivals) == percentile.should_stop(curve, rivals)
 
 
 @given(curve=curve, rivals=rivals, low=st.floats(0, 100), high=st.floats(0, 100))
-def test_a_higher_percentile_never_stops_more(curve, rivals, low, high):
+def test_fewer_trials_are_stopped_with_a_higher_percentile(curve, rivals, low, high):
     low, high = sorted((low, high))
     if PercentilePruner(high, 0).should_stop(curve, rivals):
         assert PercentilePruner(low, 0).should_stop(curve, rivals)
 
 
-def test_ten_thousand_rivals_take_no_time():
+def test_answer_takes_less_than_2_ms_with_ten_thousand_rivals():
     losses = np.random.default_rng(0).random((10_000, 50))
     lengths, rows = np.full(10_000, 50), np.arange(10_000)
     theirs = Curves(losses, np.minimum.accumulate(losses, axis=1), lengths, rows, 1.0)
@@ -171,6 +171,6 @@ def test_ten_thousand_rivals_take_no_time():
         ({"n_min_trials": True}, "`n_min_trials` must be an integer from 1, got True"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused(arguments, message):
+def test_constructor_raises_for_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         PercentilePruner(**{"percentile": 50, **arguments})

@@ -85,7 +85,7 @@ def test_steps_are_reflected_at_the_ends():
 
 
 def test_mutate_raises_for_a_dimension_with_one_value():
-    with pytest.raises(ValueError, match="`dimension` 'x' has one value"):
+    with pytest.raises(ValueError, match="`dimension` must have more than one value, but 'x' has"):
         mutate(Fixed("x", 5), 0.5, np.random.default_rng(0), scale=0.1)
 
 

@@ -13,14 +13,14 @@ COORDINATES = (np.arange(1000) + 0.5) / 1000
 
 
 @given(dimension=dimensions(), u=units)
-def test_a_value_on_the_grid_survives_the_way_to_the_cube_and_back(dimension, u):
+def test_value_is_the_same_after_to_unit_and_from_unit(dimension, u):
     value = dimension.from_unit(u)
     again = dimension.from_unit(dimension.to_unit(value))
     assert again == (value if math.isfinite(dimension.size) else pytest.approx(value, abs=1e-6))
 
 
 @given(dimension=dimensions(), u=units)
-def test_every_coordinate_has_a_value_that_the_dimension_contains(dimension, u):
+def test_value_of_every_coordinate_is_in_the_dimension(dimension, u):
     assert dimension.contains(dimension.from_unit(u))
 
 
@@ -30,26 +30,26 @@ def test_coordinates_stay_on_the_unit_interval(dimension, u):
 
 
 @given(dimension=floats() | ints(), u=units, v=units)
-def test_a_larger_coordinate_never_has_a_smaller_value(dimension, u, v):
+def test_values_do_not_decrease_with_the_coordinate(dimension, u, v):
     assert dimension.from_unit(min(u, v)) <= dimension.from_unit(max(u, v))
 
 
 @given(dimension=floats() | ints())
-def test_both_ends_of_a_range_without_a_step_are_reached(dimension):
+def test_ends_of_a_range_are_values_without_a_step(dimension):
     if dimension.step is None:
         ends = dimension.from_unit(0.0), dimension.from_unit(1.0)
         assert ends == pytest.approx((dimension.low, dimension.high), rel=1e-9, abs=1e-9)
 
 
 @given(dimension=ints(), u=units)
-def test_a_coordinate_lies_in_the_cell_of_its_value(dimension, u):
+def test_coordinate_is_in_the_cell_of_its_value(dimension, u):
     lower, upper = dimension.cells(np.array([u]))
     assert lower[0] - 1e-9 <= u <= upper[0] + 1e-9
     assert lower[0] < dimension.to_unit(dimension.from_unit(u)) < upper[0]
 
 
 @given(dimension=ints())
-def test_the_cells_of_all_values_fill_the_interval(dimension):
+def test_cells_of_all_values_cover_the_interval(dimension):
     middles = np.array([dimension.to_unit(value) for value in dimension.values()])
     lower, upper = dimension.cells(middles)
     assert np.sum(upper - lower) == pytest.approx(1)
@@ -57,7 +57,7 @@ def test_the_cells_of_all_values_fill_the_interval(dimension):
 
 
 @given(dimension=ints())
-def test_integers_are_integers_and_ascend(dimension):
+def test_values_of_an_int_are_ascending_integers(dimension):
     values = dimension.values()
     assert all(type(value) is int for value in values)
     assert all(a < b for a, b in itertools.pairwise(values))
@@ -67,14 +67,14 @@ def test_integers_are_integers_and_ascend(dimension):
     ("low", "high", "step", "last"),
     [(0, 1, 0.2, 1.0), (0, 0.5, 0.1, 0.5), (0, 1, 0.1, 1.0), (0, 0.3, 0.1, 0.3), (0, 1, 0.3, 0.9)],
 )
-def test_a_stepped_float_reaches_the_last_multiple_of_its_step(low, high, step, last):
+def test_last_value_of_a_stepped_float_is_a_multiple_of_the_step(low, high, step, last):
     values = Float("x", low, high, step=step).values()
     assert values[0] == low
     assert values[-1] == last
     assert len(values) == round(last / step) + 1
 
 
-def test_a_stepped_float_has_no_rounding_dust():
+def test_values_of_a_stepped_float_are_rounded():
     assert Float("x", 0, 1, step=0.2).values() == (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -93,7 +93,7 @@ def test_a_stepped_float_has_no_rounding_dust():
         (Choice("x", (64, 16, 32)), (64, 16, 32)),
     ],
 )
-def test_the_values_are_those_that_a_person_would_list(dimension, values):
+def test_values_equal_those_listed_by_hand(dimension, values):
     assert dimension.values() == values
     assert dimension.size == len(values)
 
@@ -110,7 +110,7 @@ def test_the_values_are_those_that_a_person_would_list(dimension, values):
         (Int("x", 1, 10), -3, 1),
     ],
 )
-def test_a_given_value_goes_to_the_nearest_one_on_the_grid(dimension, given_value, nearest):
+def test_to_unit_rounds_to_the_nearest_value_of_the_grid(dimension, given_value, nearest):
     assert dimension.from_unit(dimension.to_unit(given_value)) == nearest
 
 
@@ -121,37 +121,37 @@ def test_log_sampling_is_log_uniform():
     np.testing.assert_allclose(drawn, expected, rtol=1e-9)
 
 
-def test_reverse_log_sampling_is_log_sampling_seen_from_the_other_end():
+def test_reverse_log_sampling_is_log_sampling_from_the_other_end():
     log = Float("x", 0.001, 0.1, sampling="log")
     reverse = Float("x", 0.001, 0.1, sampling="reverse_log")
     for u in COORDINATES:
         assert reverse.from_unit(u) == pytest.approx(0.101 - log.from_unit(1 - u))
 
 
-def test_an_integer_on_a_log_scale_has_its_share_of_the_logarithmic_range():
+def test_cell_of_an_integer_is_within_one_half_on_a_log_scale():
     lower, upper = Int("x", 1, 3, sampling="log").cells(np.array([0.0, 0.6, 1.0]))
     edges = np.log(np.array([0.5, 1.5, 2.5, 3.5]) / 0.5) / np.log(7)
     np.testing.assert_allclose(np.append(lower, upper[-1]), edges, atol=1e-12)
 
 
-def test_a_continuous_dimension_has_endless_values_and_says_so():
+def test_values_raises_for_a_continuous_dimension():
     dimension = Float("rate", 0, 1)
     assert dimension.size == math.inf
-    with pytest.raises(ValueError, match="'rate' has no step"):
+    with pytest.raises(ValueError, match="`step` of 'rate' must be set"):
         dimension.values()
 
 
-def test_an_option_that_is_gone_has_no_coordinate():
+def test_to_unit_is_nan_for_an_option_that_was_removed():
     assert math.isnan(Choice("x", ("a", "b")).to_unit("c"))
 
 
 @pytest.mark.parametrize("value", ["0.5", None, True, math.nan, 1.5])
-def test_a_float_contains_numbers_of_its_range_only(value):
+def test_float_contains_only_numbers_in_its_range(value):
     assert not Float("x", 0, 1).contains(value)
     assert Float("x", 0, 1).contains(np.float64(1.0))
 
 
-def test_an_integer_contains_whole_numbers_only():
+def test_int_contains_only_integers():
     assert Int("x", 1, 4).contains(2.0)
     assert not Int("x", 1, 4).contains(2.5)
 
@@ -159,8 +159,8 @@ def test_an_integer_contains_whole_numbers_only():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"low": 2, "high": 1}, "`low` of 'x' must not exceed `high`, got 2 and 1"),
-        ({"low": 0, "high": math.inf}, "must not exceed `high`"),
+        ({"low": 2, "high": 1}, "`low` of 'x' must be finite and not exceed `high`, got 2 and 1"),
+        ({"low": 0, "high": math.inf}, "must be finite and not exceed `high`"),
         ({"low": 0, "high": 1, "sampling": "loguniform"}, "`sampling` of 'x' must be one of"),
         ({"low": 0, "high": 1, "sampling": "log"}, "`low` of 'x' must be positive"),
         ({"low": 0, "high": 1, "step": 0}, "`step` of 'x' must be above 0"),
@@ -168,35 +168,35 @@ def test_an_integer_contains_whole_numbers_only():
     ],
 )
 @pytest.mark.parametrize("kind", [Float, Int])
-def test_a_range_that_makes_no_sense_is_refused(kind, arguments, message):
+def test_constructor_raises_for_an_invalid_range(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind("x", **arguments)
 
 
-def test_a_choice_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="`options` of 'x' must name at least one value"):
+def test_constructor_raises_without_options():
+    with pytest.raises(ValueError, match="`options` of 'x' must have at least one value"):
         Choice("x", ())
 
 
-def test_a_condition_on_an_inactive_parent_does_not_hold():
+def test_condition_does_not_hold_when_the_parent_is_inactive():
     condition = Condition("parent", (1, 2))
     assert condition.holds({"parent": 2})
     assert not condition.holds({"parent": 3})
     assert not condition.holds({})
 
 
-def test_the_cell_of_an_option_is_as_wide_as_that_of_any_other():
+def test_cells_of_all_options_have_the_same_width():
     lower, upper = Choice("x", ("a", "b", "c", "d")).cells(np.array([0.1, 0.25, 1.0]))
     assert lower.tolist() == [0.0, 0.25, 0.75]
     assert upper.tolist() == [0.25, 0.5, 1.0]
 
 
-def test_a_continuous_value_is_a_cell_without_width():
+def test_cell_of_a_continuous_value_has_no_width():
     u = np.array([0.1, 0.9])
     lower, upper = Float("x", 0, 1).cells(u)
     assert lower.tolist() == upper.tolist() == u.tolist()
 
 
-def test_a_choice_contains_its_options_only():
+def test_choice_contains_only_its_options():
     assert Choice("x", ("a", "b")).contains("a")
     assert not Choice("x", ("a", "b")).contains("c")

@@ -31,14 +31,14 @@ def history_of(*losses, state=State.COMPLETED):
     return history
 
 
-def test_a_trial_that_has_begun_is_running_and_has_the_worst_loss():
+def test_trial_is_running_with_an_infinite_loss_after_start():
     history = History(SPACE)
     assert history.start({"x": 0.5}) == 0
     assert history.states.tolist() == [State.RUNNING]
     assert history.losses.tolist() == [math.inf]
 
 
-def test_the_columns_and_the_observations_agree():
+def test_observations_equal_the_columns():
     history = history_of(3.0, math.nan, 1.0)
     assert [observation.loss for observation in history] == history.losses.tolist()
     assert [observation.point for observation in history] == list(history.points)
@@ -48,20 +48,20 @@ def test_the_columns_and_the_observations_agree():
 
 
 @pytest.mark.parametrize("number", [2, -3])
-def test_there_is_no_observation_beyond_the_last(number):
+def test_index_error_is_raised_beyond_the_last_observation(number):
     with pytest.raises(IndexError):
         history_of(1.0, 2.0)[number]
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
-def test_a_loss_that_is_not_finite_is_the_worst(loss):
+def test_loss_is_infinite_when_not_finite(loss):
     history = history_of(loss)
     history.report(0, 0, loss)
     assert history.losses.tolist() == [math.inf]
     assert history.curve(0).losses.tolist() == [math.inf]
 
 
-def test_the_history_knows_which_points_were_tried():
+def test_tried_is_true_for_the_points_of_trials():
     history = history_of(1.0)
     assert history.tried({"x": 0.0})
     assert not history.tried({"x": 0.5})
@@ -69,14 +69,14 @@ def test_the_history_knows_which_points_were_tried():
     assert "x" not in history
 
 
-def test_changing_a_point_after_a_trial_began_does_not_change_the_history():
+def test_history_is_unchanged_when_a_given_point_is_changed():
     history, point = History(SPACE), {"x": 0.25}
     history.start(point)
     point["x"] = 0.75
     assert history.points[0] == {"x": 0.25}
 
 
-def test_a_trial_may_move():
+def test_point_of_a_trial_is_replaced_after_move():
     history = history_of(1.0, 2.0)
     history.move(0, {"x": 0.75})
     assert history.unit[:, 0].tolist() == [0.75, 0.5]
@@ -97,7 +97,7 @@ def test_epochs_without_a_report_are_nan_and_keep_the_best():
     ]  # fmt: skip
 
 
-def test_an_epoch_that_is_reported_again_counts_as_reported_last():
+def test_last_loss_counts_when_an_epoch_is_reported_again():
     history = history_of(1.0)
     for step, loss in ((0, 5.0), (1, 4.0), (2, 1.0), (0, 6.0), (2, 2.0)):
         history.report(0, step, loss)
@@ -107,7 +107,7 @@ def test_an_epoch_that_is_reported_again_counts_as_reported_last():
 
 
 @given(curves=st.lists(reports, max_size=6))
-def test_the_best_by_an_epoch_is_the_lowest_loss_up_to_it(curves):
+def test_best_by_is_the_lowest_loss_up_to_the_epoch(curves):
     rivals = Curves.of(curves)
     for step in range(7):
         expected = [min(losses[: step + 1]) for losses in curves if len(losses) > step]
@@ -116,7 +116,7 @@ def test_the_best_by_an_epoch_is_the_lowest_loss_up_to_it(curves):
     assert rivals.best == min((curve.best for curve in rivals), default=math.inf)
 
 
-def test_some_curves_are_curves_too():
+def test_slice_of_curves_is_curves():
     rivals = Curves.of([[3.0, 1.0], [2.0], [0.5]], sign=-1.0)
     assert [curve.best for curve in rivals[1:]] == [2.0, 0.5]
     assert rivals[:2].best == 1.0
@@ -125,12 +125,12 @@ def test_some_curves_are_curves_too():
         rivals[3]
 
 
-def test_a_curve_before_its_first_epoch_is_the_worst():
+def test_best_is_infinite_before_the_first_epoch():
     assert Curve(np.empty(0)).best == math.inf
     assert Curve(np.empty(0)).step == -1
 
 
-def test_the_curves_of_a_state_are_those_of_its_trials():
+def test_curves_of_a_state_are_those_of_its_trials():
     history = History(SPACE)
     for number, state in enumerate((State.COMPLETED, State.PRUNED, State.COMPLETED)):
         history.start({"x": 0.1})
@@ -141,7 +141,7 @@ def test_the_curves_of_a_state_are_those_of_its_trials():
     assert len(history.curves(State.INFEASIBLE)) == 0
 
 
-def test_a_restarted_trial_has_no_past():
+def test_curve_is_empty_after_restart():
     history = history_of(1.0)
     history.report(0, 3, 1.0)
     history.restart(0)
@@ -150,13 +150,13 @@ def test_a_restarted_trial_has_no_past():
     assert history.epochs.tolist() == [0]
 
 
-def test_epochs_count_what_each_trial_has_reported():
+def test_epochs_are_the_numbers_of_reported_epochs():
     history = history_of(1.0, 2.0, 3.0)
     history.report(1, 4, 1.0)
     assert history.epochs.tolist() == [0, 5, 0]
 
 
-def test_a_history_that_moves_to_a_larger_space_keeps_what_it_knows():
+def test_history_is_kept_when_moved_to_a_larger_space():
     history = history_of(1.0, 2.0)
     history.report(1, 0, 2.0)
     larger = Space([Int("n", 1, 4), Float("x", 0, 1)])
@@ -169,7 +169,7 @@ def test_a_history_that_moves_to_a_larger_space_keeps_what_it_knows():
     assert len(history) == 2
 
 
-def test_a_history_that_moves_to_a_smaller_space_keeps_its_trials():
+def test_trials_are_kept_when_moved_to_a_smaller_space():
     space = Space([Choice("act", ("relu", "tanh")), Float("x", 0, 1)])
     history = History(space)
     history.start({"act": "tanh", "x": 0.5})
@@ -178,7 +178,7 @@ def test_a_history_that_moves_to_a_smaller_space_keeps_its_trials():
     assert moved.points == [{"act": "tanh", "x": 0.5}]
 
 
-def test_inactive_dimensions_are_nan_on_the_cube():
+def test_coordinates_are_nan_when_dimensions_are_inactive():
     deep = Condition("act", ("tanh",))
     history = History(
         Space([Choice("act", ("relu", "tanh")), Float("x", 0, 1, conditions=(deep,))])
@@ -199,11 +199,11 @@ def seconds_per_trial(trials):
     return best / trials
 
 
-def test_a_trial_costs_the_same_whatever_came_before():
+def test_time_of_a_trial_does_not_grow_with_the_history():
     assert seconds_per_trial(4000) < 4 * seconds_per_trial(250)
 
 
-def test_a_trial_that_has_reported_nothing_may_be_restarted():
+def test_trial_without_reports_can_be_restarted():
     history = history_of(1.0)
     history.restart(0)
     assert history.epochs.tolist() == [0]
