@@ -66,7 +66,7 @@ def complaints(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_mypy_refuses_a_misspelt_argument_and_takes_the_right_ones(complaints, name):
+def test_mypy_refuses_wrong_arguments_and_accepts_right_ones(complaints, name):
     first = 6 + 3 * NAMES.index(name)
     assert first not in complaints
     assert "[arg-type]" in complaints[first + 1]

@@ -14,47 +14,47 @@ from kt_extras.oracles.arguments import (
 
 
 @pytest.mark.parametrize("value", ["a", 1.5, 0, True, float("inf"), float("nan"), [3]])
-def test_what_is_no_count_is_refused_with_the_name_of_the_argument(value):
+def test_check_count_names_the_argument_when_it_is_not_a_count(value):
     with pytest.raises(ValueError, match="`max_trials` must be an integer from 1 or None, got"):
         check_count("max_trials", value, minimum=1)
 
 
 @pytest.mark.parametrize("value", [None, 1, 3.0, np.int64(2)])
-def test_what_is_a_count_is_taken(value):
+def test_check_count_accepts_integers_and_none(value):
     check_count("max_trials", value, minimum=1)
 
 
 @pytest.mark.parametrize("name", ["max_trials", "seed"])
-def test_a_text_is_no_count_of_a_tuner_either(name):
+def test_a_tuner_refuses_a_string_where_a_count_is_needed(name):
     with pytest.raises(ValueError, match=f"`{name}` must be an integer from . or None, got 'a'"):
         kte.TPE(print, "val_loss", **{name: "a"})
 
 
 @pytest.mark.parametrize("value", ["a", 0, 1.5, True])
-def test_what_is_no_fraction_is_refused(value):
+def test_check_fraction_refuses_what_is_not_a_fraction(value):
     with pytest.raises(ValueError, match="`part` must be above 0 and at most 1, or None"):
         check_fraction("part", value)
 
 
 @pytest.mark.parametrize("value", [0, 1.5, "2", None])
-def test_a_trial_is_executed_a_whole_number_of_times(value):
+def test_check_executions_refuses_what_is_not_an_integer_from_1(value):
     with pytest.raises(ValueError, match="`executions_per_trial` must be an integer from 1, got"):
         check_executions(value)
 
 
-def test_hyperparameters_are_declared_and_not_given_as_values():
+def test_hyperparameters_are_refused_when_given_as_a_dictionary():
     check_hyperparameters(keras_tuner.HyperParameters())
     with pytest.raises(TypeError, match=r"`hyperparameters` must be a .* got {'a': 1}.*`enqueue`"):
         check_hyperparameters({"a": 1})
 
 
-def test_the_name_of_a_project_is_a_text(tmp_path):
+def test_a_project_name_is_refused_when_it_is_a_number(tmp_path):
     check_project_name(tmp_path)
     with pytest.raises(TypeError, match="`project_name` must be a text or None, got 3"):
         check_project_name(3)
 
 
-def test_names_come_in_any_collection():
+def test_names_in_accepts_any_collection_and_none():
     assert names_in("mutable", {"rate": 1}) == ("rate",)
     assert names_in("mutable", None) is None
 
@@ -69,6 +69,8 @@ def test_names_come_in_any_collection():
         ({"objective": []}, ValueError, "`objective` must name at least one metric"),
     ],
 )
-def test_a_tuner_refuses_at_once_what_it_cannot_use(arguments, error, message, tmp_path):
+def test_a_tuner_refuses_wrong_arguments_when_it_is_constructed(
+    arguments, error, message, tmp_path
+):
     with pytest.raises(error, match=message):
         kte.TPE(print, **{"objective": "loss", "directory": str(tmp_path), **arguments})

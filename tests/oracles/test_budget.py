@@ -24,7 +24,7 @@ def oracle_with(directory=None, **kwargs):
 
 
 def run(oracle, costs, epochs=1):
-    """Run trials with these scores while there are any; return how many there were."""
+    """Run one trial for each cost until the search ends; return the number of trials."""
     for number, cost in enumerate(costs):
         trial = oracle.create_trial("worker")
         if trial.status == "STOPPED":
@@ -37,18 +37,18 @@ def run(oracle, costs, epochs=1):
 
 
 @given(seconds=floats(0, 1e9), epochs=integers(0, 10**9))
-def test_without_limits_nothing_is_too_much(seconds, epochs):
+def test_no_limit_is_reached_when_none_is_given(seconds, epochs):
     assert Budget().reached(Usage(seconds, epochs, best=0.0, stale=epochs)) is None
 
 
 @pytest.mark.parametrize("limit", [90, 90.0, timedelta(minutes=1.5)])
-def test_time_is_given_in_seconds_or_as_a_timedelta(limit):
+def test_max_time_is_the_same_in_seconds_and_as_a_timedelta(limit):
     budget = Budget(max_time=limit)
     assert budget.reached(Usage(seconds=89.9)) is None
     assert "`max_time=90` seconds are spent (90.5 s); raise it" in budget.reached(Usage(90.5))
 
 
-def test_a_target_is_reached_from_the_side_that_the_objective_comes_from():
+def test_a_target_is_reached_at_or_beyond_it_in_either_direction():
     budget = Budget(target=0.5)
     assert budget.reached(Usage()) is None
     assert budget.reached(Usage(best=0.6)) is None
@@ -71,12 +71,12 @@ def test_a_target_is_reached_from_the_side_that_the_objective_comes_from():
         ({"max_trials_without_improvement": True}, "`max_trials_without_improvement`"),
     ],
 )
-def test_a_wrong_limit_is_named(arguments, message):
+def test_an_error_names_the_limit_that_is_wrong(arguments, message):
     with pytest.raises(ValueError, match=message):
         oracle_with(**arguments)
 
 
-def test_no_trial_begins_once_the_epochs_are_spent():
+def test_no_trial_begins_after_max_total_epochs_is_reached():
     oracle = oracle_with(max_total_epochs=7)
     assert run(oracle, [1.0] * 9, epochs=3) == 3
     assert "`max_total_epochs=7` is spent (9 epochs trained)" in oracle.ended_because
@@ -84,7 +84,7 @@ def test_no_trial_begins_once_the_epochs_are_spent():
 
 @pytest.fixture
 def pass_seconds(monkeypatch):
-    """Return what moves the clock; it stands still otherwise, however busy the machine is."""
+    """Return a function that moves the clock forward; nothing else does."""
     now = 1000.0
 
     def move(seconds):
@@ -95,7 +95,7 @@ def pass_seconds(monkeypatch):
     return move
 
 
-def test_no_trial_begins_once_the_time_is_spent(pass_seconds):
+def test_no_trial_begins_after_max_time_is_reached(pass_seconds):
     oracle = oracle_with(max_time=5)
     oracle.open_session()
     pass_seconds(4)
@@ -105,7 +105,7 @@ def test_no_trial_begins_once_the_time_is_spent(pass_seconds):
     assert "`max_time=5` seconds are spent (6" in oracle.ended_because
 
 
-def test_time_is_counted_over_all_sessions_but_not_between_them(tmp_path, pass_seconds):
+def test_max_time_counts_all_sessions_but_not_the_time_between(tmp_path, pass_seconds):
     oracle = oracle_with(tmp_path)
     oracle.open_session()
     pass_seconds(20)
@@ -115,24 +115,24 @@ def test_time_is_counted_over_all_sessions_but_not_between_them(tmp_path, pass_s
     assert run(oracle_with(tmp_path, max_time=45), [1.0]) == 1
 
 
-def test_a_score_as_good_as_the_target_ends_the_search():
+def test_a_search_ends_when_a_score_equals_the_target():
     oracle = oracle_with(target=0.2)
     assert run(oracle, [0.5, 0.3, 0.2, 0.1]) == 3
     assert "`target=0.2` is reached" in oracle.ended_because
 
 
-def test_trials_that_do_not_improve_are_counted_from_the_best():
+def test_trials_without_improvement_are_counted_from_the_best_one():
     oracle = oracle_with(max_trials_without_improvement=3)
     assert run(oracle, [5.0, 4.0, 6.0, 4.0, 3.0, 3.0, 9.0, 8.0, 1.0]) == 8
     assert "since the best score 3)" in oracle.ended_because
 
 
-def test_trials_without_a_score_are_no_lack_of_improvement():
+def test_trials_without_a_score_do_not_count_as_no_improvement():
     oracle = oracle_with(max_trials_without_improvement=1)
     assert run(oracle, [1.0, float("nan"), float("nan"), 2.0, 3.0]) == 4
 
 
-def test_a_running_trial_ends_naturally_when_the_budget_is_spent():
+def test_a_running_trial_is_not_stopped_when_the_budget_is_used_up():
     oracle = oracle_with(max_total_epochs=2)
     trial = oracle.create_trial("worker")
     for step in range(5):
@@ -143,7 +143,7 @@ def test_a_running_trial_ends_naturally_when_the_budget_is_spent():
 @pytest.mark.parametrize(
     "limit", [{"max_total_epochs": 2}, {"target": 1.0}, {"max_trials_without_improvement": 1}]
 )
-def test_a_limit_holds_after_a_reload_and_a_raised_one_goes_on(tmp_path, limit):
+def test_a_reloaded_search_continues_only_when_its_limit_is_raised(tmp_path, limit):
     assert run(oracle_with(tmp_path, **limit), [1.0] * 9) < 9
     again = oracle_with(tmp_path, **limit)
     assert run(again, [1.0]) == 0
@@ -153,7 +153,7 @@ def test_a_limit_holds_after_a_reload_and_a_raised_one_goes_on(tmp_path, limit):
     assert free.ended_because is None
 
 
-def test_every_end_has_its_reason():
+def test_ended_because_names_what_ended_the_search():
     oracle = oracle_with(max_trials=2)
     assert run(oracle, [1.0] * 3) == 2
     assert oracle.ended_because == "`max_trials=2` trials have been begun; raise it to go on."
@@ -169,7 +169,7 @@ def search(verbose=1, **kwargs):
     return tuner
 
 
-def test_a_tuner_says_why_it_ends_and_why_a_finished_project_has_nothing_to_do(capsys):
+def test_a_tuner_prints_why_a_search_ends_or_has_no_trial_left(capsys):
     tuner = search(max_total_epochs=2, max_time=timedelta(days=1))
     assert len(tuner.results()) == 1
     assert "Search ended after 1 trial: `max_total_epochs=2` is spent" in capsys.readouterr().out
@@ -179,6 +179,6 @@ def test_a_tuner_says_why_it_ends_and_why_a_finished_project_has_nothing_to_do(c
     assert "Search ended after 2 trials" in capsys.readouterr().out
 
 
-def test_a_target_of_zero_is_a_target():
+def test_a_target_of_zero_ends_the_search():
     tuner = search(target=0.0, max_trials_without_improvement=5, verbose=0)
     assert "`target=0.0` is reached" in tuner.oracle.ended_because

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, or tampered with."""
+"""Disks that are full or read-only, and files that were removed or changed."""
 
 import json
 import os
@@ -51,42 +51,42 @@ run(oracle_in(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("room", [900, 1501, 2222])
-def test_a_full_disk_is_an_error_and_what_was_reported_done_is_done(tmp_path, room):
-    command = [sys.executable, "-c", FILL, ROOT, str(tmp_path), str(room)]
+@pytest.mark.parametrize("size_limit", [900, 1501, 2222])
+def test_finished_trials_are_kept_when_the_disk_is_full(tmp_path, size_limit):
+    command = [sys.executable, "-c", FILL, ROOT, str(tmp_path), str(size_limit)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode != 0
     assert "OSError" in process.stderr
-    done = process.stdout.split()
-    # Times have more or fewer digits, so now and then the room ends where a record does.
+    finished = process.stdout.split()
+    # Times have more or fewer digits, so the limit sometimes falls on the end of a record.
     torn = not (tmp_path / "project" / "journal.jsonl").read_bytes().endswith(b"\n")
     warned = pytest.warns(UserWarning, match="Dropped a torn last record")
     with warned if torn else nullcontext():
         oracle = oracle_in(tmp_path)
-    assert [name for name in oracle.trials if oracle.get_trial(name).score is not None] == done
+    assert [name for name in oracle.trials if oracle.get_trial(name).score is not None] == finished
     whole = run(oracle_in(tmp_path / "another"))
     assert run(oracle) == whole
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
-def test_a_directory_that_cannot_be_written_is_an_error_at_once(tmp_path):
+def test_a_search_fails_at_once_when_its_directory_is_read_only(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(PermissionError, match="locked"):
         oracle_in(tmp_path / "locked").create_trial("worker")
 
 
-def test_a_file_in_the_place_of_the_directory_is_an_error_at_once(tmp_path):
+def test_a_search_fails_at_once_when_a_file_has_the_projects_name(tmp_path):
     (tmp_path / "project").write_text("")
     with pytest.raises((FileExistsError, NotADirectoryError), match="project"):
         oracle_in(tmp_path).create_trial("worker")
 
 
-def test_a_bucket_is_refused_with_the_alternative():
+def test_a_bucket_is_refused_and_storage_is_suggested():
     with pytest.raises(ValueError, match=r"`directory` must be on a local disk.*`storage=`"):
         oracle_in("gs://bucket/runs")
 
 
-def test_removed_trial_directories_cost_their_weights_and_nothing_else():
+def test_results_are_kept_when_trial_directories_are_removed():
     def tuner(**kwargs):
         return kte.TPE(build, "val_accuracy", max_trials=2, seed=0, directory="runs", **kwargs)
 
@@ -101,7 +101,7 @@ def test_removed_trial_directories_cost_their_weights_and_nothing_else():
 
 
 def outcome_of_loading(directory):
-    """Return the scores found, or None if the journal is refused, and what was said."""
+    """Return the scores, None if the journal is refused, and the text of errors and warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -111,18 +111,18 @@ def outcome_of_loading(directory):
         return [trial.score for trial in trials], " ".join(str(w.message) for w in caught)
 
 
-def test_a_journal_with_any_flipped_bit_is_repaired_or_refused_and_says_so(tmp_path):
+def test_a_journal_is_repaired_or_refused_when_a_bit_is_flipped(tmp_path):
     whole = run(oracle_in(tmp_path, max_trials=2))
     journal = tmp_path / "project" / "journal.jsonl"
     text = journal.read_bytes()
     for position in range(0, len(text), 3):
         journal.write_bytes(text[:position] + bytes([text[position] ^ 4]) + text[position + 1 :])
-        scores, said = outcome_of_loading(tmp_path)
-        assert str(journal) in said
+        scores, message = outcome_of_loading(tmp_path)
+        assert str(journal) in message
         assert scores is None or scores[0] == whole[0]
 
 
-def test_trial_files_are_whole_at_every_moment(tmp_path, monkeypatch):
+def test_trial_files_are_complete_before_they_are_moved_into_place(tmp_path, monkeypatch):
     seen = []
     replace = os.replace
 

@@ -13,7 +13,7 @@ def column(name, *values):
     return [{name: value} for value in values]
 
 
-def test_a_choice_that_only_failures_have():
+def test_a_value_is_a_trait_when_only_failures_have_it():
     (trait,) = traits(column("optimizer", *["lion"] * 5), column("optimizer", *["adam", "sgd"] * 6))
     assert (trait.text, trait.here, trait.there) == ("optimizer='lion'", 5, 0)
     assert trait.contrast == 1.0
@@ -30,24 +30,24 @@ def test_a_choice_that_only_failures_have():
         ([None], ["a"], "x=None"),
     ],
 )
-def test_numbers_have_ranges_and_the_rest_has_values(these, others, text):
+def test_a_trait_is_a_range_for_numbers_and_a_value_otherwise(these, others, text):
     assert texts(column("x", *these), column("x", *others)) == [text]
 
 
-def test_a_failure_of_another_kind_does_not_hide_the_common_cause():
+def test_a_trait_is_found_when_one_failure_does_not_have_it():
     assert texts(column("x", 90, 80, 70, 2), column("x", 1, 3, 4, 5, 6)) == ["x>=70"]
 
 
-def test_a_hyperparameter_that_is_not_active_is_not_the_cause():
+def test_a_trait_is_found_when_some_trials_lack_the_hyperparameter():
     these = [{"act": "relu", "slope": 0.5}, {"act": "relu", "slope": 0.6}]
     assert texts(these, [{"act": "tanh"}, {"act": "relu", "slope": 0.1}])[0] == "slope>=0.5"
 
 
-def test_what_both_sets_share_is_no_news():
+def test_values_that_both_sets_have_are_not_traits():
     assert texts(column("x", 1, 2, 3), column("x", 1, 2, 3)) == []
 
 
-def test_without_successes_there_is_nothing_to_tell_failures_from():
+def test_there_are_no_traits_when_one_of_the_sets_is_empty():
     assert traits(column("x", 1, 1), []) == []
     assert traits([], column("x", 1)) == []
 
@@ -62,7 +62,7 @@ POINTS = lists(
 
 
 @given(these=POINTS, others=POINTS)
-def test_every_trait_is_clear_and_the_clearest_comes_first(these, others):
+def test_traits_are_sorted_by_contrast_and_none_is_below_the_minimum(these, others):
     found = traits(these, others)
     shares = [trait.here / len(these) - trait.there / len(others) for trait in found]
     assert [trait.contrast for trait in found] == shares == sorted(shares, reverse=True)

@@ -1,4 +1,4 @@
-"""A search that is killed again and again, as a real process with SIGKILL."""
+"""A search in a process of its own that is killed several times with SIGKILL."""
 
 import json
 import os
@@ -52,16 +52,17 @@ def run(oracle, pause=0.0):
 
 
 def ends(directory):
-    """Return the journalled ends of trials; a torn last line counts for nothing."""
+    """Return the trials whose ends are in the journal; an incomplete last line is ignored."""
     path = Path(directory) / "project" / "journal.jsonl"
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     events = [json.loads(line.partition(b" ")[2]) for line in lines]
     return [event["trial"] for event in events if event["kind"] == "end"]
 
 
-@pytest.mark.filterwarnings("ignore:Dropped a torn last record")  # a kill may well tear one
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Dropped a torn last record")  # a kill may leave one
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_a_search_killed_at_random_instants_loses_nothing_and_repeats_nothing(tmp_path):
+def test_a_killed_search_has_the_same_trials_when_it_is_resumed(tmp_path):
     root = str(Path(__file__).parents[2])
     chance = random.Random(0)
     for _ in range(6):

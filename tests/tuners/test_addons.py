@@ -20,7 +20,7 @@ def one_hot(labels):
 
 
 def build(hp):
-    """An optimizer, a loss, metrics and a schedule that only tensorflow-addons have."""
+    """A model with an optimizer, loss, metrics and schedule that only tensorflow-addons has."""
     schedule = tfa.optimizers.TriangularCyclicalLearningRate(
         initial_learning_rate=hp.Float("low", 1e-4, 1e-3, sampling="log"),
         maximal_learning_rate=hp.Float("high", 1e-3, 1e-1, sampling="log"),

@@ -1,4 +1,4 @@
-"""What a trial was in its best epoch, and what is left of it if it runs again."""
+"""The values and models of best epochs, after exploits, interruptions and changed programs."""
 
 import math
 import os
@@ -8,13 +8,16 @@ import keras
 import pytest
 
 import kt_extras as kte
-from tests.tuners.test_scheduled_training import FIT, asha, build, only_rate, pbt, searched
+from tests.tuners.scheduled import FIT, asha, build, only_rate, pbt, searched
 
-LATE = {0: [5, 0.01, 9, 9, 9, 9], 1: [4, 3, 2, 2, 2, 2]}  # member 0 is best, and falls behind
+LATE = {
+    0: [5, 0.01, 9, 9, 9, 9],
+    1: [4, 3, 2, 2, 2, 2],
+}  # member 0 is the best early, member 1 later
 
 
 class Scripted(keras.callbacks.Callback):
-    """Reports losses by heart."""
+    """Reports the losses of `LATE`, or else constant ones."""
 
     def __init__(self, trial):
         super().__init__()
@@ -25,8 +28,8 @@ class Scripted(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module", params=[only_rate, build])
-def fallen(request, tmp_path_factory):
-    """A population whose best member took over from another one after its best epoch."""
+def exploited(request, tmp_path_factory):
+    """A population whose best member exploited another one after its best epoch."""
     tuner = pbt(tmp_path_factory.mktemp("pbt"), request.param, interval=3)
     for rate, units in ((0.5, 2), (0.01, 8)):
         shape = {"units": units} if request.param is build else {}
@@ -34,31 +37,31 @@ def fallen(request, tmp_path_factory):
     return searched(tuner, callbacks=lambda _, trial: [Scripted(trial)])
 
 
-def test_the_best_epoch_is_before_the_takeover(fallen):
-    assert next((row["member"], row["parent"]) for row in fallen.lineage()) == (0, 1)
-    best = fallen.results()[0]
+def test_the_best_epoch_is_before_the_exploit(exploited):
+    assert next((row["member"], row["parent"]) for row in exploited.lineage()) == (0, 1)
+    best = exploited.results()[0]
     assert (best["score"], best["best_epoch"], best["state"]) == (0.01, 1, "completed")
 
 
-def test_values_and_schedule_are_those_of_the_best_epoch(fallen):
-    assert fallen.results()[0]["rate"] == 0.5
-    assert fallen.get_best_hyperparameters()[0].get("rate") == 0.5
-    schedule = fallen.schedule()
+def test_values_and_schedule_are_those_of_the_best_epoch(exploited):
+    assert exploited.results()[0]["rate"] == 0.5
+    assert exploited.get_best_hyperparameters()[0].get("rate") == 0.5
+    schedule = exploited.schedule()
     assert (schedule.starts, schedule.epochs) == ((0,), 2)
     assert schedule.column("rate") == [0.5, 0.5]
 
 
-def test_the_model_of_the_best_epoch_is_kept_whatever_its_shape(fallen):
-    model = fallen.get_best_models()[0]
-    units = fallen.results()[0].get("units")
+def test_the_model_of_the_best_epoch_is_kept_after_an_exploit(exploited):
+    model = exploited.get_best_models()[0]
+    units = exploited.results()[0].get("units")
     assert units is None or model.layers[0].units == units == 2
-    again = fallen.refit(FIT["x"], FIT["y"], shuffle=False, verbose=0)
+    again = exploited.refit(FIT["x"], FIT["y"], shuffle=False, verbose=0)
     for kept, trained in zip(model.get_weights(), again.get_weights(), strict=True):
         assert kept == pytest.approx(trained, abs=1e-5)
 
 
 class InterruptedAt(keras.callbacks.Callback):
-    """Presses Ctrl-C in an epoch."""
+    """Sends the signal of Ctrl-C at the beginning of an epoch."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -75,7 +78,7 @@ def interrupted(tuner, epoch):
     return tuner
 
 
-def test_a_leader_that_is_interrupted_while_it_goes_on_stays_the_leader(tmp_path):
+def test_the_best_trial_keeps_its_score_when_it_is_interrupted(tmp_path):
     tuner = interrupted(asha(tmp_path), 2)
     promoted = next(row for row in tuner.results() if row["epochs"] >= 2 and row["score"])
     for found in (tuner, asha(tmp_path)):
@@ -87,7 +90,7 @@ def test_a_leader_that_is_interrupted_while_it_goes_on_stays_the_leader(tmp_path
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_member_that_had_diverged_and_is_interrupted_has_no_score(loss, tmp_path):
+def test_a_diverged_member_has_no_score_when_it_is_interrupted(loss, tmp_path):
     def oracle():
         made = kte.PBTOracle("val_loss", population_size=2, max_epochs=2, interval=1, seed=0)
         made.hyperparameters.Float("rate", 0, 1)
@@ -100,14 +103,14 @@ def test_a_member_that_had_diverged_and_is_interrupted_has_no_score(loss, tmp_pa
         first.update_trial(trial.trial_id, {"val_loss": value}, step=0)
         trial.status = "COMPLETED"
         first.end_trial(trial)
-    assert first.create_trial("worker").trial_id == "0000"  # goes on with the other's state
+    assert first.create_trial("worker").trial_id == "0000"  # continues from the other's state
     again = oracle()
     again.reload()
     for found in (first, again):
         assert [trial.trial_id for trial in found.get_best_trials(2)] == ["0001"]
 
 
-def test_wishes_of_the_user_are_no_deaths(tmp_path):
+def test_ctrl_c_does_not_count_as_an_attempt(tmp_path):
     for _ in range(6):
         tuner = interrupted(asha(tmp_path, min_epochs=2), 0)
         assert [row["state"] for row in tuner.results()] == ["running"]
@@ -125,7 +128,7 @@ def with_activation(hp):
     return model
 
 
-def test_a_hyperparameter_that_was_added_has_its_default_in_trials_before(tmp_path):
+def test_earlier_trials_have_the_default_of_an_added_hyperparameter(tmp_path):
     def tuner(build, max_trials):
         directory = str(tmp_path)
         return kte.TPE(build, "val_loss", max_trials=max_trials, seed=0, directory=directory)
@@ -137,7 +140,7 @@ def test_a_hyperparameter_that_was_added_has_its_default_in_trials_before(tmp_pa
     assert weights[0][0].tolist() == weights[1][0].tolist()
 
 
-def test_a_trial_from_before_a_hyperparameter_was_added_is_run_again(tmp_path):
+def test_an_earlier_trial_is_resumed_after_a_hyperparameter_is_added(tmp_path):
     def tuner(build):
         settings = {"max_epochs": 4, "max_trials": 2, "seed": 0, "directory": str(tmp_path)}
         return kte.ASHA(build, "val_loss", **settings)
@@ -148,7 +151,7 @@ def test_a_trial_from_before_a_hyperparameter_was_added_is_run_again(tmp_path):
         assert row["state"] in {"completed", "paused"}, row["message"]
 
 
-def test_the_states_of_trials_that_diverged_are_removed(tmp_path):
+def test_the_state_files_of_a_trial_are_removed_when_it_diverges(tmp_path):
     class Diverges(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             logs["val_loss"] = float("nan")

@@ -1,15 +1,12 @@
-"""KerasTuner's own chief and workers, as real processes."""
+"""A chief and workers of KerasTuner, each in a process of its own."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-import kt_extras as kte
+from tests.tuners.processes import free_port, start
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = """
 import sys, time
@@ -40,13 +37,13 @@ Steps(oracle, directory=sys.argv[1], project_name="shared").search()
 """
 
 
-FRUGAL = """
+REJECTING = """
 import sys
 import keras_tuner
 import kt_extras as kte
 from kt_extras.tuners.trial_outcome import RejectedModelError
 
-class Picky(kte.Tuner):
+class Rejecting(kte.Tuner):
     def run_trial(self, trial):
         x = trial.hyperparameters.Float("x", 0.0, 1.0)
         if x > 0.5:
@@ -57,7 +54,7 @@ class Picky(kte.Tuner):
 cost = keras_tuner.Objective("cost", "min")
 oracle = kte.SamplerOracle(kte.samplers.Random(), objective=cost, max_total_epochs=7, seed=0)
 oracle.hyperparameters.Float("x", 0.0, 1.0)
-Picky(oracle, directory=sys.argv[1], project_name="shared").search()
+Rejecting(oracle, directory=sys.argv[1], project_name="shared").search()
 """
 
 
@@ -73,37 +70,14 @@ tuner.search(X, Y, validation_data=VALIDATION, epochs=int(sys.argv[2]), verbose=
 """
 
 
-def start(tuner_id, port, directory, script=SCRIPT, *arguments):
-    environment = {
-        **os.environ,
-        "KERASTUNER_TUNER_ID": tuner_id,
-        "KERASTUNER_ORACLE_IP": "127.0.0.1",
-        "KERASTUNER_ORACLE_PORT": str(port),
-        "PYTHONPATH": str(Path(kte.__file__).parents[1]),
-    }
-    return subprocess.Popen(
-        [sys.executable, "-c", script, str(directory), *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def journal_of(directory):
     lines = (directory / "shared" / "journal.jsonl").read_text().splitlines()
     return [json.loads(line.partition(" ")[2]) for line in lines]
 
 
-def test_budgets_and_rejections_work_through_a_chief_which_says_why_it_ends(tmp_path):
+def test_budget_and_constraint_apply_when_a_chief_runs_the_search(tmp_path):
     port = free_port()
-    processes = [start(who, port, tmp_path, FRUGAL) for who in ("chief", "worker0")]
+    processes = [start(who, port, tmp_path, REJECTING) for who in ("chief", "worker0")]
     try:
         chief, worker = processes
         said = worker.communicate(timeout=100)[0]
@@ -122,8 +96,8 @@ def test_budgets_and_rejections_work_through_a_chief_which_says_why_it_ends(tmp_
 
 def test_workers_report_epochs_to_a_chief_that_prunes(tmp_path):
     port = free_port()
-    chief = start("chief", port, tmp_path)
-    workers = [start(f"worker{i}", port, tmp_path) for i in range(2)]
+    chief = start("chief", port, tmp_path, SCRIPT)
+    workers = [start(f"worker{i}", port, tmp_path, SCRIPT) for i in range(2)]
     try:
         for worker in workers:
             said = worker.communicate(timeout=100)[0]

@@ -3,6 +3,7 @@ import pytest
 
 from kt_extras.schedulers import Hyperband, Population, SuccessiveHalving
 from kt_extras.tuners.fit_arguments import check_validation_freq
+from tests.tuners.scheduled import FIT, asha, pbt
 
 VALIDATED = keras_tuner.Objective("val_accuracy", "max")
 
@@ -19,7 +20,7 @@ VALIDATED = keras_tuner.Objective("val_accuracy", "max")
         (Population(4, 20), 2, "1, 2, 3, 4, 5, 6, ...", "1, 3, 5, 7, 9, 11, ..."),
     ],
 )
-def test_a_rung_at_which_the_objective_is_not_known_is_refused(
+def test_validation_freq_is_refused_when_it_leaves_out_a_rung(
     scheduler, frequency, rungs, left_out
 ):
     with pytest.raises(ValueError, match="`validation_freq=1`, or choose `min_epochs`") as error:
@@ -39,16 +40,28 @@ def test_a_rung_at_which_the_objective_is_not_known_is_refused(
         (SuccessiveHalving(3, 3), 3),
     ],
 )
-def test_what_is_known_at_every_rung_is_taken(scheduler, frequency):
+def test_validation_freq_is_accepted_when_it_meets_every_rung(scheduler, frequency):
     check_validation_freq(scheduler, VALIDATED, {"validation_freq": frequency})
 
 
-def test_an_objective_of_the_training_is_known_after_every_epoch():
+def test_any_validation_freq_is_accepted_for_a_training_metric():
     objective = keras_tuner.Objective("loss", "min")
     check_validation_freq(SuccessiveHalving(9), objective, {"validation_freq": 2})
 
 
 @pytest.mark.parametrize("frequency", [0, 1.5])
-def test_a_frequency_is_an_integer(frequency):
+def test_validation_freq_is_refused_unless_it_is_an_integer_from_1(frequency):
     with pytest.raises(ValueError, match="`validation_freq` must be an integer from 1"):
         check_validation_freq(SuccessiveHalving(9), VALIDATED, {"validation_freq": frequency})
+
+
+@pytest.mark.parametrize("argument", ["epochs", "initial_epoch"])
+def test_epochs_are_refused_and_max_epochs_is_suggested(tmp_path, argument):
+    with pytest.raises(ValueError, match=f"`{argument}` can't be passed.*`max_epochs`"):
+        asha(tmp_path).search(**FIT, **{argument: 3})
+
+
+@pytest.mark.parametrize("tuner", [asha, pbt])
+def test_search_refuses_a_validation_freq_that_leaves_out_a_rung(tuner, tmp_path):
+    with pytest.raises(ValueError, match=r"`validation_freq` must have .*val_loss.* measured"):
+        tuner(tmp_path).search(**FIT, validation_freq=3)

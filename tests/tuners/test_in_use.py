@@ -1,4 +1,4 @@
-"""Two programs and one project."""
+"""Projects that two tuners use at the same time, and searches that share a database."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ STORES = [None, "sqlite:///runs.db"]
 
 
 class Line(kte.Tuner):
-    """Searches one number; `meanwhile` is called in the middle of the first trial."""
+    """Searches one number; `meanwhile` is called during the first trial."""
 
     def __init__(self, meanwhile=None, max_trials=3, **kwargs):
         hp = keras_tuner.HyperParameters()
@@ -58,14 +58,14 @@ def test_a_project_in_use_cannot_be_overwritten(storage):
     assert len(Line(storage=storage).results()) == 3
 
 
-def test_its_results_can_be_read_while_it_runs(storage):
+def test_results_can_be_read_while_a_search_runs(storage):
     seen = []
     tuner = Line(lambda: seen.append(Line(storage=storage).results()), storage=storage)
     tuner.search(verbose=0)
     assert [row["state"] for row in seen[0]] == ["running"]
 
 
-def test_a_program_that_waited_goes_on_where_the_other_ended(storage):
+def test_a_waiting_tuner_continues_after_the_other_search_has_ended(storage):
     Line(storage=storage)
     waiting = Line(max_trials=5, storage=storage)
     first = Line(storage=storage)
@@ -75,7 +75,7 @@ def test_a_program_that_waited_goes_on_where_the_other_ended(storage):
     assert waiting.results()[:3] == first.results()
 
 
-def test_a_trial_that_ran_when_the_program_was_loaded_is_not_run_again_by_it(storage):
+def test_a_waiting_tuner_does_not_repeat_the_trials_of_the_other(storage):
     waiting, begun = [], []
 
     class Noted(Line):
@@ -90,7 +90,7 @@ def test_a_trial_that_ran_when_the_program_was_loaded_is_not_run_again_by_it(sto
     assert waiting[0].results()[:3] == first.results()
 
 
-def test_overwriting_begins_anew(storage):
+def test_overwrite_removes_the_earlier_search(storage):
     Line(max_trials=5, storage=storage).search(verbose=0)
     tuner = Line(storage=storage, overwrite=True)
     assert tuner.results() == []
@@ -106,7 +106,8 @@ def test_a_database_holds_many_searches():
     assert len(Line(storage=STORES[1], project_name="two").results()) == 4
 
 
-def test_a_lock_dies_with_the_process_that_held_it(tmp_path):
+@pytest.mark.slow
+def test_a_lock_is_released_when_its_process_is_killed(tmp_path):
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
         "from tests.tuners.test_in_use import Line\n"
@@ -128,7 +129,7 @@ def test_a_lock_dies_with_the_process_that_held_it(tmp_path):
     assert [row["state"] for row in tuner.results()] == ["completed"] * 3
 
 
-def test_without_sqlalchemy_the_extra_is_named(monkeypatch):
+def test_an_error_names_the_extra_when_sqlalchemy_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     for module in [name for name in sys.modules if name.startswith("kt_extras.storage.")]:
         if module.rpartition(".")[2] not in {"journal", "lock", "store"}:

@@ -1,4 +1,4 @@
-"""Ctrl-C during a search: in this process, and in a real one with real signals."""
+"""Ctrl-C during a search, in this process and in another one."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from tests.tuners.models import VALIDATION, X, Y, build
 def say(*words):
     print(*words, flush=True)
 
-class Told(keras.callbacks.Callback):
+class Reported(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         say("begin", epoch)
         if epoch == 1:
@@ -33,7 +33,7 @@ class Told(keras.callbacks.Callback):
 def search():
     tuner = kte.TPE(build, "val_accuracy", max_trials=1, seed=0, directory=sys.argv[1])
     try:
-        tuner.search(X, Y, validation_data=VALIDATION, epochs=3, callbacks=[Told()])
+        tuner.search(X, Y, validation_data=VALIDATION, epochs=3, callbacks=[Reported()])
     except KeyboardInterrupt:
         restored = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         say("interrupted", restored)
@@ -45,7 +45,7 @@ for _ in range(3):
 
 
 def read_until(process, wanted):
-    """Return the lines that the process writes up to one that begins so."""
+    """Return the lines that the process writes, up to the first that contains `wanted`."""
     lines = []
     for line in process.stdout:
         lines.append(line.strip())
@@ -54,8 +54,9 @@ def read_until(process, wanted):
     pytest.fail(f"the process ended without {wanted!r}:\n" + "\n".join(lines))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
-def test_ctrl_c_ends_a_real_search_after_the_epoch_and_twice_at_once(tmp_path):
+def test_ctrl_c_ends_a_search_after_the_epoch_and_twice_at_once(tmp_path):
     root = str(Path(kte.__file__).parents[1])
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path)],
@@ -72,18 +73,18 @@ def test_ctrl_c_ends_a_real_search_after_the_epoch_and_twice_at_once(tmp_path):
         process.send_signal(signal.SIGINT)
         read_until(process, "once more")
         process.stdin.write("go on\n")
-        gently = read_until(process, "states")
-        assert "end 1" in gently
-        assert "begin 2" not in gently
-        assert "interrupted True" in gently
+        after_one = read_until(process, "states")
+        assert "end 1" in after_one
+        assert "begin 2" not in after_one
+        assert "interrupted True" in after_one
 
         read_until(process, "begin 1")
         process.send_signal(signal.SIGINT)
         read_until(process, "once more")
         process.send_signal(signal.SIGINT)
-        at_once = read_until(process, "states")
-        assert "end 1" not in at_once
-        assert "interrupted True" in at_once
+        after_two = read_until(process, "states")
+        assert "end 1" not in after_two
+        assert "interrupted True" in after_two
 
         process.stdin.write("go on\n")
         finished = read_until(process, "states")
@@ -105,7 +106,7 @@ def _default_handler():
 
 
 class At(keras.callbacks.Callback):
-    """Presses Ctrl-C in the middle of an epoch of a trial."""
+    """Sends the signal of Ctrl-C at the beginning of an epoch of a trial."""
 
     def __init__(self, trial_id, epoch, trial):
         super().__init__()
@@ -134,14 +135,14 @@ def rows(tuner):
 
 
 @pytest.mark.usefixtures("_default_handler")
-def test_an_interrupted_search_goes_on_to_what_an_uninterrupted_one_finds():
+def test_a_resumed_search_finds_what_an_uninterrupted_one_finds():
     with pytest.raises(KeyboardInterrupt):
         search("0001", epoch=1, directory="cut")
     assert rows(search(directory="cut")) == rows(search(directory="whole"))
 
 
 @pytest.mark.usefixtures("_default_handler")
-def test_a_trial_in_its_last_epoch_is_finished():
+def test_a_trial_is_completed_when_interrupted_in_its_last_epoch():
     with pytest.raises(KeyboardInterrupt):
         search("0000", epoch=2)
     tuner = kte.TPE(build, "val_accuracy", max_trials=2, seed=0)
@@ -159,16 +160,16 @@ class TwoPhases(keras_tuner.HyperModel):
 
 @pytest.mark.usefixtures("_default_handler")
 @pytest.mark.parametrize("kwargs", [{"hypermodel": TwoPhases()}, {"executions_per_trial": 2}])
-def test_another_phase_or_execution_is_not_begun(kwargs):
+def test_no_further_phase_or_execution_begins_after_ctrl_c(kwargs):
     with pytest.raises(KeyboardInterrupt):
         search("0000", epoch=2, **kwargs)
-    (entry,) = kte.TPE(build, "val_accuracy", max_trials=2, seed=0).oracle.trial_records()
-    assert entry.state == "running"  # to be run again
-    assert entry.epochs == 3
+    (record,) = kte.TPE(build, "val_accuracy", max_trials=2, seed=0).oracle.trial_records()
+    assert record.state == "running"  # to be run again
+    assert record.epochs == 3
 
 
 @pytest.mark.usefixtures("_default_handler")
-def test_a_run_trial_of_ones_own_is_finished_first():
+def test_an_overridden_run_trial_is_finished_after_ctrl_c():
     class Parabola(kte.Tuner):
         def run_trial(self, trial):
             signal.raise_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""What a search holds on to: nothing of earlier models."""
+"""Models, graphs and files of earlier trials are freed during a search."""
 
 import gc
 import weakref
@@ -31,7 +31,7 @@ class Counted(keras_tuner.HyperModel):
     def fit(self, hp, model, *args, **kwargs):
         history = model.fit(*args, **kwargs)
         if self.error is not None:
-            raise self.error("fresh, for an error holds on to its frames")
+            raise self.error("a new error each time, since an error keeps its frames")
         return history
 
 
@@ -49,7 +49,7 @@ def search(hypermodel, **kwargs):
 
 
 @pytest.mark.parametrize("executions", [1, 3])
-def test_a_model_is_built_after_those_before_it_are_gone(executions):
+def test_earlier_models_are_freed_before_a_model_is_built(executions):
     counted = Counted()
     tuner = search(counted, executions_per_trial=executions)
     gc.collect()
@@ -59,13 +59,13 @@ def test_a_model_is_built_after_those_before_it_are_gone(executions):
 
 
 @pytest.mark.parametrize("error", [OSError, MemoryError, keras_tuner.errors.FailedTrialError])
-def test_a_trial_that_fails_holds_on_to_no_model(error):
+def test_a_model_is_freed_when_its_trial_fails(error):
     counted = Counted(error)
     search(counted, max_consecutive_failed_trials=9)
     assert set(counted.alive) == {0}
 
 
-def test_a_refit_leaves_nothing_but_its_model():
+def test_only_the_returned_model_is_in_memory_after_a_refit():
     counted = Counted()
     tuner = search(counted)
     model = tuner.refit(X, Y, verbose=0)
@@ -76,8 +76,8 @@ def test_a_refit_leaves_nothing_but_its_model():
     assert counted.models[-1]() is None
 
 
-class Watched(keras.layers.Dense):
-    """Notes in which graphs it is called."""
+class GraphsSeen(keras.layers.Dense):
+    """Records in which graphs it is called."""
 
     graphs: ClassVar = []
 
@@ -86,28 +86,28 @@ class Watched(keras.layers.Dense):
         return super().call(inputs)
 
 
-def test_a_search_holds_on_to_no_graph_of_a_trial():
+def test_the_graphs_of_a_trial_are_freed_when_it_has_ended():
     alive = []
 
-    def watched(hp):
+    def build_with_graphs(hp):
         gc.collect()
-        alive.append(sum(graph() is not None for graph in Watched.graphs))
-        Watched.graphs.clear()
-        layers = [keras.layers.Input((64,)), Watched(hp.Int("units", 2, 9))]
+        alive.append(sum(graph() is not None for graph in GraphsSeen.graphs))
+        GraphsSeen.graphs.clear()
+        layers = [keras.layers.Input((64,)), GraphsSeen(hp.Int("units", 2, 9))]
         model = keras.Sequential([*layers, keras.layers.Dense(10)])
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         return model
 
-    tuner = kte.TPE(watched, "val_loss", max_trials=4, seed=0)
+    tuner = kte.TPE(build_with_graphs, "val_loss", max_trials=4, seed=0)
     tuner.search(X, Y, validation_data=VALIDATION, epochs=2, verbose=0)
     gc.collect()
     assert len(alive) > 4
     assert set(alive) == {0}
-    assert not any(graph() for graph in Watched.graphs)
+    assert not any(graph() for graph in GraphsSeen.graphs)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system lists no open files")
-def test_a_search_leaves_no_file_open():
+def test_no_file_is_open_after_a_search():
     tuner = search(Counted())
     links = [str(link.resolve()) for link in Path("/proc/self/fd").iterdir()]
     assert tuner.results()

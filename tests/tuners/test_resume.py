@@ -1,4 +1,4 @@
-"""A search that goes on with another program than it began with."""
+"""Searches that are resumed, with the same program or with a changed one."""
 
 import keras_tuner
 import pytest
@@ -9,7 +9,7 @@ from kt_extras.search import Choice, Condition, Float, Int, Space
 
 
 class Sphere(kte.Tuner):
-    """Searches what `declare` declares; the sum of the numbers is the cost."""
+    """Searches the space of `declare`; the cost is the sum of the numbers."""
 
     def __init__(self, declare, max_trials=4, **kwargs):
         hp = keras_tuner.HyperParameters()
@@ -41,7 +41,7 @@ def test_an_unchanged_program_reports_no_difference(capsys):
     assert "changed" not in said
 
 
-def test_a_grown_range_is_taken_over_and_said(capsys):
+def test_a_larger_range_is_printed_and_searched(capsys):
     search(small)
 
     def grown(hp):
@@ -54,7 +54,7 @@ def test_a_grown_range_is_taken_over_and_said(capsys):
     assert len(tuner.results()) == 30
 
 
-def test_a_range_that_has_shrunk_is_kept_to_and_old_results_stay():
+def test_earlier_results_are_kept_when_a_range_is_smaller():
     before = search(small, max_trials=8)
 
     def shrunk(hp):
@@ -66,7 +66,7 @@ def test_a_range_that_has_shrunk_is_kept_to_and_old_results_stay():
     assert all(row["x"] <= 3 and row["c"] == "a" for row in after.results()[8:])
 
 
-def test_a_hyperparameter_that_was_added_is_searched():
+def test_an_added_hyperparameter_is_searched():
     search(small)
 
     def more(hp):
@@ -78,13 +78,13 @@ def test_a_hyperparameter_that_was_added_is_searched():
     assert search(more, max_trials=8).results() == tuner.results()
 
 
-def test_a_hyperparameter_that_is_no_longer_declared_is_no_longer_searched():
+def test_a_removed_hyperparameter_is_not_searched():
     search(small)
     tuner = search(lambda hp: hp.Int("x", 0, 10), max_trials=8)
     assert ["c" in row for row in tuner.results()] == [True] * 4 + [False] * 4
 
 
-def test_hyperparameters_found_during_trials_are_not_lost():
+def test_hyperparameters_found_during_trials_are_kept_after_a_reload():
     class Late(Sphere):
         def run_trial(self, trial):
             return trial.hyperparameters.Float("late", 0.0, 1.0)
@@ -96,21 +96,21 @@ def test_hyperparameters_found_during_trials_are_not_lost():
     assert all("late" in row for row in tuner.results())
 
 
-def test_never_resuming_refuses_a_project_that_exists():
+def test_resume_never_refuses_a_project_that_exists():
     search(small, resume="never")
     with pytest.raises(ValueError, match=r"`resume` is 'never'.*`overwrite=True`"):
         Sphere(small, resume="never")
     search(small, resume="never", overwrite=True)
 
 
-def test_having_to_resume_refuses_a_project_that_does_not_exist():
+def test_resume_must_refuses_a_project_that_does_not_exist():
     with pytest.raises(ValueError, match=r"`resume` is 'must'.*no search"):
         Sphere(small, resume="must")
     search(small)
     assert len(search(small, max_trials=6, resume="must").results()) == 6
 
 
-def test_another_word_for_resuming_names_those_that_exist():
+def test_an_error_lists_the_values_of_resume_when_it_is_unknown():
     with pytest.raises(ValueError, match="`resume` must be 'auto', 'never' or 'must', got 'yes'"):
         Sphere(small, resume="yes")
 
@@ -128,7 +128,7 @@ def test_a_new_dimension_is_described(dimension, words):
     assert differences(Space([]), Space([dimension])) == [f"x: new, {words}"]
 
 
-def test_the_same_name_under_other_conditions_is_another_hyperparameter():
+def test_a_name_under_other_conditions_is_another_hyperparameter():
     parent = Choice("m", ("a", "b"))
     before = Space([parent, Int("u", 1, 2, conditions=(Condition("m", ("a",)),))])
     now = Space([parent, Int("u", 1, 2, conditions=(Condition("m", ("b",)),))])

@@ -24,12 +24,12 @@ def test_any_number_is_the_objective(number):
     assert final_metrics(number, COST) == ({"val_cost": 2.0}, 0)
 
 
-def test_a_history_counts_by_its_best_epoch():
+def test_a_history_has_the_metrics_of_its_best_epoch():
     result = history(loss=[5.0, 4.0, 3.0], val_cost=[2.0, 1.0, 3.0])
     assert final_metrics(result, COST) == ({"loss": 4.0, "val_cost": 1.0}, 1)
 
 
-def test_a_history_that_was_validated_now_and_then_counts_where_it_was():
+def test_only_epochs_with_validation_count_in_a_history():
     result = history(loss=[5.0, 4.0, 3.0, 2.0], val_cost=[2.0, 1.0])
     assert final_metrics(result, COST) == ({"val_cost": 1.0}, 1)
 
@@ -51,12 +51,12 @@ def test_a_sum_of_objectives_is_found_in_a_dictionary():
 
 
 @pytest.mark.parametrize("results", [None, "good", object(), []])
-def test_what_is_no_result_asks_for_the_return_statement(results):
+def test_an_error_mentions_return_when_there_is_no_result(results):
     with pytest.raises(keras_tuner.errors.FatalTypeError, match="Is a `return` missing"):
         final_metrics(results, COST)
 
 
 @pytest.mark.parametrize("results", [{"loss": 1.0}, history(loss=[1.0])])
-def test_results_without_the_objective_name_what_they_have(results):
+def test_an_error_lists_the_metrics_when_the_objective_is_missing(results):
     with pytest.raises(keras_tuner.errors.FatalValueError, match=r"`objective` .*\['loss'\]"):
         final_metrics(results, COST)

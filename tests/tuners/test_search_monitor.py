@@ -1,4 +1,4 @@
-"""What TensorBoard itself makes of a search, through the code behind its HPARAMS tab."""
+"""What TensorBoard shows of a search, read by the code behind its HPARAMS tab."""
 
 import keras
 import pytest
@@ -25,12 +25,12 @@ def search(*, callbacks, max_trials=4, **kwargs):
     return tuner
 
 
-def stock():
+def tensorboard():
     return [keras.callbacks.TensorBoard("logs")]
 
 
-def test_a_stock_callback_is_all_that_the_dashboard_needs():
-    tuner = search(callbacks=stock())
+def test_hparams_show_every_trial_with_a_plain_tensorboard_callback():
+    tuner = search(callbacks=tensorboard())
     dashboard = Dashboard("logs")
     trials = dashboard.trials()
     for row in tuner.results():
@@ -46,8 +46,8 @@ def test_a_stock_callback_is_all_that_the_dashboard_needs():
     assert dashboard.domain("rate") == pytest.approx((1e-4, 1e-1))
 
 
-def test_each_trial_has_its_curves_and_the_search_has_its_own():
-    tuner = search(callbacks=stock())
+def test_curves_are_written_for_each_trial_and_for_the_search():
+    tuner = search(callbacks=tensorboard())
     dashboard = Dashboard("logs")
     assert {f"{row['trial_id']}/validation" for row in tuner.results()} <= set(dashboard.runs)
     best = dashboard.curve("search", "search/best_val_accuracy/by_trials")
@@ -59,21 +59,21 @@ def test_each_trial_has_its_curves_and_the_search_has_its_own():
     assert pruned[-1][1] == sum(row["state"] == "pruned" for row in tuner.results())
 
 
-def test_a_resumed_search_goes_on_in_the_same_curves():
-    search(callbacks=stock(), max_trials=3)
-    search(callbacks=stock(), max_trials=5)
+def test_curves_continue_when_a_search_is_resumed():
+    search(callbacks=tensorboard(), max_trials=3)
+    search(callbacks=tensorboard(), max_trials=5)
     best = Dashboard("logs").curve("search", "search/best_val_accuracy/by_trials")
     assert [step for step, _ in best] == [1, 2, 3, 4, 5]
     assert len(Dashboard("logs").trials()) == 5
 
 
-def test_a_search_that_is_begun_anew_leaves_no_old_trials_behind():
-    search(callbacks=stock(), max_trials=4)
-    search(callbacks=stock(), max_trials=3, overwrite=True)
+def test_earlier_trials_are_not_shown_when_a_search_is_overwritten():
+    search(callbacks=tensorboard(), max_trials=4)
+    search(callbacks=tensorboard(), max_trials=3, overwrite=True)
     assert len(Dashboard("logs").trials()) == 3
 
 
-def test_a_subclass_and_several_executions_have_directories_of_their_own():
+def test_each_execution_has_a_directory_with_a_callback_subclass():
     class Mine(keras.callbacks.TensorBoard):
         pass
 

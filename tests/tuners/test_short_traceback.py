@@ -18,7 +18,7 @@ def deep(levels):
     raise OSError("labels.csv is not there")
 
 
-def test_the_innermost_place_in_the_users_code_comes_first_and_three_are_enough():
+def test_the_innermost_three_places_in_the_users_code_come_first():
     lines = caught(deep, 30)
     assert lines[0] == "OSError: labels.csv is not there"
     assert "test_short_traceback.py, line" in lines[1]
@@ -54,10 +54,10 @@ def test_the_cause_is_named():
     assert "because of OSError: labels.csv is not there" in caught(wrapped)
 
 
-def test_an_error_without_a_message_or_a_place_is_still_named():
+def test_the_type_is_named_when_an_error_has_no_message():
     assert described(ValueError()) == "ValueError:"
 
 
 @pytest.mark.parametrize("width", [10_000])
-def test_a_line_is_not_endless(width):
+def test_a_message_is_shortened_when_its_line_is_long(width):
     assert len(described(ValueError("x" * width))) < 400

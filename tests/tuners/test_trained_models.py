@@ -23,25 +23,25 @@ def best(tuner, number):
 
 
 @pytest.mark.parametrize(("keep", "number"), [("best", 1), (2, 2), ("all", 4), ("none", 0)])
-def test_a_search_leaves_the_weights_of_the_best_trials(keep, number):
+def test_keep_checkpoints_keeps_the_weights_of_the_best_trials(keep, number):
     tuner = search(keep_checkpoints=keep, epochs=1)
     assert weights_of(tuner) == best(tuner, number)
     assert len(tuner.get_best_models(number)) == number
 
 
-def test_a_search_that_goes_on_keeps_the_best_of_all_its_sessions():
+def test_the_best_of_all_sessions_are_kept_when_a_search_is_resumed():
     search(keep_checkpoints="all", max_trials=3, epochs=1)
     tuner = search(keep_checkpoints=2, max_trials=5, epochs=1)
     assert weights_of(tuner) == best(tuner, 2)
 
 
-def test_looking_at_a_project_removes_nothing():
+def test_no_weights_are_removed_when_a_project_is_only_loaded():
     search(keep_checkpoints="all", epochs=1)
     tuner = kte.TPE(build, "val_accuracy", max_trials=4, seed=0, keep_checkpoints="none")
     assert len(tuner.get_best_models(4)) == 4
 
 
-def test_asking_for_more_models_than_are_kept_says_what_is_kept():
+def test_an_error_names_keep_checkpoints_when_too_few_are_kept():
     tuner = search(keep_checkpoints=2, epochs=1)
     with pytest.raises(FileNotFoundError, match=r"`keep_checkpoints=2` keeps .* 2 best trials"):
         tuner.get_best_models(3)
@@ -53,7 +53,7 @@ def test_a_pruned_trial_among_the_best_keeps_its_weights():
     assert weights_of(tuner) == best(tuner, 1)
 
 
-def test_a_subclassed_model_of_several_inputs_comes_back_as_measured():
+def test_a_model_of_several_inputs_has_its_score_when_loaded():
     tuner = search(build_dict_inputs, halves(X), (halves(XV), YV), max_trials=2)
     for model, trial in zip(tuner.get_best_models(2), tuner.oracle.get_best_trials(2), strict=True):
         measured = model.evaluate(halves(XV), YV, verbose=0, return_dict=True)
@@ -62,7 +62,7 @@ def test_a_subclassed_model_of_several_inputs_comes_back_as_measured():
         assert measured["loss"] == pytest.approx(loss, rel=1e-5)
 
 
-def test_a_refit_on_the_same_data_is_the_model_that_was_measured():
+def test_a_refit_on_the_same_data_equals_the_best_model():
     tuner = search(epochs=4)
     (measured,) = tuner.get_best_models()
     model = tuner.refit(X, Y, verbose=0)
@@ -70,7 +70,7 @@ def test_a_refit_on_the_same_data_is_the_model_that_was_measured():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_a_refit_lasts_to_the_best_epoch_of_the_trial_that_is_meant():
+def test_a_refit_trains_to_the_best_epoch_of_the_given_trial():
     seen = []
 
     class Watch(keras.callbacks.Callback):
@@ -90,7 +90,7 @@ def test_a_refit_lasts_to_the_best_epoch_of_the_trial_that_is_meant():
 
 
 class OwnEpochs(keras_tuner.HyperModel):
-    """Settles the number of epochs, and trains in two phases."""
+    """Sets the number of epochs itself, and trains in two phases."""
 
     def build(self, hp):
         return build(hp)
@@ -100,7 +100,7 @@ class OwnEpochs(keras_tuner.HyperModel):
         return model.fit(*args, epochs=2, **kwargs)
 
 
-def test_a_fit_with_epochs_of_its_own_is_ended_after_the_best_one():
+def test_a_refit_stops_at_the_best_epoch_when_fit_sets_the_epochs():
     tuner = kte.TPE(OwnEpochs(), "val_accuracy", max_trials=1, seed=0)
     tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
     with pytest.raises(TypeError, match="pass `epochs=None` to `refit`"):

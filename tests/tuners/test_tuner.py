@@ -50,31 +50,31 @@ def test_a_search_keeps_every_epoch_of_every_trial():
     assert row["seconds"] > 0
 
 
-def test_tables_go_into_pandas():
+def test_results_and_history_convert_to_data_frames():
     pandas = pytest.importorskip("pandas")
     tuner = fit(tpe())
     assert len(pandas.DataFrame(tuner.results())) == 2
     assert len(pandas.DataFrame(tuner.history("0001"))) == 2
 
 
-def test_the_best_model_is_the_one_that_was_measured():
+def test_the_best_model_has_the_score_of_its_trial():
     tuner = fit(tpe(), epochs=3)
     model = tuner.get_best_models()[0]
     measured = model.evaluate(XV, YV, verbose=0, return_dict=True)["accuracy"]
     assert measured == pytest.approx(tuner.oracle.get_best_trials()[0].score)
 
 
-def test_a_subclassed_model_comes_back_as_measured():
+def test_a_subclassed_model_has_the_score_of_its_trial():
     tuner = fit(tpe(build_subclassed))
     model = tuner.get_best_models()[0]
     measured = model.evaluate(XV, YV, verbose=0, return_dict=True)["accuracy"]
     assert measured == pytest.approx(tuner.oracle.get_best_trials()[0].score)
 
 
-def test_the_same_name_in_sibling_scopes_is_trained_and_recorded_as_suggested():
+def test_a_name_in_sibling_scopes_is_recorded_as_it_was_trained():
     trained = []
 
-    def twins(hp):
+    def build_siblings(hp):
         kind = hp.Choice("kind", ["small", "large"])
         for name, low, high in (("small", 4, 8), ("large", 16, 32)):
             with hp.conditional_scope("kind", [name]):
@@ -87,7 +87,7 @@ def test_the_same_name_in_sibling_scopes_is_trained_and_recorded_as_suggested():
         trained.append((kind, chosen))
         return model
 
-    tuner = tpe(twins, max_trials=5)
+    tuner = tpe(build_siblings, max_trials=5)
     trained.clear()
     fit(tuner, epochs=1)
     assert states(tuner) == ["completed"] * 5
@@ -96,7 +96,7 @@ def test_the_same_name_in_sibling_scopes_is_trained_and_recorded_as_suggested():
     assert all((row["units"] >= 16) == (row["kind"] == "large") for row in tuner.results())
 
 
-def test_an_output_has_an_objective_of_its_own():
+def test_the_metric_of_one_output_can_be_the_objective():
     labels = {"digit": Y, "even": Y % 2}
     validation = (XV, {"digit": YV, "even": YV % 2})
     tuner = tpe(build_two_outputs, "val_digit_accuracy")
@@ -105,13 +105,13 @@ def test_an_output_has_an_objective_of_its_own():
     assert states(tuner) == ["completed"] * 2
 
 
-def test_a_dataset_is_as_good_as_arrays():
+def test_a_search_accepts_datasets():
     train = tf.data.Dataset.from_tensor_slices((X, Y)).batch(32)
     validation = tf.data.Dataset.from_tensor_slices(VALIDATION).batch(32)
     assert states(fit(tpe(), train, validation_data=validation)) == ["completed"] * 2
 
 
-def test_validation_may_take_place_now_and_then():
+def test_history_has_nan_in_epochs_without_validation():
     tuner = fit(tpe(), epochs=4, validation_freq=2)
     seen = tuner.history(0)["val_accuracy"]
     assert [math.isnan(value) for value in seen] == [True, False, True, False]
@@ -129,13 +129,13 @@ def test_executions_are_averaged_and_their_best_weights_kept():
     assert measured == pytest.approx(max(best))
 
 
-def test_a_seed_settles_suggestions_and_training():
+def test_a_seed_fixes_suggestions_and_training():
     one = fit(tpe(directory="one", seed=7)).results()
     two = fit(tpe(directory="two", seed=7)).results()
     assert [row["score"] for row in one] == [row["score"] for row in two]
 
 
-def test_hopeless_trials_are_stopped():
+def test_a_pruner_stops_trials_early():
     tuner = tpe(max_trials=6, pruner=kte.MedianPruner(n_startup_trials=2))
     tuner.enqueue({"rate": 1e-2, "units": 32})
     tuner.enqueue({"rate": 2e-2, "units": 32})
@@ -146,7 +146,7 @@ def test_hopeless_trials_are_stopped():
     assert tuner.get_best_models(num_models=3)
 
 
-def test_a_trial_that_has_reached_its_last_epoch_is_not_pruned_any_more():
+def test_a_trial_is_not_pruned_in_its_last_epoch():
     tuner = tpe(pruner=kte.ThresholdPruner(upper=0.0), objective="val_loss")
     assert states(fit(tuner, epochs=1)) == ["completed"] * 2
     assert states(
@@ -158,7 +158,7 @@ def test_a_trial_that_has_reached_its_last_epoch_is_not_pruned_any_more():
     ]
 
 
-def test_a_model_with_a_fit_of_its_own_reports_and_is_stopped_like_any_other():
+def test_a_hypermodel_with_its_own_fit_is_searched():
     class Own(keras_tuner.HyperModel):
         def build(self, hp):
             return build(hp)
@@ -173,7 +173,7 @@ def test_a_model_with_a_fit_of_its_own_reports_and_is_stopped_like_any_other():
     assert all(row["batch"] in (32, 64) for row in tuner.results())
 
 
-def test_what_fit_returns_is_the_score_and_its_other_metrics_are_kept():
+def test_the_dictionary_that_fit_returns_sets_score_and_metrics():
     class Own(keras_tuner.HyperModel):
         def build(self, hp):
             return build(hp)
@@ -243,12 +243,12 @@ class Locked(keras.callbacks.Callback):
         self.lock = threading.Lock()
 
 
-def test_a_callback_that_cannot_be_copied_names_the_cure():
+def test_an_error_suggests_a_function_for_callbacks_with_locks():
     with pytest.raises(TypeError, match=r"holds a Locked.*lambda hp, trial"):
         fit(tpe(), callbacks=[Locked()])
 
 
-def test_a_factory_makes_callbacks_for_each_trial():
+def test_a_function_makes_callbacks_for_each_trial():
     made = []
 
     def factory(hp, trial):
@@ -282,7 +282,7 @@ def test_the_hooks_of_a_kerastuner_subclass_are_called():
     assert tuner.calls == ["batch", "batch", ("0000", 0), "batch", "batch", ("0000", 1)]
 
 
-def test_a_misspelt_objective_ends_the_search_after_one_epoch_with_the_names_that_exist():
+def test_a_misspelt_objective_ends_the_search_and_metrics_are_listed():
     objective = keras_tuner.Objective("val_acuracy", "max")
     tuner = tpe(objective=objective)
     with pytest.raises(ValueError, match=r"val_acuracy.*'accuracy', 'loss', 'val_accuracy'"):
@@ -292,26 +292,26 @@ def test_a_misspelt_objective_ends_the_search_after_one_epoch_with_the_names_tha
     assert states(tpe()) == ["completed"] * 2
 
 
-def test_a_validation_objective_without_validation_data_is_refused_before_training():
+def test_a_validation_objective_is_refused_without_validation_data():
     with pytest.raises(ValueError, match=r"`objective` .* is measured on validation data"):
         tpe().search(X, Y, epochs=2)
 
 
-def test_a_split_is_validation_data():
+def test_validation_split_counts_as_validation_data():
     assert states(fit(tpe(), validation_data=None, validation_split=0.25)) == ["completed"] * 2
 
 
-def test_a_pruner_that_would_never_be_asked_is_an_error():
-    class Blind(kte.Tuner):
+def test_a_pruner_is_refused_when_run_trial_reports_no_epochs():
+    class OneNumber(kte.Tuner):
         def run_trial(self, trial):
             return trial.hyperparameters.Float("x", 0.0, 1.0)
 
-    tuner = Blind(kte.TPEOracle(max_trials=3, seed=0, pruner=kte.MedianPruner()))
+    tuner = OneNumber(kte.TPEOracle(max_trials=3, seed=0, pruner=kte.MedianPruner()))
     with pytest.raises(ValueError, match="`pruner` needs the metrics of every epoch"):
         tuner.search(verbose=0)
 
 
-def test_a_model_that_is_too_large_is_infeasible_and_the_search_goes_on():
+def test_a_trial_is_infeasible_when_its_model_is_too_large():
     tuner = tpe(max_trials=5, max_model_size=600, max_consecutive_failed_trials=2)
     for units in (32, 31, 30):
         tuner.enqueue({"units": units, "deep": False})
@@ -321,35 +321,35 @@ def test_a_model_that_is_too_large_is_infeasible_and_the_search_goes_on():
     assert "Oversized model" in tuner.results()[0]["message"]
 
 
-def test_a_loss_that_explodes_is_infeasible():
-    def explosive(hp):
+def test_a_trial_is_infeasible_when_its_loss_is_nan():
+    def build_with_nan_loss(hp):
         model = build(hp)
         model.compile("sgd", lambda _, p: tf.reduce_mean(p, axis=-1) * math.nan)
         return model
 
-    assert states(fit(tpe(explosive, "val_loss"))) == ["infeasible"] * 2
+    assert states(fit(tpe(build_with_nan_loss, "val_loss"))) == ["infeasible"] * 2
 
 
-def test_a_crash_is_recorded_with_its_message_and_retried():
+def test_a_trial_is_retried_when_it_crashes():
     attempts = []
 
-    def fragile(hp):
+    def crash_once(hp):
         model = build(hp)
-        if attempts is not None and tuner_is_searching:
+        if tuner_is_searching:
             attempts.append(hp.get("units"))
             if len(attempts) == 1:
-                raise OSError("the disk was asleep")
+                raise OSError("the disk does not answer")
         return model
 
     tuner_is_searching = False
-    tuner = tpe(fragile, max_retries_per_trial=1)
+    tuner = tpe(crash_once, max_retries_per_trial=1)
     tuner_is_searching = True
     fit(tuner)
     assert states(tuner) == ["completed"] * 2
     assert attempts[0] == attempts[1]
 
 
-def test_crashes_in_a_row_end_the_search_and_lose_nothing():
+def test_a_search_ends_after_crashes_in_a_row_and_keeps_its_trials():
     class Broken(keras_tuner.HyperModel):
         def build(self, hp):
             return build(hp)
@@ -363,20 +363,20 @@ def test_crashes_in_a_row_end_the_search_and_lose_nothing():
     assert states(tpe(Broken())) == ["failed"] * 2
 
 
-def test_a_search_that_is_interrupted_goes_on_with_the_same_trial():
-    class Impatient(keras.callbacks.Callback):
+def test_an_interrupted_trial_is_run_again_when_the_search_resumes():
+    class Interrupting(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise KeyboardInterrupt
 
     tuner = tpe()
     with pytest.raises(KeyboardInterrupt):
-        fit(tuner, callbacks=[Impatient()])
+        fit(tuner, callbacks=[Interrupting()])
     fit(tuner)
     assert states(tuner) == ["completed"] * 2
     assert set(tuner.history(0)["execution"]) == {0}
 
 
-def test_a_finished_search_is_all_there_after_a_reload():
+def test_a_finished_search_is_unchanged_after_a_reload():
     before = fit(tpe())
     after = tpe()
     assert after.results() == before.results()
@@ -386,7 +386,7 @@ def test_a_finished_search_is_all_there_after_a_reload():
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
-def test_a_search_of_kerastuner_is_not_written_over():
+def test_a_search_of_kerastuner_is_refused_unless_overwritten():
     theirs = keras_tuner.RandomSearch(build, "val_accuracy", max_trials=1)
     theirs.search(X, Y, validation_data=VALIDATION, verbose=0)
     with pytest.raises(ValueError, match=r"`project_name` .* KerasTuner made itself"):
@@ -394,14 +394,14 @@ def test_a_search_of_kerastuner_is_not_written_over():
     fit(tpe(overwrite=True))
 
 
-def test_verbose_0_is_silent(capfd):
+def test_nothing_is_printed_when_verbose_is_0(capfd):
     tuner = tpe()
     capfd.readouterr()
     fit(tuner)
     assert capfd.readouterr().out == ""
 
 
-def test_a_log_file_gets_one_line_a_trial(capsys):
+def test_one_line_is_printed_for_each_trial_in_a_log_file(capsys):
     fit(tpe(), verbose=1)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("trial 2/2")]
     assert len(lines) == 1
@@ -449,7 +449,7 @@ def test_a_misspelt_argument_is_refused_with_the_right_name(tuner, wrong, right)
         tuner(build, "val_loss", **{wrong: 3})
 
 
-def test_our_oracle_works_in_kerastuners_tuner():
+def test_an_oracle_of_kt_extras_works_in_a_tuner_of_kerastuner():
     tuner = keras_tuner.Tuner(kte.TPEOracle("val_accuracy", max_trials=3, seed=0), build)
     tuner.search(X, Y, validation_data=VALIDATION, epochs=2, verbose=0)
     scores = [trial.score for trial in tuner.oracle.get_best_trials(9)]

@@ -1,0 +1,201 @@
+"""Searches by population based training, with real trainings."""
+
+import inspect
+import signal
+from pathlib import Path
+
+import keras
+import pytest
+
+import kt_extras as kte
+from tests.tensorboard.conftest import Dashboard
+from tests.tuners.preset_arguments import COMMON, ONE_EXECUTION, Row, check_argument
+from tests.tuners.scheduled import (
+    FIT,
+    build,
+    check_a_killed_search,
+    check_best_models,
+    only_rate,
+    pbt,
+    search_with_workers,
+    searched,
+)
+
+ROWS = {
+    **COMMON,
+    "population_size": Row(5, lambda tuner: tuner.oracle.scheduler.population_size),
+    "max_epochs": Row(9, lambda tuner: tuner.oracle.scheduler.max_epochs),
+    "interval": Row(3, lambda tuner: tuner.oracle.scheduler.interval),
+    "quantile": Row(0.5, lambda tuner: tuner.oracle.scheduler.quantile),
+    "resample_probability": Row(0.75, lambda tuner: tuner.oracle.scheduler.resample_probability),
+    "perturbation_factors": Row(
+        (0.5, 2.0), lambda tuner: tuner.oracle.scheduler.perturbation_factors
+    ),
+    "mutable": Row(("x",), lambda tuner: tuner.oracle.scheduler.mutable),
+    "sampler": Row(kte.samplers.Sobol(), lambda tuner: tuner.oracle.sampler.inner.inner),
+    "executions_per_trial": ONE_EXECUTION,
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_an_argument_has_its_effect_when_it_is_given(name):
+    check_argument(kte.PBT, name, ROWS[name])
+
+
+def test_every_argument_has_a_row():
+    assert set(ROWS) == set(inspect.signature(kte.PBT).parameters) - {"unknown"}
+
+
+@pytest.fixture(scope="module")
+def searched_pbt(tmp_path_factory):
+    return searched(pbt(tmp_path_factory.mktemp("pbt")))
+
+
+def test_all_members_train_to_the_end(searched_pbt):
+    assert [row["epochs"] for row in searched_pbt.results()] == [6] * 4
+    assert not list(Path(searched_pbt.project_dir).glob("trial_*/state-*"))
+
+
+def test_best_models_have_the_scores_of_their_trials(searched_pbt):
+    check_best_models(searched_pbt)
+
+
+def test_lineage_lists_the_values_before_and_after_each_exploit(searched_pbt):
+    rows = searched_pbt.lineage()
+    assert rows
+    assert {row["epoch"] for row in rows} <= {2, 4}
+    assert all(row["before"] != row["after"] for row in rows)
+
+
+def test_the_schedule_ends_with_the_values_of_the_best_member(searched_pbt):
+    schedule = searched_pbt.schedule()
+    best = searched_pbt.oracle.get_best_trials()[0]
+    assert schedule.epochs == best.best_step + 1
+    assert schedule.at(best.best_step)["rate"] == best.hyperparameters.get("rate")
+    assert type(schedule).from_json(schedule.to_json()) == schedule
+
+
+def test_a_replayed_schedule_sets_the_learning_rate_of_each_epoch(searched_pbt):
+    schedule = searched_pbt.schedule()
+    seen = []
+    record = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: seen.append(float(model.optimizer.learning_rate.numpy()))
+    )
+    model = only_rate(searched_pbt.get_best_hyperparameters()[0])
+    callbacks = [*schedule.callbacks(), record]
+    model.fit(**FIT, epochs=schedule.epochs, callbacks=callbacks, verbose=0)
+    if schedule.callbacks():
+        assert seen == pytest.approx(schedule.column("rate"))
+
+
+def test_a_refit_follows_the_schedule(searched_pbt):
+    seen = []
+    record = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: seen.append(float(record.model.optimizer.learning_rate.numpy()))
+    )
+    schedule = searched_pbt.schedule()
+    data = {name: FIT[name] for name in ("x", "y")}
+    searched_pbt.refit(**data, callbacks=lambda *_: [record], verbose=0)
+    assert seen == pytest.approx(schedule.column("rate"))
+
+
+class RatesSeen(keras.callbacks.Callback):
+    def __init__(self, seen, trial):
+        super().__init__()
+        self.seen, self.trial = seen, trial
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = float(self.model.optimizer.learning_rate.numpy())
+        self.seen.append((self.trial.hyperparameters.get("rate"), rate))
+
+
+def test_a_member_trains_with_its_own_learning_rate_after_an_exploit(tmp_path):
+    seen = []
+    tuner = pbt(tmp_path)
+    searched(tuner, callbacks=lambda _, trial: [RatesSeen(seen, trial)])
+    assert tuner.lineage()
+    assert [rate for _, rate in seen] == pytest.approx([given for given, _ in seen])
+
+
+def scheduled(hp):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    rate = hp.Float("rate", 1e-3, 1.0, sampling="log")
+    decay = keras.optimizers.schedules.ExponentialDecay(rate, 10, 0.9)
+    model.compile(keras.optimizers.SGD(decay), "mse")
+    return model
+
+
+def test_models_with_a_learning_rate_schedule_can_be_members(tmp_path):
+    tuner = searched(pbt(tmp_path, scheduled))
+    assert tuner.mutable == ("rate",)
+    assert [row["epochs"] for row in tuner.results()] == [6] * 4
+
+
+def test_a_member_can_change_the_family_of_its_schedule(tmp_path):
+    def build(hp):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        rate = kte.schedules.tunable(hp, 2, 6, families=["cyclical", "stable_decay"])
+        model.compile(keras.optimizers.SGD(rate), "mse")
+        return model
+
+    tuner = searched(pbt(tmp_path, build, resample_probability=0.5))
+    assert {row["state"] for row in tuner.results()} == {"completed"}
+    assert any(row["before"]["schedule"] != row["after"]["schedule"] for row in tuner.lineage())
+
+
+def test_mutable_refuses_hyperparameters_that_change_a_shape(tmp_path):
+    assert pbt(tmp_path / "a", build).mutable == ("rate",)
+    with pytest.raises(ValueError, match=r"`mutable` must not name .* got \['units'\]"):
+        pbt(tmp_path / "b", build, mutable=["units"])
+    with pytest.raises(ValueError, match=r"`mutable` must name hyperparameters .* got \['size'\]"):
+        pbt(tmp_path / "c", build, mutable=["size"])
+
+
+def test_a_whole_model_is_copied_when_shapes_differ(tmp_path):
+    tuner = searched(pbt(tmp_path, build))
+    assert [row["epochs"] for row in tuner.results()] == [6] * 4
+    for row in tuner.lineage():
+        assert row["after"]["units"] in {2, 4, 8}
+
+
+def sibling_scopes(hp):
+    kind = hp.Choice("kind", ["a", "b"])
+    with hp.conditional_scope("kind", ["a"]):
+        units = hp.Int("units", 4, 16) if kind == "a" else 0
+    with hp.conditional_scope("kind", ["b"]):
+        units = hp.Int("units", 32, 64) if kind == "b" else units
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-3, 1.0, sampling="log")), "mse")
+    return model
+
+
+def test_members_train_to_the_end_when_sibling_scopes_share_a_name(tmp_path):
+    tuner = searched(pbt(tmp_path, sibling_scopes))
+    assert tuner.mutable == ("rate",)
+    assert {row["epochs"] for row in tuner.results()} == {6}
+    assert {row["state"] for row in tuner.results()} <= {"completed", "infeasible"}
+
+
+def test_tensorboard_shows_the_lineage(tmp_path):
+    logs = tmp_path / "logs"
+    tuner = pbt(tmp_path / "runs")
+    searched(tuner, callbacks=[keras.callbacks.TensorBoard(logs, write_graph=False)])
+    board, lineage = Dashboard(logs), tuner.lineage()
+    assert board.curve("search", "search/exploits")[-1] == (24, len(lineage))
+    text = board.text("search", "search/lineage")
+    for row in lineage:
+        assert f"| {row['epoch']} | {row['member']:04d} | {row['parent']:04d} | rate=" in text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Dropped a torn last record")
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_killed_search_ends_like_an_uninterrupted_one(searched_pbt, tmp_path):
+    check_a_killed_search("pbt", searched_pbt, tmp_path)
+
+
+@pytest.mark.slow
+def test_workers_of_a_chief_resume_each_others_trials(tmp_path):
+    rows = search_with_workers("pbt", tmp_path).results()
+    assert [row["epochs"] for row in rows] == [6] * 4
+    assert {row["state"] for row in rows} <= {"paused", "completed"}
