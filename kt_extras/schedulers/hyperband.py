@@ -114,17 +114,17 @@ class Hyperband:
         left = math.inf if max_trials is None else max_trials
         rungs: list[PlannedRung] = []
         for index, bracket in enumerate(self.brackets):
-            begun = int(min(left, bracket.sizes[0]))
-            if begun:
-                rungs += planned(index, bracket.levels, self._sizes(bracket, begun))
-            left -= begun
+            started = int(min(left, bracket.sizes[0]))
+            if started:
+                rungs += planned(index, bracket.levels, self._sizes(bracket, started))
+            left -= started
         return rungs
 
-    def _sizes(self, bracket: Bracket, begun: int) -> Sequence[int]:
+    def _sizes(self, bracket: Bracket, started: int) -> Sequence[int]:
         """Return how many trials reach each rung of a bracket that begins with fewer of them."""
-        if begun >= bracket.sizes[0]:
+        if started >= bracket.sizes[0]:
             return bracket.sizes
-        return halved(begun, len(bracket.sizes), self.reduction_factor)
+        return halved(started, len(bracket.sizes), self.reduction_factor)
 
     def _step_in(
         self, index: int, history: History, paused: Mask, *, may_start: bool
@@ -132,11 +132,11 @@ class Hyperband:
         """Return the next step of a bracket: a promotion, highest rung first, or a new trial."""
         bracket = self.brackets[index]
         feasible = (history.brackets == index) & (history.states != State.INFEASIBLE)
-        begun = int(feasible.sum())
-        if not begun:
+        started = int(feasible.sum())
+        if not started:
             return Start(bracket.levels[0], index) if may_start else None
         # In a small space or with `max_trials`, a bracket may begin with fewer trials.
-        sizes = bracket.sizes if may_start else self._sizes(bracket, begun)
+        sizes = bracket.sizes if may_start else self._sizes(bracket, started)
         for rung in range(len(bracket.levels) - 2, -1, -1):
             members = feasible & reached(history, bracket.levels[rung])
             if int(members.sum()) < sizes[rung]:
@@ -145,4 +145,4 @@ class Hyperband:
             number = first_paused(top, paused, history, bracket.levels[rung + 1])
             if number is not None:
                 return Resume(number, bracket.levels[rung + 1])
-        return Start(bracket.levels[0], index) if may_start and begun < sizes[0] else None
+        return Start(bracket.levels[0], index) if may_start and started < sizes[0] else None

@@ -38,8 +38,8 @@ def test_branches_are_equally_likely_whatever_their_size():
     deep = Condition("branch", ("a",))
     children = [Float(name, 0, 1, conditions=(deep,)) for name in "xyz"]
     points = draws(Space([Choice("branch", ("a", "b")), *children]))
-    share = np.mean([point["branch"] == "a" for point in points])
-    assert abs(share - 0.5) < 0.05
+    fraction = np.mean([point["branch"] == "a" for point in points])
+    assert abs(fraction - 0.5) < 0.05
 
 
 def test_trials_differ_with_the_same_seed():
