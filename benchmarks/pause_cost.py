@@ -1,11 +1,15 @@
-"""What a pause, a promotion and an exploit cost beside the training itself.
+"""Measure what a pause, a promotion and an exploit cost in addition to the training itself.
 
-Real searches with Keras, of an MLP and of a small CNN on the 8x8 digits.  Behind each part of a
-trial the same epochs are run once more by bare `model.fit`: by a model that is built for it where
-the search has built one, and by the live model where that went on.  What the search took more,
-from the end of one part to the end of the next, is what the part has cost: states written and
-read, the best weights kept, the search's own books.  It is given as a share of what it takes to
-build the same model and to trace its first batch, which is timed beside every part as well.
+Real searches with Keras, of an MLP and of a small CNN on the 8x8 digits.  After each part of a
+trial, the same epochs are run once more by `model.fit` alone: by a newly built model where the
+search has built one, and by the model in memory where the search has reused it.  The cost of a part
+is the time of the search, from the end of the part before to the end of this one, minus the time of
+that `model.fit`.  It includes writing and reading states, keeping the best weights, and recording
+events.  It is given as a fraction of the time that it takes to build the same model and to trace
+its first batch, which is measured after each part as well.
+
+Measure on an idle machine.  A pause waits until its state is on the disk, so the wall time depends
+on the disk.
 
     python -m benchmarks.pause_cost --rounds 3
 """
@@ -45,7 +49,7 @@ class Times(NamedTuple):
         return cls(time.perf_counter(), time.process_time())
 
     def since(self, before: Times) -> Times:
-        """Return what has passed."""
+        """Return the seconds since an earlier reading."""
         return Times(self.wall - before.wall, self.cpu - before.cpu)
 
 
@@ -55,7 +59,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="processes for each model and search")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=list(SEARCHES))
-    parser.add_argument("--one", nargs=2, metavar=("MODEL", "SEARCH"), help="measure in here")
+    parser.add_argument(
+        "--one", nargs=2, metavar=("MODEL", "SEARCH"), help="measure in this process"
+    )
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measured(*options.one)))
@@ -76,21 +82,21 @@ def in_a_process(model: str, search: str) -> list[dict[str, Any]]:
 
 
 def report(model: str, search: str, rounds: list[list[dict[str, Any]]]) -> None:
-    """Print for each kind of part the medians, and their share within each round."""
+    """Print for each kind of part the medians, and the fractions of each round."""
     for name in PARTS[search]:
-        shares, traces, count = [], [], 0
+        fractions, traces, count = [], [], 0
         for parts in rounds:
             extras = [Times(*part["extra"]) for part in parts if part["name"] == name]
-            # The first one in a process also loads the rest of TensorFlow.
+            # The first trace in a process also loads the rest of TensorFlow.
             trace = middle([Times(*part["trace"]) for part in parts[1:]])
-            shares.append(Times(*(e / t for e, t in zip(middle(extras), trace, strict=True))))
+            fractions.append(Times(*(e / t for e, t in zip(middle(extras), trace, strict=True))))
             traces.append(trace)
             count += len(extras)
-        each = [", ".join(f"{100 * s[clock]:.1f}" for s in shares) for clock in (0, 1)]
-        share = middle(shares)
+        each = [", ".join(f"{100 * s[clock]:.1f}" for s in fractions) for clock in (0, 1)]
+        fraction = middle(fractions)
         print(
             f"| {model} | {search}: {name} | {count} | {middle(traces).cpu:.2f} "
-            f"| **{share.wall:.1%}** ({each[0]}) | **{share.cpu:.1%}** ({each[1]}) |",
+            f"| **{fraction.wall:.1%}** ({each[0]}) | **{fraction.cpu:.1%}** ({each[1]}) |",
             flush=True,
         )
 
@@ -101,7 +107,7 @@ def middle(times: list[Times]) -> Times:
 
 
 def measured(model: str, search: str) -> list[dict[str, Any]]:
-    """Run a search; return the kind of each part, its extra cost and a build-and-trace's."""
+    """Run a search; return each part's kind, its cost, and the time to build and trace."""
     import keras
     import keras_tuner
     from sklearn.datasets import load_digits
@@ -124,7 +130,7 @@ def measured(model: str, search: str) -> list[dict[str, Any]]:
         return network
 
     class Model(keras_tuner.HyperModel):
-        """Runs beside each training the bare one, and times both."""
+        """Trains once more by `model.fit` alone after each training, and times both."""
 
         live: Any = None
         beside = bare = trace = Times(0, 0)
@@ -150,7 +156,7 @@ def measured(model: str, search: str) -> list[dict[str, Any]]:
     hypermodel = Model()
 
     class Timed(getattr(kte, search)):
-        """Notes what each part of a trial took more than the bare training."""
+        """Records how much longer each part of a trial took than `model.fit` alone."""
 
         ended = Times(0, 0)
 
@@ -180,7 +186,7 @@ def measured(model: str, search: str) -> list[dict[str, Any]]:
 
 
 def layers_of(model: str) -> list[Any]:
-    """Return the layers of a network, but for its last."""
+    """Return the layers of a network, without its last."""
     from keras import layers
 
     if model == "mlp":
@@ -190,7 +196,7 @@ def layers_of(model: str) -> list[Any]:
 
 
 def timed(run: Callable[[], object]) -> Times:
-    """Return what something takes."""
+    """Return how long a function runs."""
     begin = Times.now()
     run()
     return Times.now().since(begin)
