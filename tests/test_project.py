@@ -46,6 +46,17 @@ def test_ci_runs_every_environment_that_tox_runs():
     assert environments == {"tests", *listed.split()}
 
 
+def test_deselected_tests_are_run_by_an_environment_of_their_own():
+    setup, tox = ini("setup.cfg"), ini("tox.ini")
+    options = setup["tool:pytest"]
+    markers = re.findall(r"^(\w+):", options["markers"].strip(), flags=re.MULTILINE)
+    assert {"example", "slow"} <= set(markers)
+    for marker in markers:
+        assert f"not {marker}" in options["addopts"]
+        commands = [tox[name].get("commands", "") for name in tox if name.startswith("testenv:")]
+        assert any(f"-m {marker} " in command for command in commands), marker
+
+
 def test_environments_that_share_a_directory_install_the_same():
     tox = ini("tox.ini")
     sharing = [name for name in tox if name.startswith("testenv:") and "env_dir" not in tox[name]]
