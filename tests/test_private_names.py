@@ -1,11 +1,15 @@
-"""Canaries for the private names of other libraries: each fails with what would break.
+"""Each private name of another library is in `docs/private-names.md` and has a canary test.
 
-`docs/private-names.md` lists the same names.  The generation of Keras in which a name is used is
-"2", "3" or "both".
+A canary checks that a name is still there, and fails with a sentence saying what breaks without it.
+The names that the package uses are found by walking the syntax trees of its modules; the table must
+list exactly these, with the packages that use them.
 """
 
 import ast
+import functools
+import importlib
 import inspect
+import pkgutil
 import re
 from pathlib import Path
 
@@ -14,16 +18,24 @@ import keras_tuner
 import pytest
 import tensorflow as tf
 
+import kt_extras
 from kt_extras.compat import KERAS_3
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("keras.src", "tensorflow.python", "keras_tuner.src", "keras_tuner.engine")
+PACKAGE = ROOT / "kt_extras"
 
-# Modules outside `compat.py` and `bridge/` that import from such packages, and why they may.
+LIBRARIES = ("keras", "keras_tuner", "tensorflow", "tensorboard")
+PRIVATE_PACKAGES = (
+    *("keras.src", "tensorflow.python", "keras_tuner.src", "keras_tuner.engine"),
+    "tensorboard",
+)
+PUBLIC_MODULES = ("tensorboard.plugins.hparams.api",)  # TensorFlow's guides tell users to import it
+
+# Files outside `compat.py`, `bridge/` and `tensorboard/` that import from such packages.
 # `keras_tuner.engine.trial` may be imported everywhere: its classes have no public name.
 ALLOWED = {
-    ("model_reuse/shape_changes.py", "keras_tuner.engine"),  # the classes of hyperparameters
-    ("tuners/trained_models.py", "keras_tuner.engine.tuner"),  # maybe_distribute
+    ("model_reuse/shape_changes.py", "keras_tuner.engine.hyperparameters"),  # their classes
+    ("tuners/trained_models.py", "keras_tuner.engine.tuner.maybe_distribute"),
 }
 
 
@@ -33,10 +45,16 @@ def model():
     return made
 
 
-def attribute(path):
-    """Return a check that a module, imported by name, has an attribute."""
-    module, _, name = path.rpartition(".")
-    return lambda: hasattr(__import__(module, fromlist=[name]), name)
+def exists(path):
+    """Return a check that there is such a module, or such an attribute of a module."""
+
+    def check():
+        module, _, name = path.rpartition(".")
+        if hasattr(importlib.import_module(module), name):
+            return True
+        return importlib.import_module(path) is not None
+
+    return check
 
 
 def in_source(cls, text):
@@ -85,6 +103,29 @@ def names_custom_gradients():
 def marks_logits():
     probabilities = keras.activations.softmax(tf.constant([[1.0, 2.0]]))
     return hasattr(probabilities, "_keras_logits")
+
+
+def has_loss_scale():
+    """Tell whether an optimizer in mixed precision keeps its loss scale where it is looked for."""
+    optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+    return len(optimizer._loss_scale._weights) > 0
+
+
+def wraps_an_optimizer():
+    """Tell whether a wrapper of tensorflow-addons keeps its optimizer where it is looked for."""
+    addons = pytest.importorskip("tensorflow_addons")
+    return hasattr(addons.optimizers.Lookahead(legacy_sgd()), "_optimizer")
+
+
+def makes_summaries(path, *given):
+    """Return a check that a function makes the message of a summary."""
+
+    def check():
+        module, _, name = path.rpartition(".")
+        made = getattr(importlib.import_module(module), name)(*given)
+        return len(made.value) == 1
+
+    return check
 
 
 def tuner_has(cls, name):
@@ -177,6 +218,24 @@ CANARIES = [
         "learning rates of old optimizers are logged without a name",
     ),
     (
+        "LossScaleOptimizer._loss_scale",
+        KERAS_2_ONLY,
+        has_loss_scale,
+        "the loss scale of mixed precision is not saved",
+    ),
+    (
+        "LossScaleOptimizer._loss_scale._weights",
+        KERAS_2_ONLY,
+        has_loss_scale,
+        "the loss scale of mixed precision is not saved",
+    ),
+    (
+        "Lookahead._optimizer",
+        KERAS_2_ONLY,
+        wraps_an_optimizer,
+        "the optimizer in a wrapper of tensorflow-addons is neither saved nor changed",
+    ),
+    (
         "RandomGenerator._rng_type",
         KERAS_2_ONLY,
         lambda: random_generator()._rng_type == "legacy_stateful",
@@ -203,37 +262,37 @@ CANARIES = [
     (
         "backend._SEED_GENERATOR",
         KERAS_2_ONLY,
-        attribute("keras.src.backend._SEED_GENERATOR"),
+        exists("keras.src.backend._SEED_GENERATOR"),
         "seeds of initialisers do not repeat after a resume",
     ),
     (
         "global_state.set_global_attribute",
         KERAS_3_ONLY,
-        attribute("keras.src.backend.common.global_state.set_global_attribute"),
+        exists("keras.src.backend.common.global_state.set_global_attribute"),
         "trials with a seed do not repeat",
     ),
     (
         "global_state.get_global_attribute",
         KERAS_3_ONLY,
-        attribute("keras.src.backend.common.global_state.get_global_attribute"),
+        exists("keras.src.backend.common.global_state.get_global_attribute"),
         "the seeds that Keras draws are not saved",
     ),
     (
         "seed_generator.GLOBAL_SEED_GENERATOR",
         KERAS_3_ONLY,
-        attribute("keras.src.random.seed_generator.GLOBAL_SEED_GENERATOR"),
+        exists("keras.src.random.seed_generator.GLOBAL_SEED_GENERATOR"),
         "the seeds that Keras draws are not saved",
     ),
     (
         "seed_generator.global_seed_generator",
         KERAS_3_ONLY,
-        attribute("keras.src.random.seed_generator.global_seed_generator"),
+        exists("keras.src.random.seed_generator.global_seed_generator"),
         "the seeds that Keras draws are not restored",
     ),
     (
         "rng_utils.GLOBAL_RANDOM_SEED",
         KERAS_3_ONLY,
-        attribute("keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED"),
+        exists("keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED"),
         "trials with a seed do not repeat",
     ),
     (
@@ -261,25 +320,25 @@ CANARIES = [
     (
         "engine.trial.Trial",
         BOTH,
-        attribute("keras_tuner.engine.trial.Trial"),
+        exists("keras_tuner.engine.trial.Trial"),
         "nothing can be imported",
     ),
     (
         "engine.trial.TrialStatus",
         BOTH,
-        attribute("keras_tuner.engine.trial.TrialStatus"),
+        exists("keras_tuner.engine.trial.TrialStatus"),
         "nothing can be imported",
     ),
     (
         "engine.hyperparameters",
         BOTH,
-        attribute("keras_tuner.engine.hyperparameters.Float"),
+        exists("keras_tuner.engine.hyperparameters.Float"),
         "spaces cannot be translated",
     ),
     (
         "engine.tuner.maybe_distribute",
         BOTH,
-        attribute("keras_tuner.engine.tuner.maybe_distribute"),
+        exists("keras_tuner.engine.tuner.maybe_distribute"),
         "models of a distribution strategy cannot be loaded",
     ),
     (
@@ -289,10 +348,16 @@ CANARIES = [
         "an oracle does not find its journal",
     ),
     (
-        "Oracle._populate_initial_space",
+        "BaseTuner._populate_initial_space",
         BOTH,
-        lambda: hasattr(BaseTuner, "_populate_initial_space"),
+        tuner_has(BaseTuner, "_populate_initial_space"),
         "conditional hyperparameters are not found before the search",
+    ),
+    (
+        "BaseTuner._get_tuner_fname",
+        BOTH,
+        tuner_has(BaseTuner, "_get_tuner_fname"),
+        "a search that is recorded in a journal is not resumed",
     ),
     (
         "Tuner._build_and_fit_model",
@@ -321,7 +386,7 @@ CANARIES = [
     (
         "Tuner._get_build_config_fname",
         BOTH,
-        lambda: not KERAS_3 or hasattr(Tuner, "_get_build_config_fname"),
+        tuner_has(Tuner, "_get_build_config_fname"),
         "subclassed models cannot be loaded",
     ),
     (
@@ -329,6 +394,78 @@ CANARIES = [
         BOTH,
         tuner_has(BaseTuner, "_is_worker"),
         "a worker of a chief opens the journal",
+    ),
+    (
+        "compat.proto.event_pb2.Event",
+        BOTH,
+        exists("tensorboard.compat.proto.event_pb2.Event"),
+        "nothing is written to TensorBoard",
+    ),
+    (
+        "compat.proto.summary_pb2.Summary",
+        BOTH,
+        exists("tensorboard.compat.proto.summary_pb2.Summary"),
+        "nothing is written to TensorBoard",
+    ),
+    (
+        "summary.writer.record_writer.RecordWriter",
+        BOTH,
+        exists("tensorboard.summary.writer.record_writer.RecordWriter"),
+        "nothing is written to TensorBoard",
+    ),
+    (
+        "backend.event_processing.event_file_loader.EventFileLoader",
+        BOTH,
+        exists("tensorboard.backend.event_processing.event_file_loader.EventFileLoader"),
+        "a resumed search does not find what it has shown",
+    ),
+    (
+        "plugins.scalar.summary_v2.scalar_pb",
+        BOTH,
+        makes_summaries("tensorboard.plugins.scalar.summary_v2.scalar_pb", "tag", 0.5),
+        "curves are not written",
+    ),
+    (
+        "plugins.text.summary_v2.text_pb",
+        BOTH,
+        makes_summaries("tensorboard.plugins.text.summary_v2.text_pb", "tag", "text"),
+        "the table of rungs and the plan are not written",
+    ),
+    (
+        "plugins.image.metadata",
+        BOTH,
+        exists("tensorboard.plugins.image.metadata"),
+        "the pictures of `EvaluationBoard` are not written",
+    ),
+    (
+        "util.tensor_util",
+        BOTH,
+        exists("tensorboard.util.tensor_util"),
+        "the pictures of `EvaluationBoard` are not written",
+    ),
+    (
+        "plugins.hparams.api_pb2",
+        BOTH,
+        exists("tensorboard.plugins.hparams.api_pb2"),
+        "the HParams dashboard shows no trials",
+    ),
+    (
+        "plugins.hparams.metadata",
+        BOTH,
+        exists("tensorboard.plugins.hparams.metadata"),
+        "a resumed search does not find its description",
+    ),
+    (
+        "plugins.hparams.summary",
+        BOTH,
+        exists("tensorboard.plugins.hparams.summary"),
+        "the HParams dashboard shows no trials",
+    ),
+    (
+        "plugins.hparams.summary_v2.Domain",
+        BOTH,
+        exists("tensorboard.plugins.hparams.summary_v2.Domain"),
+        "the types of domains cannot be checked by mypy",
     ),
 ]
 
@@ -357,37 +494,184 @@ def table():
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
-def test_table_and_canaries_have_the_same_names():
-    listed = {(row[0].strip("`"), row[2]) for row in table()}
-    assert listed == {(name, generation) for name, generation, _, _ in CANARIES}
+def listed():
+    """Return where each name of the table is used: packages, and files outside of any."""
+    return {row[0].strip("`"): {f.strip("`") for f in row[3].split(", ")} for row in table()}
+
+
+def test_table_and_canaries_have_the_same_names_and_reasons():
+    rows = {(row[0].strip("`"), row[2], row[4]) for row in table()}
+    assert rows == {(name, generation, breaks) for name, generation, _, breaks in CANARIES}
 
 
 def test_every_row_of_the_table_is_complete():
     assert all(len(row) == 6 and all(row) for row in table())
-    assert all(
-        (ROOT / "kt_extras" / file.strip("`")).exists()
-        for row in table()
-        for file in row[3].split(", ")
-    )
 
 
-def private_imports():
-    """Yield the file and the module of each import from a private package."""
-    for path in sorted((ROOT / "kt_extras").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            modules = [node.module] if isinstance(node, ast.ImportFrom) else []
-            if isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            for module in modules:
-                if module and module.startswith(PACKAGES):
-                    yield path.relative_to(ROOT / "kt_extras").as_posix(), module
+@functools.cache
+def modules():
+    """Return the file and the syntax tree of each module, sorted by file."""
+    return [
+        (path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text()))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    ]
+
+
+def private_imports(tree):
+    """Yield the local and the full name of each import from a private package."""
+    for node in ast.walk(tree):
+        pairs = []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            pairs = [(a.asname or a.name, f"{node.module}.{a.name}") for a in node.names]
+        elif isinstance(node, ast.Import):
+            pairs = [(a.asname or a.name, a.name) for a in node.names if "." in a.name]
+        for local, name in pairs:
+            private = any(name == root or name.startswith(f"{root}.") for root in PRIVATE_PACKAGES)
+            if private and name not in PUBLIC_MODULES:
+                yield local, name
+
+
+def imported_names(tree):
+    """Yield what is used of private packages: their modules, and the attributes of these."""
+    names = dict(private_imports(tree))
+    yield from names.values()
+    for owner, attribute in [*attributes(tree), *attributes_by_string(tree)]:
+        if isinstance(owner, ast.Name) and owner.id in names:
+            yield f"{names[owner.id]}.{attribute}"
+
+
+def attributes(tree):
+    """Yield the object and the name of each attribute, as in `object.name`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.value, node.attr
+
+
+def attributes_by_string(tree):
+    """Yield the object and the name of each attribute, as in `getattr(object, "name")`."""
+    functions = ("getattr", "hasattr", "setattr", "delattr")
+    for node in ast.walk(tree):
+        called = isinstance(node, ast.Call) and getattr(node.func, "id", "") in functions
+        if called and isinstance(node.args[1], ast.Constant):
+            yield node.args[0], node.args[1].value
+
+
+def own_names(tree):
+    """Return the names that a module defines or assigns to, those of `self` among them."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found |= {node.attr} if is_self(node.value) else set()
+    return found
+
+
+def is_self(node):
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def is_private(name):
+    return re.fullmatch(r"_[a-z]\w*", name) is not None
+
+
+def test_every_private_attribute_that_is_used_is_in_the_table():
+    own = set().union(*(own_names(tree) for _, tree in modules()))
+    known = own | {name.rpartition(".")[2] for name in listed()}
+    missing = {
+        (file, name)
+        for file, tree in modules()
+        for _, name in [*attributes(tree), *attributes_by_string(tree)]
+        if is_private(name) and name not in known
+    }
+    assert not missing, "Add these names to docs/private-names.md, and a canary for each."
+
+
+def test_every_private_import_is_in_the_table():
+    names = listed()
+    missing = {
+        (file, name)
+        for file, tree in modules()
+        for _, name in private_imports(tree)
+        if not any(is_row(row, used) for row in names for used in uses_of(name, tree))
+        and not any(row.startswith(f"{name.rpartition('.')[2]}.") for row in names)
+    }
+    assert not missing, "Add these names to docs/private-names.md, and a canary for each."
+
+
+def uses_of(name, tree):
+    """Return an imported name, its module and its attributes that are used."""
+    used = [found for found in imported_names(tree) if found.startswith(f"{name}.")]
+    return [name, name.rpartition(".")[0], *used]
+
+
+def is_row(row, name):
+    """Tell whether a row of the table, which leaves out the first packages, is of a full name."""
+    return f".{name}".endswith(f".{row}")
+
+
+@functools.cache
+def overridden_names():
+    """Return each private method of a library that a class of the package overrides."""
+    found = set()
+    for info in pkgutil.walk_packages(kt_extras.__path__, "kt_extras."):
+        module = importlib.import_module(info.name)
+        for cls in vars(module).values():
+            if not inspect.isclass(cls) or cls.__module__ != info.name:
+                continue
+            bases = [b for b in cls.__mro__[1:] if b.__module__.split(".")[0] in LIBRARIES]
+            for name in filter(is_private, vars(cls)):
+                if inspect.isfunction(vars(cls)[name]) and any(name in vars(b) for b in bases):
+                    found.add((name, room(info.name.partition(".")[2].replace(".", "/"))))
+    return found
+
+
+def room(file):
+    """Return the package of a file, with a slash; or the file if it is in none."""
+    package, slash, _ = file.partition("/")
+    return package + slash or file
+
+
+def test_every_private_method_that_is_overridden_is_in_the_table():
+    known = {name.rpartition(".")[2] for name in listed()}
+    assert {name for name, _ in overridden_names()} <= known
+
+
+@functools.cache
+def words():
+    """Return, for each module, its place, the private words in it and its foreign imports."""
+    found = []
+    for file, tree in modules():
+        texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+        texts |= {attribute for _, attribute in attributes(tree)}
+        found.append((room(file), texts - own_names(tree), set(imported_names(tree))))
+    return found
+
+
+def places_of(name):
+    """Return the packages, and files outside of any, that use a name of the table."""
+    last = name.rpartition(".")[2]
+    found = {place for method, place in overridden_names() if method == last}
+    for place, texts, imported in words():
+        is_public = last.isidentifier() and not last.startswith("_")
+        if any(is_row(name, used) for used in imported) or (last in texts and not is_public):
+            found.add(place)
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in CANARIES])
+def test_the_table_says_where_a_name_is_used(name):
+    assert listed()[name] == places_of(name)
 
 
 def test_private_packages_are_imported_in_few_places_only():
     found = {
-        (file, module)
-        for file, module in private_imports()
-        if file != "compat.py" and not file.startswith("bridge/")
-        if module != "keras_tuner.engine.trial"
+        (file, name)
+        for file, tree in modules()
+        for _, name in private_imports(tree)
+        if file != "compat.py" and not file.startswith(("bridge/", "tensorboard/"))
+        if not name.startswith("keras_tuner.engine.trial.")
     }
     assert found == ALLOWED
