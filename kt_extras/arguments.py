@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is a real number; `True` and `False` do not count as numbers.
+    """Return whether a value is a real number; `True` and `False` do not count as numbers.
 
     >>> is_number(1), is_number(0.5), is_number(True), is_number("1")
     (True, True, False, False)
@@ -15,7 +15,7 @@ def is_number(value: object) -> bool:
 
 
 def is_integer(value: object) -> bool:
-    """Tell whether the type of a value is one of integers; that of `True` and `False` is not.
+    """Return whether a value is an integer; `1.0`, `True` and `False` do not count as integers.
 
     >>> is_integer(1), is_integer(1.0), is_integer(True)
     (True, False, False)
@@ -30,7 +30,7 @@ def check_integer(name: str, value: object, *, minimum: int, hint: str = "") -> 
         name: Name of the argument, for the message.
         value: Value of the argument.
         minimum: Smallest value that is allowed.
-        hint: What to do about it, appended to the message. Defaults to nothing.
+        hint: What to do about it, appended to the message. Defaults to an empty hint.
 
     Raises:
         ValueError: The value is not an integer, or it is below `minimum`.
@@ -46,7 +46,11 @@ def check_integer(name: str, value: object, *, minimum: int, hint: str = "") -> 
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, for a message.
+    """Return a number with its noun in the singular or plural, for a message.
+
+    Args:
+        number: Number to print.
+        noun: Noun in the singular.
 
     >>> counted(1, "trial"), counted(2, "trial")
     ('1 trial', '2 trials')

@@ -77,7 +77,7 @@ class BatchStatistics:
 
 
 def check_end(data: Any, steps: int | None) -> None:
-    """Raise for data that are known to have no end, if it is not said how many batches are used."""
+    """Raise if the data are infinite and `steps` is not given."""
     batched = isinstance(data, (PyDataset, tf.data.Dataset))
     if batched and steps is None and _length(data) is None:
         raise ValueError(

@@ -11,18 +11,18 @@ _Callback = TypeVar("_Callback", bound="CopiedCallback")
 
 
 class CopiedCallback(keras.callbacks.Callback):
-    """A callback whose deep copies use the same data, and nothing of an earlier training.
+    """A callback whose deep copies use the same data, without the state of earlier training.
 
     KerasTuner copies callbacks deeply for each training.  A subclass overrides `_reset`.
     """
 
     def __deepcopy__(self: _Callback, memo: dict[int, Any]) -> _Callback:
-        """Copy the arguments for another training; the data are shared."""
+        """Return a copy with the same arguments, for another training; data are not copied."""
         clone = copy.copy(self)
         clone.set_model(None)
         clone._reset()
         return clone
 
     def _reset(self) -> None:
-        """Forget the earlier training."""
+        """Delete the state of the earlier training."""
         raise NotImplementedError

@@ -45,7 +45,7 @@ class DeferredReweighting(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Raise for a model that has nothing to defer."""
+        """Raise unless the model has a loss with class weights."""
         if not self._weights():
             raise ValueError(
                 "`DeferredReweighting` found no loss with class weights in the model; compile it "
@@ -53,7 +53,7 @@ class DeferredReweighting(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Put in force what belongs to this epoch."""
+        """Switch class weights off before `epoch`, and on from then."""
         for weights in self._weights():
             weights.switch(on=epoch >= self.epoch)
 

@@ -88,7 +88,7 @@ def weights_of_costs(costs: ArrayLike) -> FloatArray:
 
     The weight of a class is what mistakes on it cost on average, beyond what being right costs.
     With two classes training by these weights is the same as minimising the expected cost; with
-    more, classes that are confused with different ones at different cost share one weight.
+    more, a class has one weight, even if its mistakes have different costs.
 
     Args:
         costs: Shape ``(c, c)``.

@@ -50,7 +50,7 @@ def with_weights(dataset: tf.data.Dataset, weights: ArrayLike) -> tf.data.Datase
 
 
 def _check_labels(shape: tf.TensorShape, weights: FloatArray) -> None:
-    """Raise for labels that have another number of classes than the weights."""
+    """Raise unless the labels have the number of classes of the weights."""
     columns = shape[1] if shape.rank == 2 else None
     if weights.ndim == 1 and (shape.rank == 1 or columns == 1):
         return

@@ -165,7 +165,7 @@ def _layer(method: str, alpha: float, seed: int) -> Any:
 
 
 def _check_batches(spec: tuple[Any, Any], method: str, num_classes: int | None) -> None:
-    """Raise for elements that can't be mixed."""
+    """Raise unless the elements of the data set can be mixed by the method."""
     x, y = spec
     if not (isinstance(x, tf.TensorSpec) and isinstance(y, tf.TensorSpec)):
         raise ValueError(f"`dataset` must have one tensor of inputs and one of labels, got {spec}.")

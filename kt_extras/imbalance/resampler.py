@@ -107,8 +107,8 @@ class Resampler:
             The rows of `x` and of `y` in the shapes and types that they had.
 
         Raises:
-            ValueError: As in `resample`.  NaN is rejected whatever the method, if any of
-                `methods` could not do with it.
+            ValueError: As in `resample`. Inputs with NaN raise with every method if one of
+                `methods` cannot resample them.
         """
         if set(self.methods) & set(READS_INPUTS):
             check_finite(checked_array(x, y))
@@ -140,7 +140,8 @@ class Resampler:
             validation_split: In [0, 1): the fraction of rows, at the end, that is put aside for
                 validation before the rest is resampled, as Keras does without resampling.
                 Defaults to `0.0`.
-            validation_data: Used as it is; then there is no split. Defaults to `None`.
+            validation_data: Validation data, which are not resampled; `validation_split` is not
+                used then. Defaults to `None`.
             **arguments: Other arguments of Keras' `fit`.
 
         Returns:

@@ -100,7 +100,7 @@ def resample(
 
 
 def check_arguments(method: str, ratio: float, k_neighbors: float) -> None:
-    """Raise for arguments that `resample` can't take.
+    """Raise unless the arguments are in the ranges that `resample` allows.
 
     Raises:
         ValueError: An unknown method, or an argument out of its range.
@@ -117,10 +117,13 @@ def check_arguments(method: str, ratio: float, k_neighbors: float) -> None:
 
 
 def check_finite(x: Any) -> None:
-    """Raise for inputs with NaN or infinite values.
+    """Raise unless the inputs are finite numbers.
+
+    Args:
+        x: Inputs, of shape ``(n, ...)``.
 
     Raises:
-        ValueError: It says in how many rows.
+        ValueError: `x` is not an array of numbers, or rows have NaN or infinite values.
 
     >>> check_finite(np.zeros([2, 3]))
     """
@@ -138,7 +141,7 @@ def check_finite(x: Any) -> None:
 
 
 def _check_rows(inputs: Array, classes: IntArray, method: str) -> None:
-    """Raise for data that can't be resampled by the method."""
+    """Raise unless the data can be resampled by the method."""
     if inputs.ndim == 0 or len(inputs) != len(classes):
         raise ValueError(
             f"`x` and `y` must have the same number of rows, got shapes {inputs.shape} and "
@@ -151,7 +154,7 @@ def _check_rows(inputs: Array, classes: IntArray, method: str) -> None:
 
 
 def _target(counts: IntArray, method: str, ratio: float) -> dict[int, int]:
-    """Return how many rows the classes that change shall have."""
+    """Return the number of rows after resampling of each class that changes."""
     present = {number: int(count) for number, count in enumerate(counts) if count}
     if method in _OVER:
         smallest = round(ratio * max(present.values()))

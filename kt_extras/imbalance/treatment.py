@@ -150,7 +150,7 @@ class _Task:
 
 
 def _check_classes(counts: ClassCounts) -> None:
-    """Raise for labels whose imbalance has no correction."""
+    """Raise unless all classes have rows, or the labels are multi-label."""
     if counts.multi_label:
         return
     if len(counts.positives) < 2 or not counts.positives.all():

@@ -144,7 +144,7 @@ def sample_weights(y: ArrayLike, weights: ArrayLike, *, per_label: bool = False)
 
 
 def _check_presence(counts: ClassCounts, absent: float | None) -> None:
-    """Raise for labels from which no weights can be made."""
+    """Raise unless every class has a weight."""
     if not counts.multi_label and np.count_nonzero(counts.positives) < 2:
         raise ValueError("`y` must have rows of at least two classes, got one class only.")
     if absent is not None:
@@ -154,7 +154,7 @@ def _check_presence(counts: ClassCounts, absent: float | None) -> None:
         if not side.all():
             raise ValueError(
                 f"`y` must have examples of every class, but class {int(np.argmin(side))} {what}; "
-                "`absent` says what such a class shall weigh."
+                "`absent` sets the weight of such a class."
             )
 
 

@@ -111,7 +111,7 @@ def _behind(y_pred: tf.Tensor, activation: str) -> tf.Tensor | None:
 
 
 def _sums_to_one(values: Any) -> bool:
-    """Tell whether these are probabilities beyond doubt: not so rows of zeros and ones."""
+    """Return whether these must be probabilities; rows of zeros and ones may be logits, too."""
     return bool(
         values.size
         and np.all(values >= 0)

@@ -37,8 +37,8 @@ class Poly1Crossentropy(ClassificationLoss):
     """Cross-entropy plus epsilon (1 - p_t), p_t being the true class's probability.
 
     Args:
-        epsilon: At least -1.  Above 0, rows that are uncertain pull harder and the model gets more
-            confident; below, less.  It is worth tuning: the paper's best values go from -1 to 2.
+        epsilon: Coefficient, at least -1. Above 0, uncertain rows have larger gradients and the
+            model gets more confident; below 0, less. The best values in the paper are from -1 to 2.
             Defaults to `1.0`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to

@@ -19,12 +19,12 @@ class Chain(LearningRateSchedule):
     """Follows one schedule after the other, each from its own step 0.
 
     Args:
-        schedules: Schedules, or numbers for a rate that stays; at least one.
-        durations: How many steps each of them lasts, except the last one, which has no end.
+        schedules: Schedules to follow, at least one; a number is a constant rate.
+        durations: Number of steps of each schedule but the last, which has no end.
 
     Raises:
-        ValueError: There is no schedule, or not one duration fewer than schedules, or one of
-            either is out of its range.
+        ValueError: `schedules` is empty, `durations` does not have one item less, or an item is out
+            of its range.
 
     >>> decay = keras.optimizers.schedules.PolynomialDecay(0.5, 2, 0.0)
     >>> schedule = Chain([1.0, decay, 0.1], [2, 2])

@@ -1,9 +1,9 @@
 """A search space as the columns of TensorBoard's HParams dashboard.
 
-The dashboard knows intervals of numbers and lists of numbers, strings or booleans, one type a
-column.  Finite dimensions become the list of the values that they really have, so a log step is
-shown as its rungs; endless and very long ones become intervals.  Dimensions that share a name
-(twins in sibling scopes) share a column, whose domain is the union of theirs.
+The dashboard has columns of intervals of numbers and of lists of numbers, strings or booleans, of
+one type each.  A finite dimension becomes the list of its values, a continuous one or one of very
+many values an interval.  Dimensions of one name, in sibling scopes, become one column, whose domain
+is the union of theirs.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _info(name: str, dimensions: Sequence[Dimension]) -> api_pb2.HParamInfo:
 
 
 def _comes_first(dimensions: Sequence[Dimension]) -> bool:
-    """Tell whether a column varies and no trial lacks it.
+    """Return whether a column varies and every trial has a value of it.
 
     The dashboard shows such columns first, and its parallel coordinates leave out any trial without
     a value in one of the columns shown: conditional ones last means that all trials are drawn.
@@ -78,7 +78,7 @@ def _comes_first(dimensions: Sequence[Dimension]) -> bool:
 
 
 def _domain(dimensions: Sequence[Dimension]) -> Domain | None:
-    """Return the union of the domains; None if it is endless and not all numbers."""
+    """Return the union of the domains; None if it is infinite and not of numbers alone."""
     from tensorboard.plugins.hparams import api
 
     if all(_is_listed(dimension) for dimension in dimensions):

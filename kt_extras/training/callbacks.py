@@ -15,15 +15,15 @@ CallbacksLike = Union[Sequence[Any], Factory, None]  # noqa: UP007 - Python 3.10
 
 
 def callbacks_for(given: CallbacksLike, trial: Any) -> Callbacks:
-    """Return callbacks that share no state with those of another training run.
+    """Return callbacks without the state of another training run.
 
     Args:
-        given: Callbacks, of which copies are made; or a function ``(hp, trial) -> callbacks``,
+        given: Callbacks, which are copied; or a function ``(hp, trial) -> callbacks``,
             for those that cannot be copied or that depend on the hyperparameters.
         trial: The `keras_tuner` trial that is about to run.
 
     Raises:
-        keras_tuner.errors.FatalTypeError: A callback cannot be copied, or is none.
+        keras_tuner.errors.FatalTypeError: A callback cannot be copied, or is not a Keras callback.
 
     >>> from types import SimpleNamespace
     >>> stop = keras.callbacks.EarlyStopping(patience=3)

@@ -267,6 +267,14 @@ WRONG = [
     (lambda: Scaled(0.1, -1), "`scale` must be a finite number 0 or above"),
     (lambda: setattr(Scaled(0.1), "scale", math.nan), "`scale` must be a finite number"),
     (lambda: InverseSquareRoot(math.inf, 5), "`learning_rate` must be a finite number above 0"),
+    (
+        lambda: InverseSquareRoot("0.1", 5),
+        "`learning_rate` must be a finite number above 0, got '0.1'",
+    ),
+    (
+        lambda: InverseSquareRoot(True, 5),
+        "`learning_rate` must be a finite number above 0, got True",
+    ),
     (lambda: WarmUpStableDecay(0.1, 1, 1, 0), "`decay_steps` must be a whole number"),
     (lambda: WarmUpStableDecay(0.1, 1, 1, 1, shape="exponential"), "`alpha` must be above 0"),
     (lambda: step_decay(0.1, 5, factor=0.0), "`factor` must be a finite number above 0"),
