@@ -21,7 +21,7 @@ Value = Any
 Point = dict[str, Value]
 
 SAMPLINGS = ("linear", "log", "reverse_log")
-_SIGNIFICANT_DIGITS = 12  # of values on a grid: 0.1 + 0.2 is 0.3
+_SIGNIFICANT_DIGITS = 12  # to which values are rounded, so that 0.1 + 0.2 gives 0.3
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ class Float:
 class Int:
     """An integer in [`low`, `high`], both included.
 
-    With a log sampling and no step every integer is possible; its cell is that of the interval
-    within 1/2 of it, on the logarithmic range [`low` - 1/2, `high` + 1/2].
+    With a log sampling and no step every integer is possible.  The cell of an integer n is then
+    that of [n - 1/2, n + 1/2] on the logarithmic range [`low` - 1/2, `high` + 1/2].
 
     Args:
         name: Unique among the dimensions that can be active at the same time.
@@ -277,7 +277,7 @@ def _check_range(dimension: Float | Int) -> None:
     step, sampling = dimension.step, dimension.sampling
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(
-            f"`low` of {name!r} must be finite and not exceed `high`, got {low!r} and {high!r}."
+            f"`low` of {name!r} must not exceed `high`, both finite, got {low!r} and {high!r}."
         )
     if sampling not in SAMPLINGS:
         raise ValueError(f"`sampling` of {name!r} must be one of {SAMPLINGS}, got {sampling!r}.")

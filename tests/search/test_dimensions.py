@@ -159,8 +159,8 @@ def test_int_contains_only_integers():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"low": 2, "high": 1}, "`low` of 'x' must be finite and not exceed `high`, got 2 and 1"),
-        ({"low": 0, "high": math.inf}, "must be finite and not exceed `high`"),
+        ({"low": 2, "high": 1}, "`low` of 'x' must not exceed `high`, both finite, got 2 and 1"),
+        ({"low": 0, "high": math.inf}, "must not exceed `high`, both finite, got 0 and inf"),
         ({"low": 0, "high": 1, "sampling": "loguniform"}, "`sampling` of 'x' must be one of"),
         ({"low": 0, "high": 1, "sampling": "log"}, "`low` of 'x' must be positive"),
         ({"low": 0, "high": 1, "step": 0}, "`step` of 'x' must be above 0"),
