@@ -79,6 +79,7 @@ class TrainedModels:
         """Return a copy of a trial's hyperparameters as they were in its best epoch."""
         hp = trial.hyperparameters.copy()
         hp.values = {**hp.values, **self._oracle.trial_record(trial.trial_id).best_values}
+        hp.merge(self._oracle.hyperparameters, overwrite=False)  # perhaps declared later
         return set_missing_defaults(hp)
 
     def refit(
