@@ -1,1 +1,1 @@
-"""KerasTuner's types in the words of the core, and back."""
+"""Convert KerasTuner's types to those of `kt_extras.search`, and back."""

@@ -12,15 +12,14 @@ Value = Any
 
 
 class LazyTrial(Trial):
-    """Copies the search space when its hyperparameters are first read.
+    """A trial that copies the search space when its hyperparameters are first read.
 
-    A reload makes thousands of trials, of which few are read, and KerasTuner takes a millisecond to
-    copy a space.
+    A reload creates thousands of trials, of which few are read, and a copy takes a millisecond.
 
     Args:
         values: The values of the active hyperparameters.
-        space: Returns the hyperparameters that were declared, whatever their values.
-        trial_id: As in KerasTuner.
+        space: Returns all declared hyperparameters; their values are not used.
+        trial_id: The ID of the trial.
 
     >>> hp = keras_tuner.HyperParameters()
     >>> units = hp.Int("units", 1, 9)
@@ -72,7 +71,7 @@ class LazyTrial(Trial):
 def set_missing_defaults(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
     """Set active hyperparameters that have no value to their defaults; return the same object.
 
-    Those have none that were declared after the trial began.
+    Hyperparameters that were declared after the trial began have no value.
 
     >>> hp = keras_tuner.HyperParameters()
     >>> units = hp.Int("units", 1, 9)

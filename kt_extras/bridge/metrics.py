@@ -1,4 +1,4 @@
-"""The metrics of epochs as JSON can hold them, one by one or in columns."""
+"""Convert the metrics of epochs to JSON and back, and read those of KerasTuner's trials."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def split_last_epoch(metrics: Mapping[str, float]) -> tuple[Metrics, bool]:
 
 
 def encoded(metrics: Mapping[str, float]) -> dict[str, float | str]:
-    """Return metrics as JSON can hold them: what is no finite number becomes its name."""
+    """Return metrics as JSON can hold them: a number that is not finite becomes a string."""
     return {k: float(v) if math.isfinite(v) else str(float(v)) for k, v in metrics.items()}
 
 
@@ -59,7 +59,7 @@ def rows(run: Mapping[str, Any]) -> dict[int, Metrics]:
 
 
 def reported_epochs(trial: Trial) -> dict[int, Metrics]:
-    """Return the metrics of each epoch as KerasTuner's own trial holds them, on a worker too."""
+    """Return the metrics of each epoch from KerasTuner's trial, which a worker has too."""
     epochs: dict[int, Metrics] = {}
     for name, history in trial.metrics.metrics.items():
         for observation in history.get_history():

@@ -1,8 +1,8 @@
-"""Which way an objective is better.
+"""Infer whether an objective is maximised or minimised.
 
-KerasTuner infers directions from a list of 2019 and minimises what it does not find there, F1 and
-R2 among them.  Here every metric and loss of Keras and tensorflow-addons has its direction written
-down, and an unknown name is an error.
+KerasTuner infers directions from a list of 2019 and minimises a metric that is not on it, such as
+F1 or R2.  Here every metric and loss of Keras and tensorflow-addons is listed with its direction,
+and an unknown name is an error.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ MINIMISED = frozenset(
 
 
 def resolve_objective(objective: ObjectiveLike) -> Any:
-    """Return what `keras_tuner.Oracle` takes, with the direction of every name settled.
+    """Return what `keras_tuner.Oracle` takes, with a direction for every name.
 
     Args:
-        objective: A name as it stands in the logs, a `keras_tuner.Objective`, a list of both (their
+        objective: A name in the logs, a `keras_tuner.Objective`, a list of both (their
             signed sum is minimised, as in KerasTuner), or None for a search whose `run_trial` or
             `fit` returns the number to minimise.
 
@@ -96,7 +96,7 @@ def value_in(objective: keras_tuner.Objective, metrics: Mapping[str, float]) -> 
 
 
 def loss_of(objective: keras_tuner.Objective, value: float | None) -> float:
-    """Return the loss that the core minimises; `inf` for what is no finite number.
+    """Return the loss that the core minimises; `inf` for a value that is not finite.
 
     >>> import keras_tuner
     >>> loss_of(keras_tuner.Objective("accuracy", "max"), 0.75)
@@ -125,6 +125,6 @@ def _direction(name: str) -> str:
     near = difflib.get_close_matches(metric, MAXIMISED | MINIMISED, n=1, cutoff=0.8)
     hint = f"did you mean {name.lower().replace(metric, near[0])!r}?  Otherwise " if near else ""
     raise ValueError(
-        f"`objective` {name!r} is no metric whose direction is known; {hint}pass "
+        f"`objective` {name!r} is not a metric whose direction is known; {hint}pass "
         f'`keras_tuner.Objective({name!r}, direction="max")` (or "min").'
     )

@@ -1,4 +1,4 @@
-"""What has changed between the space that a search began with and the one declared now."""
+"""Describe the changes between the first space of a search and the current one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kt_extras.search.space import describe
 def differences(before: Space, now: Space) -> list[str]:
     """Return a line for each hyperparameter that was added, removed or changed.
 
-    A dimension is the same one if its name and its conditions are.
+    A dimension is identified by its name and its conditions.
 
     >>> from kt_extras.search import Float, Int
     >>> for line in differences(Space([Int("units", 1, 8)]), Space([Int("units", 1, 16)])):

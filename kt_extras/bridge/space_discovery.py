@@ -1,8 +1,8 @@
-"""Finding every hyperparameter that a model-building function can declare.
+"""Find every hyperparameter that a model-building function can declare.
 
 A function `build(hp)` declares some hyperparameters only inside a branch.  KerasTuner's conditional
-scopes say which values lead there; the function is called until every scope has been entered, and
-every value of a parent has been seen, since a scope may itself stand in a branch.
+scopes say which values lead there.  The function is called until every scope was entered and every
+value of a parent was tried, since a scope may itself be declared in a branch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from keras_tuner.errors import FailedTrialError
 from kt_extras.bridge.spaces import to_space
 from kt_extras.search import Point, Space
 
-_MOST_VALUES = 8  # of a parent, beyond which its values are left to the trials
+_MAX_VALUES = 8  # of a parent; the branches of one with more are found by the trials
 _Scope = tuple[tuple[str, tuple[Any, ...]], ...]  # the conditions of a scope, outermost first
 
 
@@ -26,14 +26,14 @@ def declare_space(
     hyperparameters: Callable[[], keras_tuner.HyperParameters],
     declare: Callable[[keras_tuner.HyperParameters], None],
 ) -> None:
-    """Call `build` until no reachable conditional scope is left unseen.
+    """Call `build` until it has entered every conditional scope that can be reached.
 
-    An exception in a branch leaves that branch to the trials, where it counts as their failure.
+    A branch that raises is skipped; it counts as a failure of the trials that enter it.
 
     Args:
-        build: Declares hyperparameters on what it is given.
-        hyperparameters: Returns the space as known so far, to be filled with values.
-        declare: Adds what a call has declared to the space.
+        build: Declares hyperparameters on its argument.
+        hyperparameters: Returns a copy of the space known so far, whose values are then set.
+        declare: Adds the hyperparameters that a call has declared to the space.
     """
     entered: set[_Scope] = set()
     tried: set[_Scope] = set()
@@ -44,9 +44,9 @@ def declare_space(
         try:
             build(hp)
         except FailedTrialError:
-            pass  # too large, say; what it has declared until then is worth having
+            pass  # the model is too large, for example; its declarations are used
         except Exception:
-            if point is None:  # at the defaults this is the program's fault, elsewhere a trial's
+            if point is None:  # `build` must work with the defaults
                 raise
         declare(hp)
         entered.update(map(_scope, hp.active_scopes))
@@ -64,7 +64,7 @@ def _values_of_parents(space: Space) -> Iterator[_Scope]:
     """Yield every value of every hyperparameter on which another one depends."""
     parents = {c.parent for dimension in space.dimensions for c in dimension.conditions}
     for dimension in space.dimensions:
-        if dimension.name in parents and dimension.size <= _MOST_VALUES:
+        if dimension.name in parents and dimension.size <= _MAX_VALUES:
             above = tuple((c.parent, c.values) for c in dimension.conditions)
             for value in dimension.values():
                 yield (*above, (dimension.name, (value,)))
@@ -75,7 +75,7 @@ def _scope(conditions: Sequence[Any]) -> _Scope:
 
 
 def _entrance(space: Space, scope: _Scope) -> Point | None:
-    """Return a point at which the scope is active, None if its values cannot be reached."""
+    """Return a point at which the scope is active, None if there is none."""
     wanted: Point = {}
     for name, values in reversed(scope):
         for dimension in (d for d in space.dimensions if d.name == name):

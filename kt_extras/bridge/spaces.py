@@ -1,4 +1,4 @@
-"""KerasTuner's hyperparameters in the words of the core."""
+"""Convert KerasTuner's hyperparameters to a search space."""
 
 from __future__ import annotations
 

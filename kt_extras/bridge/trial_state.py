@@ -1,4 +1,4 @@
-"""The states of a trial, and what each is called by KerasTuner and by the samplers."""
+"""The states of a trial, and their names for KerasTuner and for samplers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kt_extras.search import State
 
 
 class TrialState(str, Enum):
-    """Where a trial stands.
+    """The state of a trial.
 
     A state equals its name in records and tables: `TrialState.PRUNED == "pruned"`.
 
@@ -19,10 +19,10 @@ class TrialState(str, Enum):
     """
 
     RUNNING = "running"
-    """A worker trains it, or did so when the last session ended."""
+    """A worker trains it, or trained it when the last session ended."""
 
     WAITING = "waiting"
-    """An attempt at it failed; it will be tried again."""
+    """An attempt failed; the trial will be run again."""
 
     PAUSED = "paused"
     """It has trained the epochs of its scheduler, which may resume it with more."""
@@ -61,7 +61,7 @@ class TrialState(str, Enum):
 
     @property
     def observed(self) -> State:
-        """What samplers, pruners and schedulers see of it."""
+        """The state that samplers, pruners and schedulers see."""
         return _OBSERVED[self]
 
     def status(self, *, scored: bool) -> str:
@@ -69,7 +69,7 @@ class TrialState(str, Enum):
 
         Args:
             scored: Whether the trial has a finite score.  A trial that crashes after a pause keeps
-                the score of its pause, and is completed for KerasTuner.
+                the score of its pause, and has the status COMPLETED in KerasTuner.
         """
         if self in _STATUS:
             return _STATUS[self]

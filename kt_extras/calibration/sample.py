@@ -1,6 +1,6 @@
 """Labels and scores, checked once: what they are taken for, and what is rejected.
 
-Three kinds of problem are told apart by their shapes.  Scores of shape ``(n,)`` or ``(n, 1)`` are
+The shapes tell three kinds of problem apart.  Scores of shape ``(n,)`` or ``(n, 1)`` are
 binary; so are two columns, of which the second is the positive class.  More columns are the classes
 of a multi-class problem or, with `multi_label`, labels that do not exclude each other.
 """
@@ -171,7 +171,7 @@ def _checked_labels(y_true: ArrayLike, shape: tuple[int, ...], kind: Kind) -> In
     if given.shape == (shape[0], k):
         if (numbers.sum(axis=1) != 1).any():
             raise ValueError(
-                "`y_true` must have exactly one class in each row of a multi-class problem; pass "
+                "`y_true` must have exactly one class in each row; pass "
                 "`multi_label=True` if the labels do not exclude each other."
             )
         return numbers.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""The weights of a trial's best epoch, written once; while the trial is paused, as plain arrays."""
+"""Saves the weights of a trial's best epoch once, at the end of the trial or when it is paused."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import keras
 from kt_extras import compat
 from kt_extras.checkpoints.state_file import read_state, write_state
 
-#: What is appended to the name of a file of weights for those that are kept beside it.
+#: The suffix of the file in which the weights of a paused trial are kept, beside Keras' own file.
 HELD = ".npz"
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Remembers the weights of the best epoch and writes them when the trial is over.
+    """Keeps the weights of the best epoch in memory and writes them when the trial is over.
 
-    KerasTuner writes a file at every improvement.  A copy in memory costs a fraction of that and
-    the file is needed only once.  One object may watch several executions of a trial in turn.
+    KerasTuner writes a file at every improvement.  A copy in memory takes a fraction of that time,
+    and the file is needed only once.  One object may serve several executions of a trial in turn.
 
     Args:
-        loss_in: Returns the loss to be minimised in an epoch's logs, None if it is not there.
-            Without any, the weights of the last epoch are the ones kept.
-        best: The lowest loss of earlier training, whose weights are kept already.
+        loss_in: Returns the loss in an epoch's logs, which is minimised, or None if it is not
+            there.  If no epoch has one, the weights of the last epoch are kept.
+        best: The lowest loss of earlier training, whose weights were saved then. Defaults to `inf`.
 
     >>> keeper = BestWeights(lambda logs: logs.get("val_loss"))
     """
@@ -48,14 +48,17 @@ class BestWeights(keras.callbacks.Callback):
             self._weights = self.model.get_weights()
 
     def forget_model(self) -> None:
-        """Let go of the model, before the one of the next execution is built."""
+        """Drop the reference to the model, before the one of the next execution is built."""
         self._trained = None
         self.set_model(None)
 
     def save_arrays(self, path: str) -> None:
-        """Keep the weights beside a file, and let go of the model: the trial may go on.
+        """Save the weights of a paused trial as arrays, and drop the reference to the model.
 
-        Arrays as they are take a tenth of the time that Keras takes for its file.
+        It takes a tenth of the time that Keras takes for its file.
+
+        Args:
+            path: The path of Keras' file; the arrays are saved beside it.
         """
         model = self._let_go()
         if model is not None and self._improved:
@@ -64,9 +67,12 @@ class BestWeights(keras.callbacks.Callback):
             self._written, self._weights = self._best, None
 
     def write(self, path: str) -> None:
-        """Write the weights to a file, and let go of them and of the model.
+        """Write the weights to Keras' file, and drop the references to them and to the model.
 
-        Those that are kept beside it stay there if the model has got other shapes since.
+        Arrays from `save_arrays` stay there if the model has got other shapes since.
+
+        Args:
+            path: The path of the file.
         """
         model = self._let_go()
         if model is None:
@@ -77,12 +83,12 @@ class BestWeights(keras.callbacks.Callback):
         elif self._weights is not None:
             model.set_weights(self._weights)
         model.save_weights(path)
-        _held(path).unlink(missing_ok=True)  # not before there is a whole file
+        _held(path).unlink(missing_ok=True)  # only after the file is complete
         self._written, self._weights = self._best, None
 
     @property
     def _improved(self) -> bool:
-        """Whether the weights of the best epoch are those here, and on no disk."""
+        """Whether the weights of the best epoch are in memory only."""
         return self._best < self._written or math.isinf(self._best)
 
     def _let_go(self) -> keras.Model | None:
@@ -92,14 +98,14 @@ class BestWeights(keras.callbacks.Callback):
 
 
 def load_arrays(model: keras.Model, path: str) -> bool:
-    """Give a model the weights that are kept beside a file.
+    """Load the weights that `BestWeights.save_arrays` has saved, if there are any.
 
     Args:
-        model: Made by the same code; if it has not seen data yet its variables are made here.
-        path: From `BestWeights.save_arrays`.
+        model: A model made by the same code; its variables are created if it has not seen data.
+        path: The argument of `BestWeights.save_arrays`.
 
     Returns:
-        Whether there were any; those in the file itself are no better.
+        Whether there were any.  If so, they are at least as good as those in Keras' file.
 
     >>> load_arrays(keras.Sequential(), "no-such-directory/checkpoint.weights.h5")
     False
@@ -113,7 +119,7 @@ def load_arrays(model: keras.Model, path: str) -> bool:
 
 
 def _fits(model: keras.Model, path: str) -> bool:
-    """Tell whether what is kept beside a file has the shapes of a model's weights."""
+    """Tell whether saved arrays have the shapes of a model's weights."""
     if not _held(path).exists():
         return False
     kept = read_state(_held(path))["weights"]

@@ -1,4 +1,4 @@
-"""The state of callbacks: saved and restored."""
+"""Save and restore the state of callbacks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-# What Keras' own callbacks count; they begin anew in `on_train_begin`, or in a new process.
+# The counters of Keras' own callbacks, which `on_train_begin` or a new process resets.
 _COUNTERS: dict[str, tuple[str, ...]] = {
     "EarlyStopping": ("wait", "stopped_epoch", "best", "best_weights", "best_epoch"),
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
@@ -21,14 +21,14 @@ def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[
     """Return the state of callbacks.
 
     Args:
-        callbacks: `keras.callbacks.EarlyStopping` and others of Keras that count something, and
-            any callback with a method `get_state() -> dict`.
+        callbacks: Callbacks of Keras with counters, such as `keras.callbacks.EarlyStopping`, and
+            any callback with a method `get_state() -> dict`; others have no state.
 
     Returns:
-        One dict a callback with its `"class"` and its `"state"`, which is None if it has none.
+        A dict for each callback with its `"class"` and its `"state"`, None if it has no state.
 
     Raises:
-        TypeError: A `get_state` returns something else than a dict.
+        TypeError: A `get_state` does not return a dict.
 
     >>> stop = keras.callbacks.EarlyStopping(patience=3)
     >>> stop.on_train_begin()
@@ -42,14 +42,13 @@ def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[
 def restore_callback_states(
     callbacks: Sequence[keras.callbacks.Callback], states: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Put callbacks into the states that others of the same classes had at the same positions.
+    """Restore the state of each callback from that of the same class at the same position.
 
-    A state without its callback is passed over, and so is a callback without its state, with a
-    warning.
+    A state without its callback is skipped with a warning, and so is a callback without its state.
 
     Args:
-        callbacks: After their `on_train_begin`, which for many is the beginning of all counting.
-        states: From `callback_states`.
+        callbacks: The callbacks, after their `on_train_begin`, which resets the counters of many.
+        states: The result of `callback_states`.
 
     >>> before, after = (keras.callbacks.EarlyStopping(patience=3) for _ in range(2))
     >>> for stop in (before, after):

@@ -1,13 +1,13 @@
-"""The whole state of a training in one file, so that it goes on as if it had never stopped.
+"""Save and restore the full state of a training, so that it resumes as if it had never stopped.
 
-That is: all variables of the model, its random generators among them; the optimizer's slots,
-iterations and learning rate; what callbacks count; Python's, NumPy's and Keras' global random
-streams; and the number of epochs.  Ten epochs straight, or four, a new process and six more, give
-the same weights to the last bit, if batches come in the same order: `shuffle=False`, or data that
-don't depend on how often they were gone through.
+The file holds all variables of the model with its random generators; the optimizer's slots,
+iterations and learning rate; the counters of callbacks; Python's, NumPy's, TensorFlow's and Keras'
+global random streams; and the number of epochs.  Ten epochs in one process, or four and six more in
+a new process, give bit-identical weights if the batches come in the same order: with
+`shuffle=False`, or with data whose order does not depend on how often they were iterated over.
 
-A generator or data set that runs ahead of the training in a thread of its own, as Keras has them,
-has drawn more random numbers than were used by the end of an epoch; nothing here can undo that.
+A generator or data set that is prefetched in a thread of its own has drawn more random numbers at
+the end of an epoch than were used; that cannot be restored.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ Callbacks = Sequence[keras.callbacks.Callback]
 
 
 def save_state(path: Path, model: keras.Model, callbacks: Callbacks, *, epoch: int) -> None:
-    """Write the whole state of a training to a file.
+    """Write the full state of a training to a file.
 
-    At the end of an epoch, and before `on_train_end`, where callbacks and the optimizer may swap
-    the weights for better ones; `SaveState` does it then.
+    Call it at the end of an epoch, as `SaveState` does, and before `on_train_end`, in which
+    callbacks and the optimizer may replace the weights by better ones.
 
     Args:
-        path: The file, replaced in one step.
-        model: Compiled, and trained for at least a batch.
-        callbacks: Those whose state matters; their order is part of the state.
-        epoch: How many epochs it was trained.
+        path: The file; it is replaced atomically.
+        model: A compiled model that was trained for at least one batch.
+        callbacks: The callbacks whose state is saved; their order is part of the state.
+        epoch: The number of epochs that the model was trained.
 
     Raises:
         ValueError: The model has no variables yet.
@@ -72,22 +72,22 @@ def save_state(path: Path, model: keras.Model, callbacks: Callbacks, *, epoch: i
 
 
 def restore_state(path: Path, model: keras.Model, callbacks: Callbacks) -> int:
-    """Put a model and its callbacks into the state that was saved, global random streams too.
+    """Restore the state of a model, of its callbacks and of the global random streams.
 
     Args:
-        path: From `save_state`.
-        model: Compiled; made by the same code as the one that was saved.  If it has not seen data
-            yet its variables are made here.
-        callbacks: As they were passed to `save_state`, after their `on_train_begin`, which for
-            many is the beginning of all counting; `RestoreState` sees to that.
+        path: The file that `save_state` has written.
+        model: A compiled model, made by the same code as the one that was saved.  Its variables are
+            created if it has not seen data yet.
+        callbacks: The callbacks that were passed to `save_state`, after their `on_train_begin`,
+            which resets the counters of many; `RestoreState` restores them then.
 
     Returns:
-        How many epochs the model was trained: the `initial_epoch` of the next `fit`.
+        The number of epochs that the model was trained: the `initial_epoch` of the next `fit`.
 
     Raises:
         FileNotFoundError: There is no such file.
-        UnreadableStateError: It is torn, damaged or something else.
-        ValueError: It is the state of another model or optimizer.
+        UnreadableStateError: The file is truncated, damaged or not a state.
+        ValueError: The state is that of another model or optimizer.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "state.npz")
@@ -113,14 +113,14 @@ def restore_state(path: Path, model: keras.Model, callbacks: Callbacks) -> int:
 
 
 def epochs_trained(path: Path) -> int:
-    """Return how many epochs the model was trained whose state is in a file.
+    """Return the number of epochs of a saved training.
 
     Args:
-        path: From `save_state`.
+        path: The file that `save_state` has written.
 
     Raises:
         FileNotFoundError: There is no such file.
-        UnreadableStateError: It is torn, damaged or something else.
+        UnreadableStateError: The file is truncated, damaged or not a state.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "state.npz")
@@ -129,19 +129,19 @@ def epochs_trained(path: Path) -> int:
     >>> epochs_trained(path)
     4
     """
-    return int(_read(path, but_arrays=True)["epoch"])
+    return int(_read(path, skip_arrays=True)["epoch"])
 
 
 class SaveState(keras.callbacks.Callback):
-    """Saves the whole state of a training at the end of epochs.
+    """Saves the full state of a training at the end of epochs.
 
-    It belongs behind the callbacks whose state it saves.
+    It must come after the callbacks whose state it saves.
 
     Args:
-        path: The file, replaced in one step.
-        callbacks: Those whose state is saved.
-        due: Tells after which epochs to save, from the number of epochs trained; by default after
-            each.
+        path: The file; it is replaced atomically.
+        callbacks: The callbacks whose state is saved.
+        due: Called with the number of epochs trained; returns whether to save the state. Defaults
+            to saving it after each epoch.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "state.npz")
@@ -160,27 +160,27 @@ class SaveState(keras.callbacks.Callback):
         self.path, self.callbacks, self.due = path, list(callbacks), due
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Make sure, before the model is traced, that all its randomness can be saved."""
+        """Make the random states of the model restorable before it is traced."""
         compat.make_randomness_restorable(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Save, if it is due."""
+        """Save the state, if it is due."""
         if self.due(epoch + 1):
             save_state(self.path, self.model, self.callbacks, epoch=epoch + 1)
 
 
 class RestoreState(keras.callbacks.Callback):
-    """Restores the whole state of a training before its first epoch.
+    """Restores the full state of a training before its first epoch.
 
-    It belongs behind the callbacks whose state it restores, which begin anew in `on_train_begin`.
-    The number of epochs trained is `initial_epoch` for `fit`, which has to know it before.
+    It must come after the callbacks whose state it restores, which are reset in `on_train_begin`.
+    Pass `epochs_trained(path)` as the `initial_epoch` of `fit`.
 
     Args:
-        path: From `save_state`.
-        callbacks: As they were when the state was saved.
+        path: The file that `save_state` has written.
+        callbacks: The same callbacks as when the state was saved.
 
     Attributes:
-        epoch: How many epochs the model was trained; None before it is restored.
+        epoch: The number of epochs that the model was trained; None before the state is restored.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "state.npz")
@@ -200,15 +200,15 @@ class RestoreState(keras.callbacks.Callback):
         self.epoch: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Restore."""
+        """Restore the state."""
         self.epoch = restore_state(self.path, self.model, self.callbacks)
 
 
-def _read(path: Path, *, but_arrays: bool = False) -> dict[str, Any]:
-    state = read_state(path, but_arrays=but_arrays)
+def _read(path: Path, *, skip_arrays: bool = False) -> dict[str, Any]:
+    state = read_state(path, skip_arrays=skip_arrays)
     if not isinstance(state, dict) or state.get("format") != _FORMAT:
         raise UnreadableStateError(
-            f"`path` {path} holds no state of a training, or one of another version; train from "
+            f"`path` {path} is not a state of a training, or one of another version; train from "
             "the beginning."
         )
     return state
@@ -219,7 +219,7 @@ def _values(variables: list[Any]) -> list[np.ndarray]:
 
 
 def _check(variables: list[Any], values: list[np.ndarray], argument: str, path: Path) -> None:
-    """Refuse the values of other variables, before any is assigned."""
+    """Raise, before any value is assigned, if the values are of other variables."""
     shapes = [tuple(variable.shape) for variable in variables]
     saved = [value.shape for value in values]
     if shapes == saved:

@@ -13,15 +13,16 @@ from kt_extras.checkpoints.full_state import RestoreState
 
 
 class TrainedWith(keras.callbacks.Callback):
-    """Notes in the state of a training with which hyperparameters it was trained.
+    """Records the hyperparameters of a training in its state.
 
-    It counts among the callbacks whose state is saved.
+    It is one of the callbacks whose state is saved.  State files hold its name, so it must not be
+    renamed.
 
     Args:
         values: The hyperparameters with which the model was built.
 
     Attributes:
-        saved: Those with which the state was trained that was restored.
+        saved: The hyperparameters in the restored state; `values` if none was restored.
 
     >>> note = TrainedWith({"rate": 0.1})
     >>> note.set_state({"values": {"rate": 0.2}})
@@ -44,25 +45,25 @@ class TrainedWith(keras.callbacks.Callback):
         return {"values": self.values}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Set the hyperparameters with which the state was trained."""
+        """Set the hyperparameters of the restored state."""
         self.saved = dict(state["values"])
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Make sure that there is nothing random that cannot be saved."""
+        """Make the random states of the model restorable before it is traced."""
         compat.make_randomness_restorable(self.model)
 
 
 class ResumeTraining(RestoreState):
-    """Restores a state before the first epoch, and keeps the model's own learning rate if it must.
+    """Restores a state before the first epoch; new hyperparameters keep their learning rate.
 
-    The learning rate is a variable of the optimizer, so it comes with the state.  That is right for
-    a training that merely goes on, since a callback may have lowered it; a member of a population
-    that takes over another's state needs the one with which its model was built.
+    The learning rate is a variable of the optimizer, so it is part of the state.  A training that
+    is resumed needs that one, since a callback may have lowered it; a member of a population that
+    starts from the state of another needs the one with which its model was built.
 
     Args:
-        path: As for `RestoreState`, and so are the callbacks.
-        callbacks: They end with `trained_with`.
-        trained_with: Knows whether the hyperparameters have changed.
+        path: The file that `save_state` has written.
+        callbacks: The callbacks whose state is restored; the last is `trained_with`.
+        trained_with: Says whether the hyperparameters have changed.
     """
 
     def __init__(

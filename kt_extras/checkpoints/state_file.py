@@ -1,6 +1,6 @@
-"""One file that holds a nest of Python values and arrays, written whole or not at all.
+"""A file of nested Python values and arrays, written atomically.
 
-It is an uncompressed `.npz`: one entry an array, and one with the JSON text of everything else.
+It is an uncompressed `.npz` with an entry for each array and one with everything else as JSON.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 class UnreadableStateError(ValueError):
-    """A file is not a state that was written here, or it was not written to its end.
+    """A file is not a state of a training, or it is truncated or damaged.
 
-    >>> raise UnreadableStateError("state.npz: it is torn")
+    >>> raise UnreadableStateError("state.npz: it is truncated")
     Traceback (most recent call last):
-    kt_extras.checkpoints.state_file.UnreadableStateError: state.npz: it is torn
+    kt_extras.checkpoints.state_file.UnreadableStateError: state.npz: it is truncated
     """
 
 
 def write_state(path: Path, state: Any) -> None:
-    """Write a state such that a reader finds the old one or the new one, never a part.
+    """Write a state atomically: a reader finds the old one or the new one, never a part.
 
     Args:
-        path: The file; its folder is made if need be.
+        path: The file; its directory is created if it does not exist.
         state: Dicts, lists and tuples of numbers, strings, None and NumPy arrays of any numeric
             type.
 
     Raises:
-        TypeError: Something else is in it.
+        TypeError: The state holds a value of another type.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "state.npz")
@@ -53,30 +53,31 @@ def write_state(path: Path, state: Any) -> None:
         np.savez(file, **entries)
 
 
-def read_state(path: Path, *, but_arrays: bool = False) -> Any:
-    """Read what `write_state` has written.
+def read_state(path: Path, *, skip_arrays: bool = False) -> Any:
+    """Read a state that `write_state` has written.
 
     Args:
         path: The file.
-        but_arrays: Whether to leave the arrays unread, and to put None in their places.
+        skip_arrays: Whether to return None in the place of each array, without reading it. Defaults
+            to `False`.
 
     Raises:
-        FileNotFoundError: There is none.
-        UnreadableStateError: It is torn, damaged, or something else.
+        FileNotFoundError: There is no such file.
+        UnreadableStateError: The file is truncated, damaged or not a state.
 
     >>> read_state(Path(__file__))
     Traceback (most recent call last):
-    kt_extras.checkpoints.state_file.UnreadableStateError: `path` ... is torn, damaged or no state
-    of a training...
+    kt_extras.checkpoints.state_file.UnreadableStateError: `path` ... is truncated, damaged or not a
+    state of a training...
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as entries:
-            names = [_TREE] if but_arrays else entries.files
+            names = [_TREE] if skip_arrays else entries.files
             arrays = {name: entries[name] for name in names}
-        return _unpacked(json.loads(arrays[_TREE].tobytes()), None if but_arrays else arrays)
+        return _unpacked(json.loads(arrays[_TREE].tobytes()), None if skip_arrays else arrays)
     except FileNotFoundError:
         raise
-    # NumPy and zipfile say in many ways that bytes are not what they should be.
+    # NumPy and zipfile raise many kinds of errors for damaged bytes.
     except (
         AttributeError,
         EOFError,
@@ -87,13 +88,13 @@ def read_state(path: Path, *, but_arrays: bool = False) -> Any:
         zipfile.BadZipFile,
     ) as error:
         raise UnreadableStateError(
-            f"`path` {path} is torn, damaged or no state of a training ({error}).  Remove it and "
-            "train from the beginning, or put back a copy."
+            f"`path` {path} is truncated, damaged or not a state of a training ({error}).  Remove "
+            "it and train from the beginning, or restore a copy."
         ) from error
 
 
 def _packed(value: Any, arrays: list[np.ndarray]) -> Any:
-    """Return JSON for a value; append to `arrays` those that it has."""
+    """Return a value as JSON; append its arrays to `arrays`."""
     if isinstance(value, (np.ndarray, np.generic)):
         return _packed_array(value, arrays)
     if isinstance(value, _PLAIN):
@@ -118,7 +119,7 @@ def _packed_array(value: Any, arrays: list[np.ndarray]) -> dict[str, Any]:
             "into lists and strings in `get_state`."
         )
     entry: dict[str, Any] = {"array": len(arrays), "scalar": isinstance(value, np.generic)}
-    if array.dtype.kind == "V":  # bfloat16 and the like, which `.npy` files don't know
+    if array.dtype.kind == "V":  # bfloat16 and the like, which `.npy` files do not support
         entry |= {"dtype": array.dtype.name, "shape": list(array.shape)}
         array = np.frombuffer(array.tobytes(), np.uint8)
     arrays.append(array)
@@ -126,7 +127,7 @@ def _packed_array(value: Any, arrays: list[np.ndarray]) -> dict[str, Any]:
 
 
 def _unpacked(packed: Any, arrays: dict[str, np.ndarray] | None) -> Any:
-    """Return the value of which this is the JSON, with None for its arrays if there are none."""
+    """Return the value of a JSON; its arrays become None if `arrays` is None."""
     if isinstance(packed, list):
         return [_unpacked(item, arrays) for item in packed]
     if not isinstance(packed, dict):

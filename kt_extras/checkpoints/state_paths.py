@@ -1,4 +1,4 @@
-"""The files that hold the full state of trials which may go on."""
+"""The files with the full state of trials that may be resumed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PATTERN = re.compile(r"state-(\d{5,})\.npz")
 
 
 class StateFiles:
-    """Knows where the state of a trial at an epoch is, and removes what is not needed any more.
+    """Returns the path of a trial's state at an epoch, and removes states that are not needed.
 
     Args:
-        directory: The project's; trials have directories below it, as in KerasTuner.
+        directory: The project directory, with a directory for each trial, as in KerasTuner.
 
     >>> StateFiles(Path("runs")).path("0007", 9).as_posix()
     'runs/trial_0007/state-00009.npz'
@@ -28,15 +28,15 @@ class StateFiles:
         self._known: dict[str, set[int]] | None = None
 
     def path(self, trial_id: str, epochs: int) -> Path:
-        """Return where the state of a trial after so many epochs is, or would be."""
+        """Return the path of the state of a trial after a number of epochs, existing or not."""
         return self._directory / f"trial_{trial_id}" / _NAME.format(epochs)
 
     def exists(self, trial_id: str, epochs: int) -> bool:
-        """Return whether there is such a state."""
+        """Tell whether the file of a state exists."""
         return self.path(trial_id, epochs).exists()
 
     def copy(self, parent: str, child: str, epochs: int) -> None:
-        """Give a trial the state that another one had after so many epochs."""
+        """Copy the state of a trial after a number of epochs to another trial."""
         with (
             self.path(parent, epochs).open("rb") as source,
             atomic_write(self.path(child, epochs)) as target,
@@ -49,7 +49,11 @@ class StateFiles:
         self._all().setdefault(trial_id, set()).add(epochs)
 
     def forget(self, needed: Mapping[str, int]) -> None:
-        """Remove states, given for each trial the min number of epochs whose state is needed."""
+        """Remove states that are not needed.
+
+        Args:
+            needed: For each trial, the lowest number of epochs whose state is still needed.
+        """
         for trial_id, states in self._all().items():
             over = {epochs for epochs in states if epochs < needed.get(trial_id, 0)}
             for epochs in over:

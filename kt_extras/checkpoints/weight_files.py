@@ -1,4 +1,4 @@
-"""The weight files of a search: which trials keep theirs."""
+"""The weight files of a search, and which trials keep them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _SUFFIXES = ("", ".index", ".data-?????-of-?????", HELD)
 class WeightFiles:
     """Removes the weights of trials that are no longer among the best.
 
-    Nothing is removed before the end of its trial is on record, and `tidy` makes up for what a
-    process that died has left behind.
+    The weights of a trial are not removed before its end is recorded; `tidy` removes those that a
+    crashed process has left behind.
 
     Args:
         keep: How many trials keep their weights: a number, `"best"` for 1, `"all"`, or `"none"`.
-        path_of: Returns where the weights of a trial are written.
+        path_of: Returns the path of the weights of a trial.
 
     Raises:
-        ValueError: `keep` is none of these.
+        ValueError: `keep` is not one of these.
 
     >>> WeightFiles("best", "runs/trial_{}/checkpoint".format).limit
     1
@@ -40,20 +40,24 @@ class WeightFiles:
         self._best: list[tuple[float, int, str]] = []  # a heap, the worst first
 
     def tidy(self, ended: Iterable[tuple[str, int, float]]) -> None:
-        """Remove what is not needed, given all trials that have ended as in `trial_ended`."""
+        """Remove all weights that are not needed.
+
+        Args:
+            ended: The arguments of `trial_ended` for each trial that has ended.
+        """
         self._best = []
         for trial_id, number, loss in ended:
             self.trial_ended(trial_id, number, loss)
 
     def trial_ended(self, trial_id: str, number: int, loss: float) -> None:
-        """Remove the weights that are not needed any more, now that a trial has ended.
+        """Remove the weights that are not needed after the end of a trial.
 
         A trial that was resumed may end more than once.
 
         Args:
             trial_id: The trial.
-            number: Of two equal trials, that with the lower number is better.
-            loss: Lower is better; one that is not finite counts as no score.
+            number: The number of the trial; of two with equal losses, the lower one is better.
+            loss: Lower is better; a trial whose loss is not finite keeps no weights.
         """
         if self.limit is None:
             return
@@ -72,13 +76,13 @@ class WeightFiles:
 
     @property
     def rule(self) -> str:
-        """What is kept, in a sentence."""
+        """The rule in a sentence, for messages."""
         if self.limit is None:
-            return "`keep_checkpoints='all'` keeps all that are written."
+            return "`keep_checkpoints='all'` keeps all weights."
         if self.limit == 0:
-            return "`keep_checkpoints='none'` keeps none."
+            return "`keep_checkpoints='none'` keeps no weights."
         which = "the best trial" if self.limit == 1 else f"the {self.limit} best trials"
-        return f"`keep_checkpoints={self.keep!r}` keeps those of {which}."
+        return f"`keep_checkpoints={self.keep!r}` keeps the weights of {which}."
 
     def _remove(self, trial_id: str) -> None:
         for file in self._files(trial_id):

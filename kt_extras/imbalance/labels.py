@@ -130,7 +130,7 @@ def single_labels(y: ArrayLike, *, num_classes: int | None = None) -> IntArray:
         return labels
     if not _one_a_row(labels):
         raise ValueError(
-            "`y` must have exactly one class in each row here; for multi-label data use weights "
+            "`y` must have exactly one class in each row; for multi-label data use weights "
             "(`kt_extras.imbalance.class_weights`)."
         )
     return np.asarray(labels.argmax(axis=1), dtype=np.int64)

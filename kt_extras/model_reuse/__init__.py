@@ -1,1 +1,1 @@
-"""Using a compiled model for other hyperparameters."""
+"""Reuse a compiled model with other hyperparameters."""

@@ -1,4 +1,4 @@
-"""Whether two models are alike but for their optimizers and the names that Keras made up."""
+"""Compare two models, except for their optimizers and the names that Keras generated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import keras
 
 from kt_extras import compat
 
-# What a model knows of the shapes of its data, once it has seen some.
+# Entries of a configuration that exist only after the model has seen data.
 _SHAPES = {"batch_input_shape", "batch_shape", "build_config", "build_input_shape"}
 _NUMBERED = re.compile(r"_\d+$")
 
@@ -20,15 +20,16 @@ _Plain = (bool, int, float, str, type(None), FunctionType)
 
 
 def alike(one: keras.Model, other: keras.Model) -> bool:
-    """Tell whether two models are the same but for their optimizers and weights.
+    """Tell whether two models are the same except for their optimizers and weights.
 
-    They are if their classes, configurations, variables' shapes, losses and metrics are, and those
-    attributes of layers, losses and metrics of one's own that are numbers, strings or functions.
-    What tells too little counts as different.
+    Compared are their classes, configurations, shapes of variables, losses and metrics, and those
+    attributes of custom layers, losses and metrics that are numbers, strings or functions.  Models
+    without a configuration count as different.
 
     Args:
-        one: Compiled.
-        other: Compiled; if it has not seen data and `one` has, its variables are made for the same.
+        one: A compiled model.
+        other: A compiled model; if `one` has seen data and it has not, its variables are created
+            for the same shapes.
 
     >>> def build(units):
     ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units)])
@@ -50,7 +51,7 @@ def alike(one: keras.Model, other: keras.Model) -> bool:
 
 
 def description(model: keras.Model) -> dict[str, Any] | None:
-    """Return all that a model says of itself but of its optimizer; None if it can't say it all.
+    """Return the configuration of a model without its optimizer, None if it is incomplete.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     >>> description(model)["layers"][0]["units"]
@@ -59,9 +60,9 @@ def description(model: keras.Model) -> dict[str, Any] | None:
     try:
         own = model.get_config()
         compiled = model.get_compile_config() or {}
-        layers = _but_inputs(compat.all_layers(model, include_model=False))
+        layers = _without_inputs(compat.all_layers(model, include_model=False))
         inner = [layer.get_config() for layer in layers]
-    # A layer of one's own without `get_config`, or with one that fails.
+    # A custom layer without `get_config`, or with one that fails.
     except Exception:
         return None
     settings = {name: value for name, value in compiled.items() if name != "optimizer"}
@@ -69,11 +70,11 @@ def description(model: keras.Model) -> dict[str, Any] | None:
 
 
 def _built_for_the_same(one: keras.Model, other: keras.Model) -> bool:
-    """Build the other model for the data that the one has seen; tell whether that was possible."""
+    """Build the other model for the data that the first has seen; return whether that succeeded."""
     if one.built and not other.built:
         try:
             compat.build_from_spec(other, compat.input_spec(one))
-        except Exception:  # whatever layers make of data that is not for them
+        except Exception:  # layers may raise anything for data of a wrong shape
             return False
     return True
 
@@ -83,11 +84,11 @@ def _parts(model: keras.Model) -> list[Any]:
     layers = compat.all_layers(model, include_model=True)
     compiled = _compiled(model)
     asked = [compiled.get(name) for name in ("loss", "metrics", "weighted_metrics")]
-    return [*_but_inputs(layers), *_flat(asked)]
+    return [*_without_inputs(layers), *_flat(asked)]
 
 
 def _compiled(model: keras.Model) -> dict[str, Any]:
-    """Return what was passed to `compile`, but the optimizer."""
+    """Return the arguments of `compile` except the optimizer."""
     given = compat.compile_arguments(model)
     return {name: value for name, value in given.items() if name != "optimizer"}
 
@@ -100,7 +101,7 @@ def _same_configs(one: Any, other: Any) -> bool:
 
 
 def _matches(one: Any, other: Any, names: dict[str, str], key: str = "") -> bool:
-    """Compare two nests; `names` collects which name of one stands for which of the other."""
+    """Compare two nests; `names` maps generated names of the first to those of the other."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         kept = [{k: v for k, v in nest.items() if k not in _SHAPES} for nest in (one, other)]
         return len(kept[0]) == len(kept[1]) and all(
@@ -109,18 +110,18 @@ def _matches(one: Any, other: Any, names: dict[str, str], key: str = "") -> bool
         )
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         if key == "layers":
-            one, other = _but_inputs(one), _but_inputs(other)
+            one, other = _without_inputs(one), _without_inputs(other)
         return len(one) == len(other) and all(
             _matches(mine, its, names) for mine, its in zip(one, other, strict=True)
         )
     if isinstance(one, str) and isinstance(other, str) and one != other:
-        made_up = _NUMBERED.sub("", one) == _NUMBERED.sub("", other)
-        return made_up and names.setdefault(one, other) == other
+        generated = _NUMBERED.sub("", one) == _NUMBERED.sub("", other)
+        return generated and names.setdefault(one, other) == other
     return _equal(one, other)
 
 
-def _but_inputs(layers: Any) -> list[Any]:
-    """Leave out input layers, which a `Sequential` gets when it sees data."""
+def _without_inputs(layers: Any) -> list[Any]:
+    """Return the layers without input layers, which a `Sequential` gets when it sees data."""
     return [layer for layer in layers if not _is_input(layer)]
 
 
@@ -135,7 +136,7 @@ def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
 
 
 def _same_attributes(one: Any, other: Any) -> bool:
-    """Compare what the configuration of an object of a class of one's own may leave out."""
+    """Compare attributes that the configuration of an object of a custom class may lack."""
     if isinstance(one, FunctionType):
         return _same_functions(one, other)
     mine, its = _attributes(one), _attributes(other)
@@ -145,9 +146,9 @@ def _same_attributes(one: Any, other: Any) -> bool:
 def _attributes(part: Any) -> dict[str, Any]:
     found = getattr(part, "__dict__", {}).items()
     of_keras = type(part).__module__.startswith(("keras", "tensorflow"))
-    telling = FunctionType if of_keras else _Plain
+    compared = FunctionType if of_keras else _Plain
     own = {name: value for name, value in found if name not in _of_keras() and name[0] != "_"}
-    return {name: value for name, value in own.items() if isinstance(value, telling)}
+    return {name: value for name, value in own.items() if isinstance(value, compared)}
 
 
 @functools.cache
@@ -167,7 +168,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _same_functions(one: FunctionType, other: FunctionType) -> bool:
-    """Tell whether two functions are one, or of the same code over the same values."""
+    """Tell whether two functions are the same, or have the same code and closure values."""
     if one is other:
         return True
     values = [[cell.cell_contents for cell in f.__closure__ or ()] for f in (one, other)]

@@ -1,6 +1,6 @@
-"""The numbers of an optimizer: its learning rate, momentum, decay, ..., in whatever wraps it.
+"""Read and change the numbers of an optimizer: its learning rate, momentum, decay and others.
 
-They are named as in its configuration; what lies deeper has a path, as in
+They are named as in its configuration; nested ones have a path, such as
 `"learning_rate/config/decay_steps"` for a schedule or `"inner_optimizer/config/beta_1"` for an
 optimizer that scales the loss.
 """
@@ -24,10 +24,10 @@ _RATE = "learning_rate"
 
 
 def optimizer_numbers(model: keras.Model) -> dict[str, Number]:
-    """Return all numbers that a model's optimizer has now.
+    """Return the current numbers of a model's optimizer.
 
     Args:
-        model: Compiled.
+        model: A compiled model.
 
     >>> model = keras.Sequential([keras.layers.Dense(1)])
     >>> model.compile(keras.optimizers.SGD(0.5, momentum=0.75), "mse")
@@ -38,7 +38,7 @@ def optimizer_numbers(model: keras.Model) -> dict[str, Number]:
     return {
         path: value
         for path, value in leaves(model.optimizer.get_config())
-        if is_number(value) and holder(model.optimizer, path) is not None
+        if is_number(value) and owner_of(model.optimizer, path) is not None
     }
 
 
@@ -60,7 +60,7 @@ def leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a number and no truth value.
+    """Tell whether a value is a number and not a Boolean.
 
     >>> is_number(1), is_number(True), is_number(None)
     (True, False, False)
@@ -69,7 +69,7 @@ def is_number(value: Any) -> bool:
 
 
 def same_number(one: Number, other: Number) -> bool:
-    """Tell whether two numbers are the same in single precision, in which variables keep them.
+    """Tell whether two numbers are the same in single precision, that of variables.
 
     >>> same_number(0.1, float(np.float32(0.1)))
     True
@@ -78,9 +78,9 @@ def same_number(one: Number, other: Number) -> bool:
 
 
 def differing_settings(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
-    """Return where two optimizers' configurations differ but for names, and both values.
+    """Return the paths at which two optimizers' configurations differ, and both values.
 
-    A value that one of them does not have is None.
+    Names are not compared.  A value that one of them does not have is None.
 
     >>> sgd = keras.optimizers.SGD
     >>> differing_settings(sgd(0.5, momentum=0.75), sgd(0.5, momentum=0.25))
@@ -94,19 +94,19 @@ def differing_settings(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def holder(optimizer: Any, path: str) -> tuple[Any, str] | None:
-    """Return the optimizer that has a number, and the rest of its path; None if nobody has.
+def owner_of(optimizer: Any, path: str) -> tuple[Any, str] | None:
+    """Return the optimizer that has a number, and the rest of its path; None if there is none.
 
     >>> sgd = keras.optimizers.SGD()
-    >>> holder(sgd, "momentum") == (sgd, "momentum")
+    >>> owner_of(sgd, "momentum") == (sgd, "momentum")
     True
-    >>> holder(sgd, "beta_1") is None
+    >>> owner_of(sgd, "beta_1") is None
     True
     """
     first, _, rest = path.partition("/")
     if first in _WRAPPED and rest.startswith("config/"):
         inner = compat.wrapped_optimizer(optimizer, first)
-        return None if inner is None else holder(inner, rest.removeprefix("config/"))
+        return None if inner is None else owner_of(inner, rest.removeprefix("config/"))
     if first == _RATE and rest:
         return (optimizer, path) if rest.startswith("config/") else None
     fixed = getattr(getattr(type(optimizer), first, None), "fset", True) is None
@@ -114,14 +114,14 @@ def holder(optimizer: Any, path: str) -> tuple[Any, str] | None:
 
 
 def put(optimizer: Any, numbers: Mapping[str, Number]) -> set[str]:
-    """Give numbers of an optimizer other values.
+    """Set numbers of an optimizer.
 
     Args:
-        optimizer: The one from `holder`.
-        numbers: The new values, by the rest of the path from `holder`.
+        optimizer: The optimizer that `owner_of` returned.
+        numbers: The new values by the path that `owner_of` returned.
 
     Returns:
-        Those that are not in variables; what was traced before does not see them.
+        The paths of numbers that are not in variables, so that a traced function has the old value.
 
     >>> sgd = keras.optimizers.SGD(0.5, momentum=0.75)
     >>> put(sgd, {"learning_rate": 0.25, "momentum": 0.5})
@@ -149,10 +149,10 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _put_into_schedule(optimizer: Any, numbers: Mapping[str, Number]) -> bool:
-    """Change numbers of an optimizer's schedule; tell whether they are in variables.
+    """Set numbers of an optimizer's schedule; return whether they are in variables.
 
-    All are changed at once, for there may be rules about them together.  A schedule may be
-    anybody's, so the optimizer is given another one, unless it is made to be changed.
+    All are set at once, since a schedule may check them together.  Other optimizers may have the
+    same schedule, so this one gets a new one, unless it is a `Scaled`, which can be changed.
     """
     schedule = compat.stored_learning_rate(optimizer)
     if isinstance(schedule, Scaled) and numbers.keys() == {"scale"}:

@@ -1,8 +1,8 @@
-"""A model that goes on training with other numbers in its optimizer, without being built again.
+"""Change the numbers of a live model's optimizer, without building the model again.
 
 Building a model and tracing its first batch takes about a hundred times longer than restoring its
-state.  In population based training (Jaderberg et al. 2017, sec. 3) a member takes over another's
-weights, with hyperparameters that often differ in the optimizer alone: then its model can go on.
+state.  In population based training (Jaderberg et al. 2017, sec. 3) a member copies the weights of
+another, with hyperparameters that often differ in the optimizer alone: then the model is reused.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from kt_extras.model_reuse.model_comparison import alike
 from kt_extras.model_reuse.optimizer_settings import (
     Number,
     differing_settings,
-    holder,
     is_number,
     optimizer_numbers,
+    owner_of,
     put,
     same_number,
 )
 
-# Numbers that may become zero, or more than that, without a change of the optimizer's variables.
+# Numbers that may change between zero and a positive value with the same optimizer variables.
 _RATE = "learning_rate"
-_MAY_VANISH = (_RATE, "weight_decay")
+_MAY_BE_ZERO = (_RATE, "weight_decay")
 
-# What was found out about the optimizers of a class with the same settings.
+# The numbers that can be variables, by the optimizer's class and its other settings.
 _found: dict[Any, list[str]] = {}
 
 
@@ -40,11 +40,11 @@ def differing_numbers(live: keras.Model, rebuilt: keras.Model) -> dict[str, Numb
 
     Args:
         live: A compiled model.
-        rebuilt: Another, built with other hyperparameters.
+        rebuilt: A model that was built with other hyperparameters.
 
     Returns:
-        The numbers of `rebuilt` by name, for `take_numbers`; None if something else differs, or
-        may differ: a subclassed model without a configuration tells nothing.
+        The numbers of `rebuilt` by name, for `set_numbers`; None if something else differs or may
+        differ, as it may in a subclassed model without a configuration.
 
     >>> def build(rate):
     ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -61,22 +61,22 @@ def differing_numbers(live: keras.Model, rebuilt: keras.Model) -> dict[str, Numb
     return {path: after for path, (_, after) in differing.items()}
 
 
-def take_numbers(model: keras.Model, numbers: Mapping[str, Number]) -> None:
-    """Put other numbers into force in a live optimizer.
+def set_numbers(model: keras.Model, numbers: Mapping[str, Number]) -> None:
+    """Set numbers of a live optimizer.
 
-    A learning rate, and whatever `hold_numbers` holds, is in force at once; for other numbers the
-    next batch is traced anew.  Numbers that the optimizer has already cost nothing.
+    A learning rate and the numbers that `use_variables` returned are changed in their variables.
+    For others the next batch is traced again.  Numbers that are the same are not set.
 
     Args:
-        model: Compiled.
-        numbers: By name, as from `differing_numbers` or `optimizer_numbers`.
+        model: A compiled model.
+        numbers: The numbers by name, as from `differing_numbers` or `optimizer_numbers`.
 
     Raises:
         ValueError: The optimizer has no such number.
 
     >>> model = keras.Sequential([keras.layers.Dense(1)])
     >>> model.compile(keras.optimizers.SGD(0.5, momentum=0.75), "mse")
-    >>> take_numbers(model, {"learning_rate": 0.25, "momentum": 0.5})
+    >>> set_numbers(model, {"learning_rate": 0.25, "momentum": 0.5})
     >>> optimizer_numbers(model)["learning_rate"], model.optimizer.momentum
     (0.25, 0.5)
     """
@@ -90,31 +90,31 @@ def take_numbers(model: keras.Model, numbers: Mapping[str, Number]) -> None:
     changed: dict[int, tuple[Any, dict[str, Number]]] = {}
     for path, value in numbers.items():
         if not same_number(now[path], value):
-            owner, name = holder(model.optimizer, path) or (model.optimizer, path)
+            owner, name = owner_of(model.optimizer, path) or (model.optimizer, path)
             changed.setdefault(id(owner), (owner, {}))[1][name] = value
     if {name for owner, values in changed.values() for name in _take(owner, values)}:
         compat.retrace(model)
 
 
-def hold_numbers(model: keras.Model) -> list[str]:
-    """Let the optimizer read its numbers from variables, so that they can change untraced.
+def use_variables(model: keras.Model) -> list[str]:
+    """Let the optimizer read its numbers from variables, so that a change needs no new trace.
 
-    Each number is tried on a copy of the optimizer first, and left alone if the copy can't be
-    traced with it or takes other steps then: many optimizers look at a number in Python to decide
-    what to do at all.  Configurations and files of the model remain as they are.
+    Each number is tried on a copy of the optimizer first.  It stays a constant if the copy cannot
+    be traced with a variable, or then takes other steps: many optimizers branch on a number in
+    Python.  Configurations and files of the model do not change.
 
     Args:
-        model: Compiled, and not trained yet; otherwise the next batch is traced anew.
+        model: A compiled model; if it was trained already, its next batch is traced again.
 
     Returns:
-        The names of the numbers that are held.
+        The names of the numbers that are read from variables.
 
     >>> model = keras.Sequential([keras.layers.Dense(1)])
     >>> model.compile(keras.optimizers.SGD(0.5, weight_decay=0.1), "mse")
-    >>> "weight_decay" in hold_numbers(model)
+    >>> "weight_decay" in use_variables(model)
     True
     """
-    found = (holder(model.optimizer, path) for path in optimizer_numbers(model))
+    found = (owner_of(model.optimizer, path) for path in optimizer_numbers(model))
     names: dict[int, tuple[Any, list[str]]] = {}
     for optimizer, name in filter(None, found):
         if "/" not in name and isinstance(getattr(optimizer, name), float):
@@ -122,7 +122,7 @@ def hold_numbers(model: keras.Model) -> list[str]:
     held = []
     for optimizer, candidates in names.values():
         if _method(optimizer) in vars(optimizer) or compat.legacy_numbers(optimizer) is not None:
-            continue  # they are held already, in one way or the other
+            continue  # they are variables already
         able = _holdable(optimizer, candidates)
         if able:
             setattr(optimizer, _method(optimizer), _Steps(optimizer, able))
@@ -133,7 +133,7 @@ def hold_numbers(model: keras.Model) -> list[str]:
 
 
 class _Steps:
-    """An optimizer's `apply` that sees tensors in the places of some numbers."""
+    """An optimizer's `apply` with tensors in the places of some numbers."""
 
     def __init__(self, optimizer: Any, names: list[str]) -> None:
         self._optimizer, self._apply = optimizer, getattr(optimizer, _method(optimizer))
@@ -158,7 +158,7 @@ def _in_place(optimizer: Any, values: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _take(optimizer: Any, numbers: Mapping[str, Number]) -> set[str]:
-    """Put numbers into force; return those for which that takes a new trace."""
+    """Set numbers; return those that need a new trace."""
     steps = vars(optimizer).get(_method(optimizer))
     held = steps.held if isinstance(steps, _Steps) else {}
     unseen = put(optimizer, numbers)
@@ -168,7 +168,7 @@ def _take(optimizer: Any, numbers: Mapping[str, Number]) -> set[str]:
 
 
 def _holdable(optimizer: Any, names: list[str]) -> list[str]:
-    """Return those of some numbers that can be held in variables."""
+    """Return those of some numbers that can be read from variables."""
     settings = {k: v for k, v in optimizer.get_config().items() if k not in names and k != _RATE}
     key = type(optimizer), tuple(names), repr(settings)
     if key not in _found:
@@ -178,26 +178,26 @@ def _holdable(optimizer: Any, names: list[str]) -> list[str]:
 
 
 def _steps_agree(optimizer: Any, names: list[str]) -> bool:
-    """Compare the steps of two copies of an optimizer, one of which has its numbers held."""
+    """Compare the steps of an optimizer with numbers as constants and as variables."""
     try:
         plain, held = (type(optimizer).from_config(optimizer.get_config()) for _ in range(2))
         steps = _Steps(held, names)
         setattr(held, _method(held), steps)
-        way, way_of_held = _way(plain), _way(held, traced=True)
-        for share in (1.0, 0.9):
+        path, held_path = _path(plain), _path(held, traced=True)
+        for fraction in (1.0, 0.9):
             for name in names:
-                setattr(plain, name, share * _number(plain, name))
+                setattr(plain, name, fraction * _number(plain, name))
                 steps.held[name].assign(_number(plain, name))
-            if not np.allclose(next(way), next(way_of_held), rtol=1e-6, atol=1e-9):
+            if not np.allclose(next(path), next(held_path), rtol=1e-6, atol=1e-9):
                 return False
-    # Whatever an optimizer makes of a tensor that it did not expect.
+    # An optimizer may raise anything for a tensor that it does not expect.
     except Exception:
         return False
     return True
 
 
-def _way(optimizer: Any, *, traced: bool = False) -> Iterator[np.ndarray]:
-    """Yield where a variable is after every two steps of an optimizer."""
+def _path(optimizer: Any, *, traced: bool = False) -> Iterator[np.ndarray]:
+    """Yield the value of a variable after every second step of an optimizer."""
     variable = getattr(keras, "Variable", tf.Variable)(np.array([0.5, -2.0], "float32"))
     gradient = tf.constant([0.3, 4.0])
     optimizer.build([variable])
@@ -221,7 +221,7 @@ def _number(optimizer: Any, name: str) -> float:
 
 
 def _exchangeable(model: keras.Model, path: str, one: Any, other: Any) -> bool:
-    """Tell whether a number can take another's place in the same variables."""
-    if not (is_number(one) and is_number(other)) or holder(model.optimizer, path) is None:
+    """Tell whether a number can be replaced by another with the same optimizer variables."""
+    if not (is_number(one) and is_number(other)) or owner_of(model.optimizer, path) is None:
         return False
-    return bool(one) == bool(other) or path.endswith(_MAY_VANISH)
+    return bool(one) == bool(other) or path.endswith(_MAY_BE_ZERO)

@@ -1,4 +1,4 @@
-"""A schedule of hyperparameters, put into force epoch by epoch in a plain `fit`."""
+"""Replay a schedule of hyperparameters, epoch by epoch, in a plain `fit`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Union
 import keras
 
 from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
-from kt_extras.model_reuse.optimizer_update import take_numbers
+from kt_extras.model_reuse.optimizer_update import set_numbers
 
 Setter = Callable[[keras.Model, Any], None]
 Target = Union[str, Setter]  # noqa: UP007 - Python 3.10
@@ -17,14 +17,15 @@ _RATES = {"lr", "rate", "learning_rate"}
 
 
 class ReplayHyperparameters(keras.callbacks.Callback):
-    """Gives a model the hyperparameters of each epoch before it begins.
+    """Sets the hyperparameters of a model before each epoch.
 
     Args:
-        at: Returns the values in force in an epoch, counted from 0.
+        at: Returns the values of an epoch; epochs are counted from 0.
         names: The hyperparameters that change.
-        targets: What each of them is: a number of the optimizer (`"learning_rate"`,
-            `"weight_decay"`, `"momentum"`, ...), or a function ``(model, value)``.  A
-            hyperparameter that has the name of such a number, or `lr` or `rate`, needs no entry.
+        targets: Maps a hyperparameter to the number of the optimizer that it sets
+            (`"learning_rate"`, `"weight_decay"`, `"momentum"`, ...) or to a function
+            ``(model, value)`` that sets it.  Defaults to the number of the same name; `lr` and
+            `rate` set the learning rate.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     >>> model.compile(keras.optimizers.SGD(0.5), "mse")
@@ -46,7 +47,7 @@ class ReplayHyperparameters(keras.callbacks.Callback):
         self._at, self._names, self._targets = at, names, dict(targets or {})
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Find out what each hyperparameter is."""
+        """Find the target of each hyperparameter."""
         numbers = optimizer_numbers(self.model)
         for name in self._names:
             target = self._targets.setdefault(name, "learning_rate" if name in _RATES else name)
@@ -57,7 +58,7 @@ class ReplayHyperparameters(keras.callbacks.Callback):
                 )
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Put the values of the epoch into force."""
+        """Set the values of the epoch."""
         point, numbers = self._at(epoch), {}
         for name in self._names:
             target = self._targets[name]
@@ -65,4 +66,4 @@ class ReplayHyperparameters(keras.callbacks.Callback):
                 target(self.model, point[name])
             else:
                 numbers[target] = point[name]
-        take_numbers(self.model, numbers)
+        set_numbers(self.model, numbers)

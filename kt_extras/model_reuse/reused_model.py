@@ -1,4 +1,4 @@
-"""One traced model that the members of a population use in turn."""
+"""Reuse one traced model for the members of a population."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from kt_extras.model_reuse.optimizer_settings import (
     optimizer_numbers,
     same_number,
 )
-from kt_extras.model_reuse.optimizer_update import differing_numbers, hold_numbers, take_numbers
+from kt_extras.model_reuse.optimizer_update import differing_numbers, set_numbers, use_variables
 
 Build = Callable[[Any], keras.Model]
 
-_ENOUGH = 3  # comparisons, and values, that show a hyperparameter to be a number of the optimizer
+_ENOUGH = 3  # comparisons, and values, after which a number is taken for a hyperparameter
 _ALWAYS_THE_SAME = ""  # in the place of the name of a hyperparameter
 
 
 class ReusedModel:
-    """Keeps the model that was trained last and reuses it for the next member if it can.
+    """Keeps the model that was trained last and reuses it for the next member if possible.
 
-    Building a model costs something and tracing it costs much.  So the model that a member asks for
-    is built and compared with the one that is there: if they differ in numbers of the optimizer
-    alone, the traced one takes these over.  A few such comparisons show what each number comes
-    from, and from then on nothing is built.  Its state is for `RestoreState` to restore.
+    Tracing a model takes much longer than building it.  So the model of the next member is built
+    and compared with the kept one.  If they differ in numbers of the optimizer alone, these are set
+    in the kept one.  After a few comparisons the hyperparameter behind each number is known, and
+    models are no longer built.  The weights are not touched: `RestoreState` restores them.
 
     Attributes:
         model: The model, None if there is none.
@@ -49,12 +49,12 @@ class ReusedModel:
 
     def __init__(self) -> None:
         self.model: keras.Model | None = None
-        self._origins = Origins()
+        self._sources = NumberSources()
 
     def begin(self, model: keras.Model) -> keras.Model:
-        """Keep a model that is to be trained from its beginning."""
+        """Keep a model that will be trained from its first epoch."""
         self.model = model
-        self._origins = Origins()
+        self._sources = NumberSources()
         return model
 
     def model_for(self, hp: Any, build: Build, compare: Build) -> keras.Model:
@@ -62,46 +62,46 @@ class ReusedModel:
 
         Args:
             hp: The hyperparameters.
-            build: Builds a model to be trained.
-            compare: Builds a model to be looked at only.
+            build: Builds a model that will be trained.
+            compare: Builds a model that is only compared.
         """
         if self.model is None:
             return self.begin(build(hp))
-        numbers = self._origins.numbers(hp.values)
+        numbers = self._sources.numbers(hp.values)
         if numbers is None:
             rebuilt = compare(hp)
             differing = differing_numbers(self.model, rebuilt)
             if differing is None:
                 return self.begin(rebuilt)
-            self._origins.note(hp.values, optimizer_numbers(rebuilt))
+            self._sources.record(hp.values, optimizer_numbers(rebuilt))
             numbers = differing
             if set(numbers) - {"learning_rate"}:
-                hold_numbers(self.model)
-        take_numbers(self.model, numbers)
+                use_variables(self.model)
+        set_numbers(self.model, numbers)
         return self.model
 
 
-class Origins:
-    """Finds out which numbers of an optimizer are hyperparameters as they are.
+class NumberSources:
+    """Finds the hyperparameter that each number of an optimizer equals.
 
-    Every model that it is told of is like the others but for its optimizer's numbers.  If these are
-    either always the same or always the value of one hyperparameter, then those of another model
-    are known before it is built, unless one of its other hyperparameters has a new value.  A
-    `build` may do something else beyond some value, so only what lies between values seen is told.
+    All recorded models are the same except for the numbers of their optimizers.  If each number is
+    constant or always equal to one hyperparameter, then the numbers of another model are known
+    before it is built, unless one of its other hyperparameters has a new value.  A `build` may
+    branch on a hyperparameter, so numbers are returned only for values between recorded ones.
 
-    >>> origins = Origins()
+    >>> sources = NumberSources()
     >>> for rate in (0.1, 0.2, 0.4):
-    ...     origins.note({"rate": rate, "units": 8}, {"learning_rate": rate, "momentum": 0.5})
-    >>> origins.numbers({"rate": 0.25, "units": 8})
+    ...     sources.record({"rate": rate, "units": 8}, {"learning_rate": rate, "momentum": 0.5})
+    >>> sources.numbers({"rate": 0.25, "units": 8})
     {'learning_rate': 0.25, 'momentum': 0.5}
-    >>> origins.numbers({"rate": 0.5, "units": 8}) is None
+    >>> sources.numbers({"rate": 0.5, "units": 8}) is None
     True
     """
 
     def __init__(self) -> None:
         self._seen: list[tuple[dict[str, Any], dict[str, Number]]] = []
 
-    def note(self, values: Mapping[str, Any], numbers: Mapping[str, Number]) -> None:
+    def record(self, values: Mapping[str, Any], numbers: Mapping[str, Number]) -> None:
         """Record one model.
 
         Args:
@@ -117,7 +117,7 @@ class Origins:
             values: Its hyperparameters.
 
         Returns:
-            None if they can't be told.
+            The numbers by name; None if they are not known.
         """
         if len(self._seen) < _ENOUGH:
             return None
@@ -130,22 +130,22 @@ class Origins:
         return {path: values[name] if name else first[path] for path, name in names.items()}
 
     def _origin(self, path: str, values: Mapping[str, Any]) -> str | None:
-        """Return the hyperparameter that a number is, None if there is none, or more than one."""
-        told = [numbers[path] for _, numbers in self._seen if path in numbers]
-        if len(told) < len(self._seen):
+        """Return the hyperparameter that a number equals; None if none does, or more than one."""
+        seen = [numbers[path] for _, numbers in self._seen if path in numbers]
+        if len(seen) < len(self._seen):
             return None
-        if all(same_number(told[0], number) for number in told):
+        if all(same_number(seen[0], number) for number in seen):
             return _ALWAYS_THE_SAME
-        found = [name for name in values if self._is(name, told, values[name])]
+        found = [name for name in values if self._is(name, seen, values[name])]
         return found[0] if len(found) == 1 else None
 
-    def _is(self, name: str, told: list[Number], value: Any) -> bool:
-        """Tell whether a number was always this hyperparameter, whose value is one of the usual."""
+    def _is(self, name: str, seen: list[Number], value: Any) -> bool:
+        """Tell whether a number always equalled a hyperparameter with a value in the seen range."""
         known: list[Any] = [values.get(name) for values, _ in self._seen]
         return (
             all(map(is_number, [value, *known]))
             and len(set(known)) >= _ENOUGH
-            and all(map(same_number, known, told))
+            and all(map(same_number, known, seen))
             and min(known) <= value <= max(known)
             and bool(value)
         )

@@ -1,8 +1,8 @@
 """Removes gradients of unused graphs from TensorFlow's registry, so that graphs are freed.
 
 `tf.custom_gradient` registers a function, under a name of its own, for each graph that it is traced
-into, and the registry keeps it for the life of the process.  The function refers to tensors and
-these to their graph, so that every graph with such a gradient stays, with all its operations.
+into, and the registry keeps it until the process ends.  The function refers to tensors and these
+to their graph, so that every such graph stays in memory with all its operations.
 Every traced `fit` has one, for optimizers sum their gradients with `ReplicaContext.all_reduce`:
 4 MB for a small network, whatever `keras.backend.clear_session` and `gc.collect` do.
 """
@@ -25,9 +25,9 @@ _OWNED = "_kt_extras_gradients"
 def move_gradients_to_graphs() -> None:
     """Let each graph, and not the registry, keep the gradients that were registered for it.
 
-    They can be looked up as before for as long as their graph lives, and go with it: a model, a
-    function or a graph that anyone holds goes on working.  The names of graphs that are gone are
-    removed.  What is not recognised is left alone.
+    They can be looked up while their graph is alive and are freed with it: a model, function or
+    graph that is still referenced keeps working.  The entries of freed graphs are removed.  Entries
+    of an unknown form are not changed.
 
     >>> import gc
     >>> @tf.custom_gradient
@@ -47,25 +47,25 @@ def move_gradients_to_graphs() -> None:
         if not name.startswith(_PREFIX):
             continue
         function = entry[_FUNCTION]
-        if isinstance(function, _Lent):
-            if function.held() is None:
+        if isinstance(function, _WeakFunction):
+            if function.function_ref() is None:
                 registered.pop(name, None)
         elif (graph := _graph_of(function)) is not None:
             setattr(graph, _OWNED, [*getattr(graph, _OWNED, []), function])
-            entry[_FUNCTION] = _Lent(function)
+            entry[_FUNCTION] = _WeakFunction(function)
 
 
-class _Lent:
+class _WeakFunction:
     """A weak reference to a function that its graph keeps, called like the function."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.held = weakref.ref(function)
+        self.function_ref = weakref.ref(function)
         self.__name__ = function.__name__
 
     def __call__(self, *arguments: Any) -> Any:
-        function = self.held()
+        function = self.function_ref()
         if function is None:
-            raise LookupError(f"The graph of the gradient {self.__name__!r} is gone.")
+            raise LookupError(f"The graph of the gradient {self.__name__!r} was freed.")
         return function(*arguments)
 
 

@@ -14,7 +14,7 @@ _BATCH = ("on_batch_begin", "on_batch_end")
 def tuner_hooks(tuner: keras_tuner.Tuner, trial: Any) -> keras.callbacks.Callback:
     """Return a callback that calls those hooks of a tuner which its class has overridden.
 
-    Hooks of batches that nobody uses would cost something in every batch.
+    Hooks that are not overridden are left out, since each takes time in every batch.
     """
     methods = {}
     for name in (*_EPOCH, *_BATCH):

@@ -34,7 +34,7 @@ class StopRequest:
             KeyboardInterrupt: A stop was requested.
         """
         if self.is_set:
-            raise KeyboardInterrupt("The search was interrupted; it can go on where it was.")
+            raise KeyboardInterrupt("The search was interrupted; it can be resumed.")
 
 
 @contextmanager

@@ -14,14 +14,14 @@ Report = Callable[[int, dict[str, float], bool], bool]
 class EpochReporter(keras.callbacks.Callback):
     """Reports each epoch's metrics and stops the training when the answer is to stop.
 
-    It belongs behind the user's callbacks, so that it sees what they add to the logs.  A second
+    It must come after the user's callbacks, so that it sees what they add to the logs.  A second
     `fit` of the same model (first the head, then everything) goes on counting where the first
     ended.
 
     Args:
         report: Called with the epoch, counted from 0, the metrics that are single numbers, and
             whether it was the last epoch anyway; a true answer ends the training.
-        begun: Epochs that were trained before, in an earlier part of the same training.
+        begun: Number of epochs trained in an earlier part of the same training. Defaults to `0`.
 
     >>> reporter = EpochReporter(lambda epoch, metrics, last: metrics["loss"] > 1)
     >>> reporter.set_model(keras.Sequential())

@@ -66,7 +66,7 @@ def test_the_direction_of_a_name(name, direction):
     assert (objective.name, objective.direction) == (name, direction)
 
 
-def test_an_unknown_name_is_an_error_that_shows_the_cure():
+def test_the_error_of_an_unknown_name_has_a_hint():
     cure = r'keras_tuner.Objective\(\'val_novelty\', direction="max"\)'
     with pytest.raises(ValueError, match=cure):
         resolve_objective("val_novelty")
@@ -81,10 +81,10 @@ def test_a_list_is_the_signed_sum_of_its_parts():
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("direction", ["min", "max"])
-def test_what_is_no_finite_number_is_the_worst_loss(value, direction):
+def test_a_value_that_is_not_finite_is_the_worst_loss(value, direction):
     assert loss_of(keras_tuner.Objective("x", direction), value) == float("inf")
 
 
-def test_an_objective_of_no_direction_is_refused():
+def test_an_objective_without_a_direction_is_refused():
     with pytest.raises(ValueError, match="`direction` of an objective must be"):
         resolve_objective(keras_tuner.Objective("x", "up"))

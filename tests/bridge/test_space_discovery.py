@@ -35,7 +35,7 @@ def test_every_branch_is_entered_however_deep():
     assert names_found(build) == ["model", "units", "pool", "size"]
 
 
-def test_the_same_name_in_sibling_scopes_does_no_harm():
+def test_the_same_name_in_sibling_scopes_is_found_in_each():
     def build(hp):
         hp.Choice("m", ["a", "b"])
         with hp.conditional_scope("m", ["a"]):
@@ -66,7 +66,7 @@ def test_a_scope_that_stands_in_a_branch_is_found():
     assert names_found(build) == ["depth", "units_1", "units_2", "units_3"]
 
 
-def test_a_scope_that_no_value_reaches_is_left_alone():
+def test_a_scope_that_no_value_reaches_is_skipped():
     def build(hp):
         hp.Choice("m", ["a"])
         with hp.conditional_scope("m", ["zzz"]):

@@ -19,7 +19,7 @@ def test_a_trial_is_finished_when_nothing_more_will_be_trained():
 
 
 @pytest.mark.parametrize("state", TrialState)
-def test_what_is_finished_is_not_seen_as_running_by_samplers(state):
+def test_samplers_do_not_see_a_finished_trial_as_running(state):
     assert state.is_open == (state.observed is State.RUNNING)
     assert state.succeeded <= (state.observed is not State.INFEASIBLE)
 

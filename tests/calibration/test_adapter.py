@@ -21,7 +21,7 @@ def needs(package):
     )
 
 
-def test_a_model_answers_as_a_classifier():
+def test_a_model_predicts_as_a_classifier():
     classifier = TrainedClassifier(model(), classes=["no", "yes"])
     p = ask(model())[:, 0]
     assert classifier.predict_proba(X) == pytest.approx(np.column_stack([1 - p, p]), abs=1e-6)
@@ -31,7 +31,7 @@ def test_a_model_answers_as_a_classifier():
 
 
 @pytest.mark.parametrize("units", [1, 2, 3])
-def test_logits_and_probabilities_answer_alike(units):
+def test_logits_and_probabilities_give_the_same_predictions(units):
     activation = "sigmoid" if units == 1 else "softmax"
     linear = model.__wrapped__(units, activation)
     linear.layers[-1].activation = keras.activations.linear

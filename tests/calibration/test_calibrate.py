@@ -71,7 +71,7 @@ def test_the_model_predicts_what_its_calibration_and_thresholds_say(problem):
         ("two columns", "auto"),
     ],
 )
-def test_the_model_comes_back_from_one_file(problem, method):
+def test_the_model_is_loaded_from_one_file(problem, method):
     make, y, how = PROBLEMS[problem]
     calibrated = calibrate(make(), X, y, method=method, threshold="f2", **how)
     calibrated.save("model.keras")
@@ -126,7 +126,7 @@ def test_a_calibrated_model_is_less_sure_where_it_was_too_sure():
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_without_a_threshold_what_is_likelier_is_decided(problem):
+def test_without_a_threshold_the_likelier_class_is_decided(problem):
     make, y, how = PROBLEMS[problem]
     answer = ask(calibrate(make(), X, y, **how))
     p = answer["probabilities"]
@@ -145,7 +145,7 @@ def test_thresholds_may_be_given():
     assert (ask(two)["decision"] == (p >= [0.9, 0.2])).all()
 
 
-def test_a_cost_matrix_may_decide():
+def test_thresholds_follow_a_cost_matrix():
     dear = ask(calibrate(model(), X, Y, threshold=ExpectedCost([[0, 1], [50, 0]])))
     assert dear["decision"].mean() > 0.6
 
@@ -222,7 +222,7 @@ def test_a_threshold_is_a_probability(threshold):
         calibrate(model(), X, Y, threshold=threshold)
 
 
-def test_a_metric_of_keras_is_no_threshold():
+def test_a_metric_of_keras_is_refused_as_a_threshold():
     with pytest.raises(TypeError, match=r"`metric` must be a name .* got AUC"):
         calibrate(model(), X, Y, threshold=keras.metrics.AUC())
 
@@ -244,6 +244,6 @@ def test_a_data_set_without_an_end_is_rejected():
         calibrate(model(), endless)
 
 
-def test_labels_are_asked_for():
+def test_missing_labels_are_refused():
     with pytest.raises(TypeError, match="`y_cal`"):
         calibrate(model(), X)

@@ -87,14 +87,14 @@ def test_a_class_without_a_row_keeps_a_threshold_and_does_not_count():
     assert found.value == pytest.approx(expected)
 
 
-def test_scores_of_exactly_0_and_1_are_no_obstacle():
+def test_scores_of_exactly_0_and_1_are_accepted():
     p = np.array([[1.0, 0, 0], [0, 1.0, 0], [0.2, 0.8, 0], [0, 0.6, 0.4], [0, 0, 1.0]])
     found = fit_thresholds([0, 1, 0, 2, 2], p, "f1")
     assert found.value == 1.0
     assert found.decide(p).tolist() == [0, 1, 0, 2, 2]
 
 
-def test_classes_that_are_all_lost_at_first_are_found_one_by_one():
+def test_classes_without_a_hit_at_first_are_found_one_by_one():
     p = np.repeat([[0.6, 0.2, 0.2], [0.6, 0.3, 0.1], [0.6, 0.1, 0.3]], 4, axis=0)
     found = fit_thresholds(np.repeat([0, 1, 2], 4), p, "geometric_mean")
     assert found.value == 1.0

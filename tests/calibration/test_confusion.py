@@ -36,7 +36,7 @@ def path_and_matrices(seed, weighted):
 
 @pytest.mark.parametrize("criterion", CRITERIA, ids=lambda criterion: criterion.name)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_a_path_is_worth_what_its_confusion_matrices_are_worth(criterion, weighted):
+def test_sums_of_a_path_equal_those_of_its_confusion_matrices(criterion, weighted):
     for seed in range(20):
         path, matrices = path_and_matrices(seed, weighted)
         each = [ConfusionPath.of(matrix) for matrix in matrices]

@@ -68,7 +68,7 @@ def applied(y, z, method, **how):
 
 
 @pytest.mark.parametrize(("k", "layer"), [(1, PlattScaling), (2, VectorScaling)])
-def test_by_default_a_shifted_mean_is_mended(k, layer):
+def test_by_default_a_shifted_mean_is_corrected(k, layer):
     rng = np.random.default_rng(0)
     z = rng.normal(size=(4000, 1))
     y = (rng.random((4000, 1)) < expit(z)).astype(int)
@@ -192,7 +192,7 @@ def test_each_label_is_calibrated_by_itself(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_label_or_class_that_nobody_has_is_left_finite(method):
+def test_a_label_or_class_without_a_row_stays_finite(method):
     y, _, z = several(n=300)
     nobody = np.zeros((300, 1), int)
     labels = np.hstack([(y == 0)[:, None], nobody])
@@ -205,7 +205,7 @@ def test_a_label_or_class_that_nobody_has_is_left_finite(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_classes_that_can_be_parted_do_no_harm(method):
+def test_separable_classes_give_finite_scales(method):
     z = np.linspace(-3, 3, 20, dtype="f4")[:, None]
     p = applied((z[:, 0] > 0).astype(int), z, method)
     assert np.isfinite(p).all()
@@ -227,7 +227,7 @@ def test_extreme_outputs_stay_finite(method, from_logits):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_layer_comes_back_from_its_configuration(method):
+def test_a_layer_is_restored_from_its_configuration(method):
     y, _, z = several(n=200)
     layer = fit_calibration(y, z, method, from_logits=True)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

@@ -68,7 +68,7 @@ def test_the_predicted_class_of_two_is_judged_by_its_own_probability():
     assert error == pytest.approx((2 * abs(0.9 - 1) + abs(0.7 - 0)) / 3)
 
 
-def test_the_keras_metric_says_the_same():
+def test_the_error_equals_that_of_the_keras_metric():
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(3), 300)
     y = rng.integers(0, 3, 300)

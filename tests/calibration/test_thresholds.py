@@ -173,7 +173,7 @@ def test_of_equally_good_thresholds_the_one_with_the_widest_gap_is_taken():
     assert found.values == pytest.approx(0.4)
 
 
-def test_equal_scores_are_never_parted():
+def test_equal_scores_get_the_same_decision():
     found = fit_thresholds([0, 1, 1, 1], [0.3, 0.3, 0.3, 0.7], "mcc")
     assert found.decide([0.3, 0.7]).tolist() == [0, 1]
 
@@ -184,7 +184,7 @@ def test_with_constant_scores_all_or_nobody_is_positive():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_a_threshold_parts_neighbouring_floats(dtype):
+def test_a_threshold_separates_neighbouring_floats(dtype):
     low = np.asarray(0.7, dtype)
     scores = np.array([low, np.nextafter(low, np.asarray(1, dtype))])
     assert fit_thresholds([0, 1], scores).decide(scores).tolist() == [0, 1]
@@ -227,7 +227,7 @@ def test_a_label_without_positives_keeps_the_neutral_threshold():
     assert (found.values[1], found.value) == (0.5, 1.0)
 
 
-def test_a_hundred_thousand_rows_take_no_time():
+def test_a_hundred_thousand_rows_are_fast():
     rng = np.random.default_rng(0)
     y = rng.random(100_000) < 0.07
     s = rng.normal(y)

@@ -48,33 +48,33 @@ def files():
     return WeightFiles("none", lambda _: PATH)._files("0")
 
 
-def test_a_pause_keeps_the_best_weights_without_a_file_of_keras():
+def test_a_pause_saves_the_best_weights_without_a_file_of_keras():
     watched([3.0, 1.0, 2.0]).save_arrays(PATH)
     assert weight_held() == 1
     assert files() == [Path(f"{PATH}.npz")]
 
 
-def test_a_pause_without_a_better_epoch_keeps_those_of_an_earlier_one():
+def test_a_pause_without_a_better_epoch_keeps_the_earlier_weights():
     watched([3.0, 1.0]).save_arrays(PATH)
     watched([2.0, 1.5, 1.2], best=1.0).save_arrays(PATH)
     assert weight_held() == 1
 
 
-def test_the_end_writes_the_better_weights_of_its_own_part():
+def test_the_end_writes_its_own_weights_when_they_are_better():
     watched([3.0]).save_arrays(PATH)
     watched([5.0, 4.0, 2.0], best=3.0).write(PATH)
     assert weight_written() == 2
     assert not load_arrays(line(), PATH)
 
 
-def test_the_end_writes_the_weights_that_an_earlier_pause_kept():
+def test_the_end_writes_the_weights_of_an_earlier_pause():
     watched([3.0, 1.0]).save_arrays(PATH)
     watched([2.0, 4.0, 5.0, 6.0], best=1.0).write(PATH)
     assert weight_written() == 1
     assert not load_arrays(line(), PATH)
 
 
-def test_a_process_that_dies_while_it_writes_the_file_loses_nothing(monkeypatch):
+def test_a_crash_while_the_file_is_written_loses_no_weights(monkeypatch):
     def torn(_, path):
         Path(path).write_bytes(b"torn")
         raise SystemExit
@@ -108,7 +108,7 @@ def test_a_subclassed_model_that_has_not_seen_data_takes_the_weights():
     np.testing.assert_array_equal(fresh.predict(X, verbose=0), trained.predict(X, verbose=0))
 
 
-def test_what_a_pause_kept_is_removed_like_a_file_of_weights():
+def test_the_arrays_of_a_pause_are_removed_like_a_weight_file():
     watched([1.0]).save_arrays(PATH)
     WeightFiles("none", lambda _: PATH).trial_ended("0", 0, 1.0)
     assert not files()

@@ -33,7 +33,7 @@ def through_a_file(states):
     return read_state(Path("state.npz"))
 
 
-def test_early_stopping_stops_when_it_would_have():
+def test_early_stopping_stops_at_the_same_epoch_after_a_restore():
     losses, ends = [3.0, 1.0, 2.0, 2.0, 2.0, 2.0], []
     for interruption in (None, 1, 2, 3):
         stop = stopper()
@@ -49,7 +49,7 @@ def test_early_stopping_stops_when_it_would_have():
     assert ends == [4, 4, 4, 4]
 
 
-def test_the_best_weights_come_back():
+def test_the_best_weights_are_restored():
     stop = stopper(restore_best_weights=True)
     stop.on_epoch_end(0, {"loss": 1.0})
     best = stop.model.get_weights()
@@ -61,7 +61,7 @@ def test_the_best_weights_come_back():
     assert all(map(np.array_equal, after.model.get_weights(), best))
 
 
-def test_a_plateau_is_found_when_it_would_have_been():
+def test_a_plateau_is_found_at_the_same_epoch_after_a_restore():
     rates = []
     for interruption in (None, 1, 2, 4):
         reduce = plateau()
@@ -89,14 +89,14 @@ class Counter(keras.callbacks.Callback):
         self.count = state["count"]
 
 
-def test_a_callback_may_say_what_its_state_is():
+def test_a_callback_may_define_its_state():
     before, after = Counter(), Counter()
     before.count = 7
     restore_callback_states([after], through_a_file(callback_states([before])))
     assert after.count == 7
 
 
-def test_a_callback_of_another_class_begins_anew_with_a_warning():
+def test_a_callback_of_another_class_is_not_restored_with_a_warning():
     counter = Counter()
     counter.count = 7
     states = callback_states([stopper(), counter])
@@ -110,7 +110,7 @@ def test_a_callback_of_another_class_begins_anew_with_a_warning():
     assert after.count == 0
 
 
-def test_callbacks_that_came_or_went_are_named():
+def test_added_and_removed_callbacks_are_named_in_a_warning():
     states = callback_states([Counter()])
     with pytest.warns(UserWarning, match=r"`callbacks\[0\]` is missing, .* it was a Counter"):
         restore_callback_states([], states)
@@ -118,13 +118,13 @@ def test_callbacks_that_came_or_went_are_named():
         restore_callback_states([Counter()], [])
 
 
-def test_callbacks_that_count_nothing_come_and_go_unnoticed():
+def test_added_and_removed_callbacks_without_state_do_not_warn():
     logger, terminator = keras.callbacks.CSVLogger("log.csv"), keras.callbacks.TerminateOnNaN()
     assert [state["state"] for state in callback_states([logger, terminator])] == [None, None]
     restore_callback_states([terminator], callback_states([logger, terminator]))
 
 
-def test_a_state_that_is_no_dict_is_refused():
+def test_a_state_that_is_not_a_dict_is_refused():
     counter = Counter()
     counter.get_state = lambda: 7
     with pytest.raises(TypeError, match=r"`Counter.get_state` must return a dict, .* got a int"):

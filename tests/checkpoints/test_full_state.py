@@ -60,7 +60,7 @@ def same(weights, others):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_four_epochs_and_six_in_a_new_process_are_ten(name, straight, in_two_halves):
+def test_four_epochs_and_six_in_a_new_process_equal_ten_epochs(name, straight, in_two_halves):
     assert same(straight[name], in_two_halves[name])
 
 
@@ -69,7 +69,7 @@ class StopAtHalf(keras.callbacks.Callback):
         self.model.stop_training = epoch + 1 == HALF
 
 
-def test_what_happens_to_the_weights_after_the_last_epoch_is_not_in_the_state(folder, straight):
+def test_weights_that_change_after_the_last_epoch_are_not_saved(folder, straight):
     name = "subclassed, Adam with averages"
     model, _ = prepared(name)
     swap = keras.callbacks.EarlyStopping("loss", mode="max", patience=99, restore_best_weights=True)
@@ -98,7 +98,7 @@ def dropping():
     return model
 
 
-def test_the_dropout_of_a_model_that_was_not_trained_for_it_is_saved_as_well():
+def test_dropout_is_saved_when_the_model_was_trained_without_saving():
     model, other = dropping(), dropping()
     fit(model, [], epochs=1)
     save_state(Path("state.npz"), model, [], epoch=1)
@@ -171,18 +171,18 @@ def test_the_state_of_another_model_is_refused_before_anything_changes(build, me
 @pytest.mark.parametrize("content", [{"epoch": 3}, [1, 2]])
 def test_a_file_that_holds_something_else_is_refused(content):
     write_state(Path("state.npz"), content)
-    with pytest.raises(UnreadableStateError, match=r"`path` state\.npz holds no state"):
+    with pytest.raises(UnreadableStateError, match=r"`path` state\.npz is not a state"):
         restore_state(Path("state.npz"), line(), [])
-    with pytest.raises(UnreadableStateError, match=r"`path` state\.npz holds no state"):
+    with pytest.raises(UnreadableStateError, match=r"`path` state\.npz is not a state"):
         epochs_trained(Path("state.npz"))
 
 
-def test_a_file_that_is_not_there_is_missed():
+def test_a_missing_file_raises():
     with pytest.raises(FileNotFoundError):
         restore_state(Path("state.npz"), line(), [])
 
 
-def test_global_random_streams_go_on_where_they_were():
+def test_global_random_streams_continue_after_a_restore():
     def draw():
         return [*drawn(), float(tf.random.get_global_generator().uniform(()))]
 
@@ -205,7 +205,7 @@ def drawn():
     return [random.random(), random.gauss(0, 1), old, *map(float, numbers)]
 
 
-def test_a_seed_begins_all_streams_where_keras_begins_them_however_often_it_is_set():
+def test_a_seed_sets_all_streams_as_keras_does_also_when_set_again():
     found = []
     for settle in (set_seed, set_seed, keras.utils.set_random_seed, set_seed):
         settle(1905)
@@ -213,7 +213,7 @@ def test_a_seed_begins_all_streams_where_keras_begins_them_however_often_it_is_s
     assert found == [found[0]] * 4
 
 
-def test_a_new_seed_leaves_the_kernels_of_what_was_traced():
+def test_a_new_seed_keeps_the_kernels_of_traced_functions():
     noise = tf.function(lambda: tf.random.uniform((), seed=3))
     first, second = (float(noise()) for _ in range(2))
     keras.utils.set_random_seed(1906)

@@ -67,7 +67,7 @@ def test_numbers_that_json_does_not_know_are_kept():
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", lambda: None])
-def test_what_is_no_data_is_refused(value):
+def test_a_value_of_another_type_is_refused(value):
     with pytest.raises(TypeError, match="A state must be made of dicts"):
         write_state(PATH, {"value": value})
 
@@ -91,17 +91,19 @@ def test_a_state_that_cannot_be_written_leaves_the_old_one(monkeypatch):
     assert list(Path().iterdir()) == [PATH]
 
 
-def test_a_folder_is_made_if_need_be():
+def test_a_missing_directory_is_created():
     write_state(Path("trial", "state.npz"), 1)
     assert read_state(Path("trial", "state.npz")) == 1
 
 
-def test_every_torn_file_is_refused():
+def test_every_truncated_file_is_refused():
     write_state(PATH, {"weights": np.arange(50.0), "epoch": 3})
     whole = PATH.read_bytes()
     for length in range(0, len(whole), 37):
         PATH.write_bytes(whole[:length])
-        with pytest.raises(UnreadableStateError, match=r"`path` state\.npz is torn, damaged or no"):
+        with pytest.raises(
+            UnreadableStateError, match=r"`path` state\.npz is truncated, damaged or not a"
+        ):
             read_state(PATH)
 
 
@@ -136,10 +138,12 @@ def save_json():
 @pytest.mark.parametrize("save", [save_npz, save_npy, save_pickle, save_json])
 def test_a_foreign_file_is_refused(save):
     save()
-    with pytest.raises(UnreadableStateError, match=r"`path` state\.npz is torn, damaged or no"):
+    with pytest.raises(
+        UnreadableStateError, match=r"`path` state\.npz is truncated, damaged or not a"
+    ):
         read_state(PATH)
 
 
-def test_a_state_can_be_read_but_for_its_arrays():
+def test_a_state_can_be_read_without_its_arrays():
     write_state(PATH, {"epoch": 3, "weights": [np.ones(2)]})
-    assert read_state(PATH, but_arrays=True) == {"epoch": 3, "weights": [None]}
+    assert read_state(PATH, skip_arrays=True) == {"epoch": 3, "weights": [None]}

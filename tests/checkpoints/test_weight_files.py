@@ -43,7 +43,7 @@ def test_the_best_trials_keep_their_weights(keep, left):
     assert run(keep, [3.0, 2.0, 9.0, 1.0, 5.0]) == left
 
 
-def test_of_equals_the_first_stays_as_it_is_listed_first():
+def test_of_equal_trials_the_first_keeps_its_weights():
     assert run(2, [1.0, 1.0, 1.0]) == ["0", "1"]
 
 
@@ -52,7 +52,7 @@ def test_a_trial_without_a_score_keeps_nothing():
 
 
 @given(losses=lists(floats(allow_nan=False, allow_infinity=False)), keep=integers(1, 5))
-def test_what_is_kept_is_what_a_sort_would_find_whenever_one_tidies(losses, keep):
+def test_the_kept_trials_are_the_first_of_a_sort_whenever_one_tidies(losses, keep):
     wanted = sorted(range(len(losses)), key=lambda number: (losses[number], number))[:keep]
     checkpoints, removed = WeightFiles(keep, path_of), []
     checkpoints._remove = removed.append
@@ -65,14 +65,14 @@ def test_what_is_kept_is_what_a_sort_would_find_whenever_one_tidies(losses, keep
     assert sorted(removed) == sorted(again)
 
 
-def test_what_a_dead_process_left_is_removed_when_the_search_goes_on():
+def test_files_of_a_crashed_process_are_removed_on_resume():
     for trial_id in "0123":
         write(trial_id)
     WeightFiles(1, path_of).tidy(ends([2.0, 1.0]))
     assert kept() == ["1", "2", "3"]  # the last two have not ended
 
 
-def test_nothing_but_weights_is_removed():
+def test_other_files_are_not_removed():
     write("0", "", ".index", ".data-00000-of-00001", ".mine", ".index.mine")
     Path("trial_0/trial.json").write_text("{}")
     assert run("none", [1.0]) == []

@@ -197,7 +197,7 @@ def test_nan_does_not_matter_where_rows_are_drawn(method):
         ({"x": {"a": np.zeros([10, 2])}}, "`x` must be one array .*got a dict of 1; join"),
         ({"x": [np.zeros([10, 2]), np.zeros([10, 3])]}, "`x` must be one array .*a list of 2"),
         ({"y": np.zeros(10)}, "`y` must have rows of at least two classes"),
-        ({"y": np.ones([10, 2])}, "exactly one class in each row here"),
+        ({"y": np.ones([10, 2])}, "exactly one class in each row"),
         ({"y": np.arange(9) % 2}, "`x` and `y` must have the same number of rows"),
         ({"x": np.array([["a"]] * 10)}, "`x` must be one array of numbers"),
     ],

@@ -11,7 +11,7 @@ import pytest
 from kt_extras import compat, schedules
 from kt_extras.checkpoints.full_state import restore_state, save_state
 from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
-from kt_extras.model_reuse.optimizer_update import differing_numbers, hold_numbers, take_numbers
+from kt_extras.model_reuse.optimizer_update import differing_numbers, set_numbers, use_variables
 from kt_extras.model_reuse.shape_changes import changes_shapes
 
 RNG = np.random.default_rng(0)
@@ -106,10 +106,10 @@ if importlib.util.find_spec("tensorflow_addons"):
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_live_model_goes_on_as_a_new_one_from_the_same_state_would(name):
+def test_a_live_model_trains_like_a_new_one_from_the_same_state(name):
     before, after, names = CHANGES[name]
     live, held, fresh = model_with(before()), model_with(before()), model_with(after())
-    hold_numbers(held)
+    use_variables(held)
     train(live)
     save_state(PATH, live, [], epoch=1)
     train(held, steps=1)
@@ -118,7 +118,7 @@ def test_a_live_model_goes_on_as_a_new_one_from_the_same_state_would(name):
         assert sorted(numbers) == sorted(names)
     for model in (live, held, fresh):
         restore_state(PATH, model, [])
-        take_numbers(model, numbers)
+        set_numbers(model, numbers)
     weights = fresh.get_weights()
     after_training = train(fresh)
     assert near(train(live), after_training)
@@ -130,7 +130,7 @@ def test_a_live_model_goes_on_as_a_new_one_from_the_same_state_would(name):
 def traces_of(model, numbers):
     train(model, steps=1)
     before = Counting.traces
-    take_numbers(model, numbers)
+    set_numbers(model, numbers)
     train(model, steps=1)
     return Counting.traces - before
 
@@ -147,32 +147,32 @@ def test_the_scale_of_a_schedule_is_taken_without_a_trace():
     assert np.isclose(optimizer_numbers(model)["learning_rate/config/scale"], 0.05)
 
 
-def test_other_numbers_cost_a_trace():
+def test_other_numbers_need_a_trace():
     assert traces_of(model_with(SGD(0.1, weight_decay=0.1)), {"weight_decay": 0.2}) > 0
 
 
-def test_held_numbers_cost_no_trace_and_are_not_in_the_configuration():
+def test_numbers_in_variables_need_no_trace_and_keep_the_configuration():
     model = model_with(SGD(0.1, weight_decay=0.1))
     before = model.optimizer.get_config()
-    assert "weight_decay" in hold_numbers(model)
-    assert hold_numbers(model) == []
+    assert "weight_decay" in use_variables(model)
+    assert use_variables(model) == []
     assert traces_of(model, {"weight_decay": 0.25}) == 0
     assert model.optimizer.get_config() == {**before, "weight_decay": 0.25}
 
 
-def test_what_an_optimizer_looks_at_in_python_is_not_held():
-    assert "clipnorm" not in hold_numbers(model_with(SGD(0.1, clipnorm=1.0)))
+def test_a_number_that_python_branches_on_stays_a_constant():
+    assert "clipnorm" not in use_variables(model_with(SGD(0.1, clipnorm=1.0)))
 
 
-def test_on_keras_3_all_numbers_of_adamw_are_held():
-    held = set(hold_numbers(model_with(AdamW(0.1, weight_decay=0.1))))
+def test_on_keras_3_all_numbers_of_adamw_become_variables():
+    held = set(use_variables(model_with(AdamW(0.1, weight_decay=0.1))))
     wanted = {"beta_1", "beta_2", "epsilon", "weight_decay"}
     assert wanted <= held if compat.KERAS_3 else {"weight_decay"} <= held
 
 
 def test_numbers_that_an_optimizer_does_not_have_are_refused():
     with pytest.raises(ValueError, match=r"`numbers` must be of those .*; got \['beta_1'\]"):
-        take_numbers(model_with(SGD(0.1)), {"beta_1": 0.5})
+        set_numbers(model_with(SGD(0.1)), {"beta_1": 0.5})
 
 
 def weighted(weight):
@@ -216,12 +216,12 @@ def test_models_that_differ_in_something_else_have_no_differing_numbers(one, oth
     assert differing_numbers(one(), other()) is None
 
 
-def test_functions_of_the_same_code_over_the_same_values_are_the_same():
+def test_functions_with_the_same_code_and_closure_are_the_same():
     one, other = (model_with(SGD(rate), loss=weighted(2.0)) for rate in (0.5, 0.25))
     assert differing_numbers(one, other) == {"learning_rate": 0.25}
 
 
-def test_names_that_keras_made_up_are_no_difference():
+def test_names_that_keras_generated_are_not_compared():
     def build(rate):
         inputs = keras.Input((3,))
         left, right = keras.layers.Dense(2)(inputs), keras.layers.Dense(2)(inputs)
@@ -232,7 +232,7 @@ def test_names_that_keras_made_up_are_no_difference():
     assert differing_numbers(build(0.5), build(0.25)) == {"learning_rate": 0.25}
 
 
-def test_a_model_that_has_seen_data_is_like_one_that_has_not():
+def test_a_model_that_has_seen_data_equals_one_that_has_not():
     def build(rate):
         model = keras.Sequential(
             [keras.layers.Dense(2), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
@@ -270,7 +270,7 @@ def described(units, rate):
     return model
 
 
-def test_subclassed_models_are_compared_by_what_they_say():
+def test_subclassed_models_are_compared_by_their_configurations():
     assert differing_numbers(described(2, 0.5), described(2, 0.25)) == {"learning_rate": 0.25}
     assert differing_numbers(described(2, 0.5), described(3, 0.25)) is None
 
@@ -300,7 +300,7 @@ def declared(build, **values):
     return hp
 
 
-def test_hyperparameters_that_change_shapes_are_told_from_those_that_do_not():
+def test_hyperparameters_that_change_shapes_are_found():
     hp = declared(build, drop=True, deep=True)
     values = dict(hp.values)
     changing = {one.name for one in hp.space if changes_shapes(build, hp, one.name)}
@@ -333,13 +333,13 @@ def siblings(low, high):
 
 
 @pytest.mark.parametrize(("low", "high"), [(32, 64), (4, 64)])
-def test_a_choice_changes_shapes_if_a_name_has_other_values_in_its_scopes(low, high):
+def test_a_choice_changes_shapes_if_its_scopes_give_a_name_other_values(low, high):
     build, hp = siblings(low, high)
     assert changes_shapes(build, hp, "kind")
     assert changes_shapes(build, hp, "units")
 
 
-def test_a_choice_keeps_shapes_if_a_name_has_the_same_values_in_its_scopes():
+def test_a_choice_keeps_shapes_if_its_scopes_give_a_name_equal_values():
     build, hp = siblings(4, 16)
     assert not changes_shapes(build, hp, "kind")
 
@@ -359,7 +359,7 @@ def subclassed(hp):
     return model
 
 
-def test_without_data_only_the_optimizer_of_a_subclassed_model_keeps_its_shapes():
+def test_shapes_are_kept_without_data_if_only_the_optimizer_changes():
     hp = declared(subclassed)
     assert changes_shapes(subclassed, hp, "units")
     assert not changes_shapes(subclassed, hp, "rate")
@@ -372,7 +372,7 @@ def late(hp):
     return model
 
 
-def test_a_model_that_has_seen_data_lends_its_shapes():
+def test_the_shapes_of_a_model_that_has_seen_data_are_used():
     hp = declared(late)
     like = late(hp)
     like(X)
@@ -381,7 +381,7 @@ def test_a_model_that_has_seen_data_lends_its_shapes():
     assert changes_shapes(late, hp, "units", like=like)
 
 
-def test_trying_values_leaves_no_trace_in_random_streams():
+def test_trying_values_does_not_change_random_streams():
     keras.utils.set_random_seed(3)
     expected = build(keras_tuner.HyperParameters()).get_weights()
     keras.utils.set_random_seed(3)

@@ -5,7 +5,7 @@ import keras_tuner
 import pytest
 
 from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
-from kt_extras.model_reuse.reused_model import Origins, ReusedModel
+from kt_extras.model_reuse.reused_model import NumberSources, ReusedModel
 
 
 class Builds:
@@ -50,7 +50,7 @@ def reused(builds):
     return reused
 
 
-def test_after_a_few_comparisons_a_rate_is_taken_over_without_a_build(reused, builds):
+def test_a_rate_is_set_without_a_build_after_three_comparisons(reused, builds):
     before, model = builds.count, reused.model
     for rate in (0.3, 0.15, 0.25):
         assert model_for(reused, builds, rate=rate) is model
@@ -58,7 +58,7 @@ def test_after_a_few_comparisons_a_rate_is_taken_over_without_a_build(reused, bu
     assert builds.count == before
 
 
-def test_a_rate_beyond_those_seen_is_looked_at(reused, builds):
+def test_a_rate_beyond_those_seen_needs_a_comparison(reused, builds):
     before, model = builds.count, reused.model
     assert model_for(reused, builds, rate=0.6) is model
     assert builds.count == before + 1
@@ -67,7 +67,7 @@ def test_a_rate_beyond_those_seen_is_looked_at(reused, builds):
 
 
 @pytest.mark.parametrize("changed", [{"units": 3}, {"drop": 0.25}])
-def test_another_model_is_built_and_what_was_known_is_forgotten(changed, reused, builds):
+def test_the_sources_are_reset_when_another_model_is_built(changed, reused, builds):
     before, model = builds.count, reused.model
     other = model_for(reused, builds, rate=0.3, **changed)
     assert other is not model
@@ -85,37 +85,37 @@ def test_two_numbers_that_change_are_both_found(reused, builds):
     assert builds.count == before
 
 
-def test_a_number_that_vanishes_is_looked_at(reused, builds):
+def test_a_number_that_becomes_zero_needs_a_comparison(reused, builds):
     for momentum in (0.3, 0.6, 0.7):
         model_for(reused, builds, rate=0.2, momentum=momentum)
     model = reused.model
     assert model_for(reused, builds, rate=0.2, momentum=0.0) is not model
 
 
-def test_what_a_callback_did_to_the_rate_is_undone(reused, builds):
+def test_the_rate_is_reset_after_a_callback_changed_it(reused, builds):
     reused.model.optimizer.learning_rate = 0.01
     model = model_for(reused, builds, rate=0.3)
     assert optimizer_numbers(model)["learning_rate"] == pytest.approx(0.3)
 
 
-def test_a_number_that_is_computed_has_no_origin():
-    origins = Origins()
+def test_a_number_that_is_computed_has_no_source():
+    sources = NumberSources()
     for rate in (0.1, 0.2, 0.3, 0.4):
-        origins.note({"rate": rate}, {"learning_rate": rate**2})
-    assert origins.numbers({"rate": 0.25}) is None
+        sources.record({"rate": rate}, {"learning_rate": rate**2})
+    assert sources.numbers({"rate": 0.25}) is None
 
 
-def test_of_two_hyperparameters_that_a_number_may_be_neither_is_its_origin():
-    origins = Origins()
+def test_a_number_that_equals_two_hyperparameters_has_no_source():
+    sources = NumberSources()
     for rate in (0.1, 0.2, 0.3):
-        origins.note({"rate": rate, "other": rate}, {"learning_rate": rate})
-    assert origins.numbers({"rate": 0.25, "other": 0.15}) is None
+        sources.record({"rate": rate, "other": rate}, {"learning_rate": rate})
+    assert sources.numbers({"rate": 0.25, "other": 0.15}) is None
 
 
-def test_a_hyperparameter_that_is_unseen_and_no_number_must_be_looked_at():
-    origins = Origins()
+def test_a_new_value_of_another_hyperparameter_needs_a_comparison():
+    sources = NumberSources()
     for rate in (0.1, 0.2, 0.3):
-        origins.note({"rate": rate, "kind": "a"}, {"learning_rate": rate})
-    assert origins.numbers({"rate": 0.25, "kind": "a"}) == {"learning_rate": 0.25}
-    assert origins.numbers({"rate": 0.25, "kind": "b"}) is None
-    assert origins.numbers({"kind": "a"}) is None
+        sources.record({"rate": rate, "kind": "a"}, {"learning_rate": rate})
+    assert sources.numbers({"rate": 0.25, "kind": "a"}) == {"learning_rate": 0.25}
+    assert sources.numbers({"rate": 0.25, "kind": "b"}) is None
+    assert sources.numbers({"kind": "a"}) is None

@@ -31,7 +31,7 @@ def test_raise_if_set_raises_once_ctrl_c_was_pressed(capsys):
     with interruptible(visible=False) as request:
         request.raise_if_set()
         interrupt()
-        with pytest.raises(KeyboardInterrupt, match="it can go on"):
+        with pytest.raises(KeyboardInterrupt, match="it can be resumed"):
             request.raise_if_set()
     assert capsys.readouterr().err == ""
 
