@@ -24,8 +24,8 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         model: With one output of shape ``(n, 1)``, or ``(n, k)`` if there are k classes.
-        classes: Names of the classes in the order of the outputs; 0, 1, ... if None. Defaults to
-            `None`.
+        classes: Names of the classes in the order of the outputs; Defaults to 0, 1, and so
+            on.
         from_logits: Whether the model puts out logits. Defaults to `False`.
         batch_size: Rows predicted at a time. Defaults to `256`.
 
@@ -112,9 +112,9 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
         sums = outputs.shape[1] == 1 or np.abs(outputs.sum(axis=1) - 1).max() < _SUM
         if not self.from_logits and not (inside and sums):
             raise ValueError(
-                "`from_logits` must be true for a model that puts out no probabilities, got values "
-                f"from {outputs.min():g} to {outputs.max():g}; labels that do not exclude each "
-                "other are not supported here."
+                "`from_logits` must be true for a model whose outputs are not probabilities, got "
+                f"values from {outputs.min():g} to {outputs.max():g}; labels that do not exclude "
+                "each other are not supported here."
             )
         return outputs
 

@@ -49,7 +49,7 @@ def calibrate(
             `fit_calibration`; None leaves the probabilities as they are. Defaults to `"auto"`.
         threshold: A metric or criterion for which `fit_thresholds` finds the thresholds on the same
             rows; or the thresholds themselves, a number or one for each class; None decides for
-            what is likelier. Defaults to `None`.
+            the likelier class. Defaults to `None`.
         from_logits: Whether the model puts out logits. Defaults to `False`.
         multi_label: Whether the columns are labels that do not exclude each other. Defaults to
             `False`.

@@ -1,6 +1,6 @@
 """How the confusion matrix changes while a threshold moves.
 
-Lowering one class's threshold hands rows to that class one after the other.  All the confusion
+Lowering one class's threshold moves rows to that class one after the other.  All the confusion
 matrices on the way follow from the first one and the order of the rows.  Each move changes the
 counts of two classes only, so that a sum over the classes is known at every threshold in
 O(n log n), however many classes there are.
@@ -16,7 +16,7 @@ import numpy as np
 
 from kt_extras.arrays import FloatArray, IntArray
 
-#: By what numbers may differ that would be the same if they were exact.
+#: The largest difference of two numbers that counts as a rounding error.
 ROUNDING = 1e-12
 
 
@@ -86,9 +86,9 @@ class ConfusionPath:
     @classmethod
     def of(cls, confusion: FloatArray) -> ConfusionPath:
         """Return the path that stops only once, at a confusion matrix."""
-        nobody = np.zeros(0, dtype=np.int64)
+        no_rows = np.zeros(0, dtype=np.int64)
         stops = np.zeros(1, dtype=np.int64)
-        return cls(confusion, nobody, nobody, 0, np.zeros(0), stops)
+        return cls(confusion, no_rows, no_rows, 0, np.zeros(0), stops)
 
     @cached_property
     def sizes(self) -> FloatArray:
@@ -109,11 +109,11 @@ class ConfusionPath:
     def sum(
         self, value: Callable[[Counts], FloatArray], classes: IntArray | None = None
     ) -> FloatArray:
-        """Add up what the classes are worth at each stop, shape ``(c,)``.
+        """Return the sum of a value over the classes at each stop, shape ``(c,)``.
 
         Args:
-            value: From the counts of a class to what it is worth, element by element.
-            classes: Numbers of those that count; all if None.
+            value: Returns the values for counts, element by element.
+            classes: Numbers of the classes that are summed over. Defaults to all.
         """
         k, m = len(self.start), len(self.truth)
         counted = np.ones(k)
@@ -132,7 +132,7 @@ class ConfusionPath:
         return total
 
     def mean(self, value: Callable[[Counts], FloatArray]) -> FloatArray:
-        """Average over the classes that are judged what each is worth, shape ``(c,)``."""
+        """Return the mean of a value over the judged classes at each stop, shape ``(c,)``."""
         return self.sum(value, self.judged) / max(len(self.judged), 1)
 
     def cost(self, matrix: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ from kt_extras.calibration.confusion import ROUNDING, ConfusionPath, Counts
 class RecallAtPrecision:
     """The highest recall with at least a required precision.
 
-    Where no threshold is precise enough nobody is called positive.
+    If no threshold is precise enough, no row is called positive.
 
     Args:
         precision: In (0, 1].
@@ -44,7 +44,7 @@ class RecallAtPrecision:
         """Return the recall where it counts; and the precision."""
 
         def counted(n: Counts) -> FloatArray:
-            otherwise = np.where(n.tp + n.fp == 0, 0.0, -1.0)  # nobody is called positive
+            otherwise = np.where(n.tp + n.fp == 0, 0.0, -1.0)  # no row is called positive
             return np.where(n.precision >= self.precision - ROUNDING, n.recall, otherwise)
 
         return [path.mean(counted), path.mean(lambda n: n.precision)]

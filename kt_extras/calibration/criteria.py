@@ -1,4 +1,4 @@
-"""What a threshold should be best for.
+"""Criteria that thresholds are fitted to.
 
 A criterion is a function of confusion matrices.  In a binary problem F-beta, Youden's J, recall and
 precision are those of the positive class; in a multi-class one they are averaged over the classes
@@ -225,8 +225,8 @@ def criterion_of(metric: CriterionLike) -> Criterion:
             `"geometric_mean"`, `"mcc"`, or a criterion.
 
     Raises:
-        ValueError: A name that is not known, or that needs a number besides.
-        TypeError: No criterion.
+        ValueError: The name is not known, or is that of a criterion with an argument.
+        TypeError: The value is not a criterion.
 
     >>> criterion_of("f2")
     FBeta(beta=2.0)
@@ -236,7 +236,7 @@ def criterion_of(metric: CriterionLike) -> Criterion:
             return metric
         raise TypeError(
             "`metric` must be a name or a criterion of `kte.calibration`, got "
-            f"{type(metric).__name__}; Keras' metrics and those of `kte.metrics` are none."
+            f"{type(metric).__name__}; Keras' metrics and those of `kte.metrics` are not criteria."
         )
     if re.fullmatch(r"f\d+(\.\d+)?", metric):
         return FBeta(float(metric[1:]))

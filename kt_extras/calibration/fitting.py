@@ -1,8 +1,8 @@
-"""Fitting the calibrating layers to what a model says of rows that it was not trained on.
+"""Fit calibration layers to the outputs of a model for rows that it was not trained on.
 
 Temperature, vector and Platt scaling minimise the cross-entropy; isotonic regression is
-scikit-learn's.  Of a column that all or no rows have nothing is learnt: it stays as it is, or in
-vector scaling nearly so.
+scikit-learn's.  A column that all rows have, or none, is not fitted: it does not change, or in
+vector scaling hardly.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def fit_calibration(
         method: `"temperature"` (one number, hardest to overfit), `"vector"` (two for each class),
             `"platt"` (two for each class, one against the rest) or `"isotonic"` (any rising
             function; needs a thousand rows); None leaves the probabilities as they are.  `"auto"`
-            can mend a shifted mean, as class weights and resampling leave it: vector scaling of
+            corrects a shifted mean, as after class weights and resampling: vector scaling of
             classes that exclude each other, Platt's of anything else. Defaults to `"auto"`.
         from_logits: Whether the outputs are logits instead of probabilities. Defaults to `False`.
         sample_weight: Shape ``(n,)``, at least 0. Defaults to `None`.
@@ -111,7 +111,7 @@ def _temperature(logits: FloatArray, labels: IntArray, weights: FloatArray) -> f
 def _fit_vector(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> Fitted:
     logits = np.asarray(start.logits(outputs), dtype=np.float64)
     truth = _one_vs_rest(sample, logits.shape[1]).T.astype(np.float64)
-    # A prior with the weight of one row: classes that can be parted would have infinite scales.
+    # A prior with the weight of one row: separable classes would have infinite scales.
     prior = sample.weights.mean()
     found = _scale_and_bias(
         logits, truth, sample.weights, exclusive=start.exclusive, prior=float(prior)
@@ -127,8 +127,8 @@ def _fit_platt(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> 
     n0 = sample.weights.sum() - n1
     targets = np.where(truth == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
     scale, bias = _scale_and_bias(log_odds, targets, sample.weights, exclusive=False, prior=0.0)
-    says = (n1 > 0) & (n0 > 0)
-    scale, bias = np.where(says, scale, 1.0), np.where(says, bias, 0.0)
+    fitted = (n1 > 0) & (n0 > 0)
+    scale, bias = np.where(fitted, scale, 1.0), np.where(fitted, bias, 0.0)
     return lambda **columns: layers.PlattScaling(scale.tolist(), bias.tolist(), **columns)
 
 
@@ -182,7 +182,7 @@ def _fit_isotonic(start: layers.CalibrationLayer, outputs: Any, sample: Sample) 
     return lambda **columns: layers.IsotonicCalibration(xs, ys, **columns)
 
 
-def _fit_what_suits(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> Fitted:
+def _fit_auto(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> Fitted:
     return (_fit_vector if start.exclusive else _fit_platt)(start, outputs, sample)
 
 
@@ -192,7 +192,7 @@ def _fit_nothing(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -
 
 
 _METHODS: dict[str | None, Callable[[layers.CalibrationLayer, Any, Sample], Fitted]] = {
-    "auto": _fit_what_suits,
+    "auto": _fit_auto,
     "temperature": _fit_temperature,
     "vector": _fit_vector,
     "platt": _fit_platt,

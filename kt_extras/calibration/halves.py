@@ -11,7 +11,7 @@ _STREAM = 0x7A1
 
 
 def fair_halves(sample: Sample, *, seed: int) -> tuple[IntArray, IntArray]:
-    """Return the numbers of the rows in each half; rows with the same labels are shared out evenly.
+    """Return the numbers of the rows in each half; rows with equal labels are split evenly.
 
     Args:
         sample: At least two rows of each class if it is binary.

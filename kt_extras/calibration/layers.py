@@ -3,10 +3,10 @@
 Their numbers are part of their configuration: no weights, nothing that training could change.  The
 calibrating layers take what a model puts out, probabilities or logits, shape ``(n, k)``, and return
 calibrated probabilities of the same shape.  `exclusive` says that the columns are classes of which
-each row has one, so that probabilities sum to 1; otherwise every column is a question of its own.
+each row has one, so that probabilities sum to 1; otherwise every column is a separate label.
 
 They compute in single precision under any policy.  A probability that single precision rounds to 1
-has lost how sure the model was; a model that ends in logits keeps it.
+has lost the model's confidence; a model with logits as outputs keeps it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _LARGEST = 1 - 2.0**-24  # the last one before 1
 
 
 class CalibrationLayer(keras.layers.Layer):
-    """What the calibrating layers have in common.
+    """Base class of the calibration layers.
 
     Args:
         exclusive: Whether the columns are classes of which each row has one.
         from_logits: Whether the inputs are logits instead of probabilities. Defaults to `False`.
-        **kwargs: As for any layer.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, *, exclusive: bool, from_logits: bool = False, **kwargs: Any) -> None:
@@ -221,7 +221,7 @@ class Decision(keras.layers.Layer):
             class with the largest ``probability / threshold`` if exclusive; else every column has
             its own.
         exclusive: Whether the columns are classes of which each row has one. Defaults to `True`.
-        **kwargs: As for any layer.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     >>> Decision(0.3)(np.array([[0.2], [0.4]], "float32")).numpy().tolist()
     [0, 1]

@@ -1,4 +1,4 @@
-"""A model's outputs, taken for what they are: probabilities or logits."""
+"""Check whether a model's outputs are probabilities or logits, as its user says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_outputs(outputs: NDArray[Any], *, from_logits: bool, multi_label: bool
         multi_label: Whether the columns are labels that do not exclude each other.
 
     Raises:
-        ValueError: They are something else.
+        ValueError: The outputs are not what the arguments say.
 
     >>> check_outputs(np.array([[0.2], [1.3]]), from_logits=False, multi_label=False)
     Traceback (most recent call last):

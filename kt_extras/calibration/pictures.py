@@ -1,4 +1,4 @@
-"""Pictures of how good scores are: Matplotlib figures that belong to no window.
+"""Plots of scores, as Matplotlib figures without a window.
 
 Of a multi-class or multi-label problem every class is drawn against the rest, up to the ninth.
 """

@@ -1,4 +1,4 @@
-"""What a model puts out for labelled rows, in arrays or in a data set."""
+"""Compute a model's outputs for labelled rows, in arrays or in a data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Predictions = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
 
 
 class ForwardPass:
-    """What a model puts out for a batch, not in training; traced once, at the first batch.
+    """Computes a model's outputs for a batch in inference mode; traced once, at the first batch.
 
     Repeated passes over a few thousand rows cost milliseconds, where `Model.predict` spends more
     than that on its beginning and end.

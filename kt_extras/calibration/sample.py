@@ -1,4 +1,4 @@
-"""Labels and scores, checked once: what they are taken for, and what is rejected.
+"""Check labels and scores, and find the kind of problem from them.
 
 The shapes tell three kinds of problem apart.  Scores of shape ``(n,)`` or ``(n, 1)`` are
 binary; so are two columns, of which the second is the positive class.  More columns are the classes
@@ -20,7 +20,7 @@ _SUM = 1e-3  # by which the probabilities of a row may miss 1: half precision do
 
 
 class Kind(str, enum.Enum):
-    """What a row is asked: yes or no, which of several, or yes or no for each of several."""
+    """The kind of problem: one yes or no, one class of several, or any number of labels."""
 
     BINARY = "binary"
     MULTI_CLASS = "multi-class"
@@ -32,7 +32,7 @@ class Sample:
     """Labels, scores and weights that fit together; made by `check_sample`.
 
     Args:
-        kind: What a row is asked.
+        kind: The kind of problem.
         labels: Shape ``(n,)`` with numbers of classes; ``(n, k)`` of 0 and 1 if multi-label.
         scores: Shape ``(n,)`` if binary, else ``(n, k)``; finite, floats of any precision.
         weights: Shape ``(n,)``, above 0; rows that weigh nothing were dropped.

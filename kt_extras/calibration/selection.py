@@ -13,11 +13,11 @@ from kt_extras.calibration.confusion import ROUNDING
 def best_stop(preferences: Sequence[FloatArray], gaps: FloatArray) -> int:
     """Return the stop that is best for the first preference, ties decided by the next.
 
-    The last word has the gap between the scores on both sides, and then the order.
+    Remaining ties go to the widest gap between neighbouring scores, then to the first stop.
 
     Args:
-        preferences: Shape ``(c,)`` each, higher is better.
-        gaps: Shape ``(c,)``.
+        preferences: Arrays of shape ``(c,)``; higher is better.
+        gaps: Gap between the scores on both sides of each stop, shape ``(c,)``.
 
     >>> best_stop([np.array([0.5, 0.9, 0.9])], gaps=np.array([1.0, 0.1, 0.2]))
     2
@@ -36,7 +36,7 @@ def is_better(
 
     Args:
         candidate: Values of the preferences, in their order.
-        current: Those to beat.
+        current: Values to compare with, in the same order.
         minimum: Smallest difference that counts, relative to the larger of the current value and 1.
             Defaults to `ROUNDING`.
 

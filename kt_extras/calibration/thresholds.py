@@ -1,4 +1,4 @@
-"""Decision thresholds that are best for a criterion, exactly, over all that make a difference.
+"""Find the decision thresholds that are best for a criterion, exactly.
 
 A binary decision is ``score >= threshold``, and so is each of a multi-label one.  The multi-class
 decision is the class with the largest ``score / threshold``; its thresholds sum to 1, so that with
@@ -30,7 +30,7 @@ class Thresholds:
     """Thresholds and what they were fitted for; made by `fit_thresholds`.
 
     Args:
-        kind: What a row is asked.
+        kind: The kind of problem.
         values: Shape ``()`` if binary, else ``(k,)``.
         criterion: What they are best for.
         value: The criterion on the rows that they were fitted to; on others expect less.
@@ -76,7 +76,7 @@ def fit_thresholds(
 
     Exact if binary or multi-label, in O(n log n) a column.  In a multi-class problem the thresholds
     are set in turn, each exactly while the others stay, until none can be improved.  A class or
-    label of which the rows say nothing, since all or none have it, keeps the neutral threshold.
+    label that all rows have, or none, keeps the neutral threshold.
 
     Args:
         y_true: Numbers of classes from 0, shape ``(n,)`` or ``(n, 1)``; or one-hot rows, shape
@@ -155,8 +155,8 @@ def _fit_binary(sample: Sample, criterion: Criterion) -> float:
     ranked = sample.scores[order]
     truth, weights = sample.labels[order], sample.weights[order]
     stops = np.concatenate([[0], np.flatnonzero(np.diff(ranked)) + 1, [len(ranked)]])
-    everyone_negative = confusion_matrix(truth, np.zeros_like(truth), weights, 2)
-    path = ConfusionPath(everyone_negative, truth, np.zeros_like(truth), 1, weights, stops)
+    all_negative = confusion_matrix(truth, np.zeros_like(truth), weights, 2)
+    path = ConfusionPath(all_negative, truth, np.zeros_like(truth), 1, weights, stops)
     above = np.concatenate([[high], ranked[stops[1:] - 1]])
     below = np.concatenate([ranked[stops[:-1]], [low]])
     gaps = above - below
