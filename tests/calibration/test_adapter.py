@@ -124,7 +124,7 @@ def test_the_model_is_not_trained_again():
     ("make", "message"),
     [
         (lambda: TrainedClassifier(model(), classes=["a"]), "`classes` must name the 2 classes"),
-        (lambda: TrainedClassifier(model(1, None)), "`from_logits` must be true for a model that"),
+        (lambda: TrainedClassifier(model(1, None)), "`from_logits` must be true for a model whose"),
         (lambda: TrainedClassifier(model(2)), "labels that do not exclude each other are not"),
     ],
 )
