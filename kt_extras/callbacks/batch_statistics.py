@@ -20,8 +20,8 @@ def update_batch_statistics(
 ) -> None:
     """Set the means and variances of batch normalisation to the averages over batches of data.
 
-    What averages weights needs this (Izmailov et al. 2018, arXiv 1803.05407, sec. 3.2): nobody has
-    seen the activations of the averaged weights.  Layers that are not trainable keep theirs.
+    Needed after weights were averaged, since the old statistics are those of other activations
+    (Izmailov et al. 2018, arXiv 1803.05407, sec. 3.2).  Layers that are not trainable keep theirs.
 
     Args:
         model: Runs as in training, so with dropout if it has any.

@@ -1,4 +1,4 @@
-"""What a batch says to a metric: for each row its class, its scores and its weight."""
+"""A batch flattened for a metric: true classes, scores and weights."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class TrialBegun(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialAbandoned(Event):
-    """A worker gives its trial back at the user's wish; the attempt does not count.
+    """A worker gives its trial back, as the user has stopped it; the attempt does not count.
 
     Attributes:
         trial: Its id.

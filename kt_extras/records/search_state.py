@@ -44,7 +44,7 @@ from kt_extras.storage.journal import FORMAT
 
 @dataclass
 class Totals:
-    """Sums over a search, kept up to date so that nobody has to go through all trials.
+    """Sums over a search, kept up to date so that reading them takes no pass over the trials.
 
     Attributes:
         ended: Trials that have ended at least once; paused ones count, rejected ones do not.
@@ -144,7 +144,7 @@ class SearchState:
     # Looking at it.
 
     def interrupted(self) -> list[str]:
-        """Return the trials that are running, oldest first; nobody runs them after a reload."""
+        """Return the trials that are running, oldest first; after a reload no worker runs them."""
         return [name for name, record in self.trials.items() if record.state is TrialState.RUNNING]
 
     # One method for each kind of event.
