@@ -1,4 +1,4 @@
-"""Check whether a model's outputs are probabilities or logits, as its user says."""
+"""Check that outputs are what `from_logits` says: logits or probabilities."""
 
 from __future__ import annotations
 

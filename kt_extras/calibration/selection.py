@@ -1,4 +1,4 @@
-"""Which of several stops is the best."""
+"""Choosing the best of several thresholds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training that ends after a time."""
+"""Ends a training after a given time."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def binary_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
 
 
 def precise(x: tf.Tensor) -> tf.Tensor:
-    """Return at least single precision: half of it has no room for logarithms.
+    """Return at least single precision: half precision is too coarse for logarithms.
 
     >>> precise(tf.constant(1.0, tf.float16)).dtype.name
     'float32'

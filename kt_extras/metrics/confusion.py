@@ -17,7 +17,7 @@ from kt_extras.metrics.rows import rows
 
 
 class ConfusionMetric(keras.metrics.Metric):
-    """Accumulates a confusion matrix; subclasses say what it is worth.
+    """Accumulates a confusion matrix; subclasses compute the metric from it.
 
     Args:
         num_classes: C, at least 2.
@@ -72,7 +72,7 @@ class ConfusionMetric(keras.metrics.Metric):
         return tf.cast(self.score(tf.convert_to_tensor(self.matrix)), self.dtype)
 
     def score(self, matrix: tf.Tensor) -> tf.Tensor:
-        """Return what a confusion matrix is worth: true classes in rows, decisions in columns."""
+        """Return the metric of a confusion matrix: true classes in rows, decisions in columns."""
         raise NotImplementedError
 
     def reset_state(self) -> None:

@@ -1,1 +1,1 @@
-"""Who decides: the oracles, which hand out trials and take their results."""
+"""The oracles, which hand out trials and take their results."""

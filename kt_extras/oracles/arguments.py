@@ -136,9 +136,8 @@ def refuse_unknown(unknown: Mapping[str, object], taker: type) -> None:
 
 
 def _named_arguments(taker: type) -> set[str]:
-    """Return the arguments that the constructors of a class and of its bases name."""
-    bases = [base for base in taker.__mro__ if base is not object]
-    parameters = [p for base in bases for p in inspect.signature(base).parameters.values()]
+    """Return the arguments that the constructor of a class names."""
+    parameters = inspect.signature(taker).parameters.values()
     return {p.name for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}}
 
 

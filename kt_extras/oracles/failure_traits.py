@@ -1,4 +1,4 @@
-"""What tells some trials from others: the values that occur in the one set and not in the other."""
+"""Values that failed trials have in common and others do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When failures say that something is broken, and what they say."""
+"""Counts failed trials, decides when they end the search, and writes its message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMPARED = 200  # failures at most, the last ones
 class FailureCount:
     """How the trials of a session have ended.
 
-    A session begins with no failures, for the program may have been mended.  Infeasible trials are
+    A session begins with no failures, since the program may have been fixed.  Infeasible trials are
     neither crashes nor successes: they say something about the search space, which the sampler
     learns.
 

@@ -269,7 +269,7 @@ class SamplerOracle(RecordedOracle):
         Raises:
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
-        self._failure_count = FailureCount()  # the program may have been mended
+        self._failure_count = FailureCount()  # the program may have been fixed
         super().open_session()
 
     def _set_project_dir(self, directory: str, project_name: str) -> None:

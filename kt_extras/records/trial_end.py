@@ -1,4 +1,4 @@
-"""How a trial ends: the event that follows from what its worker hands back."""
+"""How a trial ends: the event that follows from the worker's result."""
 
 from __future__ import annotations
 

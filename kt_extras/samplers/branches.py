@@ -1,4 +1,4 @@
-"""The branches of a conditional space, and how many trials each deserves.
+"""The branches of a conditional space, and how many trials each gets.
 
 A branch fixes the values of all parents, the hyperparameters on which others depend.  Two values of
 a parent belong to one branch if they activate the same children.  The choice of the branch of the

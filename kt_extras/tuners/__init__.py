@@ -1,1 +1,1 @@
-"""Who trains: the tuners, and what they do with the trials that an oracle hands out."""
+"""The tuners, and what they do with the trials that an oracle hands out."""

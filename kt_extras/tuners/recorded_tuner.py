@@ -211,7 +211,10 @@ class RecordedTuner(keras_tuner.Tuner):
         for entry in self._local_oracle.trial_records():
             if trial_id in (entry.trial.trial_id, entry.number):
                 return epochs_of(entry)
-        raise KeyError(f"`trial_id` {trial_id!r} is none of {len(self._local_oracle.trials)}.")
+        known = list(self._local_oracle.trials)
+        raise KeyError(
+            f"`trial_id` must be the id or the number of one of {known}, got {trial_id!r}."
+        )
 
     # Before the trials.
 
