@@ -10,6 +10,7 @@ import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.oracles.arguments import refuse_unknown
 from kt_extras.oracles.asha import ASHAOracle, Mode
 from kt_extras.pruners import Pruner
 from kt_extras.search import Sampler
@@ -111,6 +112,7 @@ class ASHA(Tuner):
         logger: Any = None,
         **unknown: NoReturn,
     ) -> None:
+        refuse_unknown(unknown, type(self))
         oracle = ASHAOracle(
             objective,
             max_epochs,
@@ -150,5 +152,4 @@ class ASHA(Tuner):
             distribution_strategy=distribution_strategy,
             tuner_id=tuner_id,
             logger=logger,
-            **unknown,
         )

@@ -10,6 +10,7 @@ import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.oracles.arguments import refuse_unknown
 from kt_extras.oracles.evolution import EvolutionOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.evolution import Evolution as EvolutionSampler
@@ -101,6 +102,7 @@ class Evolution(Tuner):
         logger: Any = None,
         **unknown: NoReturn,
     ) -> None:
+        refuse_unknown(unknown, type(self))
         oracle = EvolutionOracle(
             objective,
             max_trials,
@@ -139,5 +141,4 @@ class Evolution(Tuner):
             distribution_strategy=distribution_strategy,
             tuner_id=tuner_id,
             logger=logger,
-            **unknown,
         )

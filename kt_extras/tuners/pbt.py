@@ -16,7 +16,7 @@ from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.replay import Target
 from kt_extras.model_reuse.reused_model import ReusedModel
 from kt_extras.model_reuse.shape_changes import changes_shapes
-from kt_extras.oracles.arguments import names_in
+from kt_extras.oracles.arguments import names_in, refuse_unknown
 from kt_extras.oracles.pbt import PBTOracle, refuse_limits_of_trials
 from kt_extras.records.tables import lineage_rows
 from kt_extras.search import Sampler
@@ -124,6 +124,7 @@ class PBT(Tuner):
         logger: Any = None,
         **unknown: NoReturn,
     ) -> None:
+        refuse_unknown(unknown, type(self))
         names = names_in("mutable", mutable)
         refuse_limits_of_trials(unknown)
         oracle = PBTOracle(
@@ -165,7 +166,6 @@ class PBT(Tuner):
             distribution_strategy=distribution_strategy,
             tuner_id=tuner_id,
             logger=logger,
-            **unknown,
         )
         self._reused_model = ReusedModel()
         self.mutable = self._checked_mutable(names)

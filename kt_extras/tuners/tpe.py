@@ -10,6 +10,7 @@ import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.oracles.arguments import refuse_unknown
 from kt_extras.oracles.tpe import TPEOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.tpe import TPE as TPESampler  # noqa: N811 - the tuner has the public name
@@ -93,6 +94,7 @@ class TPE(Tuner):
         logger: Any = None,
         **unknown: NoReturn,
     ) -> None:
+        refuse_unknown(unknown, type(self))
         oracle = TPEOracle(
             objective,
             max_trials,
@@ -129,5 +131,4 @@ class TPE(Tuner):
             distribution_strategy=distribution_strategy,
             tuner_id=tuner_id,
             logger=logger,
-            **unknown,
         )
