@@ -14,6 +14,8 @@ from kt_extras.arrays import FloatArray
 from kt_extras.class_arguments import checked_weights
 from kt_extras.imbalance.label_batches import check_elements
 
+_TOLERANCE = 0.01  # of the sum of a row's fractions, which may be of half precision
+
 
 def with_weights(dataset: tf.data.Dataset, weights: ArrayLike) -> tf.data.Dataset:
     """Return the data set with a weight for each row, made from its labels.
@@ -21,7 +23,7 @@ def with_weights(dataset: tf.data.Dataset, weights: ArrayLike) -> tf.data.Datase
     Args:
         dataset: Batched, of ``(x, y)`` or ``(x, y, weights)``; in the latter case the weights are
             multiplied.  One-hot and multi-label `y` may be smoothed or mixed: a row's weight is
-            then mixed in the same way.
+            then mixed in the same way.  The labels of a row that weighs 0 are not looked at.
         weights: Shape ``(c,)``, or ``(c, 2)`` for multi-label data, from `class_weights`.  A row of
             multi-label data weighs the mean of what its labels weigh, as in `sample_weights`.
 
@@ -30,6 +32,8 @@ def with_weights(dataset: tf.data.Dataset, weights: ArrayLike) -> tf.data.Datase
 
     Raises:
         ValueError: Labels and weights that do not belong together.
+        tf.errors.InvalidArgumentError: When the data are read, a class out of range; or, with
+            weights of shape ``(c,)``, columns that do not sum to 1, as the losses refuse them.
 
     >>> data = tf.data.Dataset.from_tensor_slices((tf.zeros([3, 2]), [0, 1, 1])).batch(3)
     >>> next(iter(with_weights(data, [0.5, 2.0])))[2].numpy().tolist()
@@ -40,11 +44,9 @@ def with_weights(dataset: tf.data.Dataset, weights: ArrayLike) -> tf.data.Datase
     _check_labels(dataset.element_spec[1].shape, w)
 
     def add(x: Any, y: tf.Tensor, given: tf.Tensor | None = None) -> tuple[Any, ...]:
-        row = _row_weights(y, w)
-        if given is None:
-            return x, y, row
-        given = tf.cast(given, tf.float32)
-        return x, y, tf.reshape(given, tf.shape(row)) * row
+        used = tf.constant(True) if given is None else tf.not_equal(tf.reshape(given, [-1]), 0)
+        row = tf.where(used, _row_weights(y, w, used), 0.0)
+        return x, y, row if given is None else row * tf.reshape(tf.cast(given, tf.float32), [-1])
 
     return dataset.map(add)
 
@@ -62,16 +64,25 @@ def _check_labels(shape: tf.TensorShape, weights: FloatArray) -> None:
         )
 
 
-def _row_weights(y: tf.Tensor, weights: FloatArray) -> tf.Tensor:
-    """Return the weight of each row, shape ``(n,)``."""
+def _row_weights(y: tf.Tensor, weights: FloatArray, used: Any) -> tf.Tensor:
+    """Return the weight of each row, shape ``(n,)``; rows that are not used are not checked."""
     w = tf.constant(weights, tf.float32)
     if weights.ndim == 2:
         fraction = tf.cast(y, tf.float32)
         return tf.reduce_mean(fraction * w[:, 1] + (1.0 - fraction) * w[:, 0], axis=-1)
     if y.shape.rank == 2 and y.shape[1] != 1:
-        return tf.linalg.matvec(tf.cast(y, tf.float32), w)
+        fraction = tf.cast(y, tf.float32)
+        one = tf.abs(tf.reduce_sum(fraction, axis=-1) - 1.0) < _TOLERANCE
+        rule = "`dataset` must hold rows of exactly one class, or fractions that sum to 1; got"
+        hint = "weights of multi-label data have shape (c, 2): `class_weights(y, multi_label=True)`"
+        with tf.control_dependencies([_assert(one | ~used, [rule, y, hint])]):
+            return tf.linalg.matvec(fraction, w)
     labels = tf.cast(tf.reshape(y, [-1]), tf.int64)
+    inside = (labels >= 0) & (labels < len(weights))
     rule = f"`dataset` must hold classes from 0 to {len(weights) - 1}, as `weights` has them; got"
-    inside = tf.reduce_all((labels >= 0) & (labels < len(weights)))
-    with tf.control_dependencies([tf.debugging.Assert(inside, [rule, labels])]):
-        return tf.gather(w, labels)
+    with tf.control_dependencies([_assert(inside | ~used, [rule, labels])]):
+        return tf.gather(w, tf.where(inside, labels, 0))
+
+
+def _assert(right: tf.Tensor, message: list[Any]) -> Any:
+    return tf.debugging.Assert(tf.reduce_all(right), message)

@@ -128,10 +128,13 @@ def single_labels(y: ArrayLike, *, num_classes: int | None = None) -> IntArray:
     labels = checked_labels(y, num_classes=num_classes)
     if labels.ndim == 1:
         return labels
-    if not _one_a_row(labels):
+    wrong = labels.sum(axis=1) != 1
+    if wrong.any():
         raise ValueError(
-            "`y` must have exactly one class in each row; for multi-label data use weights "
-            "(`kt_extras.imbalance.class_weights`)."
+            "`y` must have exactly one class in each row and has none or several in "
+            f"{int(wrong.sum())} of {len(labels)} rows, first in row {int(np.argmax(wrong))}; "
+            "leave such rows out, or treat the data as multi-label, whose weights have shape "
+            "(c, 2): `class_weights(y, multi_label=True)`."
         )
     return np.asarray(labels.argmax(axis=1), dtype=np.int64)
 

@@ -15,7 +15,12 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from kt_extras.arrays import FloatArray
 from kt_extras.class_arguments import checked_weights
-from kt_extras.imbalance.labels import ClassCounts, checked_labels, class_counts
+from kt_extras.imbalance.labels import (
+    ClassCounts,
+    checked_labels,
+    class_counts,
+    single_labels,
+)
 from kt_extras.imbalance.statistics import effective_numbers
 
 #: What `class_weights` takes for `scheme`.
@@ -122,7 +127,8 @@ def sample_weights(y: ArrayLike, weights: ArrayLike, *, per_label: bool = False)
         Shape ``(n,)``; or ``(n, c)`` with `per_label`.
 
     Raises:
-        ValueError: Labels and weights that do not belong together.
+        ValueError: Labels and weights that do not belong together; with weights of shape ``(c,)`` a
+            row that does not belong to exactly one class, as the losses refuse it.
 
     >>> sample_weights([0, 1, 0], [0.5, 2.0]).tolist()
     [0.5, 2.0, 0.5]
@@ -136,8 +142,7 @@ def sample_weights(y: ArrayLike, weights: ArrayLike, *, per_label: bool = False)
                 "`per_label` needs `weights` of shape (c, 2), from multi-label data; "
                 f"got shape {w.shape}."
             )
-        labels = checked_labels(y, num_classes=len(w), multi_label=False)
-        return np.asarray(w[labels] if labels.ndim == 1 else labels @ w, dtype=np.float64)
+        return np.asarray(w[single_labels(y, num_classes=len(w))], dtype=np.float64)
     labels = checked_labels(y, num_classes=len(w), multi_label=True)
     each = np.where(labels == 1, w[:, 1], w[:, 0])
     return each if per_label else each.mean(axis=1)

@@ -218,3 +218,25 @@ def test_labels_and_weights_that_do_not_belong_together_are_rejected(
 def test_a_data_set_and_weights_that_do_not_belong_together_are_rejected(y, weights):
     with pytest.raises(ValueError, match=r"`weights` has shape .* and needs labels with 2 columns"):
         with_weights(dataset(np.array(y)), weights)
+
+
+@pytest.mark.parametrize("row", [[0, 0, 0], [1, 1, 0]])
+def test_a_row_without_exactly_one_class_is_refused_as_the_losses_do(row):
+    y, weights = [row, [0, 0, 1]], [1.0, 2.0, 3.0]
+    with pytest.raises(ValueError, match="none or several in 1 of 2 rows, first in row 0"):
+        sample_weights(y, weights)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="rows of exactly one class"):
+        rows_of(with_weights(dataset(np.array(y)), weights))
+    assert rows_of(with_weights(dataset(np.array(y), [0.0, 2.0]), weights)).tolist() == [0.0, 6.0]
+
+
+def test_labels_of_rows_without_weight_are_not_looked_at():
+    data = with_weights(dataset([0, -1, 255, 1], [1.0, 0.0, 0.0, 1.0]), [2.0, 3.0])
+    assert rows_of(data).tolist() == [2.0, 0.0, 0.0, 3.0]
+
+
+def test_smoothed_labels_of_half_precision_are_weighed():
+    y = np.array([[0.9, 0.05, 0.05], [0.1, 0.2, 0.7]], "float16")
+    assert rows_of(with_weights(dataset(y), [1.0, 2.0, 3.0])) == pytest.approx(
+        [1.15, 2.6], rel=0.002
+    )
