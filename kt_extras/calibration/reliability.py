@@ -11,13 +11,15 @@ problem, that of the positive class; or that of every label by itself, averaged,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.calibration.sample import Kind, Sample, check_sample
+
+_ROUNDINGS = 4  # that may separate a probability from the number it stands for
 
 Strategy = Literal["uniform", "quantile"]
 Judged = Literal["predicted", "positive"]
@@ -59,7 +61,8 @@ def expected_calibration_error(
         y_true: Numbers of classes from 0, shape ``(n,)`` or ``(n, 1)``; or one-hot rows, shape
             ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``.
         y_prob: Probabilities, shape ``(n,)``, ``(n, 1)`` or ``(n, k)``.
-        n_bins: At least 1. Defaults to `15`.
+        n_bins: At least 1.  A bin of equal width holds its upper edge, to within the rounding of
+            the type of `y_prob`. Defaults to `15`.
         strategy: `"uniform"` for bins of equal width, `"quantile"` for bins of equal weight.
             Defaults to `"uniform"`.
         of: The class that is judged; `"positive"` is for a binary problem, and shows more where
@@ -114,25 +117,36 @@ def reliability(
             f"`y_prob` must lie in [0, 1], got values from {probabilities.min():g} to "
             f"{probabilities.max():g}; apply a sigmoid or a softmax to logits."
         )
+    bins = _Bins(n_bins, strategy, float(np.finfo(sample.scores.dtype).eps))
     if sample.kind is Kind.MULTI_LABEL:
         columns = zip(sample.labels.T, probabilities.T, strict=True)
-        return [_curve(*column, sample.weights, n_bins, strategy) for column in columns]
+        return [_curve(*column, sample.weights, bins) for column in columns]
     if sample.kind is Kind.BINARY and of == "positive":
-        return [_curve(sample.labels, probabilities, sample.weights, n_bins, strategy)]
+        return [_curve(sample.labels, probabilities, sample.weights, bins)]
     if sample.kind is Kind.BINARY:
         probabilities = np.column_stack([1 - probabilities, probabilities])
     right = (probabilities.argmax(axis=1) == sample.labels).astype(np.int64)
-    return [_curve(right, probabilities.max(axis=1), sample.weights, n_bins, strategy)]
+    return [_curve(right, probabilities.max(axis=1), sample.weights, bins)]
+
+
+class _Bins(NamedTuple):
+    """How many bins there are, of what kind, and the precision of what is put into them."""
+
+    number: int
+    strategy: Strategy
+    precision: float
+
+    def of(self, predictions: FloatArray, weights: FloatArray) -> IntArray:
+        """Return the number of the bin of each row."""
+        if self.strategy == "uniform":
+            return _by_width(predictions, self.number, self.precision)
+        return _by_weight(predictions, weights, self.number)
 
 
 def _curve(
-    truth: IntArray, predictions: FloatArray, weights: FloatArray, n_bins: int, strategy: Strategy
+    truth: IntArray, predictions: FloatArray, weights: FloatArray, how: _Bins
 ) -> Reliability:
-    bins = (
-        _by_width(predictions, n_bins)
-        if strategy == "uniform"
-        else _by_weight(predictions, weights, n_bins)
-    )
+    n_bins, bins = how.number, how.of(predictions, weights)
     mass = np.bincount(bins, weights, n_bins)
     used = mass > 0
     predicted = np.bincount(bins, weights * predictions, n_bins)[used] / mass[used]
@@ -140,9 +154,12 @@ def _curve(
     return Reliability(predicted, observed, mass[used] / mass.sum())
 
 
-def _by_width(predictions: FloatArray, n_bins: int) -> IntArray:
-    """Return the bins (0, 1/b], (1/b, 2/b], ..., of which the first includes 0."""
-    edges = np.arange(1, n_bins) / n_bins
+def _by_width(predictions: FloatArray, n_bins: int, precision: float) -> IntArray:
+    """Return the bins (0, 1/b], (1/b, 2/b], ..., of which the first includes 0.
+
+    What is above an edge by no more than rounding, as 0.2 is in single precision, is on it.
+    """
+    edges = np.arange(1, n_bins) / n_bins * (1 + _ROUNDINGS * precision)
     return np.searchsorted(edges, predictions, side="left").astype(np.int64)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kt_extras.metrics.probabilities import probabilities
@@ -17,6 +18,7 @@ from kt_extras.metrics.rows import rows
 
 _STRATEGIES = ("uniform", "quantile")
 _OF = ("predicted", "positive")
+_ROUNDINGS = 4  # that may separate a probability from the number it stands for
 _CELLS = 1000  # of a row's confidence, before bins of equal mass are made of them
 
 
@@ -102,7 +104,9 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         )
         p = probabilities(scores, from_logits=self.from_logits)
         confidence, correct = self._judged(p, truth)
-        cell = tf.cast(tf.math.ceil(confidence * self.cells), tf.int32) - 1
+        # What is above an edge by no more than rounding, as 0.2 is in single precision, is on it.
+        rounding = _ROUNDINGS * np.finfo(confidence.dtype.as_numpy_dtype).eps
+        cell = tf.cast(tf.math.ceil(confidence * self.cells * (1 - rounding)), tf.int32) - 1
         cell = tf.clip_by_value(cell, 0, self.cells - 1)
         each = tf.stack([weights, weights * (tf.cast(confidence, tf.float64) - correct)], axis=1)
         self.sums.assign_add(tf.math.unsorted_segment_sum(each, cell, self.cells))

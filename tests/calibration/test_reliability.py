@@ -107,3 +107,38 @@ def test_labels_are_judged_one_by_one():
 def test_bad_input_is_rejected(p, arguments, message):
     with pytest.raises(ValueError, match=message):
         expected_calibration_error([0, 1], p, **arguments)
+
+
+@pytest.mark.parametrize("of", ["positive", "predicted"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("n_bins", [3, 5, 10, 15, 20])
+def test_a_probability_on_an_edge_is_in_the_lower_bin(n_bins, dtype, of):
+    edges = np.arange(1, n_bins + 1) / n_bins
+    inside = edges - 0.4 / n_bins
+    p = np.concatenate([edges, inside]).astype(dtype)
+    p = p[p > 0.5] if of == "predicted" else p
+    y = np.zeros(len(p), int)
+    (curve,) = reliability(check_sample(y, p, both_classes=False), n_bins=n_bins, of=of)
+    half = len(p) // 2
+    assert len(curve.predicted) == half
+    assert curve.fractions == pytest.approx(np.full(half, 1 / half))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_bins", [3, 5, 10, 15, 20, 25])
+def test_the_metric_has_the_bins_of_the_function_at_their_edges(n_bins, dtype):
+    p = (np.arange(n_bins + 1) / n_bins).astype(dtype)
+    y = np.arange(len(p)) % 2
+    for of in ("positive", "predicted"):
+        metric = ExpectedCalibrationError(2, n_bins, of=of)
+        metric.update_state(y, p)
+        expected = expected_calibration_error(y, p, n_bins=n_bins, of=of)
+        assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_error_worked_out_by_hand_is_that_of_single_precision_too():
+    # Bins (0, 1/5], (1/5, 2/5]: {.1, .2} has .15 for 0, {.3, .4} has .35 for 1.
+    y, p = [0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4]
+    for dtype in ("float16", "float32", "float64"):
+        found = expected_calibration_error(y, np.array(p, dtype), n_bins=5, of="positive")
+        assert found == pytest.approx((0.15 + 0.65) / 2, abs=1e-3)
