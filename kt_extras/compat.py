@@ -158,6 +158,16 @@ def _symbolic(shapes: Any) -> Any:
     return [_symbolic(shape) for shape in shapes]
 
 
+def epochs_given(callback: keras.callbacks.Callback) -> int | None:
+    """Return how many epochs a training was given, None if nobody has told its callbacks.
+
+    A loop of the user's own need not call `set_params`.  Keras 3 then has None in `params`, and
+    Keras 2 has no such attribute.
+    """
+    params: Mapping[str, Any] = getattr(callback, "params", None) or {}
+    return params.get("epochs")
+
+
 def forget_model(history: keras.callbacks.History) -> None:
     """Drop the reference of a `History` to its model, which would stay in memory."""
     history.set_model(None)

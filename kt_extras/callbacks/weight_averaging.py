@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kt_extras import compat
 from kt_extras.arguments import check_integer, is_integer
 from kt_extras.callbacks.batch_statistics import (
     BatchStatistics,
@@ -112,6 +113,9 @@ class StochasticWeightAveraging(CopiedCallback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Take the weights into the average."""
+        if self._epoch is None:  # a loop of the user's own need not call `on_epoch_begin`
+            self._epoch, self._averaged = epoch, False
+            self._check_loop()
         self._average()
         if self.validate:
             self._show()
@@ -141,6 +145,15 @@ class StochasticWeightAveraging(CopiedCallback):
     def _reset(self) -> None:
         self.count, self._mean, self._trained = 0, [], None
         self._epoch, self._averaged, self._statistics = None, False, None
+
+    def _check_loop(self) -> None:
+        """Raise if the training would go on with the average in place of its own weights."""
+        if self.validate:
+            raise ValueError(
+                "`validate=True` needs `callback.on_epoch_begin(epoch)`, in which the training "
+                "gets its own weights back, and this training has not called it.  Call it before "
+                "each epoch, or leave `validate` off."
+            )
 
     def _average(self) -> None:
         """Take the weights of the epoch that runs into the average, once."""
@@ -172,7 +185,14 @@ class StochasticWeightAveraging(CopiedCallback):
         """The first epoch that is averaged."""
         if is_integer(self.start):
             return int(self.start)
-        return int(self.start * self.params.get("epochs", 1))
+        epochs = compat.epochs_given(self)
+        if epochs is None:
+            raise ValueError(
+                f"`start` {self.start!r} is a fraction of the epochs, and this training has not "
+                "said how many there are: give the first epoch itself, such as `start=10`, or call "
+                '`callback.set_params({"epochs": epochs})` before the first epoch.'
+            )
+        return int(self.start * epochs)
 
     @property
     def _variables(self) -> list[Any]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import keras
 
+from kt_extras import compat
+
 _NOTICE = "\nThe search ends after this epoch; press Ctrl-C once more to end it at once.\n"
 
 
@@ -95,7 +97,9 @@ class StopOnRequest(keras.callbacks.Callback):
         self.stop_request.raise_if_set()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Stop the training if a stop was requested and epochs are left."""
-        last = epoch + 1 >= self.params.get("epochs", 1)
-        if self.stop_request.is_set and not last and not self.model.stop_training:
+        """Stop the training if a stop was requested and epochs are left, or may be."""
+        if not self.stop_request.is_set or self.model.stop_training:
+            return
+        epochs = compat.epochs_given(self)
+        if epochs is None or epoch + 1 < epochs:
             self.model.stop_training = self.cut_short = True
