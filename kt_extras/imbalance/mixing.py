@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kt_extras.imbalance.checks import check_list, checked_range
 from kt_extras.imbalance.choices import choose
+from kt_extras.running_tuner import check_fit_is_overridden
 
 _LAYERS = {"mixup": "MixUp", "cutmix": "CutMix"}
 
@@ -95,7 +96,8 @@ class Mixer:
         alpha: The alpha chosen, None without mixing.
 
     Raises:
-        ValueError: An argument out of its range.
+        ValueError: An argument out of its range; or a tuner makes it in the `build` of a model that
+            is then trained without it.
         NotImplementedError: Keras 2, which has no such layers.
 
     >>> import keras_tuner
@@ -120,6 +122,11 @@ class Mixer:
         for method in methods:
             _layer(method, low, seed)
             _layer(method, high, seed)
+        if set(methods) - {"none"}:
+            check_fit_is_overridden(
+                "kte.imbalance.Mixer(hp)",
+                "model.fit(kte.imbalance.Mixer(hp).apply(dataset), ...)",
+            )
         self.num_classes, self.seed = num_classes, seed
         name = f"{prefix}mixing"
         self.method = choose(hp, name, methods) or "none"

@@ -11,6 +11,7 @@ import numpy as np
 from kt_extras.arrays import Array
 from kt_extras.imbalance.checks import check_list, checked_array, checked_range
 from kt_extras.imbalance.choices import choose
+from kt_extras.imbalance.labels import class_counts
 from kt_extras.imbalance.resampling import (
     METHODS,
     READS_INPUTS,
@@ -18,8 +19,10 @@ from kt_extras.imbalance.resampling import (
     WITH_RATIO,
     check_arguments,
     check_finite,
+    check_installed,
     resample,
 )
+from kt_extras.running_tuner import check_fit_is_overridden
 
 
 class Resampler:
@@ -55,7 +58,9 @@ class Resampler:
         k_neighbors: The number of neighbours chosen, None if the method has none.
 
     Raises:
-        ValueError: An argument out of its range.
+        ModuleNotFoundError: One of `methods` needs imbalanced-learn, which is not installed.
+        ValueError: An argument out of its range; or a tuner makes it in the `build` of a model that
+            is then trained without it.
 
     >>> import keras_tuner
     >>> hp = keras_tuner.HyperParameters()
@@ -84,6 +89,12 @@ class Resampler:
         for method in methods:
             for value, count in zip(ratios, neighbors, strict=True):
                 check_arguments(method, value, count)
+        check_installed(methods)
+        if set(methods) - {"none"}:
+            check_fit_is_overridden(
+                "kte.imbalance.Resampler(hp)",
+                "kte.imbalance.Resampler(hp).fit(model, *args, **kwargs)",
+            )
         self.methods, self.seed = tuple(methods), seed
         name = f"{prefix}resampling"
         self.method = choose(hp, name, methods) or "none"
@@ -149,7 +160,7 @@ class Resampler:
 
         Raises:
             ValueError: As in `fit_resample`; also if there are sample weights, which made rows have
-                none of.
+                none of, or if `validation_split` takes all rows of a class.
         """
         if arguments.get("sample_weight") is not None:
             raise ValueError(
@@ -170,6 +181,32 @@ def _number(declare: Any, name: str, ends: tuple[float, float]) -> Any:
     return declare(name, low, high, default=high if high <= 1 else min(max(low, 5), high))
 
 
+def check_split(y: Any, fraction: float) -> None:
+    """Raise if the rows that Keras puts aside for validation have all rows of a class.
+
+    Args:
+        y: Integer or one-hot labels; others are not looked at.
+        fraction: Keras' argument `validation_split`.
+
+    Raises:
+        ValueError: They have, as in labels that are sorted by class.
+
+    >>> check_split([0, 1, 0, 1], 0.5)
+    """
+    counts = class_counts(y)
+    end = math.floor(counts.rows * (1.0 - fraction))
+    if counts.multi_label or not 0 < end < counts.rows:
+        return
+    kept = class_counts(y[:end], num_classes=len(counts.positives)).positives
+    lost = np.flatnonzero((kept == 0) & (counts.positives > 0))
+    if lost.size:
+        raise ValueError(
+            f"`validation_split` puts the last {counts.rows - end} rows aside, as Keras does, and "
+            f"with them every row of class {lost[0]}, as where labels are sorted by class; shuffle "
+            "the rows of `x` and `y` together before, or pass `validation_data`."
+        )
+
+
 def _split(x: Array, y: Array, fraction: float) -> tuple[Array, Array, tuple[Array, Array]]:
     """Put the last rows aside, as many as Keras does."""
     if not 0 < fraction < 1:
@@ -184,4 +221,5 @@ def _split(x: Array, y: Array, fraction: float) -> tuple[Array, Array, tuple[Arr
             f"`validation_split` must leave rows for both parts, got {fraction!r} for {len(x)} "
             "rows."
         )
+    check_split(y, fraction)
     return x[:end], y[:end], (x[end:], y[end:])

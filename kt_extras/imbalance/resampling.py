@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,10 @@ READS_INPUTS = (*WITH_NEIGHBORS, "cluster_centroids", "tomek_links")
 _SELECTS = ("random_over", "random_under", "near_miss", "tomek_links")  # rows that are there
 _M_NEIGHBORS = 10  # among which borderline-SMOTE looks for other classes (Han et al. 2005)
 _ENN_NEIGHBORS = 3
+_NOT_INSTALLED = (
+    "Resampling needs imbalanced-learn, which is not installed; run "
+    "`pip install kt_extras[imbalance]`."
+)
 
 
 def resample(
@@ -212,6 +217,26 @@ def _sampler(method: str, target: dict[int, int], k: int, rows: int, seed: int) 
     return makers[method]()
 
 
+def can_resample() -> bool:
+    """Tell whether imbalanced-learn is installed."""
+    return find_spec("imblearn") is not None
+
+
+def check_installed(methods: Sequence[str]) -> None:
+    """Raise if a method needs imbalanced-learn and it is not installed.
+
+    Args:
+        methods: Of `METHODS`.
+
+    Raises:
+        ModuleNotFoundError: It is not installed.
+
+    >>> check_installed(["none"])
+    """
+    if set(methods) - {"none"} and not can_resample():
+        raise ModuleNotFoundError(_NOT_INSTALLED, name="imblearn")
+
+
 def _imblearn(module: str) -> Any:
     """Import a module of imbalanced-learn, or say how to install it."""
     try:
@@ -219,11 +244,7 @@ def _imblearn(module: str) -> Any:
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] != "imblearn":
             raise
-        raise ModuleNotFoundError(
-            "Resampling needs imbalanced-learn, which is not installed; run "
-            "`pip install kt_extras[imbalance]`.",
-            name=error.name,
-        ) from error
+        raise ModuleNotFoundError(_NOT_INSTALLED, name=error.name) from error
 
 
 def _fit_resample(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from kt_extras.imbalance.checks import check_list
 from kt_extras.imbalance.choices import choose
 from kt_extras.imbalance.labels import ClassCounts, class_counts
-from kt_extras.imbalance.resampler import Resampler
-from kt_extras.imbalance.resampling import METHODS
+from kt_extras.imbalance.resampler import Resampler, check_split
+from kt_extras.imbalance.resampling import METHODS, can_resample
 from kt_extras.imbalance.weights import SCHEMES, class_weight_dict, class_weights
+from kt_extras.running_tuner import check_fit_is_overridden
 
 _BETAS = (0.9, 0.99, 0.999, 0.9999)  # Cui et al. 2019, sec. 5.1
 
@@ -59,7 +61,13 @@ class Treatment:
 
         Returns:
             What Keras' `fit` returns.
+
+        Raises:
+            ValueError: `validation_split` takes all rows of a class, as where labels are sorted.
         """
+        y = data[1] if len(data) > 1 else arguments.get("y")
+        if y is not None and arguments.get("validation_data") is None:
+            check_split(y, arguments.get("validation_split") or 0.0)
         if self.resampler is not None:
             return self.resampler.fit(model, *data, **arguments)
         return model.fit(*data, class_weight=self.class_weight, **arguments)
@@ -71,7 +79,7 @@ def space(
     *,
     outputs: int | None = None,
     from_logits: bool = False,
-    methods: Sequence[str] = METHODS[1:],
+    methods: Sequence[str] | None = None,
     seed: int = 0,
     prefix: str = "",
 ) -> Treatment:
@@ -83,6 +91,12 @@ def space(
     adjusts logits weighs nothing.  Without resampling or adjustment the loss may be focal,
     which corrects for easy rows and not for frequent classes.
 
+    Class weights and resampled data are arguments of `fit`, so a `HyperModel` needs a `fit` of its
+    own, in which it calls `space` again::
+
+        def fit(self, hp, model, *args, **kwargs):
+            return kte.imbalance.space(hp, y).fit(model, *args, **kwargs)
+
     All corrections but "none" make rare classes more probable than they are; calibrate the
     probabilities, or tune the threshold, if they matter.
 
@@ -93,14 +107,17 @@ def space(
             number of classes otherwise.
         from_logits: Whether the model puts out logits; otherwise probabilities. Defaults to
             `False`.
-        methods: What to resample by, of `kt_extras.imbalance.resampling.METHODS`; none to leave it
-            out. Defaults to `METHODS[1:]`.
+        methods: What to resample by, of `kt_extras.imbalance.resampling.METHODS`; an empty list to
+            leave it out.  By default all of them; where imbalanced-learn is not installed, none,
+            with a warning.
         seed: Of the resampling. Defaults to `0`.
         prefix: Put before the name of each hyperparameter. Defaults to `""`.
 
     Raises:
+        ModuleNotFoundError: One of `methods` needs imbalanced-learn, which is not installed.
         ValueError: Labels of one class only, a class without a row, or outputs that do not belong
-            to the labels.
+            to the labels; or a tuner builds a model of labels that exclude each other and has
+            nothing that trains it with the weights or the resampled data.
 
     >>> import keras_tuner
     >>> hp = keras_tuner.HyperParameters()
@@ -110,11 +127,19 @@ def space(
     >>> treatment.class_weight[1], type(treatment.loss).__name__
     (2.0, 'BinaryCrossentropy')
     """
-    check_list("methods", methods)
-    counts = class_counts(y)
+    if methods is not None:
+        check_list("methods", methods)
+    counts, arrays = class_counts(y), not hasattr(y, "element_spec")
     _check_classes(counts)
-    task = _Task(counts, _head(y, counts, outputs), from_logits, tuple(methods), seed, prefix)
-    corrections = task.corrections(arrays=not hasattr(y, "element_spec"))
+    head = _head(y, counts, outputs)
+    if head != "multi_label":
+        check_fit_is_overridden(
+            "kte.imbalance.space(hp, y)",
+            "kte.imbalance.space(hp, y).fit(model, *args, **kwargs)",
+        )
+    offered = _methods(methods) if arrays and head != "multi_label" else ()
+    task = _Task(counts, head, from_logits, offered, seed, prefix)
+    corrections = task.corrections()
     name = f"{prefix}correction"
     correction = choose(hp, name, corrections) or "none"
     made = {}
@@ -140,13 +165,27 @@ class _Task:
     seed: int
     prefix: str
 
-    def corrections(self, *, arrays: bool) -> list[str]:
+    def corrections(self) -> list[str]:
         """Return what can be done, nothing first."""
         if self.head == "multi_label":
             return ["none", "weights", "asymmetric"]
         adjustment = [] if self.head == "binary" else ["logit_adjustment"]
-        resampling = ["resampling"] if arrays and self.methods else []
+        resampling = ["resampling"] if self.methods else []
         return ["none", "weights", *adjustment, *resampling]
+
+
+def _methods(methods: Sequence[str] | None) -> tuple[str, ...]:
+    """Return what can be resampled by; an empty tuple if nothing can or shall."""
+    if methods is not None:
+        return tuple(methods)
+    if can_resample():
+        return METHODS[1:]
+    warnings.warn(
+        "The search space has no resampling, since imbalanced-learn is not installed; run "
+        "`pip install kt_extras[imbalance]`, or pass `methods=[]` to leave it out silently.",
+        stacklevel=3,
+    )
+    return ()
 
 
 def _check_classes(counts: ClassCounts) -> None:

@@ -1,3 +1,5 @@
+import sys
+
 import keras
 import keras_tuner
 import numpy as np
@@ -6,7 +8,7 @@ import tensorflow as tf
 
 import kt_extras as kte
 from kt_extras import losses
-from kt_extras.imbalance import class_weight_dict, class_weights, sample_weights, space
+from kt_extras.imbalance import Resampler, class_weight_dict, class_weights, sample_weights, space
 
 RNG = np.random.default_rng(0)
 BINARY = (np.arange(60) % 6 == 0).astype("int64")
@@ -193,6 +195,74 @@ def test_a_search_trains_with_every_correction():
     rows = tuner.results()
     assert {row["state"] for row in rows} == {"completed"}
     assert {row["correction"] for row in rows} == {"none", "weights", "resampling"}
+
+
+def plain_build(declare):
+    def build(hp):
+        loss = getattr(declare(hp), "loss", "binary_crossentropy")
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+        model.compile("sgd", loss)
+        return model
+
+    return build
+
+
+@pytest.mark.parametrize("tuner", [kte.TPE, keras_tuner.RandomSearch])
+@pytest.mark.parametrize(
+    ("declare", "cure"),
+    [
+        (lambda hp: space(hp, BINARY), r"`kte.imbalance.space\(hp, y\).fit\(model"),
+        (Resampler, r"`kte.imbalance.Resampler\(hp\).fit\(model"),
+    ],
+)
+def test_what_acts_in_fit_is_refused_in_a_plain_build(tuner, declare, cure):
+    rule = f"calls `model.fit` with the arguments of `search` as they are.*returns {cure}"
+    with pytest.raises(ValueError, match=rule):
+        tuner(plain_build(declare), "val_loss", max_trials=1, directory="here")
+
+
+class OwnTuner(keras_tuner.RandomSearch):
+    def run_trial(self, trial, x, y):
+        model = self.hypermodel.build(trial.hyperparameters)
+        treatment = space(trial.hyperparameters, y)
+        return treatment.fit(model, x, y, verbose=0).history["loss"][-1]
+
+
+def test_what_acts_in_fit_is_taken_where_the_tuner_trains_by_itself():
+    tuner = OwnTuner(plain_build(lambda hp: space(hp, BINARY)), max_trials=1, directory="here")
+    tuner.search(RNG.normal(size=(60, 2)), BINARY)
+    (trial,) = tuner.oracle.trials.values()
+    assert (trial.status, "correction" in trial.hyperparameters.values) == ("COMPLETED", True)
+
+
+def test_multi_label_corrections_are_in_the_loss_and_need_no_own_fit():
+    build = plain_build(lambda hp: space(hp, LABELS))
+    tuner = kte.TPE(build, "val_loss", max_trials=1, directory="here")
+    assert "correction" in tuner.oracle.get_space().values
+
+
+def test_resampling_is_left_out_with_a_warning_without_imbalanced_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "imblearn", None)
+    hp = keras_tuner.HyperParameters()
+    with pytest.warns(UserWarning, match="no resampling, since imbalanced-learn is not installed"):
+        space(hp, BINARY)
+    space(hp, LABELS)  # which is never resampled
+    assert space(hp, BINARY, methods=[]).correction == "none"
+    assert {each.name: each for each in hp.space}["correction"].values == ["none", "weights"]
+    for declare in (Resampler, lambda hp: space(hp, BINARY, methods=["smote"])):
+        with pytest.raises(ModuleNotFoundError, match=r"pip install kt_extras\[imbalance\]"):
+            declare(keras_tuner.HyperParameters())
+    assert Resampler(hp, methods=["none"]).method == "none"
+
+
+@pytest.mark.parametrize("correction", ["none", "weights", "resampling"])
+def test_a_split_that_takes_all_rows_of_a_class_is_refused(correction):
+    y = np.sort(BINARY)
+    for labels in (y, np.eye(2)[y], y[:, None]):
+        hp = keras_tuner.HyperParameters()
+        hp.values = {"correction": correction, "resampling": "random_over"}
+        with pytest.raises(ValueError, match=r"last 12 rows.*every row of class 1.*shuffle"):
+            space(hp, labels).fit(None, np.zeros((60, 2)), labels, validation_split=0.2)
 
 
 @pytest.mark.parametrize(
