@@ -10,6 +10,8 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.bridge.objective import direction_of
+
 Metrics = dict[str, float]
 
 #: The metric that marks a trial's last epoch.  KerasTuner's protocol carries metrics and nothing
@@ -78,6 +80,5 @@ def metric_history(trial: Trial, name: str, objective: keras_tuner.Objective) ->
     Its direction is always given: KerasTuner's own guess raises for several metrics of Keras.
     """
     if not trial.metrics.exists(name):
-        direction = objective.direction if name == objective.name else "min"
-        trial.metrics.register(name, direction=direction)
+        trial.metrics.register(name, direction=direction_of(name, objective))
     return trial.metrics.metrics[name]

@@ -33,7 +33,7 @@ MAXIMISED = frozenset(
 
 MINIMISED = frozenset(
     """
-    loss crossentropy ce binary_crossentropy categorical_crossentropy
+    loss crossentropy ce bce binary_crossentropy categorical_crossentropy
     sparse_categorical_crossentropy binary_focal_crossentropy categorical_focal_crossentropy
     categorical_generalized_cross_entropy sigmoid_focal_crossentropy
     hinge squared_hinge categorical_hinge
@@ -107,24 +107,69 @@ def loss_of(objective: keras_tuner.Objective, value: float | None) -> float:
     return sign_of(objective) * value
 
 
+def direction_of(name: str, objective: keras_tuner.Objective) -> str:
+    """Return whether larger or smaller values of a metric are better, `"max"` or `"min"`.
+
+    Args:
+        name: A metric in the logs.
+        objective: The search's, whose direction, or that of its part, holds for its own metric.
+
+    Returns:
+        `"min"` for a name that is not known, as in KerasTuner.
+
+    >>> direction_of("val_accuracy", keras_tuner.Objective("val_loss", "min"))
+    'max'
+    """
+    for part in parts_of(objective):
+        if part.name == name:
+            return str(part.direction)
+    return _known_direction(name) or "min"
+
+
+def parts_of(objective: keras_tuner.Objective) -> list[keras_tuner.Objective]:
+    """Return the objectives of which a list consists, or the one objective itself."""
+    parts = getattr(objective, "objectives", None)
+    return [inner for part in parts for inner in parts_of(part)] if parts else [objective]
+
+
 def names_of(objective: keras_tuner.Objective) -> list[str]:
     """Return the metrics that make up an objective."""
-    parts = getattr(objective, "objectives", None)
-    return [name for part in parts for name in names_of(part)] if parts else [objective.name]
+    return [part.name for part in parts_of(objective)]
 
 
 def _direction(name: str) -> str:
-    """Look a name up: bare, numbered (`auc_2`), or behind an output's name (`digit_accuracy`)."""
-    plain = name.lower().removeprefix("val_").removeprefix("weighted_")
-    metric = re.sub(r"_\d+$", "", plain.removesuffix("_at_best_threshold"))
-    words = metric.split("_")
-    for start in range(len(words)):  # the longest known ending decides
-        ending = "_".join(words[start:])
-        if ending in MAXIMISED or ending in MINIMISED:
-            return "max" if ending in MAXIMISED else "min"
-    near = difflib.get_close_matches(metric, MAXIMISED | MINIMISED, n=1, cutoff=0.8)
-    hint = f"did you mean {name.lower().replace(metric, near[0])!r}?  Otherwise " if near else ""
+    """Return the direction of a metric that is to be an objective."""
+    known = _known_direction(name)
+    if known is not None:
+        return known
+    near = difflib.get_close_matches(_metric_in(name), MAXIMISED | MINIMISED, n=1, cutoff=0.8)
+    prefix = "val_" if name.startswith("val_") else ""
+    hint = f"did you mean {prefix + near[0]!r}?  Otherwise " if near else ""
     raise ValueError(
         f"`objective` {name!r} is not a metric whose direction is known; {hint}pass "
         f'`keras_tuner.Objective({name!r}, direction="max")` (or "min").'
     )
+
+
+def _known_direction(name: str) -> str | None:
+    """Look a name up: bare, numbered (`auc_2`), or behind an output's name (`digit_accuracy`)."""
+    words = _metric_in(name).split("_")
+    for start in range(len(words)):  # the longest known ending decides
+        ending = "_".join(words[start:])
+        if ending in MAXIMISED or ending in MINIMISED:
+            return "max" if ending in MAXIMISED else "min"
+    return None
+
+
+def _metric_in(name: str) -> str:
+    """Return the metric that a name in the logs stands for, as Keras names its instances.
+
+    Keras 3 logs a metric that was given as a text under this very text, such as `BinaryAccuracy`.
+
+    >>> _metric_in("val_BinaryAccuracy"), _metric_in("weighted_auc_2"), _metric_in("MSE")
+    ('binary_accuracy', 'auc', 'mse')
+    """
+    plain = name.removeprefix("val_").removeprefix("weighted_")
+    plain = re.sub(r"_\d+$", "", plain.removesuffix("_at_best_threshold"))
+    plain = re.sub(r"([^_])([A-Z][a-z0-9]+)", r"\1_\2", plain)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", plain).lower()

@@ -230,14 +230,23 @@ class SamplerOracle(RecordedOracle):
             answer.status = TrialStatus.STOPPED
             return answer
 
-    def end_trial(self, trial: Trial) -> None:
+    def end_trial(
+        self,
+        trial: Trial | str | None = None,
+        status: str = TrialStatus.COMPLETED,
+        *,
+        trial_id: str | None = None,
+    ) -> None:
         """Close a trial, or put it back to be run again.
 
         Args:
             trial: Its status says how it went: `"COMPLETED"` (or `"STOPPED"`, if it was asked to
                 stop), `"INVALID"` for a crash, which is retried, `"FAILED"` for what cannot run
                 and is not retried, `"IDLE"` for what was rejected before it ran and does not
-                count as a trial.  A score that is already set is kept.
+                count as a trial.  A score that is already set is kept.  May also be the ID of a
+                trial, as in early versions of KerasTuner.
+            status: Used with an ID alone: how the trial went.  Defaults to `"COMPLETED"`.
+            trial_id: The same as an ID in place of `trial`.  Defaults to None.
 
         Raises:
             ValueError: It is called completed but never reported the objective.
@@ -245,6 +254,7 @@ class SamplerOracle(RecordedOracle):
                 saved by then.
         """
         with self._changed:
+            trial = self._given_back(trial if trial_id is None else trial_id, status)
             record = self._running(trial.trial_id)
             self.update_space(trial.hyperparameters)
             self._sync_space(found_by=trial.trial_id)
@@ -252,7 +262,7 @@ class SamplerOracle(RecordedOracle):
             outcome = Outcome(trial, score, best_step, self._next_trial.pause(record))
             self._close(record, end_event(record, outcome, self.max_retries_per_trial))
             if record.state in {TrialState.FAILED, TrialState.REJECTED}:
-                self._check_failures()
+                self._check_failures(trial.trial_id)
 
     # Sessions.
 
@@ -345,13 +355,25 @@ class SamplerOracle(RecordedOracle):
             return score_at_pause(record, self.objective)
         return draft.score, draft.best_step or 0
 
-    def _check_failures(self) -> None:
+    def _given_back(self, trial: Trial | str | None, status: str) -> Trial:
+        """Return the trial that `end_trial` was given, with its status."""
+        if isinstance(trial, Trial):
+            return trial
+        if not isinstance(trial, str):
+            raise TypeError(f"`trial` must be a trial or the ID of one, got {trial!r}.")
+        given: Trial = copy.copy(self._running(trial).trial)
+        given.status = status
+        return given
+
+    def _check_failures(self, last: str) -> None:
+        """Raise if there are too many failures, the last one of them that of the trial `last`."""
         broken = self._failure_count.broken(
             in_a_row=self.max_consecutive_failed_trials, fraction=self.max_failure_fraction
         )
         if broken:
-            ended = [self._state.trials[name] for name in self._state.ended]
-            raise RuntimeError(report(broken, ended))
+            ended = [self._state.trials[name] for name in self._state.ended if name != last]
+            ended.sort(key=lambda record: record.ended or 0.0)  # paused trials end several times
+            raise RuntimeError(report(broken, [*ended, self._state.trials[last]]))
 
     def _close(self, record: TrialRecord, event: TrialEnded) -> None:
         """Record the end of a trial, and free its worker."""

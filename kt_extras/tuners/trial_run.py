@@ -32,6 +32,8 @@ class TrialRun:
 
     Args:
         tuner: The tuner, whose hooks are called and whose oracle gets the metrics of every epoch.
+_STREAM = 0x7A1  # keeps the draws of trainings apart from those of suggestions
+
         trial: The trial.
         monitor: Reports the search; None on a worker, where the chief does.
         stop_request: Whether the user has asked for the end of the search.
@@ -155,5 +157,6 @@ def set_trial_seed(
             another order.  Defaults to 0.
     """
     if seed is not None:
-        entropy = [seed, int(trial.trial_id), execution, *[epochs_before] * (epochs_before > 0)]
-        set_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+        entropy = [seed, int(trial.trial_id), execution, epochs_before]
+        stream = np.random.SeedSequence(entropy, spawn_key=(_STREAM,))
+        set_seed(int(stream.generate_state(1)[0]))

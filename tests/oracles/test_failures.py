@@ -287,3 +287,26 @@ def test_a_constraint_that_returns_none_is_an_error():
 def test_an_error_names_the_argument_that_is_wrong(arguments, error, message):
     with pytest.raises(error, match=message):
         tuner_of(build, **arguments)
+
+
+def test_the_error_ends_with_the_last_failure_when_trials_have_paused():
+    oracle = kte.ASHAOracle(
+        keras_tuner.Objective("cost", "min"),
+        max_epochs=2,
+        reduction_factor=2,
+        max_trials=4,
+        max_consecutive_failed_trials=2,
+        seed=0,
+    )
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+    first, second = oracle.create_trial("one"), oracle.create_trial("two")
+    for trial in (first, second):  # both pause, then one goes on
+        oracle.update_trial(trial.trial_id, {"cost": 1.0}, step=0)
+        oracle.end_trial(trial.trial_id)
+    resumed, third = oracle.create_trial("one"), oracle.create_trial("two")
+    assert resumed.trial_id in {first.trial_id, second.trial_id}
+    third.status, third.message = "INVALID", "the first crash"
+    oracle.end_trial(third)
+    resumed.status, resumed.message = "INVALID", "the last crash"
+    with pytest.raises(RuntimeError, match="The last one said:\nthe last crash"):
+        oracle.end_trial(resumed)

@@ -307,7 +307,7 @@ def test_an_oracle_is_freed_when_its_last_reference_is_deleted():
         ({"seed": -1}, ValueError, "`seed` must be an integer from 0"),
         ({"seed": True}, ValueError, "`seed` must be an integer"),
         ({"max_retries_per_trial": -1}, ValueError, "`max_retries_per_trial`"),
-        ({"objective": "val_novelty"}, ValueError, "`objective` 'val_novelty' is no metric"),
+        ({"objective": "val_novelty"}, ValueError, "`objective` 'val_novelty' is not a metric"),
         ({"objective": 3}, TypeError, "`objective` must be the name"),
     ],
 )
@@ -321,3 +321,42 @@ def test_the_journal_is_plain_json_when_a_metric_is_nan(tmp_path):
     run(oracle, float("nan"), 1.0)
     for line in (tmp_path / "project" / "journal.jsonl").read_text().splitlines():
         json.loads(line.partition(" ")[2], parse_constant=pytest.fail)
+
+
+def test_the_metrics_of_a_trial_have_the_direction_of_their_names(tmp_path):
+    oracle = make(directory=tmp_path)
+    trial = oracle.create_trial("worker")
+    for step, accuracy in enumerate([0.6, 0.9, 0.7]):
+        oracle.update_trial(trial.trial_id, {"cost": 1.0, "val_accuracy": accuracy}, step=step)
+    oracle.end_trial(trial.trial_id)
+    assert trial.metrics.get_best_value("val_accuracy") == 0.9
+    written = json.loads((tmp_path / "project" / "trial_0000" / "trial.json").read_text())
+    assert written["metrics"]["metrics"]["val_accuracy"]["direction"] == "max"
+
+
+@pytest.mark.parametrize("directory", [False, True])
+def test_the_parts_of_an_objective_have_their_own_direction(directory, tmp_path):
+    parts = [keras_tuner.Objective("cost", "min"), keras_tuner.Objective("profit", "max")]
+    oracle = make(objective=parts, directory=tmp_path if directory else None)
+    trial = oracle.create_trial("worker")
+    for step in range(3):
+        oracle.update_trial(trial.trial_id, {"cost": 1.0, "profit": float(step)}, step=step)
+    oracle.end_trial(trial_id=trial.trial_id, status="COMPLETED")
+    assert trial.metrics.get_best_value("profit") == 2.0
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "INVALID"])
+def test_end_trial_accepts_an_id_and_a_status_as_in_keras_tuner(status):
+    oracle = make()
+    trial = oracle.create_trial("worker")
+    values = dict(trial.hyperparameters.values)
+    oracle.update_trial(trial.trial_id, {"cost": 4.0}, step=0)
+    oracle.end_trial(trial.trial_id, status)
+    record = oracle.trial_record(trial.trial_id)
+    assert record.state == ("completed" if status == "COMPLETED" else "failed")
+    assert record.trial.hyperparameters.values == values
+
+
+def test_end_trial_names_its_argument_when_it_is_no_trial():
+    with pytest.raises(TypeError, match="`trial` must be a trial or the ID of one, got 3"):
+        make().end_trial(3)
