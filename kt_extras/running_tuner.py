@@ -53,7 +53,7 @@ def running_tuner() -> RunningTuner | None:
         found = names.get("self")
         if isinstance(found, kind) and getattr(found, "hypermodel", None) is not None:
             tuner = found if tuner is None else tuner
-            if found is tuner:
+            if found is tuner and frame.f_code.co_name == "run_trial":
                 trial_id = trial_id or getattr(names.get("trial"), "trial_id", None)
                 execution = names.get("execution") if execution is None else execution
         frame = frame.f_back

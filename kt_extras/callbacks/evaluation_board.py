@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from kt_extras.calibration.predictions import ForwardPass, check_data, predictio
 from kt_extras.calibration.sample import check_sample
 from kt_extras.calibration.thresholds import fit_thresholds
 from kt_extras.callbacks.copied_callback import CopiedCallback
+from kt_extras.running_tuner import running_tuner
 from kt_extras.tensorboard import events
 
 _RUN = "evaluation"
@@ -30,7 +32,7 @@ class EvaluationBoard(CopiedCallback):
     calibration, the scores of each class with the threshold, and the confusion matrix at the
     threshold.  Threshold and calibration are fitted to one half of the rows and drawn for the
     other.  The run is ``<log_dir>/evaluation``, beside those of `keras.callbacks.TensorBoard` with
-    the same `log_dir`; in a search every trial has its own.
+    the same `log_dir`; in a search every trial has its own, in KerasTuner's own tuners too.
 
     Nothing is drawn of a model that has diverged to NaN.
 
@@ -131,7 +133,8 @@ class EvaluationBoard(CopiedCallback):
             return
         if self._path is None:
             # Not with the suffix of a search's own runs, which come and go with a trial's state.
-            self._path = events.new_file(os.path.join(self.log_dir, _RUN)) + _SUFFIX
+            run = os.path.join(_directory_of_trial(self.log_dir), _RUN)
+            self._path = events.new_file(run) + _SUFFIX
         figures = self._figures(y, raw, np.ones(len(y)) if weights is None else weights.reshape(-1))
         records = [
             events.Record(_image(name, figure), self._epoch or 0)
@@ -164,6 +167,19 @@ class EvaluationBoard(CopiedCallback):
             "scores": pictures.scores_picture(before, found.values),
             "confusion": pictures.confusion_picture(before, decisions),
         }
+
+
+def _directory_of_trial(log_dir: str) -> str:
+    """Return the directory of the trial that is running, as KerasTuner has it for `TensorBoard`.
+
+    The tuners of kt_extras have already set `log_dir` to the trial's; KerasTuner's do that for its
+    own callback alone.
+    """
+    running = running_tuner()
+    if running is None or running.trial_id is None or running.trial_id in Path(log_dir).parts:
+        return log_dir
+    execution = () if running.execution is None else (f"execution{running.execution}",)
+    return os.path.join(log_dir, running.trial_id, *execution)
 
 
 def _image(name: str, figure: Any) -> Any:

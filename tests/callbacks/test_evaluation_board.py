@@ -151,3 +151,30 @@ def test_without_matplotlib_the_constructor_says_what_to_install(monkeypatch):
 def test_bad_arguments_are_rejected_at_once(arguments, error, message):
     with pytest.raises(error, match=message):
         EvaluationBoard("logs", **arguments)
+
+
+@pytest.mark.parametrize("own_loop", [False, True])
+def test_each_trial_of_keras_tuners_own_tuners_has_its_own_pictures(own_loop):
+    class OwnLoop(keras_tuner.RandomSearch):
+        def run_trial(self, trial, *args, callbacks, **kwargs):
+            model = self.hypermodel.build(trial.hyperparameters)
+            model.fit(*args, callbacks=copy.deepcopy(callbacks), **kwargs)
+            return 0.0
+
+    def build(hp):
+        hp.Float("rate", 0.1, 0.2)
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid")])
+        model.compile("sgd", "binary_crossentropy")
+        return model
+
+    kind = OwnLoop if own_loop else keras_tuner.RandomSearch
+    tuner = kind(build, None if own_loop else "val_loss", max_trials=2, seed=0, directory="search")
+    boards = [EvaluationBoard("logs", (P, Y)), keras.callbacks.TensorBoard("logs")]
+    tuner.search(
+        P, Y, validation_data=(P, Y), epochs=1, verbose=0, callbacks=boards[: 2 - own_loop]
+    )
+    ids = list(tuner.oracle.trials)
+    part = "" if own_loop else "execution0/"
+    assert set(Images("logs").tags) == {f"{trial_id}/{part}evaluation" for trial_id in ids}
+    trained(boards[0])
+    assert os.path.isdir(os.path.join("logs", "evaluation"))
