@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Union
 
 import keras_tuner
+import numpy as np
 
 from kt_extras.arguments import check_integer, is_number
 from kt_extras.samplers.evolution import Evolution
@@ -15,7 +17,24 @@ from kt_extras.samplers.gaussian_process import GaussianProcess
 from kt_extras.samplers.random import Random
 from kt_extras.samplers.sobol import Sobol
 from kt_extras.samplers.tpe import TPE
-from kt_extras.search import Sampler
+from kt_extras.search import Point, Sampler
+
+_Values = Union[Mapping[str, Any], keras_tuner.HyperParameters]  # noqa: UP007 - Python 3.10
+Points = Union[_Values, Sequence[_Values]]  # noqa: UP007
+
+# Methods of KerasTuner's oracle that are never called here, and what takes their place.
+_NEVER_CALLED = {
+    **dict.fromkeys(
+        ("populate_space", "_populate_space"),
+        "write a sampler, that is an object with a method `suggest(history, space, rng)`, and pass "
+        "it to `kt_extras.SamplerOracle`",
+    ),
+    "_score_trial": "override `score_trial`",
+    **dict.fromkeys(
+        ("get_state", "set_state"),
+        "let what it decides follow from the history of trials, which is recorded",
+    ),
+}
 
 _SAMPLERS: dict[str, type[Sampler]] = {
     "evolution": Evolution,
@@ -78,6 +97,33 @@ def check_hyperparameters(given: object) -> None:
             "`hyperparameters` must be a `keras_tuner.HyperParameters` that declares the space, or "
             f"None, got {given!r}.  To try values first, use `enqueue` of the tuner."
         )
+
+
+def enqueued_points(given: Points) -> list[Point]:
+    """Return the points that `enqueue` is given, as plain dictionaries.
+
+    Raises:
+        TypeError: It is neither a mapping, nor a `HyperParameters`, nor a list of these.
+
+    >>> enqueued_points([{"units": np.int64(3)}, {"units": 4}])
+    [{'units': 3}, {'units': 4}]
+    """
+    several = isinstance(given, Sequence) and not isinstance(given, str)
+    return [_plain_values(point) for point in (given if several else [given])]
+
+
+def refuse_overridden(oracle: type) -> None:
+    """Raise if a subclass overrides a method of KerasTuner's oracle that would never be called.
+
+    Raises:
+        TypeError: It does; the message says what to do instead.
+    """
+    for name, instead in _NEVER_CALLED.items():
+        if getattr(oracle, name) is not getattr(keras_tuner.Oracle, name):
+            raise TypeError(
+                f"`{oracle.__name__}` must not override `{name}`, which the oracles of kt_extras "
+                f"never call; {instead}."
+            )
 
 
 def check_project_name(given: object) -> None:
@@ -153,3 +199,13 @@ def sampler_of(given: Sampler | str) -> Sampler:
         names = ", ".join(map(repr, sorted(_SAMPLERS)))
         raise ValueError(f"`sampler` must be one of {names}, or a sampler itself; got {given!r}.")
     return _SAMPLERS[given]()
+
+
+def _plain_values(point: object) -> Point:
+    values = point.values if isinstance(point, keras_tuner.HyperParameters) else point
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            "`values` must be a dictionary of values, a `keras_tuner.HyperParameters` or a list "
+            f"of these, got {point!r}."
+        )
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}

@@ -23,8 +23,8 @@ from kt_extras.oracles.arguments import (
     check_fraction,
     check_protocol,
 )
-from kt_extras.oracles.budget import Budget, Usage
-from kt_extras.oracles.failures import FailureCount, report
+from kt_extras.oracles.budget import ALL_TRIED, Budget, Usage
+from kt_extras.oracles.failures import FailureCount, no_score, report
 from kt_extras.oracles.next_trial import NextTrial
 from kt_extras.oracles.recorded_oracle import RecordedOracle
 from kt_extras.pruners import Pruner
@@ -186,6 +186,7 @@ class SamplerOracle(RecordedOracle):
             if event is None and self._more_may_follow():
                 return Trial(self.get_space(), status=TrialStatus.IDLE)
             if event is None:
+                self.ended_because = self._with_failures(self.ended_because)
                 self.tuner_ids.discard(tuner_id)
                 return Trial(self.get_space(), status=TrialStatus.STOPPED)
             self._recorder.write(event)
@@ -310,13 +311,20 @@ class SamplerOracle(RecordedOracle):
         spent = Usage(self.seconds(), totals.epochs, totals.best, totals.stale)
         return self.budget.reached(spent, maximised=self.objective.direction == "max")
 
+    def _with_failures(self, reason: str | None) -> str | None:
+        """Return why the search has ended, and, if no trial has a score, why none has."""
+        failures = None if self._state.totals.best is not None else no_score(self.trial_records())
+        return f"{reason}  {failures}" if reason and failures else reason
+
     def _more_may_follow(self) -> bool:
-        """Tell whether the end of a running trial may lead to further work for its scheduler."""
-        return (
-            self.scheduler is not None
-            and self._limit_reached() is None
-            and bool(self.ongoing_trials)
-        )
+        """Tell whether the end of a running trial may lead to further work.
+
+        It may for a scheduler, and also where all points have been tried, since a running trial may
+        declare hyperparameters that enlarge the space.
+        """
+        if not self.ongoing_trials or self._limit_reached() is not None:
+            return False
+        return self.scheduler is not None or self.ended_because == ALL_TRIED
 
     def _extend(self, record: TrialRecord) -> None:
         """Give a trial that has used up its budget more epochs, if its scheduler wants that."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objectiv
 from kt_extras.bridge.space_change import differences
 from kt_extras.bridge.spaces import to_space
 from kt_extras.bridge.trial_state import TrialState
-from kt_extras.oracles.arguments import check_count, check_hyperparameters
+from kt_extras.oracles.arguments import (
+    Points,
+    check_count,
+    check_hyperparameters,
+    enqueued_points,
+    refuse_overridden,
+)
 from kt_extras.records.events import PointEnqueued, SpaceDeclared, TrialAbandoned
 from kt_extras.records.recorder import Recorder
 from kt_extras.records.scores import best_epochs
@@ -57,6 +63,7 @@ class RecordedOracle(keras_tuner.Oracle):
         **kwargs: Any,
     ) -> None:
         check_hyperparameters(hyperparameters)
+        refuse_overridden(type(self))
         check_count("max_trials", max_trials, minimum=1)
         check_count("seed", seed, minimum=0)
         super().__init__(
@@ -178,24 +185,27 @@ class RecordedOracle(keras_tuner.Oracle):
                 self.hyperparameters = self._state.hyperparameters
             return changes
 
-    def enqueue(self, values: Mapping[str, Any]) -> None:
-        """Have a point tried before the sampler is asked again.
+    def enqueue(self, values: Points) -> None:
+        """Have points tried before the sampler is asked again.
 
         Args:
             values: Values of some or all hyperparameters, moved to the nearest grid point; the
                 rest are drawn at random.
 
         Raises:
-            ValueError: A name or value that the space does not have.
+            TypeError: It is none of these.
+            ValueError: A name or value that the space does not have; then no point is enqueued.
         """
         with self._changed:
             if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
-                self.space.complete(values, np.full(len(self.space), 0.5))
-            plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
-            self._recorder.write(PointEnqueued(values=plain))
+                for point in points:
+                    self.space.complete(point, np.full(len(self.space), 0.5))
+            for point in points:
+                self._recorder.write(PointEnqueued(values=point))
 
     def abandon(self, tuner_id: str) -> None:
         """Take back the trial of a worker that will not end it; it is run again first."""
+        points = enqueued_points(values)
         with self._changed:
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None:

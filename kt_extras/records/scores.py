@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import keras_tuner
+import numpy as np
 
 from kt_extras.bridge.metrics import Metrics
 from kt_extras.bridge.objective import loss_of, value_in
@@ -20,6 +21,27 @@ def best_epochs(record: TrialRecord, objective: keras_tuner.Objective) -> list[t
         objective: The search's, with its direction known.
     """
     return [found for run in record.executions if (found := _best_of(run, objective)) is not None]
+
+
+def best_metrics(record: TrialRecord, objective: keras_tuner.Objective) -> Metrics:
+    """Return all metrics of the best epoch, as means over the executions, like the score.
+
+    Args:
+        record: A trial; one without a score has none.
+        objective: The search's, with its direction known.
+
+    Returns:
+        Also the metrics that the training has returned without reporting them.
+    """
+    if record.trial.score is None:
+        return {}
+    steps = [record.trial.best_step]
+    if len(record.executions) > 1:
+        steps = [step for _, step in best_epochs(record, objective)]
+    epochs = [run.get(step, {}) for run, step in zip(record.executions, steps, strict=False)]
+    names = dict.fromkeys(name for metrics in epochs for name in metrics)
+    means = {n: float(np.mean([m[n] for m in epochs if n in m])) for n in names}
+    return {**means, **record.results}
 
 
 def score_at_pause(

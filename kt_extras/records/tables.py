@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
+import keras_tuner
+
+from kt_extras.records.scores import best_metrics
 from kt_extras.records.trial_record import TrialRecord
 
 
-def table(trials: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+def table(trials: Sequence[TrialRecord], objective: keras_tuner.Objective) -> list[dict[str, Any]]:
     """Return one row a trial, ready for `pandas.DataFrame`.
+
+    Args:
+        trials: The trials.
+        objective: The search's, which says which epoch is the best.
 
     Returns:
         Rows with `number`, `trial_id`, `state`, `score`, `best_epoch` (from 0), `epochs` (trained,
-        over all executions), `seconds`, `message`, and each hyperparameter under its own name
-        (`values.<name>` if that is taken); inactive hyperparameters are left out.
+        over all executions), `seconds`, `message`, each hyperparameter under its own name
+        (`values.<name>` if that is taken), and each metric of the best epoch under its own name
+        (`metrics.<name>` if that is taken, by a hyperparameter of any trial, too).  Inactive
+        hyperparameters are left out, and so are the metrics of trials without a score.
     """
-    return [_row(record) for record in trials]
+    hyperparameters = {name for record in trials for name in record.best_values}
+    return [_row(record, objective, hyperparameters) for record in trials]
 
 
-def _row(record: TrialRecord) -> dict[str, Any]:
+def _row(
+    record: TrialRecord, objective: keras_tuner.Objective, hyperparameters: Container[str]
+) -> dict[str, Any]:
     trial = record.trial
     row = {
         "number": record.number,
@@ -34,6 +46,8 @@ def _row(record: TrialRecord) -> dict[str, Any]:
     }
     for name, value in record.best_values.items():
         row[f"values.{name}" if name in row else name] = value
+    for name, metric in best_metrics(record, objective).items():
+        row[f"metrics.{name}" if name in row or name in hyperparameters else name] = metric
     return row
 
 

@@ -16,7 +16,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.weight_files import Keep
-from kt_extras.oracles.arguments import check_project_name
+from kt_extras.oracles.arguments import Points, check_project_name
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import plan_table, planned_rows
 from kt_extras.records.tables import epochs_of, table
@@ -171,15 +171,17 @@ class RecordedTuner(keras_tuner.Tuner):
         print(plan_table(rows))  # noqa: T201 - the purpose of this method
         return rows
 
-    def enqueue(self, values: Mapping[str, Any]) -> None:
-        """Try a point that is known to be good before the sampler suggests any.
+    def enqueue(self, values: Points) -> None:
+        """Try points that are known to be good before the sampler suggests any.
 
         Args:
-            values: Values of some or all hyperparameters, moved to the nearest grid point; the
-                rest are drawn at random.
+            values: A dictionary of the values of some or all hyperparameters, moved to the nearest
+                grid point; the rest are drawn at random.  Or a `keras_tuner.HyperParameters`, as
+                `get_best_hyperparameters` returns it, or a list of either.
 
         Raises:
-            ValueError: A name or value that the space does not have.
+            TypeError: It is none of these.
+            ValueError: A name or value that the space does not have; then no point is enqueued.
         """
         self._local_oracle.enqueue(values)
 
@@ -190,10 +192,11 @@ class RecordedTuner(keras_tuner.Tuner):
             Rows with `number`, `trial_id`, `state` (`"completed"`, `"pruned"`, `"infeasible"`,
             `"failed"`, `"rejected"`, `"paused"`, `"running"` or `"waiting"`), `score`,
             `best_epoch` (counted from 0), `epochs` (trained, over all executions), `seconds`,
-            `message`, and each active hyperparameter under its own name, as it was in the best
-            epoch.
+            `message`, each active hyperparameter under its own name, as it was in the best
+            epoch, and each metric of that epoch under its own name, as a mean over the executions.
+            A name that is taken gets `values.` or `metrics.` before it.
         """
-        return table(self._local_oracle.trial_records())
+        return table(self._local_oracle.trial_records(), self._local_oracle.objective)
 
     def history(self, trial_id: str | int) -> dict[str, list[Any]]:
         """Return the metrics of every epoch of a trial, ready for `pandas.DataFrame`.

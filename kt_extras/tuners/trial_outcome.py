@@ -16,6 +16,10 @@ from kt_extras.tuners.returned_metrics import final_metrics
 from kt_extras.tuners.short_traceback import described, raised_in_library
 
 _VALIDATORS = (str(Path(__file__).parents[1]), str(Path(keras_tuner.__file__).parent))
+_TOO_LARGE = (  # KerasTuner's words do not name the argument
+    " parameters. Skip model.",
+    " parameters, more than `max_model_size` allows.",
+)
 _OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OUT_OF_MEMORY", "OOM when allocating")
 
 
@@ -77,7 +81,7 @@ def add_results(trial: Trial, results: Any, oracle: keras_tuner.Oracle, *, prune
 
 def set_failure(trial: Trial, error: Exception) -> None:
     """Set a trial's status and message to those of the error that ended it."""
-    trial.message = described(error)
+    trial.message = described(error).replace(*_TOO_LARGE)
     if isinstance(error, RejectedModelError):
         trial.status, trial.message = TrialStatus.IDLE, str(error)  # it never ran
     elif is_infeasible(error):

@@ -7,6 +7,7 @@ import pytest
 
 import kt_extras as kte
 from kt_extras.bridge.metrics import LAST_EPOCH
+from kt_extras.records.tables import table
 from kt_extras.samplers.random import Random
 from kt_extras.testing import OracleContract
 
@@ -360,3 +361,113 @@ def test_end_trial_accepts_an_id_and_a_status_as_in_keras_tuner(status):
 def test_end_trial_names_its_argument_when_it_is_no_trial():
     with pytest.raises(TypeError, match="`trial` must be a trial or the ID of one, got 3"):
         make().end_trial(3)
+
+
+def test_enqueue_accepts_hyperparameters_and_lists():
+    oracle = make()
+    oracle.hyperparameters.Int("units", 1, 9)
+    hp = oracle.hyperparameters.copy()
+    hp.values = {"x": 0.25, "units": 3}
+    oracle.enqueue(hp)
+    oracle.enqueue([hp, {"x": 0.5, "units": 4}])
+    values = [oracle.create_trial(name).hyperparameters.values for name in "abc"]
+    assert values == [hp.values, hp.values, {"x": 0.5, "units": 4}]
+
+
+def test_enqueue_accepts_what_a_search_has_found():
+    oracle = make()
+    best = run(oracle, 1.0).trial.hyperparameters
+    oracle.enqueue(best)
+    assert oracle.create_trial("worker").hyperparameters.values == best.values
+
+
+@pytest.mark.parametrize("given", ["x", 3, None, [["x", 1]], ["x"], [None]])
+def test_enqueue_names_its_argument_when_it_holds_no_points(given):
+    with pytest.raises(TypeError, match="`values` must be a dictionary of values, a `keras_tuner"):
+        make().enqueue(given)
+
+
+def test_enqueue_takes_no_point_of_a_list_when_one_is_wrong():
+    oracle = make()
+    with pytest.raises(ValueError, match="no hyperparameter 'y'"):
+        oracle.enqueue([{"x": 0.5}, {"y": 1}])
+    assert not oracle._state.enqueued
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("populate_space", "write a sampler"),
+        ("_populate_space", "write a sampler"),
+        ("get_state", "history"),
+        ("set_state", "history"),
+    ],
+)
+@pytest.mark.parametrize("base", [kte.SamplerOracle, kte.TPEOracle, kte.ASHAOracle, kte.PBTOracle])
+def test_an_override_that_would_never_be_called_is_refused(base, name, instead):
+    mine = type("Mine", (base,), {name: lambda self, *args: {}})
+    arguments = [Random()] if base is kte.SamplerOracle else []
+    with pytest.raises(TypeError, match=f"`Mine` must not override `{name}`.*{instead}"):
+        mine(*arguments, objective=COST)
+
+
+def test_a_second_worker_waits_while_a_trial_may_declare_more():
+    oracle = kte.SamplerOracle(Random(), objective=COST, max_trials=4, seed=0)
+    first = oracle.create_trial("one")
+    assert oracle.create_trial("two").status == "IDLE"
+    first.hyperparameters.Float("x", 0.0, 1.0)
+    oracle.update_trial(first.trial_id, {"cost": 1.0}, step=0)
+    oracle.end_trial(first.trial_id)
+    assert oracle.create_trial("two").status == "RUNNING"
+    assert oracle.create_trial("one").status == "RUNNING"
+
+
+def test_workers_stop_when_all_points_are_tried_and_no_trial_runs():
+    oracle = kte.SamplerOracle(Random(), objective=COST, max_trials=4, seed=0)
+    oracle.hyperparameters.Boolean("a")
+    one, two = oracle.create_trial("one"), oracle.create_trial("two")
+    assert oracle.create_trial("three").status == "IDLE"
+    for trial in (one, two):
+        oracle.update_trial(trial.trial_id, {"cost": 1.0}, step=0)
+        oracle.end_trial(trial.trial_id)
+    assert oracle.create_trial("three").status == "STOPPED"
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [("FAILED", "infeasible"), ("INVALID", "failed"), ("IDLE", "rejected")]
+)
+@pytest.mark.parametrize("max_trials", [2, None])
+def test_a_search_without_a_score_says_why(status, state, max_trials):
+    oracle = kte.SamplerOracle(Random(), objective=COST, max_trials=max_trials, seed=0)
+    oracle.hyperparameters.Choice("a", [1, 2])
+    while (trial := oracle.create_trial("worker")).status != "STOPPED":
+        trial.status, trial.message = status, "too large\n  somewhere"
+        oracle.end_trial(trial)
+    ending = f"No trial has a score (2 {state}).  Trial 0 said: too large"
+    assert oracle.ended_because.endswith(ending)
+
+
+def test_results_have_the_metrics_of_the_best_epoch():
+    oracle = make()
+    oracle.hyperparameters.Choice("loss", ["mse"])
+    trial = oracle.create_trial("worker")
+    for step, (cost, loss) in enumerate([(3.0, 0.3), (1.0, 0.1), (2.0, 0.2)]):
+        metrics = {"cost": cost, "loss": loss, "epochs": 7.0}
+        oracle.update_trial(trial.trial_id, metrics, step=step)
+    oracle.end_trial(trial.trial_id)
+    oracle.create_trial("worker")
+    row, running = table(oracle.trial_records(), oracle.objective)
+    assert (row["cost"], row["score"], row["loss"], row["metrics.loss"]) == (1.0, 1.0, "mse", 0.1)
+    assert (row["epochs"], row["metrics.epochs"]) == (3, 7.0)
+    assert "cost" not in running
+
+
+def test_results_have_the_mean_of_the_best_epochs_of_all_executions():
+    oracle = make()
+    trial = oracle.create_trial("worker")
+    for step, cost, loss in [(0, 3.0, 0.3), (1, 1.0, 0.1), (0, 2.0, 0.4), (1, 5.0, 0.5)]:
+        oracle.update_trial(trial.trial_id, {"cost": cost, "loss": loss}, step=step)
+    oracle.end_trial(trial.trial_id)
+    (row,) = table(oracle.trial_records(), oracle.objective)
+    assert row["cost"] == row["score"] == 1.5
+    assert row["loss"] == pytest.approx(0.25)
