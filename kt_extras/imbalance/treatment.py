@@ -19,7 +19,7 @@ from kt_extras.imbalance.resampling import METHODS, can_resample
 from kt_extras.imbalance.weights import SCHEMES, class_weight_dict, class_weights
 from kt_extras.running_tuner import check_fit_is_overridden
 
-_BETAS = (0.9, 0.99, 0.999, 0.9999)  # Cui et al. 2019, sec. 5.1
+_BETAS = (0.9, 0.99, 0.999, 0.9999)  # Cui et al. 2019, sec. 5.3
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def class_weights(
         ValueError: Fewer than two classes, a class without an example, or an argument out of its
             range.
 
-    Source: King & Zeng 2001 (balanced); Cui et al. 2019, 1901.05555, sec. 4.1 (effective number:
+    Source: King & Zeng 2001 (balanced); Cui et al. 2019, 1901.05555, sec. 4 (effective number:
     there the weights sum to C, which differs by a factor).
 
     >>> class_weights([0, 0, 0, 1]).round(3).tolist()

@@ -26,7 +26,7 @@ def asymmetric_crossentropy(
     gamma_negative: float,
     margin: float,
 ) -> tf.Tensor:
-    """Return -y (1-p)^g+ log p - (1-y) p_m^g- log(1-p_m) for each score (Ridnik et al., eq. 7).
+    """Return -y (1-p)^g+ log p - (1-y) p_m^g- log(1-p_m) for each score (Ridnik et al.).
 
     Args:
         y: Labels between 0 and 1, shape ``(...)``.
@@ -75,7 +75,7 @@ class AsymmetricLoss(keras.losses.Loss):
     Raises:
         ValueError: An argument out of its range.
 
-    Source: Ridnik et al. 2021, 2009.14119, sec. 2; its defaults.
+    Source: Ridnik et al. 2021, 2009.14119; its defaults.
 
     >>> loss = AsymmetricLoss(gamma_negative=1, margin=0.0)
     >>> round(float(loss([[1, 0]], [[0.0, 0.0]])), 4)  # (ln 2 + ln 2 / 2) / 2

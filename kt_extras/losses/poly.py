@@ -50,7 +50,7 @@ class Poly1Crossentropy(ClassificationLoss):
     Raises:
         ValueError: An argument out of its range.
 
-    Source: Leng et al. 2022, 2204.12511, sec. 4.
+    Source: Leng et al. 2022, 2204.12511.
 
     >>> loss = Poly1Crossentropy(epsilon=1.0)
     >>> round(float(loss([1], [[0.5, 0.5]])), 4)  # ln 2 + 1 / 2

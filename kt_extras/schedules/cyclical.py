@@ -20,7 +20,7 @@ class Cyclical(LearningRateSchedule):
     Args:
         initial_learning_rate: The lower bound, where each cycle begins and ends; from 0.
         maximal_learning_rate: The upper bound, at or above the lower one.
-        step_size: Steps from one bound to the other, half a cycle; the paper takes 2 to 8 epochs
+        step_size: Steps from one bound to the other, half a cycle; the paper takes 2 to 10 epochs
             (sec. 3.2).
         policy: What becomes of the height of a cycle.  `"triangular"`: it stays.
             `"triangular2"`: each cycle is half as high as the one before.  `"exponential"`, the
