@@ -189,8 +189,9 @@ class RecordedOracle(keras_tuner.Oracle):
         """Have points tried before the sampler is asked again.
 
         Args:
-            values: Values of some or all hyperparameters, moved to the nearest grid point; the
-                rest are drawn at random.
+            values: A dictionary of the values of some or all hyperparameters, moved to the nearest
+                grid point; the rest are drawn at random.  Or a `keras_tuner.HyperParameters`, or a
+                list of either.
 
         Raises:
             TypeError: It is none of these.
