@@ -23,7 +23,8 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
     and ``refit=False``, to the conformal classifiers of mapie with ``prefit=True``.
 
     Args:
-        model: With one output of shape ``(n, 1)``, or ``(n, k)`` if there are k classes.
+        model: With one output of shape ``(n, 1)`` or ``(n,)``, or ``(n, k)`` if there are k
+            classes.
         classes: Names of the classes in the order of the outputs; Defaults to 0, 1, and so
             on.
         from_logits: Whether the model puts out logits. Defaults to `False`.
@@ -61,7 +62,8 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
     def classes_(self) -> NDArray[Any]:
         """Names of the classes, shape ``(k,)``."""
         try:
-            columns = int(self.model.output_shape[-1])
+            shape = self.model.output_shape
+            columns = 1 if len(shape) == 1 else int(shape[-1])
         except (AttributeError, RuntimeError):  # of a subclassed model
             if self.classes is None:
                 raise ValueError(
@@ -104,6 +106,7 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
     def _outputs(self, inputs: Any) -> NDArray[np.float32]:
         raw = self.model.predict(inputs, batch_size=self.batch_size, verbose=0)
         outputs = np.asarray(raw, dtype=np.float32)
+        outputs = outputs[:, np.newaxis] if outputs.ndim == 1 else outputs
         if outputs.ndim != 2:
             raise ValueError(f"`model` must put out shape (n, k), got {outputs.shape}.")
         if not np.isfinite(outputs).all():

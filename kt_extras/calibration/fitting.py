@@ -41,7 +41,8 @@ def fit_calibration(
     Args:
         y_true: Numbers of classes from 0, shape ``(n,)`` or ``(n, 1)``; or one-hot rows, shape
             ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``.
-        outputs: Shape ``(n, k)``: what the model puts out for rows that it was not trained on.
+        outputs: Shape ``(n, k)``, of a binary problem also ``(n,)``: what the model puts out for
+            rows that it was not trained on.
         method: `"temperature"` (one number, hardest to overfit), `"vector"` (two for each class),
             `"platt"` (two for each class, one against the rest) or `"isotonic"` (any rising
             function; needs a thousand rows); None leaves the probabilities as they are.  `"auto"`
@@ -65,6 +66,8 @@ def fit_calibration(
     """
     check_method(method)
     outputs = np.asarray(outputs)
+    if outputs.ndim == 1 and not multi_label:
+        outputs = outputs[:, None]
     probabilities = probabilities_of(outputs, from_logits=from_logits, multi_label=multi_label)
     exclusive = outputs.shape[1] > 1 and not multi_label
     columns = {"exclusive": exclusive, "from_logits": from_logits}

@@ -1,9 +1,10 @@
 """Calibration and decision as Keras layers, which a model carries along and saves with itself.
 
 Their numbers are part of their configuration: no weights, nothing that training could change.  The
-calibrating layers take what a model puts out, probabilities or logits, shape ``(n, k)``, and return
-calibrated probabilities of the same shape.  `exclusive` says that the columns are classes of which
-each row has one, so that probabilities sum to 1; otherwise every column is a separate label.
+calibrating layers take what a model puts out, probabilities or logits, shape ``(n, k)``, or
+``(n,)`` of a binary problem, and return calibrated probabilities of the same shape.  `exclusive`
+says that the columns are classes of which each row has one, so that probabilities sum to 1;
+otherwise every column is a separate label.
 
 They compute in single precision under any policy.  A probability that single precision rounds to 1
 has lost the model's confidence; a model with logits as outputs keeps it.
@@ -196,7 +197,8 @@ class IsotonicCalibration(CalibrationLayer):
 
     def call(self, inputs: Any) -> Any:
         """Return calibrated probabilities."""
-        columns = tf.transpose(self.probabilities(inputs))
+        probabilities, single = self.probabilities(inputs), len(inputs.shape) == 1
+        columns = tf.transpose(probabilities[:, tf.newaxis] if single else probabilities)
         x, y = _constant(_padded(self.x)), _constant(_padded(self.y))
         last = x.shape[1] - 1
         above = tf.searchsorted(x, columns, side="right")
@@ -204,7 +206,8 @@ class IsotonicCalibration(CalibrationLayer):
         x0, x1 = (tf.gather(x, knot, batch_dims=1) for knot in (left, right))
         y0, y1 = (tf.gather(y, knot, batch_dims=1) for knot in (left, right))
         fraction = tf.clip_by_value(tf.math.divide_no_nan(columns - x0, x1 - x0), 0.0, 1.0)
-        return self.shared(tf.transpose(y0 + fraction * (y1 - y0)))
+        found = tf.transpose(y0 + fraction * (y1 - y0))
+        return self.shared(found[:, 0] if single else found)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -242,7 +245,8 @@ class Decision(keras.layers.Layer):
         """Return numbers of classes, shape ``(n,)``, or 0 and 1, shape ``(n, k)``."""
         thresholds = _constant(self.thresholds)
         if np.ndim(self.thresholds) == 0:
-            return tf.cast(inputs[:, -1] >= thresholds, tf.int32)
+            scores = inputs if len(inputs.shape) == 1 else inputs[:, -1]
+            return tf.cast(scores >= thresholds, tf.int32)
         if self.exclusive:
             return tf.argmax(inputs / thresholds, axis=-1, output_type=tf.int32)
         return tf.cast(inputs >= thresholds, tf.int32)

@@ -31,7 +31,7 @@ class ForwardPass:
         self._traced: Any = None
 
     def __call__(self, x: Any) -> NDArray[Any]:
-        """Return the outputs, shape ``(n, ...)``.
+        """Return the outputs, shape ``(n, ...)``; one column for a model with shape ``(n,)``.
 
         Raises:
             ValueError: The model has several outputs.
@@ -49,7 +49,8 @@ class ForwardPass:
                 f"`model` must have one output, got {len(outputs)}; make a `keras.Model` of the "
                 "one that you mean."
             )
-        return np.asarray(outputs)
+        found = np.asarray(outputs)
+        return found[:, np.newaxis] if found.ndim == 1 else found
 
     def _call(self, x: Any) -> Any:
         return self._model(x, training=False)

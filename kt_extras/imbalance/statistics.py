@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kt_extras.arguments import is_number
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.class_arguments import checked_counts
 from kt_extras.imbalance.labels import class_counts
@@ -65,21 +66,31 @@ def gini_coefficient(counts: ArrayLike) -> float:
     return float(np.sum((2 * np.arange(1, len(p) + 1) - len(p) - 1) * p) / len(p))
 
 
-def entropy(counts: ArrayLike, *, normalised: bool = False) -> float:
-    """Return -sum p_c ln p_c, Shannon's entropy of the classes in nats.
+def entropy(counts: ArrayLike, *, base: float = math.e, normalised: bool = False) -> float:
+    """Return -sum p_c log p_c, Shannon's entropy of the classes: by default in nats.
 
-    From 0, all rows in one class, to ln C, equal classes.
+    From 0, all rows in one class, to log C, equal classes.
 
     Args:
         counts: Shape ``(c,)``: rows of each class.
-        normalised: Whether to divide by ln C, so that equal classes give 1. Defaults to `False`.
+        base: Of the logarithm, above 1: 2 for bits, as in many tables; 10 for bans. Defaults to
+            `math.e`.
+        normalised: Whether to divide by log C, so that equal classes give 1 in any base. Defaults
+            to `False`.
 
-    >>> round(entropy([50, 50]), 3), entropy([50, 50], normalised=True)
-    (0.693, 1.0)
+    Raises:
+        ValueError: `base` is not a number above 1, or the counts are no counts.
+
+    >>> round(entropy([50, 50]), 3), entropy([50, 50], base=2), entropy([9, 9], normalised=True)
+    (0.693, 1.0, 1.0)
     """
+    if not (is_number(base) and 1 < base < math.inf):
+        raise ValueError(f"`base` must be a number above 1, got {base!r}; 2 gives bits.")
     p = _fractions(counts)
-    nats = float(-np.sum(p * np.log(np.where(p > 0, p, 1.0))))
-    return (nats / math.log(len(p)) if len(p) > 1 else 0.0) if normalised else abs(nats)
+    nats = abs(float(-np.sum(p * np.log(np.where(p > 0, p, 1.0)))))
+    if normalised:
+        return nats / math.log(len(p)) if len(p) > 1 else 0.0
+    return nats / math.log(base)
 
 
 def effective_numbers(counts: ArrayLike, *, beta: float = 0.999) -> FloatArray:
@@ -121,7 +132,7 @@ class ClassStatistics:
         imbalance_ratio: Largest count by smallest.
         gini_index: From 0 to 1 - 1/C, at equal classes.
         gini_coefficient: From 0, at equal classes, to 1 - 1/C.
-        entropy: In nats, up to ln C at equal classes.
+        entropy: In nats, up to ln C at equal classes; ``entropy(counts, base=2)`` is in bits.
 
     >>> print(class_statistics([0, 0, 0, 1]))
     class 0: 3 (75.0%)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kt_extras.calibration import ExpectedCost, calibrate, fit_thresholds
+from kt_extras.calibration import ExpectedCost, TrainedClassifier, calibrate, fit_thresholds
 from kt_extras.compat import KERAS_3
 
 RNG = np.random.default_rng(0)
@@ -247,3 +247,18 @@ def test_a_data_set_without_an_end_is_rejected():
 def test_missing_labels_are_refused():
     with pytest.raises(TypeError, match="`y_cal`"):
         calibrate(model(), X)
+
+
+@pytest.mark.parametrize("method", ["auto", "temperature", "isotonic", None])
+def test_a_model_with_one_score_a_row_is_calibrated(method):
+    column = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
+    squeeze = keras.ops.squeeze if KERAS_3 else tf.squeeze
+    flat = keras.Model(column.inputs[0], squeeze(column.outputs[0], -1))
+    expected = ask(calibrate(column, X, Y, method=method, threshold="f1"))
+    found = ask(calibrate(flat, X, Y, method=method, threshold="f1"))
+    assert found["probabilities"] == pytest.approx(expected["probabilities"][:, 0], abs=1e-6)
+    assert (found["decision"] == expected["decision"]).all()
+    classifiers = TrainedClassifier(flat), TrainedClassifier(column)
+    first, second = (each.predict_proba(X) for each in classifiers)
+    assert first == pytest.approx(second, abs=1e-6)
+    assert classifiers[0].classes_.tolist() == [0, 1]

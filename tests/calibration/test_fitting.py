@@ -280,3 +280,21 @@ def test_bad_input_is_rejected(y, outputs, arguments, message):
 def test_layers_reject_arguments_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("method", [*METHODS, "auto", None])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_scores_of_one_dimension_are_calibrated_as_one_column(method, from_logits):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=200).astype("float32")
+    y = rng.random(200) < expit(2 * z)
+    outputs = z if from_logits else expit(z)
+    found = fit_calibration(y, outputs, method, from_logits=from_logits)
+    column = fit_calibration(y, outputs[:, None], method, from_logits=from_logits)
+    assert found.get_config() == {**column.get_config(), "name": found.name}
+    assert found(outputs).numpy() == pytest.approx(column(outputs[:, None]).numpy()[:, 0])
+
+
+def test_scores_of_one_dimension_are_no_labels_of_a_multi_label_problem():
+    with pytest.raises(ValueError, match=r"`outputs` must have shape \(n, k\)"):
+        fit_calibration([[0], [1]], [0.2, 0.8], multi_label=True)

@@ -84,3 +84,16 @@ def test_counts_without_a_positive_number_are_rejected(bad):
 def test_beta_out_of_its_range_is_rejected(beta):
     with pytest.raises(ValueError, match=r"`beta` must be at least 0 and below 1, got"):
         effective_numbers([1, 2], beta=beta)
+
+
+def test_entropy_may_be_in_bits():
+    counts = [8, 4, 2, 2]
+    assert entropy(counts, base=2) == pytest.approx(1.75)  # 1/2 + 2/4 + 3/8 + 3/8
+    assert entropy(counts, base=2) * np.log(2) == pytest.approx(entropy(counts))
+    assert entropy(counts, base=10, normalised=True) == pytest.approx(1.75 / 2)
+
+
+@pytest.mark.parametrize("base", [1, 0.5, 0, -2, np.inf, np.nan, "2", True])
+def test_a_base_of_no_logarithm_is_refused(base):
+    with pytest.raises(ValueError, match="`base` must be a number above 1"):
+        entropy([1, 1], base=base)
