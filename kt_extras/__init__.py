@@ -10,14 +10,16 @@ internal and may change in any release.
 
 Names are resolved when they are first used, so that importing the package loads neither TensorFlow
 nor KerasTuner, and `kt_extras.search`, `samplers`, `pruners` and `schedulers` can be used without
-them.  If Keras is loaded before, it is told of the classes that saved models may hold.
+them.  Files that hold its classes can be loaded after `import kt_extras`, whether Keras is imported
+before it or after it.
 """
 
 from __future__ import annotations
 
-import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from kt_extras.saved_classes import register_with_keras as _register_with_keras
 
 if _TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras import calibration as calibration
@@ -99,16 +101,24 @@ def __getattr__(name: str) -> object:
     if name in _MODULES:
         return _import_module(f"{__name__}.{name}")  # which also binds it here
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_hint(name)}")
     value = getattr(_import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def _hint(name: str) -> str:
+    """Return what to use in place of a name that there is not."""
+    if name.startswith("_"):
+        return ""
+    from kt_extras.oracles.borrowed_names import class_here
+
+    here = class_here(name)
+    return f"; use {here}." if here else ""
 
 
 def __dir__() -> list[str]:
     return ["__version__", *__all__]
 
 
-if "keras" in _sys.modules:
-    for _saved in ("calibration", "losses", "metrics", "optimizers", "schedules"):
-        _import_module(f"{__name__}.{_saved}")
+_register_with_keras()
