@@ -62,8 +62,8 @@ class RecordedOracle(keras_tuner.Oracle):
         seed: int | None,
         **kwargs: Any,
     ) -> None:
-        check_hyperparameters(hyperparameters)
         refuse_overridden(type(self))
+        check_hyperparameters(hyperparameters)
         check_count("max_trials", max_trials, minimum=1)
         check_count("seed", seed, minimum=0)
         super().__init__(
@@ -197,6 +197,7 @@ class RecordedOracle(keras_tuner.Oracle):
             TypeError: It is none of these.
             ValueError: A name or value that the space does not have; then no point is enqueued.
         """
+        points = enqueued_points(values)
         with self._changed:
             if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
                 for point in points:
@@ -206,7 +207,6 @@ class RecordedOracle(keras_tuner.Oracle):
 
     def abandon(self, tuner_id: str) -> None:
         """Take back the trial of a worker that will not end it; it is run again first."""
-        points = enqueued_points(values)
         with self._changed:
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None:
