@@ -12,6 +12,7 @@ import keras_tuner
 import numpy as np
 
 from kt_extras.arguments import check_integer, is_number
+from kt_extras.oracles.borrowed_names import argument_here, class_here
 from kt_extras.samplers.evolution import Evolution
 from kt_extras.samplers.gaussian_process import GaussianProcess
 from kt_extras.samplers.random import Random
@@ -53,6 +54,36 @@ def check_protocol(name: str, given: object, protocol: type, method: str) -> Non
     """
     if isinstance(given, type) or not isinstance(given, protocol):
         raise TypeError(f"`{name}` must be an object with a method `{method}`, got {given!r}.")
+
+
+def check_sampler(given: object) -> None:
+    """Raise unless the value is a sampler; the name of one is not.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if not isinstance(given, str):
+        return check_protocol("sampler", given, Sampler, "suggest")
+    known = _SAMPLERS.get(given.lower())
+    instead = f"kt_extras.samplers.{known.__name__}()" if known else "kt_extras.samplers.TPE()"
+    raise TypeError(
+        f"`sampler` must be an object with a method `suggest`, got {given!r}; pass such an object "
+        f"to `kt_extras.SamplerOracle`: `kt_extras.Tuner(kt_extras.SamplerOracle({instead}, ...), "
+        "hypermodel)`."
+    )
+
+
+def other_oracle(given: object) -> str:
+    """Return what to say of an oracle that is not one of `kt_extras`.
+
+    >>> other_oracle(keras_tuner.oracles.HyperbandOracle("loss")).partition(";")[0]
+    ' In place of `HyperbandOracle`, use `kt_extras.BOHB(..., sampler="random")`'
+    """
+    if not isinstance(given, keras_tuner.Oracle):
+        return ""
+    name = type(given).__name__
+    here = class_here(name) or "a sampler in a `kt_extras.SamplerOracle`"
+    return f" In place of `{name}`, use {here}; or run it with `keras_tuner.Tuner`."
 
 
 def check_count(name: str, value: int | None, *, minimum: int) -> None:
@@ -165,7 +196,8 @@ def refuse_unknown(unknown: Mapping[str, object], taker: type) -> None:
         taker: The class that the user calls.
 
     Raises:
-        TypeError: There are any; the message names the argument that was probably meant.
+        TypeError: There are any; the message names the argument that was probably meant, also for
+            one of KerasTuner, Optuna or Ray.
 
     >>> from typing import NoReturn
     >>> class Halving:
@@ -177,7 +209,8 @@ def refuse_unknown(unknown: Mapping[str, object], taker: type) -> None:
     known = _named_arguments(taker)
     for name in unknown:
         near = difflib.get_close_matches(name, known - {name}, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"there are {sorted(known)}."
+        other = f"did you mean `{near[0]}`?" if near else f"there are {sorted(known)}."
+        hint = argument_here(name, known - {name}) or other
         raise TypeError(f"`{taker.__name__}` has no argument `{name}`; {hint}")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NoReturn
 
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import sampler_of
+from kt_extras.oracles.arguments import refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.largest_budget import LargestBudget
@@ -37,6 +38,7 @@ class BOHBOracle(SamplerOracle):
         pruner, allow_new_entries, tune_new_entries, max_retries_per_trial,
             max_consecutive_failed_trials, max_time, max_total_epochs, target,
             max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras_tuner
     >>> oracle = BOHBOracle(keras_tuner.Objective("loss", "min"), max_epochs=9, seed=0)
@@ -66,7 +68,9 @@ class BOHBOracle(SamplerOracle):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        **unknown: NoReturn,
     ) -> None:
+        refuse_unknown(unknown, type(self))
         super().__init__(
             LargestBudget() if sampler is None else sampler_of(sampler),
             objective=objective,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NoReturn
 
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import check_count
+from kt_extras.oracles.arguments import check_count, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.evolution import Evolution as EvolutionSampler
@@ -35,6 +36,7 @@ class EvolutionOracle(SamplerOracle):
         pruner, scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
             max_consecutive_failed_trials, max_time, max_total_epochs, target,
             max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
         ValueError: A size out of its range, or sizes beside a `sampler`.
@@ -67,7 +69,9 @@ class EvolutionOracle(SamplerOracle):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        **unknown: NoReturn,
     ) -> None:
+        refuse_unknown(unknown, type(self))
         check_count("max_trials", max_trials, minimum=1)
         if sampler is None:
             size = _fitting_size(max_trials) if population_size is None else population_size

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -22,6 +23,8 @@ from kt_extras.oracles.arguments import (
     check_count,
     check_fraction,
     check_protocol,
+    check_sampler,
+    refuse_unknown,
 )
 from kt_extras.oracles.budget import ALL_TRIED, Budget, Usage
 from kt_extras.oracles.failures import FailureCount, no_score, report
@@ -78,6 +81,7 @@ class SamplerOracle(RecordedOracle):
             more the search ends with an error.  None for no limit. Defaults to 0.5.
         scheduler: A `kt_extras.schedulers.Scheduler` that gives epochs to trials step by step, or
             None to let each train to its end at once.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     `max_time`, `max_total_epochs`, `target` and `max_trials_without_improvement` are checked
     before a trial begins or is resumed; running trials are not cut short.  A search with a raised
@@ -122,8 +126,10 @@ class SamplerOracle(RecordedOracle):
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
         scheduler: Scheduler | None = None,
+        **unknown: NoReturn,
     ) -> None:
-        check_protocol("sampler", sampler, Sampler, "suggest")
+        refuse_unknown(unknown, type(self))
+        check_sampler(sampler)
         if pruner is not None:
             check_protocol("pruner", pruner, Pruner, "should_stop")
         if scheduler is not None:

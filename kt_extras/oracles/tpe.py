@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NoReturn
 
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
+from kt_extras.oracles.arguments import refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.samplers.tpe import TPE as TPESampler  # noqa: N811 - the tuner has the public name
@@ -27,6 +29,7 @@ class TPEOracle(SamplerOracle):
         pruner, scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
             max_consecutive_failed_trials, max_time, max_total_epochs, target,
             max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
+        **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras_tuner
     >>> oracle = TPEOracle(keras_tuner.Objective("cost", "min"), max_trials=5, seed=0)
@@ -54,7 +57,9 @@ class TPEOracle(SamplerOracle):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        **unknown: NoReturn,
     ) -> None:
+        refuse_unknown(unknown, type(self))
         super().__init__(
             sampler or TPESampler(),
             objective=objective,

@@ -26,19 +26,21 @@ from kt_extras.training.reporter import EpochReporter
 from kt_extras.tuners.returned_metrics import missing_objective
 from kt_extras.tuners.search_monitor import SearchMonitor
 
+_STREAM = 0x7A1  # keeps the draws of trainings apart from those of suggestions
+
 
 class TrialRun:
     """Makes the callbacks of each execution of a trial.
 
     Args:
         tuner: The tuner, whose hooks are called and whose oracle gets the metrics of every epoch.
-_STREAM = 0x7A1  # keeps the draws of trainings apart from those of suggestions
-
         trial: The trial.
         monitor: Reports the search; None on a worker, where the chief does.
         stop_request: Whether the user has asked for the end of the search.
+        shows_epochs: Whether Keras' own progress bars are shown.
         seed: Fixes the training; None leaves Keras' generators alone.
         may_lack_objective: Whether an epoch may come without the objective.
+        scheduled: Whether a scheduler gives epochs to the trial.  Defaults to False.
         states: The files with the states of paused trials.  Defaults to None: trials never pause.
 
     Attributes:
@@ -55,11 +57,14 @@ _STREAM = 0x7A1  # keeps the draws of trainings apart from those of suggestions
         stop_request: StopRequest,
         seed: int | None,
         may_lack_objective: bool,
+        shows_epochs: bool,
+        scheduled: bool = False,
         states: StateFiles | None = None,
     ) -> None:
         self._tuner, self._trial, self._monitor = tuner, trial, monitor
         self._seed, self._states = seed, states
         self._may_lack_objective = may_lack_objective
+        self._shows_epochs, self._scheduled = shows_epochs, scheduled
         self.epochs_before = epochs_reported(trial) if states else 0
         self._weights = BestWeights(self._loss_in, best=self._best_before())
         self._stop_request, self._end = stop_request, StopOnRequest(stop_request)
@@ -76,16 +81,25 @@ _STREAM = 0x7A1  # keeps the draws of trainings apart from those of suggestions
         for callback in own:
             if hasattr(callback, "log_dir"):
                 self._set_log_dir(callback, execution)
+        self._reporter = EpochReporter(self._report, self.epochs_before)
+        self._own = own if self._states is None else [*own, self._trained_with]
         hooks = tuner_hooks(self._tuner, self._trial)
-        if self._states is None:
-            self._reporter = EpochReporter(self._report)
-            return [*own, hooks, self._weights, self._reporter, self._end]
-        self._own = [*own, self._trained_with]
-        callbacks = [*self._own, hooks, self._weights, self._reporter, self._end]
-        if self.epochs_before:
+        quiet = [] if self._shows_epochs else [QuietProgress()]
+        ours = [hooks, self._weights, self._reporter, *quiet, self._end]
+        callbacks = [self._guard(), BatchCheck(), *self._own, *ours]
+        if self._states is not None and self.epochs_before:
             state = self._states.path(self._trial.trial_id, self.epochs_before)
             callbacks.append(ResumeTraining(state, self._own, self._trained_with))
         return callbacks
+
+    def _guard(self) -> LoopGuard:
+        if self._scheduled:
+            return ScheduledLoopGuard(self._asked_to_stop, resumes=self._states is not None)
+        return LoopGuard(self._asked_to_stop)
+
+    def _asked_to_stop(self) -> bool:
+        """Return whether the training was asked to stop, by the search or by the user."""
+        return self._reporter.stopped or self._end.cut_short
 
     def set_seed(self, execution: int) -> None:
         """Make the training repeatable, if the user has given a seed."""
@@ -104,6 +118,17 @@ _STREAM = 0x7A1  # keeps the draws of trainings apart from those of suggestions
         """Write the weights of the best epoch of all executions."""
         paused = self.stopped and self._states is not None
         (self._weights.save_arrays if paused else self._weights.write)(path)
+
+    def write_build_config(self, path: str) -> None:
+        """Write what Keras 3 needs to build the model, which KerasTuner writes after `fit`."""
+        model = self._reporter.model
+        if compat.KERAS_3 and model is not None:
+            Path(path).write_text(json.dumps(compat.input_spec(model)))
+
+    @property
+    def models_trained(self) -> int:
+        """How many models the current execution has trained."""
+        return self._reporter.models
 
     def _report(self, epoch: int, metrics: dict[str, float], last: bool) -> bool:
         """Report an epoch to the oracle; return whether to stop."""

@@ -16,7 +16,7 @@ from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.reused_model import ReusedModel
-from kt_extras.oracles.arguments import check_executions, refuse_unknown
+from kt_extras.oracles.arguments import check_executions, other_oracle, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.gc_freeze import gc_freezer
 from kt_extras.training.gradient_registry import move_gradients_to_graphs
@@ -121,7 +121,10 @@ class Tuner(RecordedTuner):
         **unknown: NoReturn,
     ) -> None:
         if not isinstance(oracle, SamplerOracle):
-            raise TypeError(f"`oracle` must be a `kt_extras.SamplerOracle`, got {oracle!r}.")
+            raise TypeError(
+                f"`oracle` must be a `kt_extras.SamplerOracle`, got {oracle!r}."
+                + other_oracle(oracle)
+            )
         refuse_unknown(unknown, type(self))
         check_executions(executions_per_trial)
         if constraint is not None and not callable(constraint):

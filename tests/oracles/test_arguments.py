@@ -74,3 +74,69 @@ def test_a_tuner_refuses_wrong_arguments_when_it_is_constructed(
 ):
     with pytest.raises(error, match=message):
         kte.TPE(print, **{"objective": "loss", "directory": str(tmp_path), **arguments})
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "cure"),
+    [
+        (
+            "TPE",
+            {"sampler": "gp"},
+            r"kt_extras.SamplerOracle\(kt_extras.samplers.GaussianProcess\(",
+        ),
+        ("TPE", {"factor": 3}, r"use `kt_extras.BOHB\(max_epochs"),
+        ("TPE", {"max_epochs": 9}, r"`epochs` that are passed to `search`.*`kt_extras.ASHA`"),
+        ("TPE", {"direction": "max"}, r"keras_tuner.Objective\(\"val_accuracy\", \"max\"\)"),
+        ("TPE", {"n_trials": 9}, "called `max_trials` here"),
+        ("TPE", {"epochs": 9}, "pass it to `search`"),
+        ("TPE", {"num_initial_points": 9}, "n_startup_trials"),
+        ("TPE", {"alpha": 1e-4}, "leave it out"),
+        ("Evolution", {"factor": 3}, "kt_extras.BOHB"),
+        ("ASHA", {"factor": 3}, "called `reduction_factor` here"),
+        ("ASHA", {"grace_period": 3}, "called `min_epochs` here"),
+        ("BOHB", {"factor": 3}, "called `reduction_factor` here"),
+        ("BOHB", {"hyperband_iterations": 3}, "called `iterations` here"),
+        ("PBT", {"perturbation_interval": 3}, "called `interval` here"),
+        ("PBT", {"direction": "max"}, "keras_tuner.Objective"),
+    ],
+)
+def test_a_borrowed_argument_is_answered_with_what_does_the_same(name, arguments, cure):
+    for preset in (getattr(kte, name), getattr(kte, f"{name}Oracle")):
+        with pytest.raises(TypeError, match=f"{next(iter(arguments))}`.*{cure}"):
+            preset(objective="val_loss", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("oracle", "cure"),
+    [
+        ("RandomSearchOracle", r"kt_extras.samplers.Random\(\)"),
+        ("GridSearchOracle", r"kt_extras.samplers.Sobol\(\)"),
+        ("BayesianOptimizationOracle", "kt_extras.TPE"),
+        ("HyperbandOracle", "kt_extras.BOHB"),
+    ],
+)
+def test_an_oracle_of_keras_tuner_is_answered_with_ours(oracle, cure):
+    theirs = getattr(keras_tuner.oracles, oracle)("val_loss")
+    with pytest.raises(TypeError, match=f"In place of `{oracle}`, use .*{cure}.*keras_tuner.Tuner"):
+        kte.Tuner(theirs, print)
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("RandomSearch", r"kt_extras.samplers.Random\(\)"),
+        ("RandomSearchOracle", r"kt_extras.samplers.Random\(\)"),
+        ("Hyperband", "kt_extras.BOHB"),
+        ("create_study", "kt_extras.TPE"),
+        ("ASHAScheduler", "kt_extras.ASHA"),
+        ("Objective", "keras_tuner"),
+    ],
+)
+def test_a_borrowed_name_is_answered_with_what_does_the_same(name, cure):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; use .*{cure}"):
+        getattr(kte, name)
+
+
+def test_a_name_that_nothing_has_gets_the_usual_answer():
+    with pytest.raises(AttributeError, match="has no attribute 'Nonsense'$"):
+        _ = kte.Nonsense

@@ -1,0 +1,127 @@
+"""What names of KerasTuner, Optuna and Ray are called here.
+
+It imports nothing, since the package itself asks when one of its attributes is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+_RANDOM = "`kt_extras.Tuner(kt_extras.SamplerOracle(kt_extras.samplers.Random(), ...), hypermodel)`"
+_GRID = (
+    "`kt_extras.Tuner(kt_extras.SamplerOracle(kt_extras.samplers.Sobol(), ...), hypermodel)`, which "
+    "tries no point twice and ends when a finite space has been tried"
+)
+_BAYESIAN = (
+    "`kt_extras.TPE`, or a Gaussian process: `kt_extras.Tuner(kt_extras.SamplerOracle("
+    "kt_extras.samplers.GaussianProcess(), ...), hypermodel)`"
+)
+_HYPERBAND = '`kt_extras.BOHB(..., sampler="random")`; without `sampler`, it has a model, too'
+
+_CLASSES = {
+    "RandomSearch": _RANDOM,
+    "GridSearch": _GRID,
+    "BayesianOptimization": _BAYESIAN,
+    "Hyperband": _HYPERBAND,
+    "create_study": "`kt_extras.TPE`",
+    "Study": "`kt_extras.TPE`",
+    "TPESampler": "`kt_extras.TPE`, or `kt_extras.samplers.TPE`",
+    "CmaEsSampler": "`kt_extras.samplers.CMAES`",
+    "GPSampler": "`kt_extras.samplers.GaussianProcess`",
+    "QMCSampler": "`kt_extras.samplers.Sobol`",
+    "RandomSampler": "`kt_extras.samplers.Random`",
+    "GridSampler": _GRID,
+    "SuccessiveHalvingPruner": "`kt_extras.ASHA`",
+    "HyperbandPruner": _HYPERBAND,
+    "NopPruner": "`pruner=None`",
+    "ASHAScheduler": "`kt_extras.ASHA`",
+    "AsyncHyperBandScheduler": "`kt_extras.ASHA`",
+    "HyperBandScheduler": _HYPERBAND,
+    "HyperBandForBOHB": "`kt_extras.BOHB`",
+    "TuneBOHB": "`kt_extras.BOHB`",
+    "PopulationBasedTraining": "`kt_extras.PBT`",
+    "MedianStoppingRule": "`kt_extras.MedianPruner`",
+    **dict.fromkeys(
+        ("HyperModel", "HyperParameters", "HyperParameter", "Objective", "Oracle"),
+        "the class of `keras_tuner`, which `kt_extras` uses as it is",
+    ),
+}
+
+_RENAMED = {
+    "factor": "reduction_factor",
+    "eta": "reduction_factor",
+    "hyperband_iterations": "iterations",
+    "max_t": "max_epochs",
+    "max_resource": "max_epochs",
+    "max_budget": "max_epochs",
+    "grace_period": "min_epochs",
+    "min_resource": "min_epochs",
+    "min_budget": "min_epochs",
+    "n_trials": "max_trials",
+    "num_trials": "max_trials",
+    "num_samples": "max_trials",
+    "max_evals": "max_trials",
+    "timeout": "max_time",
+    "time_budget_s": "max_time",
+    "metric": "objective",
+    "study_name": "project_name",
+    "load_if_exists": "resume",
+    "local_dir": "directory",
+    "storage_path": "directory",
+    "random_state": "seed",
+    "random_seed": "seed",
+    "perturbation_interval": "interval",
+    "quantile_fraction": "quantile",
+    "hyperparam_mutations": "mutable",
+}
+
+_BY_EPOCHS = (
+    "each trial trains for the `epochs` that are passed to `search`; for a search that gives epochs "
+    "step by step, as Hyperband does, use `kt_extras.BOHB(max_epochs=..., reduction_factor=...)` or "
+    "`kt_extras.ASHA`."
+)
+_DIRECTION = (
+    'the direction belongs to the objective: `objective=keras_tuner.Objective("val_accuracy", '
+    '"max")`, and need not be given for the metrics of Keras.'
+)
+_FIT = "pass it to `search`, which hands it to `model.fit`."
+_STARTUP = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(n_startup_trials=...)`."
+_NOISE = "leave it out; `kt_extras.samplers.GaussianProcess` fits these numbers itself."
+_WORKERS = "to train in parallel, start a chief and workers, as for `keras_tuner`."
+
+_ELSEWHERE = {
+    **dict.fromkeys(("max_epochs", "min_epochs", "reduction_factor", "iterations"), _BY_EPOCHS),
+    **dict.fromkeys(("direction", "directions", "mode"), _DIRECTION),
+    **dict.fromkeys(
+        ("epochs", "batch_size", "callbacks", "validation_data", "validation_split", "verbose"),
+        _FIT,
+    ),
+    **dict.fromkeys(("num_initial_points", "n_startup_trials", "gamma"), _STARTUP),
+    **dict.fromkeys(("alpha", "beta"), _NOISE),
+    **dict.fromkeys(("n_jobs", "max_concurrent_trials", "distributed"), _WORKERS),
+}
+
+
+def class_here(name: str) -> str | None:
+    """Return what to use for a class of another package, None if that is not known.
+
+    >>> class_here("ASHAScheduler")
+    '`kt_extras.ASHA`'
+    """
+    return _CLASSES.get(name) or _CLASSES.get(name.removesuffix("Oracle"))
+
+
+def argument_here(name: str, known: Container[str]) -> str | None:
+    """Return what to use for an argument of another package, None if that is not known.
+
+    Args:
+        name: The argument.
+        known: The arguments of the class that was called.
+
+    >>> argument_here("factor", {"reduction_factor", "seed"})
+    'it is called `reduction_factor` here.'
+    """
+    renamed = _RENAMED.get(name, name)
+    if renamed in known:
+        return f"it is called `{renamed}` here."
+    return _ELSEWHERE.get(renamed)
