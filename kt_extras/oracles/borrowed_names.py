@@ -9,8 +9,8 @@ from collections.abc import Container
 
 _RANDOM = "`kt_extras.Tuner(kt_extras.SamplerOracle(kt_extras.samplers.Random(), ...), hypermodel)`"
 _GRID = (
-    "`kt_extras.Tuner(kt_extras.SamplerOracle(kt_extras.samplers.Sobol(), ...), hypermodel)`, which "
-    "tries no point twice and ends when a finite space has been tried"
+    "`kt_extras.Tuner(kt_extras.SamplerOracle(kt_extras.samplers.Sobol(), ...), hypermodel)`, "
+    "which tries no point twice and ends when a finite space has been tried"
 )
 _BAYESIAN = (
     "`kt_extras.TPE`, or a Gaussian process: `kt_extras.Tuner(kt_extras.SamplerOracle("
@@ -76,9 +76,9 @@ _RENAMED = {
 }
 
 _BY_EPOCHS = (
-    "each trial trains for the `epochs` that are passed to `search`; for a search that gives epochs "
-    "step by step, as Hyperband does, use `kt_extras.BOHB(max_epochs=..., reduction_factor=...)` or "
-    "`kt_extras.ASHA`."
+    "each trial trains for the `epochs` that are passed to `search`; for a search that gives "
+    "epochs step by step, as Hyperband does, use `kt_extras.BOHB(max_epochs=..., "
+    "reduction_factor=...)` or `kt_extras.ASHA`."
 )
 _DIRECTION = (
     'the direction belongs to the objective: `objective=keras_tuner.Objective("val_accuracy", '

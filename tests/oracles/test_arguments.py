@@ -82,7 +82,7 @@ def test_a_tuner_refuses_wrong_arguments_when_it_is_constructed(
         (
             "TPE",
             {"sampler": "gp"},
-            r"kt_extras.SamplerOracle\(kt_extras.samplers.GaussianProcess\(",
+            r"SamplerOracle\(kt_extras.samplers.GaussianProcess\(",
         ),
         ("TPE", {"factor": 3}, r"use `kt_extras.BOHB\(max_epochs"),
         ("TPE", {"max_epochs": 9}, r"`epochs` that are passed to `search`.*`kt_extras.ASHA`"),
@@ -138,5 +138,5 @@ def test_a_borrowed_name_is_answered_with_what_does_the_same(name, cure):
 
 
 def test_a_name_that_nothing_has_gets_the_usual_answer():
-    with pytest.raises(AttributeError, match="has no attribute 'Nonsense'$"):
+    with pytest.raises(AttributeError, match=r"has no attribute 'Nonsense'$"):
         _ = kte.Nonsense
