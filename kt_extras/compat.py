@@ -8,7 +8,7 @@ names.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -24,6 +24,8 @@ if KERAS_3:
     from keras.src.backend.common import global_state
     from keras.src.random import seed_generator
     from keras.src.utils import rng_utils
+
+    _RANDOM = {rng_utils.GLOBAL_RANDOM_SEED, seed_generator.GLOBAL_SEED_GENERATOR}
 else:
     from keras.src import backend
 
@@ -74,6 +76,43 @@ def load_weights(model: keras.Model, path: str) -> None:
     status = model.load_weights(path)
     if not KERAS_3 and status is not None:
         status.expect_partial()
+
+
+def session_settings() -> Callable[[], None]:
+    """Return a function that restores what `keras.backend.clear_session` drops of the user's.
+
+    On Keras 3 that is every setting and open scope, such as the dtype policy and custom objects; on
+    both the open scopes of `tf.distribute` strategies, which TensorFlow keeps in its default graph.
+    The call of `clear_session` must come between.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    kept = _session_attributes() if KERAS_3 else {}
+
+    def restore() -> None:
+        if tf.executing_eagerly():
+            ops._default_graph_stack._global_default_graph = graph
+        for name, value in kept.items():
+            global_state.set_global_attribute(name, value)
+
+    return restore
+
+
+def keras_settings() -> Callable[[], None]:
+    """Return a function that restores those settings of Keras that have no common functions.
+
+    Names of layers and random streams are not among them.
+    """
+    if not KERAS_3:
+        policy = keras.mixed_precision.global_policy()
+        interactive = keras.utils.is_interactive_logging_enabled()
+        return lambda: _restore_keras_2(policy, interactive)
+    before = _session_attributes()
+
+    def restore() -> None:
+        for name in {*before, *_session_attributes()} - _RANDOM:
+            global_state.set_global_attribute(name, before.get(name))
+
+    return restore
 
 
 def learning_rate(model: keras.Model) -> float | None:
@@ -239,6 +278,25 @@ def build_from_spec(model: keras.Model, spec: Any) -> None:
         tf.function(model.__call__).get_concrete_function(*arguments, **keywords)
 
 
+def keras_seeds() -> Callable[[], None]:
+    """Return a function that restores the state from which Keras draws missing seeds."""
+    if not KERAS_3:
+        stream = getattr(backend._SEED_GENERATOR, "generator", None)
+        state = None if stream is None else stream.getstate()
+        return lambda: _restore_stream(stream, state)
+    kept = {name: global_state.get_global_attribute(name) for name in _RANDOM}
+    generator = kept[seed_generator.GLOBAL_SEED_GENERATOR]
+    values = None if generator is None else generator.state.numpy()
+
+    def restore() -> None:
+        for name, value in kept.items():
+            global_state.set_global_attribute(name, value)
+        if generator is not None:
+            generator.state.assign(values)
+
+    return restore
+
+
 def set_keras_seed(seed: int) -> None:
     """Set the state from which Keras draws missing seeds, as `keras.utils.set_random_seed` does."""
     if KERAS_3:
@@ -304,6 +362,20 @@ def global_generator() -> Any:
     return getattr(stateful_random_ops, "global_generator", None)
 
 
+def eager_randomness() -> Callable[[], None]:
+    """Return a function that restores TensorFlow's global seed and the stream of eager seeds."""
+    eager = context.context()
+    seed, stream = eager_seeds()
+    state = None if stream is None else stream.getstate()
+
+    def restore() -> None:
+        eager._seed, eager._rng = seed, stream
+        if stream is not None:
+            stream.setstate(state)
+
+    return restore
+
+
 def registered_gradients() -> dict[str, dict[str, Any]]:
     """Return TensorFlow's gradient registry itself, entries by name; it may be modified."""
     registry: dict[str, dict[str, Any]] = getattr(
@@ -360,3 +432,33 @@ def _tensor_specs(spec: Any) -> Any:
     if spec and spec[0] == "tensor":
         return tf.TensorSpec(*spec[1:])
     return type(spec)(_tensor_specs(item) for item in spec)
+
+
+def _session_attributes() -> dict[str, Any]:
+    """Return Keras 3's global attributes except those that belong to models: names and tensors."""
+    found = dict(vars(global_state.GLOBAL_STATE_TRACKER))
+    return {name: value for name, value in found.items() if not _is_of_models(name)}
+
+
+def _is_of_models(name: str) -> bool:
+    """Tell whether a global attribute holds names, tensors or objects of models."""
+    if name == "custom_objects_scope_dict":
+        return False
+    return name.endswith(("_dict", "_uids", "_variables", "_ctx")) or "shared_objects" in name
+
+
+def _restore_keras_2(policy: Any, interactive: bool) -> None:
+    if keras.mixed_precision.global_policy().name != policy.name:
+        keras.mixed_precision.set_global_policy(policy)
+    if interactive:
+        keras.utils.enable_interactive_logging()
+    else:
+        keras.utils.disable_interactive_logging()
+
+
+def _restore_stream(stream: random.Random | None, state: Any) -> None:
+    if stream is not None:
+        stream.setstate(state)
+        backend._SEED_GENERATOR.generator = stream
+    elif hasattr(backend._SEED_GENERATOR, "generator"):
+        del backend._SEED_GENERATOR.generator

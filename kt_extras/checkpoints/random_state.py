@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -69,6 +71,34 @@ def set_random_state(state: dict[str, Any]) -> None:
     np.random.set_state(state["numpy"])  # noqa: NPY002
     _set_tensorflow(state["tensorflow"])
     compat.set_global_seed_state(state["keras"])
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Restore the global random streams at the end, also those that had no seed.
+
+    >>> random.seed(3)
+    >>> with random_state_kept():
+    ...     set_seed(4)
+    ...     _ = random.random()
+    >>> after = random.random()
+    >>> random.seed(3)
+    >>> after == random.random()
+    True
+    """
+    python, numpy = random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002
+    restore_keras, restore_eager = compat.keras_seeds(), compat.eager_randomness()
+    generator = compat.global_generator()
+    state = None if generator is None else generator.state.numpy()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        restore_keras()
+        restore_eager()
+        if generator is not None:
+            generator.state.assign(state)
 
 
 def _tensorflow() -> dict[str, Any]:

@@ -190,11 +190,11 @@ class SamplerOracle(RecordedOracle):
             self._sync_space()
             event = self._next()
             if event is None and self._more_may_follow():
-                return Trial(self.get_space(), status=TrialStatus.IDLE)
+                return self._no_trial(TrialStatus.IDLE)
             if event is None:
                 self.ended_because = self._with_failures(self.ended_because)
                 self.tuner_ids.discard(tuner_id)
-                return Trial(self.get_space(), status=TrialStatus.STOPPED)
+                return self._no_trial(TrialStatus.STOPPED)
             self._recorder.write(event)
             record = self._state.trials[event.trial]
             self._copy_parent_state(record)
@@ -299,6 +299,10 @@ class SamplerOracle(RecordedOracle):
         self._next_trial.forget_states(self._state, self.max_trials)
 
     # Decisions.
+
+    def _no_trial(self, status: str) -> Trial:
+        """Return an answer without a trial; KerasTuner would draw an id from Python's `random`."""
+        return Trial(self.get_space(), trial_id="", status=status)
 
     def _next(self) -> TrialBegun | TrialResumed | None:
         """Return the beginning of the next trial; if there is none, `ended_because` says why."""

@@ -70,6 +70,7 @@ class RecordedOracle(keras_tuner.Oracle):
             objective=resolve_objective(objective),
             max_trials=max_trials,
             hyperparameters=hyperparameters.copy() if hyperparameters else None,
+            seed=1,  # not used; without it KerasTuner draws one from Python's `random`
             **kwargs,
         )
         self.seed = secrets.randbelow(2**31) if seed is None else seed

@@ -6,7 +6,8 @@ How trials are run is the job of `kt_extras.tuners.tuner`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Literal
 
@@ -14,12 +15,15 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
+from kt_extras import compat
 from kt_extras.bridge.space_discovery import declare_space
+from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.oracles.arguments import Points, check_project_name
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import plan_table, planned_rows
 from kt_extras.records.tables import epochs_of, table
+from kt_extras.training.global_state import settings_kept
 from kt_extras.tuners.roles import is_worker
 from kt_extras.tuners.search_monitor import resumption
 from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
@@ -71,7 +75,11 @@ class RecordedTuner(keras_tuner.Tuner):
             oracle.forget_recorded()
         self._declared = oracle.hyperparameters.copy()  # before the model declares its own
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
-        self._models = TrainedModels(self, oracle, keep_checkpoints)
+        build = partial(
+            RecordedTuner._try_build, self
+        )  # does not ask the `constraint` of a subclass
+        self._models = TrainedModels(self, oracle, keep_checkpoints, build)
+        self._restore_settings: Callable[[], None] | None = None
         super().__init__(
             oracle,
             hypermodel,
@@ -153,7 +161,8 @@ class RecordedTuner(keras_tuner.Tuner):
         """
         chosen = trial_to_refit(self, trial)
         set_seed = partial(set_trial_seed, self._training_seed, chosen)
-        return self._models.refit(chosen, set_seed, fit_args, fit_kwargs, epochs)
+        with nullcontext() if self._training_seed is None else random_state_kept():
+            return self._models.refit(chosen, set_seed, fit_args, fit_kwargs, epochs)
 
     def plan(self) -> list[dict[str, int]]:
         """Print what the scheduler intends, and return it.
@@ -219,6 +228,20 @@ class RecordedTuner(keras_tuner.Tuner):
             f"`trial_id` must be the id or the number of one of {known}, got {trial_id!r}."
         )
 
+    # Models.
+
+    def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Build a model after a call of `clear_session`, which drops the user's settings."""
+        self._restore_settings = compat.session_settings()
+        return super()._try_build(hp)
+
+    def _build_hypermodel(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Build a model with the user's settings."""
+        if self._restore_settings is not None:
+            self._restore_settings()
+            self._restore_settings = None
+        return super()._build_hypermodel(hp)
+
     # Before the trials.
 
     def _populate_initial_space(self) -> None:
@@ -228,7 +251,12 @@ class RecordedTuner(keras_tuner.Tuner):
         hp = self.oracle.get_space()
         self.hypermodel.declare_hyperparameters(hp)
         self.oracle.update_space(hp)
-        declare_space(self.hypermodel.build, self.oracle.get_space, self.oracle.update_space)
+        self._declare_space(self.oracle)
+
+    def _declare_space(self, oracle: keras_tuner.Oracle) -> None:
+        """Declare to an oracle what the model declares; its models are not used."""
+        with settings_kept(), random_state_kept():
+            declare_space(self.hypermodel.build, oracle.get_space, oracle.update_space)
 
     def _declared_now(self) -> keras_tuner.HyperParameters:
         """Return the space as this program declares it, whatever the journal holds."""
@@ -242,7 +270,7 @@ class RecordedTuner(keras_tuner.Tuner):
             hp = scratch.get_space()
             self.hypermodel.declare_hyperparameters(hp)
             scratch.update_space(hp)
-            declare_space(self.hypermodel.build, scratch.get_space, scratch.update_space)
+            self._declare_space(scratch)
         return scratch.hyperparameters
 
     def _get_tuner_fname(self) -> str:

@@ -16,11 +16,13 @@ from kt_extras import compat
 from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.bridge.objective import loss_of
 from kt_extras.checkpoints.best_weights import load_arrays
+from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.resume import TrainedWith
 from kt_extras.checkpoints.weight_files import Keep, WeightFiles
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.training.callbacks import callbacks_for
+from kt_extras.training.global_state import settings_kept
 from kt_extras.training.reporter import EpochReporter
 
 Epochs = Union[int, Literal["best"], None]  # noqa: UP007 - Python 3.10
@@ -33,10 +35,18 @@ class TrainedModels:
         tuner: The tuner, which builds the models and has the paths of their files.
         oracle: The tuner's oracle, which reports every trial that ends.
         keep: As in `kt_extras.checkpoints.weight_files.WeightFiles`.
+        build: Builds the model of hyperparameters, and does not ask `constraint`, which has
+            accepted it during the search.
     """
 
-    def __init__(self, tuner: Any, oracle: SamplerOracle, keep: Keep) -> None:
-        self._tuner, self._oracle = tuner, oracle
+    def __init__(
+        self,
+        tuner: Any,
+        oracle: SamplerOracle,
+        keep: Keep,
+        build: Callable[[keras_tuner.HyperParameters], keras.Model],
+    ) -> None:
+        self._tuner, self._oracle, self._build = tuner, oracle, build
         self._checkpoints = WeightFiles(keep, tuner._get_checkpoint_fname)
         self.keeps_any = keep != "none"
         oracle.when_ended = self._trial_ended
@@ -63,6 +73,10 @@ class TrainedModels:
     def load(self, trial: Trial) -> keras.Model:
         """Return a trial's model with the weights of its best epoch."""
         self.check([trial])
+        with settings_kept(), random_state_kept():
+            return self._loaded(trial)
+
+    def _loaded(self, trial: Trial) -> keras.Model:
         model = self._build(self.hyperparameters(trial))
         config = Path(self._tuner._get_build_config_fname(trial.trial_id))
         path = self._tuner._get_checkpoint_fname(trial.trial_id)
@@ -100,7 +114,17 @@ class TrainedModels:
             epochs: Epochs to train, `"best"` for the trial's best epoch; None leaves `epochs` to
                 `HyperModel.fit`, and ends the training after the best epoch.
         """
-        kwargs = dict(kwargs)
+        with settings_kept():
+            return self._refitted(trial, set_seed, args, dict(kwargs), epochs)
+
+    def _refitted(
+        self,
+        trial: Trial,
+        set_seed: Callable[[], None],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        epochs: Epochs,
+    ) -> keras.Model:
         last = trial.best_step + 1 if epochs in {"best", None} else int(epochs or 0)
         if epochs is not None:
             kwargs["epochs"] = last
@@ -124,10 +148,6 @@ class TrainedModels:
             ) from error
         end.restore(model)
         return model
-
-    def _build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """Build a model without asking `constraint`, which has accepted it during the search."""
-        return keras_tuner.Tuner._try_build(self._tuner, hp)
 
     def _trial_ended(self, record: TrialRecord) -> None:
         self._checkpoints.trial_ended(*self._outcome(record))

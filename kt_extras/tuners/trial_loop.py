@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.training.global_state import settings_kept
 from kt_extras.training.interruption import StopRequest
 from kt_extras.tuners.trial_outcome import add_results, is_fatal, set_failure
 
@@ -52,6 +55,11 @@ class TrialLoop:
 
     def run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         """Run a trial and return it to the oracle, whether it succeeds or fails."""
+        replaced = self._oracle.seed_given or bool(trial.metrics.metrics)  # the random streams
+        with settings_kept(), random_state_kept() if replaced else nullcontext():
+            self._run(trial, fit_args, fit_kwargs)
+
+    def _run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         tuner = self._tuner
         tuner.on_trial_begin(trial)
         try:

@@ -19,6 +19,7 @@ from kt_extras.model_reuse.reused_model import ReusedModel
 from kt_extras.oracles.arguments import check_executions, other_oracle, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.gc_freeze import gc_freezer
+from kt_extras.training.global_state import clear_session
 from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest, interruptible
 from kt_extras.tuners.fit_arguments import (
@@ -261,7 +262,7 @@ class Tuner(RecordedTuner):
                 loop.run(trial, fit_args, fit_kwargs)
                 move_gradients_to_graphs()
                 if self._reused_model is None:
-                    keras.backend.clear_session()  # which lets go of the trial's model
+                    clear_session()  # which lets go of the trial's model
                     freeze()
 
     def on_trial_end(self, trial: Trial) -> None:
