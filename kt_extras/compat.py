@@ -197,6 +197,11 @@ def _symbolic(shapes: Any) -> Any:
     return [_symbolic(shape) for shape in shapes]
 
 
+def take_raw_logs(callback: keras.callbacks.Callback) -> None:
+    """Let Keras 2 call a callback at each batch without a copy of the logs from the device."""
+    callback._supports_tf_logs = True
+
+
 def epochs_given(callback: keras.callbacks.Callback) -> int | None:
     """Return how many epochs a training was given, None if nobody has told its callbacks.
 

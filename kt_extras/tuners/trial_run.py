@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,6 +14,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras import compat
 from kt_extras.bridge.metrics import LAST_EPOCH, epochs_reported, reported_epochs
 from kt_extras.bridge.objective import loss_of, value_in
 from kt_extras.checkpoints.best_weights import BestWeights
@@ -19,9 +22,12 @@ from kt_extras.checkpoints.full_state import save_state
 from kt_extras.checkpoints.random_state import set_seed
 from kt_extras.checkpoints.resume import ResumeTraining, TrainedWith
 from kt_extras.checkpoints.state_paths import StateFiles
+from kt_extras.training.batch_check import BatchCheck
 from kt_extras.training.callbacks import Callbacks, callbacks_for
 from kt_extras.training.hooks import tuner_hooks
 from kt_extras.training.interruption import StopOnRequest, StopRequest
+from kt_extras.training.loop_guard import LoopGuard, ScheduledLoopGuard
+from kt_extras.training.quiet import QuietProgress
 from kt_extras.training.reporter import EpochReporter
 from kt_extras.tuners.returned_metrics import missing_objective
 from kt_extras.tuners.search_monitor import SearchMonitor

@@ -22,6 +22,7 @@ from kt_extras.training.gc_freeze import gc_freezer
 from kt_extras.training.global_state import clear_session
 from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest, interruptible
+from kt_extras.training.loop_guard import TrainingEnded
 from kt_extras.tuners.fit_arguments import (
     accepts,
     check_epochs,
@@ -30,6 +31,7 @@ from kt_extras.tuners.fit_arguments import (
     may_lack_objective,
 )
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
+from kt_extras.tuners.returned_metrics import final_metrics
 from kt_extras.tuners.roles import role_of
 from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint
@@ -142,6 +144,7 @@ class Tuner(RecordedTuner):
         self._reused_model: ReusedModel | None = None
         self._resumes_trial = False  # whether the state of the model will be restored
         self._stop_request = StopRequest()
+        self._shows_epochs = False  # whether Keras' own progress bars are shown
         super().__init__(
             oracle,
             hypermodel,
@@ -184,6 +187,7 @@ class Tuner(RecordedTuner):
         """
         given = fit_kwargs.pop("verbose", None)
         verbose = 1 if given in {None, "auto"} else int(given)
+        self._shows_epochs = verbose > 1
         if self._role.trains:
             self._check_fit_arguments(fit_args, fit_kwargs)
             chosen = given is not None and accepts(self.run_trial, "verbose")
@@ -216,6 +220,8 @@ class Tuner(RecordedTuner):
             seed=self._training_seed,
             may_lack_objective=not self._trains_with_keras
             or may_lack_objective(self.oracle.objective, kwargs),
+            shows_epochs=self._shows_epochs,
+            scheduled=self._local_oracle.scheduler is not None,
             states=self._states,
         )
         if self._local_oracle.scheduler is not None:
@@ -226,10 +232,15 @@ class Tuner(RecordedTuner):
         for execution in range(self.executions_per_trial):
             ours = run.callbacks(callbacks, execution)
             run.set_seed(execution)
-            results.append(self._build_and_fit_model(trial, *args, callbacks=ours, **kwargs))
+            try:
+                results.append(self._build_and_fit_model(trial, *args, callbacks=ours, **kwargs))
+            except TrainingEnded:
+                run.write_build_config(self._get_build_config_fname(trial.trial_id))
             run.raise_if_interrupted()
-            if isinstance(results[-1], keras.callbacks.History):
+            if results and isinstance(results[-1], keras.callbacks.History):
                 compat.forget_model(results[-1])
+            if results and run.models_trained > 1:  # folds, say: what they say together counts
+                results[-1] = final_metrics(results[-1], self.oracle.objective)[0]
             if run.stopped:
                 break
         if self._models.keeps_any:

@@ -1,4 +1,4 @@
-"""Callbacks in a loop of the user's own, which calls as few of their methods as Keras' guide does."""
+"""Callbacks in a loop of the user's own, which calls no more of them than Keras' guide does."""
 
 import keras
 import numpy as np
