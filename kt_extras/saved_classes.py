@@ -47,6 +47,7 @@ SAVED_CLASSES = {
         "F1Score",
         "GeometricMean",
         "MatthewsCorrelationCoefficient",
+        "MultiLabel",
         "Specificity",
     ),
     "optimizers.composite": ("CompositeOptimizer",),

@@ -9,6 +9,7 @@ from kt_extras.metrics.brier_score import BrierScore
 from kt_extras.metrics.calibration_error import ExpectedCalibrationError
 from kt_extras.metrics.expected_cost import ExpectedCost
 from kt_extras.metrics.f1_score import F1Score
+from kt_extras.metrics.multi_label import MultiLabel
 from kt_extras.metrics.recalls import BalancedAccuracy, GeometricMean
 from kt_extras.metrics.specificity import Specificity
 
@@ -21,5 +22,6 @@ __all__ = [
     "F1Score",
     "GeometricMean",
     "MatthewsCorrelationCoefficient",
+    "MultiLabel",
     "Specificity",
 ]
