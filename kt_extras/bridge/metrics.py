@@ -18,6 +18,10 @@ Metrics = dict[str, float]
 #: else from a worker to its chief, and only the worker knows how many epochs `fit` was given.
 LAST_EPOCH = "kt_extras/last_epoch"
 
+#: The best epoch of a trial of which no epoch is known, on the way to the oracle: KerasTuner's
+#: protocol takes None for 0.
+NO_EPOCH = -1
+
 
 def split_last_epoch(metrics: Mapping[str, float]) -> tuple[Metrics, bool]:
     """Return an epoch's metrics without the mark `LAST_EPOCH`, and whether they had it.

@@ -15,7 +15,7 @@ from typing import NoReturn
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.bridge.metrics import Metrics, encoded, split_last_epoch
+from kt_extras.bridge.metrics import NO_EPOCH, Metrics, encoded, split_last_epoch
 from kt_extras.bridge.objective import ObjectiveLike, value_in
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
@@ -39,7 +39,7 @@ from kt_extras.records.events import (
     TrialEnded,
     TrialResumed,
 )
-from kt_extras.records.scores import score_at_pause
+from kt_extras.records.scores import best_step, score_at_pause
 from kt_extras.records.trial_end import Outcome, end_event
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.samplers.distinct import Distinct
@@ -265,8 +265,7 @@ class SamplerOracle(RecordedOracle):
             record = self._running(trial.trial_id)
             self.update_space(trial.hyperparameters)
             self._sync_space(found_by=trial.trial_id)
-            score, best_step = self._score_of(record, trial)
-            outcome = Outcome(trial, score, best_step, self._next_trial.pause(record))
+            outcome = Outcome(trial, *self._score_of(record, trial), self._next_trial.pause(record))
             self._close(record, end_event(record, outcome, self.max_retries_per_trial))
             if record.state in {TrialState.FAILED, TrialState.REJECTED}:
                 self._check_failures(trial.trial_id)
@@ -360,8 +359,8 @@ class SamplerOracle(RecordedOracle):
             history.curve(record.number), history.curves(State.COMPLETED)
         )
 
-    def _score_of(self, record: TrialRecord, given: Trial) -> tuple[float | None, int]:
-        """Return the score and its epoch of an attempt, None and 0 if it has no score."""
+    def _score_of(self, record: TrialRecord, given: Trial) -> tuple[float | None, int | None]:
+        """Return the score of an attempt, None if it has none, and its best epoch."""
         draft = copy.copy(record.trial)
         draft.hyperparameters = given.hyperparameters
         draft.score, draft.best_step = given.score, given.best_step
@@ -371,7 +370,12 @@ class SamplerOracle(RecordedOracle):
             self.score_trial(draft)
         elif record.paused_at_epoch:
             return score_at_pause(record, self.objective)
-        return draft.score, draft.best_step or 0
+        if draft.score is None:
+            return None, 0
+        reported = best_step(record, self.objective)
+        if reported is None and draft.best_step != NO_EPOCH:
+            return draft.score, draft.best_step or 0
+        return draft.score, reported
 
     def _given_back(self, trial: Trial | str | None, status: str) -> Trial:
         """Return the trial that `end_trial` was given, with its status."""

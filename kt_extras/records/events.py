@@ -209,7 +209,7 @@ class TrialEnded(Event):
         state: The value of a `TrialState`.
         status: KerasTuner's status.
         score: A finite number, None if it has none.
-        best_step: The epoch of the score, from 0.
+        best_step: The best epoch, from 0; None if no epoch was reported.
         values: Of the active hyperparameters.
         message: What went wrong, None if nothing did.
         results: Metrics that came with the end rather than with an epoch.
@@ -220,7 +220,7 @@ class TrialEnded(Event):
     state: str
     status: str
     score: float | None
-    best_step: int
+    best_step: int | None
     values: Point
     message: str | None
     results: Encoded

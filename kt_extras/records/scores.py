@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import fmean
 
 import keras_tuner
 import numpy as np
@@ -42,6 +43,21 @@ def best_metrics(record: TrialRecord, objective: keras_tuner.Objective) -> Metri
     names = dict.fromkeys(name for metrics in epochs for name in metrics)
     means = {n: float(np.mean([m[n] for m in epochs if n in m])) for n in names}
     return {**means, **record.results}
+
+
+def best_step(record: TrialRecord, objective: keras_tuner.Objective) -> int | None:
+    """Return the best epoch of a trial, whose weights are kept: the mean over its executions.
+
+    Where no epoch has reported the objective, which only the end of the training gave, it is the
+    last one; None if no epoch was reported.
+
+    Args:
+        record: A trial.
+        objective: The search's, with its direction known.
+    """
+    steps = [step for _, step in best_epochs(record, objective)]
+    steps = steps or [max(run) for run in record.executions if run]
+    return round(fmean(steps)) if steps else None
 
 
 def score_at_pause(

@@ -333,7 +333,7 @@ class SearchState:
         record.results = decoded(event.results)
         for name, value in record.results.items():
             if not trial.metrics.exists(name):
-                metric_history(trial, name, self.objective).update(value, step=event.best_step)
+                metric_history(trial, name, self.objective).update(value, step=event.best_step or 0)
         trial.set_values(event.values)
         trial.status, trial.message = event.status, event.message
         self._set_score(record, event.score, event.best_step)
@@ -341,7 +341,7 @@ class SearchState:
             self.history.move(record.number, event.values)
 
     @staticmethod
-    def _set_score(record: TrialRecord, score: float | None, best_step: int) -> None:
+    def _set_score(record: TrialRecord, score: float | None, best_step: int | None) -> None:
         record.trial.score, record.trial.best_step = score, best_step
 
     def _count(self, record: TrialRecord, loss: float) -> None:

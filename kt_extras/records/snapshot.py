@@ -89,7 +89,7 @@ def _ending(record: TrialRecord) -> dict[str, Any]:
         "state": record.state.value,
         "status": trial.status,
         "score": trial.score if scored else None,
-        "best_step": int(trial.best_step or 0),
+        "best_step": trial.best_step,
         "values": dict(trial.values),
         "message": trial.message,
         "results": encoded(record.results),

@@ -36,13 +36,14 @@ class Outcome:
         given: The trial as its worker hands it back: `"INVALID"` for a crash, `"FAILED"` for what
             cannot run at all, `"IDLE"` for a model that was not wanted, anything else for a proper
             end.
-        score, best_step: The score and its epoch; None and 0 if there is none.
+        score: The score, None if there is none.
+        best_step: The best epoch, 0 without a score, None if no epoch was reported.
         pause: What happens to it if it has used up its epoch budget; None if it has not.
     """
 
     given: Trial
     score: float | None
-    best_step: int
+    best_step: int | None
     pause: Pause | None = None
 
 
@@ -98,7 +99,7 @@ def closing(
     state: TrialState,
     *,
     score: float | None,
-    best_step: int,
+    best_step: int | None,
     values: Mapping[str, Any],
     message: str | None,
     results: Mapping[str, float] = {},
@@ -109,7 +110,7 @@ def closing(
         record: The trial.
         state: How it ends.
         score: A finite score, None if it has none.
-        best_step: The epoch of the score.
+        best_step: The best epoch, None if no epoch was reported.
         values: Of the active hyperparameters.
         message: What went wrong.
         results: Metrics that came with the end. Defaults to none.
@@ -119,7 +120,7 @@ def closing(
         state=state.value,
         status=state.status(scored=score is not None),
         score=None if score is None else float(score),
-        best_step=int(best_step),
+        best_step=best_step,
         values=dict(values),
         message=message,
         results=encoded(results),

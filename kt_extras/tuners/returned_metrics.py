@@ -13,8 +13,10 @@ from kt_extras.bridge.metrics import Metrics
 from kt_extras.bridge.objective import loss_of, names_of, value_in
 
 
-def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metrics, int]:
+def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metrics, int | None]:
     """Return the metrics of a trial and its best epoch from what `run_trial` or `fit` returned.
+
+    The best epoch is None unless a `History` tells of epochs.
 
     Args:
         results: A number (the objective), a dictionary of metrics, a Keras `History` (its best
@@ -26,19 +28,20 @@ def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metri
         keras_tuner.errors.FatalValueError: The objective is not in it.
 
     >>> final_metrics([{"cost": 1.0}, {"cost": 2.0}], keras_tuner.Objective("cost", "min"))
-    ({'cost': 1.5}, 0)
+    ({'cost': 1.5}, None)
     """
     if isinstance(results, (list, tuple)) and results:
         runs = [final_metrics(result, objective) for result in results]
         shared = set.intersection(*(set(metrics) for metrics, _ in runs))
         means = {name: fmean(m[name] for m, _ in runs) for name in runs[0][0] if name in shared}
-        return means, round(fmean(step for _, step in runs))
+        steps = [step for _, step in runs if step is not None]
+        return means, round(fmean(steps)) if steps else None
     if isinstance(results, keras.callbacks.History):
         return _best_epoch(results.history, objective)
     if isinstance(results, Mapping):
-        return _with_objective(results, objective), 0
+        return _with_objective(results, objective), None
     try:
-        return {objective.name: float(results)}, 0
+        return {objective.name: float(results)}, None
     except (TypeError, ValueError):
         raise keras_tuner.errors.FatalTypeError(
             "`run_trial` and `HyperModel.fit` must return a number, a dictionary of metrics, a "

@@ -125,7 +125,7 @@ class TrainedModels:
         kwargs: dict[str, Any],
         epochs: Epochs,
     ) -> keras.Model:
-        last = trial.best_step + 1 if epochs in {"best", None} else int(epochs or 0)
+        last = _last_epoch(trial, epochs)
         if epochs is not None:
             kwargs["epochs"] = last
         hp = self.hyperparameters(trial)
@@ -157,24 +157,52 @@ class TrainedModels:
         return trial.trial_id, record.number, loss_of(self._oracle.objective, trial.score)
 
 
-class _End(EpochReporter):
-    """Ends a training after a number of epochs, counted over all calls of `fit`."""
+def _last_epoch(trial: Trial, epochs: Epochs) -> int | None:
+    """Return how many epochs to train, None if only the training itself knows.
 
-    def __init__(self, epochs: int) -> None:
+    Raises:
+        ValueError: That is the trial's best epoch, and no epoch of the trial is known.
+    """
+    if epochs not in {"best", None}:
+        return int(epochs or 0)
+    if trial.best_step is not None:
+        return int(trial.best_step) + 1
+    if epochs is None:
+        return None
+    raise ValueError(
+        f"`epochs` must be given to `refit`: trial {trial.trial_id!r} has reported no epoch, so "
+        "its best one is not known.  Pass a number, or None if the training sets it itself; or pass "
+        "the `callbacks` of `HyperModel.fit` on to `model.fit`, which reports the epochs."
+    )
+
+
+class _End(EpochReporter):
+    """Ends a training after a number of epochs, counted over all calls of `fit` of a model.
+
+    Args:
+        epochs: The number; None ends nothing.
+    """
+
+    def __init__(self, epochs: int | None) -> None:
         super().__init__(self._is_last)
-        self._last = epochs - 1
-        self._weights: Any = None
+        self._last = None if epochs is None else epochs - 1
+        self._weights: dict[int, Any] = {}
+        self._beyond: set[int] = set()  # ids of models that were trained further
 
     def _is_last(self, epoch: int, *_: Any) -> bool:
+        if self._last is None:
+            return False
         if epoch == self._last:
-            self._weights = self.model.get_weights()
+            self._weights[id(self.model)] = self.model.get_weights()
+        elif epoch > self._last:
+            self._beyond.add(id(self.model))
         return epoch >= self._last
 
     def restore(self, model: keras.Model) -> None:
-        """Set the weights of the last epoch, if a later `fit` has trained beyond it."""
-        if self.epochs > self._last + 1 and self._weights is not None:
-            model.set_weights(self._weights)
-        self._weights = None
+        """Set the weights of the last epoch, if the training has gone beyond it."""
+        if id(model) in self._beyond and id(model) in self._weights:
+            model.set_weights(self._weights[id(model)])
+        self._weights = {}
         self.set_model(None)
 
 

@@ -66,7 +66,8 @@ class TrialLoop:
             results = tuner.run_trial(trial, *fit_args, **fit_kwargs)
             if self._oracle.scheduler is not None and not self._proven:
                 _check_scheduled(trial, results, tuner.oracle, self._oracle.scheduler.max_epochs)
-            add_results(trial, results, tuner.oracle, pruned=self._oracle.pruner is not None)
+            scheduled, pruned = self._oracle.scheduler is not None, self._oracle.pruner is not None
+            add_results(trial, results, tuner.oracle, pruned=pruned, scheduled=scheduled)
             trial.status, self._proven = TrialStatus.COMPLETED, True
         except Exception as error:
             if is_fatal(error, proven=self._proven):

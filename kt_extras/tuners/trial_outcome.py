@@ -10,7 +10,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.bridge.metrics import metric_history
+from kt_extras.bridge.metrics import NO_EPOCH, metric_history
 from kt_extras.bridge.objective import names_of
 from kt_extras.tuners.returned_metrics import final_metrics
 from kt_extras.tuners.short_traceback import described, raised_in_library
@@ -48,7 +48,14 @@ def check_constraint(
         raise RejectedModelError("`constraint` has rejected the model.")
 
 
-def add_results(trial: Trial, results: Any, oracle: keras_tuner.Oracle, *, pruned: bool) -> None:
+def add_results(
+    trial: Trial,
+    results: Any,
+    oracle: keras_tuner.Oracle,
+    *,
+    pruned: bool,
+    scheduled: bool = False,
+) -> None:
     """Add to a trial the metrics that its training returned and its epochs have not reported.
 
     Args:
@@ -56,10 +63,12 @@ def add_results(trial: Trial, results: Any, oracle: keras_tuner.Oracle, *, prune
         results: What `run_trial` has returned.
         oracle: The oracle, which has the reported metrics.
         pruned: Whether there is a pruner, which needs reports.
+        scheduled: Whether there is a scheduler, which needs reports of the objective and keeps to
+            them.  Defaults to False.
 
     Raises:
-        keras_tuner.errors.FatalValueError: There is a pruner and nothing was reported, or the
-            objective was neither reported nor returned.
+        keras_tuner.errors.FatalValueError: There is a pruner or a scheduler and it was not
+            reported what they need, or the objective was neither reported nor returned.
     """
     objective = oracle.objective
     reported = oracle.get_trial(trial.trial_id).metrics
@@ -73,10 +82,19 @@ def add_results(trial: Trial, results: Any, oracle: keras_tuner.Oracle, *, prune
             "`HyperModel.fit` reported none.  Pass the `callbacks` that it is given on to "
             "`model.fit`, or set `pruner=None`."
         )
+    if scheduled and not has_objective:
+        raise keras_tuner.errors.FatalValueError(
+            f"`objective` {names_of(objective)} must be among the metrics of every epoch: the "
+            "scheduler compares trials by it while they train, and what `run_trial` or "
+            "`HyperModel.fit` returns comes too late.  Report it with the epochs, or use a tuner "
+            "without a scheduler, such as `kt_extras.TPE`."
+        )
     for name, value in metrics.items():
         if not trial.metrics.exists(name):
-            metric_history(trial, name, objective).update(value, step=step)
-    trial.score, trial.best_step = metrics[objective.name], step
+            metric_history(trial, name, objective).update(value, step=step or 0)
+    if scheduled:  # the score is that by which trials were compared
+        return
+    trial.score, trial.best_step = metrics[objective.name], NO_EPOCH if step is None else step
 
 
 def set_failure(trial: Trial, error: Exception) -> None:
