@@ -342,6 +342,12 @@ CANARIES = [
         "models of a distribution strategy cannot be loaded",
     ),
     (
+        "HyperParameters._retrieve",
+        BOTH,
+        tuner_has(keras_tuner.HyperParameters, "_retrieve"),
+        "a hyperparameter that is declared in two ways is not warned of",
+    ),
+    (
         "Oracle._set_project_dir",
         BOTH,
         tuner_has(Oracle, "_set_project_dir"),

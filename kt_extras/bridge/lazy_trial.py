@@ -8,6 +8,8 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.bridge.declarations import empty_like
+
 Value = Any
 
 
@@ -55,10 +57,10 @@ class LazyTrial(Trial):
         the trial began.  So the trial can declare them itself, and gets their defaults.
         """
         if self._hyperparameters is None:
-            made = keras_tuner.HyperParameters()
+            space = self._space()
+            made = empty_like(space)
             made.values = dict(self._values)
-            space = self._space().space
-            made.merge([p for p in space if p.name in made.values or not made.is_active(p)])
+            made.merge([p for p in space.space if p.name in made.values or not made.is_active(p)])
             made.values = self._values
             self._hyperparameters = made
         return self._hyperparameters

@@ -261,14 +261,14 @@ class SamplerOracle(RecordedOracle):
                 saved by then.
         """
         with self._changed:
-            trial = self._given_back(trial if trial_id is None else trial_id, status)
-            record = self._running(trial.trial_id)
-            self.update_space(trial.hyperparameters)
-            self._sync_space(found_by=trial.trial_id)
-            outcome = Outcome(trial, *self._score_of(record, trial), self._next_trial.pause(record))
+            given = self._given_back(trial if trial_id is None else trial_id, status)
+            record = self._running(given.trial_id)
+            self.update_space(given.hyperparameters)
+            self._sync_space(found_by=given.trial_id)
+            outcome = Outcome(given, *self._score_of(record, given), self._next_trial.pause(record))
             self._close(record, end_event(record, outcome, self.max_retries_per_trial))
             if record.state in {TrialState.FAILED, TrialState.REJECTED}:
-                self._check_failures(trial.trial_id)
+                self._check_failures(given.trial_id)
 
     # Sessions.
 

@@ -16,6 +16,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.bridge.declarations import checked
 from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective
 from kt_extras.bridge.space_change import differences
 from kt_extras.bridge.spaces import to_space
@@ -73,6 +74,9 @@ class RecordedOracle(keras_tuner.Oracle):
             seed=1,  # not used; without it KerasTuner draws one from Python's `random`
             **kwargs,
         )
+        # What the user gives overrides what the model declares, and is no mistake.
+        self._unchecked = {hp.name for hp in self.hyperparameters.space}
+        self.hyperparameters = checked(self.hyperparameters, self._unchecked)
         self.seed = secrets.randbelow(2**31) if seed is None else seed
         self.seed_given = seed is not None
         self._recorder = Recorder(self.objective, self.hyperparameters, self.seed)
@@ -156,6 +160,10 @@ class RecordedOracle(keras_tuner.Oracle):
         trial.score, trial.best_step = float(np.mean(values)), round(float(np.mean(steps)))
 
     # Changes from outside a trial.
+
+    def watch(self, trial: Trial) -> None:
+        """Let a trial that has come from a chief warn of hyperparameters declared in two ways."""
+        trial.hyperparameters = checked(trial.hyperparameters, self._unchecked)
 
     def update_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
         """Add the hyperparameters that are not known yet."""

@@ -15,6 +15,7 @@ from functools import singledispatchmethod
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
+from kt_extras.bridge.declarations import empty_like
 from kt_extras.bridge.lazy_trial import LazyTrial
 from kt_extras.bridge.metrics import Metrics, decoded, metric_history, rows
 from kt_extras.bridge.objective import loss_of, sign_of, value_in
@@ -120,7 +121,7 @@ class SearchState:
 
     def forget_space(self) -> None:
         """Begin with nothing declared, as before the first event."""
-        self.hyperparameters = keras_tuner.HyperParameters()
+        self.hyperparameters = empty_like(self.hyperparameters)
         self._refresh_space()
 
     def recover(self, ongoing: Container[str] = ()) -> None:
@@ -169,9 +170,8 @@ class SearchState:
         if event.trial is not None:
             self.found |= {p.name for p in declared.space} - set(self.history.space.names)
         if event.anew:
-            self.hyperparameters = declared
-        else:
-            self.hyperparameters.merge(declared, overwrite=False)
+            self.hyperparameters = empty_like(self.hyperparameters)
+        self.hyperparameters.merge(declared, overwrite=False)
         self._refresh_space()
 
     @_apply.register

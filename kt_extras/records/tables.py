@@ -12,12 +12,15 @@ from kt_extras.records.scores import best_metrics
 from kt_extras.records.trial_record import TrialRecord
 
 
-def table(trials: Sequence[TrialRecord], objective: keras_tuner.Objective) -> list[dict[str, Any]]:
+def table(
+    trials: Sequence[TrialRecord], objective: keras_tuner.Objective | None = None
+) -> list[dict[str, Any]]:
     """Return one row a trial, ready for `pandas.DataFrame`.
 
     Args:
         trials: The trials.
-        objective: The search's, which says which epoch is the best.
+        objective: The search's, which says which epoch is the best.  Defaults to None: without
+            metrics.
 
     Returns:
         Rows with `number`, `trial_id`, `state`, `score`, `best_epoch` (from 0), `epochs` (trained,
@@ -31,7 +34,9 @@ def table(trials: Sequence[TrialRecord], objective: keras_tuner.Objective) -> li
 
 
 def _row(
-    record: TrialRecord, objective: keras_tuner.Objective, hyperparameters: Container[str]
+    record: TrialRecord,
+    objective: keras_tuner.Objective | None,
+    hyperparameters: Container[str],
 ) -> dict[str, Any]:
     trial = record.trial
     row = {
@@ -46,7 +51,8 @@ def _row(
     }
     for name, value in record.best_values.items():
         row[f"values.{name}" if name in row else name] = value
-    for name, metric in best_metrics(record, objective).items():
+    metrics = best_metrics(record, objective) if objective is not None else {}
+    for name, metric in metrics.items():
         row[f"metrics.{name}" if name in row or name in hyperparameters else name] = metric
     return row
 

@@ -47,6 +47,8 @@ class TrialLoop:
             if trial.status == TrialStatus.STOPPED:
                 return None
             if trial.status != TrialStatus.IDLE:
+                if self._tuner.oracle is not self._oracle:
+                    self._oracle.watch(trial)
                 return trial
             if self._tuner.oracle is self._oracle:
                 self._oracle.wait_for_change(_WAIT)

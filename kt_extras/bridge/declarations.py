@@ -1,0 +1,90 @@
+"""Hyperparameters that warn where one of them is declared again in another way."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import keras_tuner
+
+_NO_RANGE = ("name", "conditions", "default")
+
+
+class CheckedHyperParameters(keras_tuner.HyperParameters):
+    """Warns once of each hyperparameter that is declared again with another kind or range.
+
+    KerasTuner passes over the later declaration silently: `hp.Choice("x", ["a", "b"])` after
+    `hp.Float("x", 0.0, 1.0)` returns a number.
+
+    Args:
+        unchecked: Names of which no warning is given; those of which one was given are added.
+            Shared by all copies.  Defaults to None: no names.
+
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     hp = CheckedHyperParameters()
+    ...     number = hp.Float("x", 0.0, 1.0)
+    ...     for _ in range(2):
+    ...         value = hp.copy().Choice("x", ["a", "b"])
+    >>> value, len(caught)
+    (0.0, 1)
+    """
+
+    def __init__(self, unchecked: set[str] | None = None) -> None:
+        super().__init__()
+        self.unchecked = set() if unchecked is None else unchecked
+
+    def copy(self) -> CheckedHyperParameters:
+        """Return a copy that warns of no name again."""
+        return checked(self, self.unchecked)
+
+    def _retrieve(self, hp: Any) -> Any:
+        """Return the value of a hyperparameter that is being declared."""
+        first = self._in_force(hp)
+        if first is not None and hp.name not in self.unchecked and _call(hp) != _call(first):
+            self.unchecked.add(hp.name)
+            warnings.warn(
+                f"The hyperparameter {hp.name!r} is declared as {_call(hp)}, but it was declared "
+                f"before as {_call(first)}, which stays in force, as in KerasTuner.  Give one of "
+                "them another name.",
+                stacklevel=3,
+            )
+        return super()._retrieve(hp)
+
+    def _in_force(self, hp: Any) -> Any:
+        """Return the first hyperparameter that has the value of another, None if there is none."""
+        for known in self.space:
+            if known.name == hp.name and (
+                known.conditions == hp.conditions or (self.is_active(known) and self.is_active(hp))
+            ):
+                return known
+        return None
+
+
+def checked(
+    hyperparameters: keras_tuner.HyperParameters, unchecked: set[str]
+) -> CheckedHyperParameters:
+    """Return a copy of hyperparameters that checks declarations.
+
+    Args:
+        hyperparameters: All that are declared, with their values.
+        unchecked: As for `CheckedHyperParameters`.
+    """
+    made = CheckedHyperParameters(unchecked)
+    made.merge(hyperparameters)
+    made.values = dict(hyperparameters.values)
+    return made
+
+
+def empty_like(hyperparameters: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
+    """Return an empty space that checks declarations if, and as, a given one does."""
+    if isinstance(hyperparameters, CheckedHyperParameters):
+        return CheckedHyperParameters(hyperparameters.unchecked)
+    return keras_tuner.HyperParameters()
+
+
+def _call(hp: Any) -> str:
+    """Return the declaration of a hyperparameter without its name, as a call."""
+    given = {k: v for k, v in hp.get_config().items() if k not in _NO_RANGE and v is not None}
+    arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    return f"`{type(hp).__name__}({arguments})`"
