@@ -7,8 +7,10 @@ names.
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -25,6 +27,7 @@ if KERAS_3:
     from keras.src.random import seed_generator
     from keras.src.utils import rng_utils
 
+    _NAMES = "object_name_uids"
     _RANDOM = {rng_utils.GLOBAL_RANDOM_SEED, seed_generator.GLOBAL_SEED_GENERATOR}
 else:
     from keras.src import backend
@@ -115,19 +118,95 @@ def keras_settings() -> Callable[[], None]:
     return restore
 
 
-def learning_rate(model: keras.Model) -> float | None:
-    """Return the learning rate of a compiled model, None if a schedule determines it."""
-    rate = stored_learning_rate(model.optimizer)
-    if rate is None:  # optimizers before Keras 2.11, and tensorflow-addons'
-        rate = getattr(model.optimizer, "_hyper", {}).get("learning_rate")
-    if rate is None or isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        return None
-    return float(rate.numpy() if hasattr(rate, "numpy") else rate)
+@contextmanager
+def own_names() -> Iterator[None]:
+    """Let the names that Keras generates begin anew, and go on with those from before at the end.
+
+    Keras counts the layers and metrics of a class in the whole program.  So without this a model
+    that was built only to be compared would turn the `auc` of the next one into `auc_1`.
+    """
+    before = _name_counters()
+    reset_names()
+    try:
+        yield
+    finally:
+        reset_names()
+        if KERAS_3:
+            global_state.set_global_attribute(_NAMES, before)
+        else:
+            backend.PER_GRAPH_OBJECT_NAME_UIDS.update(before[0])
+            backend.OBSERVED_NAMES.update(before[1])
 
 
-def set_learning_rate(model: keras.Model, rate: float) -> None:
-    """Set the learning rate of a compiled model that has no schedule, without tracing again."""
-    model.optimizer.learning_rate = rate
+def reset_names() -> None:
+    """Let the names that Keras generates begin anew, as after `keras.backend.clear_session`."""
+    if KERAS_3:
+        global_state.set_global_attribute(_NAMES, None)
+    else:
+        backend.reset_uids()
+
+
+def learning_rates_kept(model: keras.Model) -> Callable[[], None]:
+    """Return a function that sets the learning rates of a compiled model to what they are now.
+
+    They are those of all optimizers that its optimizer is made of, and of a schedule the variables,
+    such as its scale.
+    """
+    parts = optimizer_parts(model.optimizer)
+    variables = {id(held): held for part in parts for held in _rate_variables(part)}
+    values = [(held, held.numpy()) for held in variables.values()]
+    old = [(part, _legacy_rate(part)) for part in parts]
+
+    def restore() -> None:
+        for held, value in values:
+            held.assign(value)
+        for part, rate in old:
+            if rate is not None:
+                part.learning_rate = rate
+
+    return restore
+
+
+def optimizer_parts(optimizer: Any) -> list[Any]:
+    """Return the optimizers that have a learning rate of their own: itself, or its parts."""
+    inner = wrapped_optimizer(optimizer, "inner_optimizer")  # of a LossScaleOptimizer
+    if inner is None:
+        inner = wrapped_optimizer(optimizer, "optimizer")  # of a wrapper of tensorflow-addons
+    if inner is not None:
+        return optimizer_parts(inner)
+    if hasattr(optimizer, "optimizer_specs"):  # tensorflow-addons' MultiOptimizer
+        return [spec["optimizer"] for spec in optimizer.optimizer_specs]
+    return list(getattr(optimizer, "optimizers", [optimizer]))
+
+
+def let_rates_be_set(kind: Any) -> None:
+    """Let whatever sets the learning rate of an optimizer change a schedule of this class.
+
+    Keras 3 raises a `TypeError` for every schedule, and Keras 2 lets its callbacks set a rate that
+    the next step forgets.  Other schedules raise a `TypeError` on both.
+
+    Args:
+        kind: A class of schedules with a method ``set_rate(rate, step)``.
+    """
+    owner: Any = next(c for c in keras.optimizers.Optimizer.__mro__ if "learning_rate" in vars(c))
+    rate = owner.learning_rate
+
+    def set_rate(optimizer: Any, value: Any) -> None:
+        schedule = stored_learning_rate(optimizer)
+        if callable(value) or not _is_schedule(schedule):
+            rate.fset(optimizer, value)
+        elif isinstance(schedule, kind):
+            schedule.set_rate(float(value), schedule_steps(optimizer))
+        else:
+            raise TypeError(
+                f"The learning rate cannot be set, for it is a {type(schedule).__name__}.  Pass "
+                "the optimizer a number, or the schedule as `kte.schedules.Scaled(schedule)`, "
+                "whose scale is then changed."
+            )
+
+    owner.learning_rate = property(rate.fget, set_rate, doc=rate.__doc__)
+    if not KERAS_3:  # callbacks assign to the value of `lr`
+        owner.lr = property(_settable_rate, set_rate, doc=owner.lr.__doc__)
 
 
 def stored_learning_rate(optimizer: Any) -> Any:
@@ -178,6 +257,31 @@ def wrapped_optimizer(optimizer: Any, key: str) -> Any:
 def compile_arguments(model: keras.Model) -> dict[str, Any]:
     """Return the arguments that a model was compiled with; none if they are not known."""
     return dict(getattr(getattr(model, "_compile_config", None), "config", {}))
+
+
+def require_tensorflow(name: str) -> None:
+    """Raise if Keras runs on another backend than TensorFlow.
+
+    Args:
+        name: What needs TensorFlow, a public name.
+    """
+    backend_name = keras.backend.backend()
+    if backend_name != "tensorflow":
+        raise RuntimeError(
+            f"`{name}` needs Keras to run on TensorFlow, got the backend {backend_name!r}; set "
+            "KERAS_BACKEND=tensorflow before Keras is imported, or use one of Keras' own."
+        )
+
+
+def keras_mask(scores: Any) -> Any:
+    """Return the mask that Keras has attached to scores, None if there is none."""
+    return getattr(scores, "_keras_mask", None)
+
+
+def with_keras_mask(losses: Any, mask: Any) -> Any:
+    """Attach to losses which of them count, as Keras does for `ignore_class`."""
+    losses._keras_mask = mask
+    return losses
 
 
 def is_activated(scores: Any) -> bool:
@@ -261,7 +365,12 @@ def optimizer_variables(model: keras.Model) -> list[Any]:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return []
-    _build_optimizer(optimizer, list(model.trainable_variables))
+    return built_optimizer_variables(optimizer, list(model.trainable_variables))
+
+
+def built_optimizer_variables(optimizer: Any, variables: list[Any]) -> list[Any]:
+    """Build an optimizer for some variables, and return its own."""
+    _build_optimizer(optimizer, variables)
     found = {id(variable): variable for variable in _variables_of(optimizer)}
     return list(found.values())
 
@@ -345,6 +454,16 @@ def all_layers(model: keras.Model, *, include_model: bool) -> list[Any]:
     return list(model._flatten_layers(recursive=True, include_self=include_model))
 
 
+def direct_layers(layer: Any) -> list[Any]:
+    """Return the layers that a layer or a model is made of, without those that are inside them."""
+    return list(layer._flatten_layers(recursive=False, include_self=False))
+
+
+def decaying(optimizer: Any, variables: list[Any]) -> list[bool]:
+    """Tell which variables an optimizer's weight decay applies to, if it has one."""
+    return [bool(optimizer._use_weight_decay(variable)) for variable in variables]
+
+
 def eager_seeds() -> tuple[int | None, random.Random | None]:
     """Return TensorFlow's global seed, and the `random.Random` that seeds eager operations."""
     eager = context.context()
@@ -409,12 +528,78 @@ def _build_optimizer(optimizer: Any, variables: list[Any]) -> None:
         optimizer.build(variables)
 
 
+def _name_counters() -> Any:
+    """Return the numbers of the names that Keras has generated."""
+    if KERAS_3:
+        return global_state.get_global_attribute(_NAMES)
+    counters = backend.PER_GRAPH_OBJECT_NAME_UIDS
+    return {graph: counts.copy() for graph, counts in counters.items()}, set(backend.OBSERVED_NAMES)
+
+
+def _settable_rate(optimizer: Any) -> Any:
+    """Return the learning rate for callbacks of Keras 2."""
+    is_schedule = _is_schedule(stored_learning_rate(optimizer))
+    return _SettableRate(optimizer) if is_schedule else optimizer.learning_rate
+
+
+class _SettableRate(float):
+    """The current rate of a schedule; Keras 2 reads it as a number and assigns to it."""
+
+    dtype = tf.float32
+    assign: Callable[[Any], None]
+
+    def __new__(cls, optimizer: Any) -> _SettableRate:
+        rate = stored_learning_rate(optimizer)(schedule_steps(optimizer))
+        made = super().__new__(cls, float(rate))
+        made.assign = functools.partial(setattr, optimizer, "learning_rate")
+        return made
+
+    def __deepcopy__(self, memo: Any) -> float:
+        return float(self)
+
+    def __reduce__(self) -> Any:
+        return float, (float(self),)
+
+
+def _is_schedule(rate: Any) -> bool:
+    return isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+
+
+def _rate_variables(optimizer: Any) -> list[Any]:
+    """Return the variables of an optimizer's learning rate or of its schedule."""
+    rate = stored_learning_rate(optimizer)
+    return [rate] if _is_variable(rate) else _schedule_variables(rate)
+
+
+def _schedule_variables(schedule: Any) -> list[Any]:
+    """Return the variables of a schedule and of those that it is made of."""
+    if isinstance(schedule, (list, tuple)):
+        return [found for item in schedule for found in _schedule_variables(item)]
+    if not _is_schedule(schedule):
+        return []
+    own = [value for _, value in sorted(vars(schedule).items())]
+    return [
+        found
+        for value in own
+        for found in ([value] if _is_variable(value) else _schedule_variables(value))
+    ]
+
+
+def _legacy_rate(optimizer: Any) -> float | None:
+    """Return the learning rate of an optimizer from before Keras 2.11 that has no schedule."""
+    rate = (legacy_numbers(optimizer) or {}).get("learning_rate")
+    if rate is None or _is_schedule(rate):
+        return None
+    return float(rate.numpy() if hasattr(rate, "numpy") else rate)
+
+
 def _variables_of(optimizer: Any) -> list[Any]:
     weights = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
     # On Keras 2 `variables` lacks the hyperparameters and the loss scale.
     own = {**vars(optimizer), **(legacy_numbers(optimizer) or {})}
     others = [value for _, value in sorted(own.items()) if _is_variable(value)]
     others += getattr(own.get("_loss_scale"), "_weights", {}).values()
+    others += [found for part in optimizer_parts(optimizer) for found in _rate_variables(part)]
     inner = [
         wrapped_optimizer(optimizer, "inner_optimizer") or wrapped_optimizer(optimizer, "optimizer")
     ]

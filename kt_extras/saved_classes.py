@@ -53,7 +53,6 @@ SAVED_CLASSES = {
     "optimizers.composite": ("CompositeOptimizer",),
     "optimizers.factors": ("LearningRateFactors",),
     "optimizers.multi": ("DifferentialOptimizer",),
-    "optimizers.multi": ("DifferentialOptimizer",),
     "schedules": (
         "Chain",
         "Cyclical",

@@ -174,6 +174,12 @@ CANARIES = [
         "a resumed training does not keep its own learning rate, schedules are not found",
     ),
     (
+        "Optimizer._use_weight_decay",
+        BOTH,
+        lambda: hasattr(model().optimizer, "_use_weight_decay"),
+        "`differential` decays weights that its optimizer excludes",
+    ),
+    (
         "Optimizer._iterations",
         BOTH,
         lambda: hasattr(model().optimizer, "_iterations"),

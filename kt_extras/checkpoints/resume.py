@@ -56,9 +56,9 @@ class TrainedWith(keras.callbacks.Callback):
 class ResumeTraining(RestoreState):
     """Restores a state before the first epoch; new hyperparameters keep their learning rate.
 
-    The learning rate is a variable of the optimizer, so it is part of the state.  A training that
-    is resumed needs that one, since a callback may have lowered it; a member of a population that
-    starts from the state of another needs the one with which its model was built.
+    The learning rate is a variable of the optimizer or of its schedule, so it is part of the state.
+    A training that is resumed needs that one, since a callback may have lowered it; a member of a
+    population that starts from the state of another needs the one with which its model was built.
 
     Args:
         path: The file that `save_state` has written.
@@ -74,7 +74,7 @@ class ResumeTraining(RestoreState):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Restore the state, and the learning rate of the model if hyperparameters changed."""
-        rate = compat.learning_rate(self.model)
+        set_rates_of_the_model = compat.learning_rates_kept(self.model)
         super().on_train_begin(logs)
-        if rate is not None and self._trained_with.changed:
-            compat.set_learning_rate(self.model, rate)
+        if self._trained_with.changed:
+            set_rates_of_the_model()

@@ -61,6 +61,36 @@ def differing_numbers(live: keras.Model, rebuilt: keras.Model) -> dict[str, Numb
     return {path: after for path, (_, after) in differing.items()}
 
 
+def same_slots(one: keras.Model, other: keras.Model) -> bool:
+    """Tell whether the optimizers of two models have the same variables, with the same meaning.
+
+    Args:
+        one: A model, compiled or not.
+        other: A model with variables of the same shapes.
+
+    Returns:
+        Whether both optimizers are of one class, and so are those that they are made of, and their
+        variables have the same shapes.
+
+    >>> def model(optimizer):
+    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    ...     model.compile(optimizer, "mse")
+    ...     return model
+    >>> adam, sgd = keras.optimizers.Adam, keras.optimizers.SGD
+    >>> same_slots(model(adam(0.1)), model(adam(0.2))), same_slots(model(adam()), model(sgd()))
+    (True, False)
+    """
+    mine, its = (getattr(model, "optimizer", None) for model in (one, other))
+    if mine is None or its is None:
+        return mine is its
+    if _classes(mine) != _classes(its):
+        return False
+    differing = differing_settings(mine, its)
+    if all(_exchangeable(one, path, *values) for path, values in differing.items()):
+        return True
+    return _slots(one) == _slots(other)
+
+
 def set_numbers(model: keras.Model, numbers: Mapping[str, Number]) -> None:
     """Set numbers of a live optimizer.
 
@@ -198,7 +228,7 @@ def _steps_agree(optimizer: Any, names: list[str]) -> bool:
 
 def _path(optimizer: Any, *, traced: bool = False) -> Iterator[np.ndarray]:
     """Yield the value of a variable after every second step of an optimizer."""
-    variable = getattr(keras, "Variable", tf.Variable)(np.array([0.5, -2.0], "float32"))
+    variable = _variable()
     gradient = tf.constant([0.3, 4.0])
     optimizer.build([variable])
 
@@ -210,6 +240,30 @@ def _path(optimizer: Any, *, traced: bool = False) -> Iterator[np.ndarray]:
         run()
         run()
         yield np.array(variable.numpy())
+
+
+def _classes(optimizer: Any) -> list[type]:
+    return [type(optimizer), *map(type, compat.optimizer_parts(optimizer))]
+
+
+def _slots(model: keras.Model) -> list[list[tuple[int, ...]]]:
+    """Return the shapes of an optimizer's variables.
+
+    Without those of the model, its parts are tried on a variable of their own.
+    """
+    if model.built:
+        return [_shapes(compat.optimizer_variables(model))]
+    copy = type(model.optimizer).from_config(model.optimizer.get_config())
+    parts = compat.optimizer_parts(copy)
+    return [_shapes(compat.built_optimizer_variables(part, [_variable()])) for part in parts]
+
+
+def _shapes(variables: list[Any]) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in variables]
+
+
+def _variable() -> Any:
+    return getattr(keras, "Variable", tf.Variable)(np.array([0.5, -2.0], "float32"))
 
 
 def _method(optimizer: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kt_extras import compat
 from kt_extras.model_reuse.optimizer_settings import (
     Number,
     is_number,
@@ -69,6 +70,7 @@ class ReusedModel:
             return self.begin(build(hp))
         numbers = self._sources.numbers(hp.values)
         if numbers is None:
+            compat.reset_names()  # as KerasTuner does before the other builds
             rebuilt = compare(hp)
             differing = differing_numbers(self.model, rebuilt)
             if differing is None:

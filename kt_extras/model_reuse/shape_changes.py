@@ -15,6 +15,7 @@ from kt_extras import compat
 from kt_extras.checkpoints.random_state import random_state, set_random_state
 from kt_extras.model_reuse.model_comparison import alike, description
 from kt_extras.model_reuse.optimizer_settings import differing_settings
+from kt_extras.model_reuse.optimizer_update import same_slots
 
 Build = Callable[[keras_tuner.HyperParameters], keras.Model]
 
@@ -26,7 +27,10 @@ def changes_shapes(
     *,
     like: keras.Model | None = None,
 ) -> bool:
-    """Tell whether a model's variables depend on a hyperparameter, in number or in shape.
+    """Tell whether variables depend on a hyperparameter: those of a model or of its optimizer.
+
+    They do if their number, a shape or the set of those that are trained does, or the class of the
+    optimizer.
 
     The model is built with some other values of it, the ends of its range and the neighbours of
     its value among them, and with two values of what these make active.  If its variables are made
@@ -121,11 +125,12 @@ def _range(one: Any) -> dict[str, Any]:
 
 @contextmanager
 def _unnoticed() -> Iterator[None]:
-    """Leave no trace in the random streams, from which layers draw their seeds."""
+    """Leave no trace in the random streams, and in the names that Keras generates."""
     state = random_state()
     random.seed(0)
     try:
-        yield
+        with compat.own_names():
+            yield
     finally:
         set_random_state(state)
 
@@ -153,12 +158,17 @@ def _others(one: Any, now: Any) -> list[Any]:
 
 
 def _keeps_variables(one: keras.Model, other: keras.Model) -> bool:
+    optimizers = [getattr(model, "optimizer", None) for model in (one, other)]
     if one.built and other.built:
-        return _shapes(one) == _shapes(other)
-    if description(one) is None and type(one.optimizer) is type(other.optimizer):
-        return bool(differing_settings(one.optimizer, other.optimizer))
+        return _shapes(one) == _shapes(other) and same_slots(one, other)
+    if None not in optimizers and not same_slots(one, other):
+        return False
+    if description(one) is None and None not in optimizers:
+        return bool(differing_settings(*optimizers))
     return alike(one, other)
 
 
-def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
-    return [tuple(variable.shape) for variable in model.weights]
+def _shapes(model: keras.Model) -> list[tuple[tuple[int, ...], bool]]:
+    """Return the shape of each variable of a model, and whether it is trained."""
+    trained = {id(variable) for variable in model.trainable_weights}
+    return [(tuple(variable.shape), id(variable) in trained) for variable in model.weights]

@@ -38,6 +38,19 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
         self._assignment.default_optimizer.learning_rate = value
 
     @property
+    def lr(self) -> Any:
+        """The learning rate of factor 1, as Keras' callbacks read and set it."""
+        return self._assignment.default_optimizer.lr
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        self.learning_rate = value
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Exclude variables from weight decay, whatever their factor."""
+        self._assignment.default_optimizer.exclude_from_weight_decay(var_list, var_names)
+
+    @property
     def variables(self) -> Any:
         """The variables of all optimizers, with their learning rates, as on Keras 3."""
         own = super().variables
@@ -51,6 +64,7 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
         if getattr(self, "_built", False):
             return
         super().build(var_list)
+        self._assignment.assign(var_list)
         for optimizer in self.optimizers:
             if own := self._variables_of(optimizer, var_list):
                 optimizer.build(own)

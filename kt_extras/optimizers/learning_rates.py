@@ -34,7 +34,7 @@ def learning_rates(optimizer: Any) -> dict[str, float]:
     >>> learning_rates(keras.optimizers.SGD(decay))
     {'learning_rate': 0.5}
     """
-    parts = {compat.optimizer_name(part): part for part in _parts(optimizer)}
+    parts = {compat.optimizer_name(part): part for part in compat.optimizer_parts(optimizer)}
     whole = [name for name in parts if len(parts) == 1 or not name.startswith(PART_PREFIX)]
     return {
         _NAME if [name] == whole else f"{_NAME}_{name}": _now(part) for name, part in parts.items()
@@ -61,21 +61,13 @@ def scale_learning_rate(optimizer: Any, by: float) -> None:
     {'learning_rate': 0.25}
     """
     by = check_rate("by", by)
-    parts = _parts(optimizer)
+    parts = compat.optimizer_parts(optimizer)
     scaled = {id(schedule): schedule for part in parts for schedule in _schedules(part)}
     for schedule in scaled.values():  # shared by the parts of `differential`, so changed once
         schedule.scale *= by
     for part in parts:
         if not isinstance(_rate(part), LearningRateSchedule):
             part.learning_rate = _now(part) * by
-
-
-def _parts(optimizer: Any) -> list[Any]:
-    """Return the optimizers that have a learning rate of their own."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
-    if hasattr(optimizer, "optimizer_specs"):  # tensorflow-addons' MultiOptimizer
-        return [spec["optimizer"] for spec in optimizer.optimizer_specs]
-    return list(getattr(optimizer, "optimizers", [optimizer]))
 
 
 def _rate(optimizer: Any) -> Any:

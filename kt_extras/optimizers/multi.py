@@ -8,9 +8,67 @@ import keras
 
 from kt_extras.compat import KERAS_3
 from kt_extras.optimizers.composite import CompositeOptimizer
+from kt_extras.optimizers.factors import LearningRateFactors
+
+_Multi: Any = getattr(keras.optimizers, "MultiOptimizer", object)
 
 
-def multi_optimizer(assignment: Any) -> Any:
+@keras.saving.register_keras_serializable(package="kt_extras")
+class DifferentialOptimizer(_Multi):
+    """Keras 3's `MultiOptimizer`, with a learning rate that can be read and set.
+
+    Args:
+        assignment: Returns the optimizer of a variable.
+        loss_scale_factor: As for any optimizer.  Defaults to None.
+        name: Name of the optimizer.  Defaults to `"differential_optimizer"`.
+    """
+
+    def __init__(
+        self,
+        assignment: LearningRateFactors,
+        loss_scale_factor: float | None = None,
+        name: str = "differential_optimizer",
+    ) -> None:
+        super().__init__(assignment, loss_scale_factor=loss_scale_factor, name=name)
+        self._assignment = assignment
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of factor 1, of which the other ones are fractions."""
+        return self._assignment.default_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self._assignment.default_optimizer.learning_rate = value
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Exclude variables from weight decay, whatever their factor."""
+        self._assignment.default_optimizer.exclude_from_weight_decay(var_list, var_names)
+
+    def build(self, var_list: list[Any]) -> None:
+        """Create the variables of all optimizers."""
+        if not self.built:
+            self._assignment.assign(var_list)
+        super().build(var_list)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {
+            "assignment": keras.saving.serialize_keras_object(self._assignment),
+            "loss_scale_factor": self.loss_scale_factor,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None
+    ) -> DifferentialOptimizer:
+        """Create an optimizer from the result of `get_config`."""
+        assignment = keras.saving.deserialize_keras_object(config["assignment"], custom_objects)
+        return cls(assignment, config["loss_scale_factor"], config["name"])
+
+
+def multi_optimizer(assignment: LearningRateFactors) -> Any:
     """Return an optimizer that trains each variable with the optimizer assigned to it.
 
     Args:
@@ -21,9 +79,9 @@ def multi_optimizer(assignment: Any) -> Any:
     """
     if not KERAS_3:
         return CompositeOptimizer(assignment)
-    if not hasattr(keras.optimizers, "MultiOptimizer"):
+    if _Multi is object:
         raise ImportError(
             "Learning rates that differ between layers need `keras.optimizers.MultiOptimizer`, "
             f"which Keras {keras.__version__} does not have; run `pip install -U keras`."
         )
-    return keras.optimizers.MultiOptimizer(assignment)
+    return DifferentialOptimizer(assignment)

@@ -1,13 +1,14 @@
-"""A learning rate that is a fraction of another optimizer's."""
+"""Learning rates that are a fraction of another optimizer's."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kt_extras.compat import CallableRate
+from kt_extras import compat
+from kt_extras.schedules.scaled import Scaled
 
 
-class RateFraction(CallableRate):
+class RateFraction(compat.CallableRate):
     """The current learning rate of an optimizer times a factor.
 
     Args:
@@ -37,3 +38,17 @@ class RateFraction(CallableRate):
     def get_config(self) -> dict[str, Any]:
         """Return the factor; the optimizer is not part of the configuration."""
         return {"factor": self.factor}
+
+
+class ScheduleFraction(Scaled):
+    """The learning rate of a schedule times a factor, for as many steps as its own optimizer took.
+
+    >>> import keras
+    >>> fraction = ScheduleFraction(Scaled(keras.optimizers.schedules.CosineDecay(0.5, 10)), 0.5)
+    >>> fraction.set_rate(1.0, 0)
+    >>> float(fraction(0))
+    0.25
+    """
+
+    def set_rate(self, rate: float, step: Any) -> None:
+        """Do nothing: callbacks set the schedule itself, which this one follows."""

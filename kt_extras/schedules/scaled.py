@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras import compat
 from kt_extras.schedules.arguments import check_rate
 from kt_extras.schedules.rates import Rate, check_schedule, packed, rate_at, unpacked
 
@@ -17,8 +18,10 @@ class Scaled(LearningRateSchedule):
     """Multiplies a schedule by a scale that may be changed at any time.
 
     Keras does not allow setting the learning rate of an optimizer that was made with a schedule.
-    Population based training has to change it all the same; it changes the scale.  The scale is a
-    variable: compiled training steps see a new value without being traced again.
+    Population based training has to change it all the same; it changes the scale.  So do callbacks
+    that set the learning rate, such as `ReduceLROnPlateau`: from then on the schedule goes on at
+    the height at which the next step has that rate.  The scale is a variable: compiled training
+    steps see a new value without being traced again.
 
     Args:
         schedule: Any schedule, or a number.
@@ -52,6 +55,25 @@ class Scaled(LearningRateSchedule):
     def scale(self, value: float) -> None:
         self._scale.assign(check_rate("scale", value, zero=True))
 
+    def set_rate(self, rate: float, step: Any) -> None:
+        """Change the scale so that a step has another rate.
+
+        Args:
+            rate: The rate, from 0.
+            step: The step.
+
+        Raises:
+            ValueError: `rate` is out of its range, or no scale leads to it, for the schedule is 0.
+        """
+        rate = check_rate("learning_rate", rate, zero=True)
+        unscaled = float(rate_at(self.schedule, step))
+        if rate and not unscaled:
+            raise ValueError(
+                f"`learning_rate` cannot be set to {rate:g} at step {int(step)}: there the "
+                "schedule is 0, which a `Scaled` multiplies.  Use a schedule that stays above 0."
+            )
+        self.scale = rate / unscaled if rate else 0.0
+
     def __call__(self, step: Any) -> tf.Tensor:
         """Return the rate at a step."""
         return rate_at(self.schedule, step) * self._scale
@@ -64,3 +86,6 @@ class Scaled(LearningRateSchedule):
     def from_config(cls, config: dict[str, Any]) -> Scaled:
         """Make a schedule of what `get_config` returned."""
         return cls(**{**config, "schedule": unpacked(config["schedule"])})
+
+
+compat.let_rates_be_set(Scaled)

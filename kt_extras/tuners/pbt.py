@@ -52,7 +52,9 @@ class PBT(Tuner):
         perturbation_factors: The factors by which a value may be multiplied.  Defaults to
             `(0.8, 1.2)`.
         mutable: Names of the hyperparameters that may change during a training.  Defaults to None:
-            those that leave the shape of every variable as it is, found by building models.
+            those that leave the variables of the model and of its optimizer as they are, in number
+            and shape, and which of them are trained; found by building models.  A choice of the
+            optimizer is none of them, nor is a momentum that may be 0.
         seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
             follow from a random one, and the training from Keras' own generators.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
@@ -69,7 +71,8 @@ class PBT(Tuner):
 
     Raises:
         TypeError: `mutable` is not a list of names, or there is an unknown argument.
-        ValueError: A hyperparameter in `mutable` is not known, or changes the shape of a variable.
+        ValueError: A hyperparameter in `mutable` is not known, or changes the shape of a variable
+            of the model or of its optimizer, or which are trained.
 
     >>> import keras, tempfile, kt_extras as kte
     >>> def build(hp):
@@ -197,8 +200,9 @@ class PBT(Tuner):
         if given is not None and shaping:
             raise ValueError(
                 f"`mutable` must not name what changes the shape of a variable, got {shaping}: "
-                "the weights of another member would not fit.  Leave these out; each member keeps "
-                "its own value of them until it copies another's whole model."
+                "the weights of another member or the state of its optimizer would not fit, or "
+                "other variables would be trained.  Leave these out; each member keeps its own "
+                "value of them until it copies another's whole model."
             )
         return tuple(name for name in asked if name not in shaping)
 

@@ -11,6 +11,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras import compat
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.global_state import settings_kept
@@ -58,7 +59,11 @@ class TrialLoop:
     def run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         """Run a trial and return it to the oracle, whether it succeeds or fails."""
         replaced = self._oracle.seed_given or bool(trial.metrics.metrics)  # the random streams
-        with settings_kept(), random_state_kept() if replaced else nullcontext():
+        with (
+            settings_kept(),
+            compat.own_names(),
+            random_state_kept() if replaced else nullcontext(),
+        ):
             self._run(trial, fit_args, fit_kwargs)
 
     def _run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
