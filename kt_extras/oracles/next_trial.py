@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.budget import ALL_TRAINED, ALL_TRIED, all_begun
@@ -13,7 +15,8 @@ from kt_extras.records.search_state import SearchState
 from kt_extras.records.trial_end import Pause, closing
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.schedulers import Resume, Scheduler, Start
-from kt_extras.search import Sampler, SpaceExhausted, trial_rng
+from kt_extras.schedulers.rungs import unfilled
+from kt_extras.search import Sampler, Space, SpaceExhausted, State, trial_rng
 
 Step = TrialBegun | TrialResumed
 
@@ -84,6 +87,8 @@ class NextTrial:
             if event is not None:
                 return event
             step = self.scheduler.next_step(history, seed=seed, may_start=False)
+            if step is None and self.scheduler.resumes:  # all points are tried, epochs are left
+                step = unfilled(history, self.scheduler.plan(max_trials))
         if isinstance(step, Resume):
             return self._resumed(state, step)
         self.reason = self.reason or ALL_TRAINED
@@ -112,13 +117,25 @@ class NextTrial:
         """Remove the files of states that nothing can need any more."""
         if self.scheduler is None or self.states is None:
             return
-        needed = self.scheduler.needed(state.history, max_trials=max_trials).tolist()
+        history = state.history
+        needed = self.scheduler.needed(history, max_trials=max_trials)
+        if self._may_run_out(history.space, max_trials):  # then any paused trial may be resumed
+            paused = history.states == State.PAUSED
+            needed = np.where(paused, np.minimum(needed, history.epochs), needed)
         self.states.forget(
             {
                 name: min(epochs, record.paused_at_epoch) if record.state.is_open else epochs
-                for (name, record), epochs in zip(state.trials.items(), needed, strict=True)
+                for (name, record), epochs in zip(
+                    state.trials.items(), needed.tolist(), strict=True
+                )
             }
         )
+
+    def _may_run_out(self, space: Space, max_trials: int | None) -> bool:
+        """Tell whether a space has fewer points than the scheduler plans trials."""
+        plan = self.scheduler.plan(max_trials) if self.scheduler else []
+        begun = {rung.bracket: rung.trials for rung in reversed(plan)}
+        return space.size < sum(begun.values())
 
     def _may_start(self, state: SearchState, max_trials: int | None) -> bool:
         """Tell whether `max_trials` allows a new trial; a rejected model uses up none."""

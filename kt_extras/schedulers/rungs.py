@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kt_extras.arguments import check_integer
 from kt_extras.arrays import IntArray, Mask
+from kt_extras.schedulers.scheduler import PlannedRung, Resume
 from kt_extras.search import History, State
 
 #: More epochs than any trial trains, for a trial of which no state is needed.
@@ -68,6 +71,41 @@ def best_of(history: History, members: Mask, level: int, count: int) -> IntArray
     losses = history.best_by(level)[numbers]
     order: IntArray = numbers[np.argsort(losses, kind="stable")[:count]]
     return order
+
+
+def unfilled(history: History, plan: Sequence[PlannedRung]) -> Resume | None:
+    """Return a promotion to a rung that has fewer trials than planned, None if there is none.
+
+    In a finite space all points may have been tried before a plan is carried out.  The epochs that
+    are left then go to the best of the paused trials.
+
+    Args:
+        history: All trials.
+        plan: The rungs of all brackets.
+
+    >>> from kt_extras.search import Float, Space
+    >>> history = History(Space([Float("x", 0, 1)]))
+    >>> for number, loss in enumerate([0.5, 0.3]):
+    ...     _ = history.start({"x": loss})
+    ...     history.report(number, step=0, loss=loss)
+    ...     history.finish(number, State.PAUSED, loss)
+    >>> unfilled(history, [PlannedRung(0, 1, 9, 9), PlannedRung(0, 3, 1, 2)])
+    Resume(number=1, until=3, parent=None, point=None)
+    """
+    states, epochs = history.states, history.epochs
+    for level in sorted({rung.epochs for rung in plan}):
+        there = reached(history, level) | (states == State.RUNNING)
+        below = (states == State.PAUSED) & (epochs < level)
+        if int(there.sum()) < _planned_at(level, plan) and below.any():
+            return Resume(int(best_of(history, below, level, 1)[0]), level)
+    return None
+
+
+def _planned_at(level: int, plan: Sequence[PlannedRung]) -> int:
+    """Return how many trials of all brackets are to train so many epochs, or more."""
+    above = [rung for rung in plan if rung.epochs >= level]
+    lowest = {rung.bracket: rung.trials for rung in sorted(above, key=lambda r: -r.epochs)}
+    return sum(lowest.values())
 
 
 def first_paused(numbers: IntArray, paused: Mask, history: History, above: int) -> int | None:

@@ -1,4 +1,7 @@
+import pytest
+
 import kt_extras as kte
+from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.testing import OracleContract
 from tests.oracles.searches import LOSS, trained
 
@@ -33,3 +36,51 @@ def test_a_trial_of_a_bracket_is_replaced_when_it_fails():
 
 def test_the_sampler_learns_from_the_longest_trials_by_default():
     assert kte.BOHBOracle(LOSS).sampler.inner.inner == kte.samplers.LargestBudget()
+
+
+@pytest.mark.parametrize("preset", [kte.BOHBOracle, kte.ASHAOracle])
+@pytest.mark.parametrize("max_epochs", [9, 10])
+def test_paused_trials_are_promoted_when_all_points_are_tried(preset, max_epochs, tmp_path):
+    limits = {} if preset is kte.BOHBOracle else {"max_trials": 36, "sampler": "random"}
+    oracle = preset(LOSS, max_epochs=max_epochs, reduction_factor=3, seed=0, **limits)
+    oracle.hyperparameters.Choice("x", list(range(12)))
+    trials = trained(oracle, epochs=max_epochs)
+    plan = oracle.scheduler.plan(oracle.max_trials)
+    assert len(trials) == 12
+    for level in {rung.epochs for rung in plan}:
+        lowest = {r.bracket: r.trials for r in reversed(plan) if r.epochs >= level}
+        there = sum(record.trained >= level for record in trials)
+        assert there >= min(12, sum(lowest.values()))
+    assert oracle.totals.epochs <= sum(rung.new_epochs for rung in plan)
+    best = min(trials, key=lambda record: record.trial.hyperparameters.get("x"))
+    assert best.trained == max_epochs
+
+
+def test_a_small_space_keeps_the_states_of_all_paused_trials(tmp_path):
+    oracle = kte.BOHBOracle(LOSS, max_epochs=9, reduction_factor=3, seed=0)
+    oracle.restore_states()
+    oracle._set_project_dir(str(tmp_path), "project")
+    oracle.hyperparameters.Choice("x", list(range(12)))
+    states, epochs = StateFiles(tmp_path / "project"), 0
+    while (trial := oracle.create_trial("worker")).status != "STOPPED":
+        record = oracle.trial_record(trial.trial_id)
+        for step in range(record.trained, 9):
+            epochs += 1
+            answer = oracle.update_trial(
+                trial.trial_id, {"val_loss": trial.hyperparameters["x"]}, step
+            )
+            if answer.status == "STOPPED":
+                path = states.path(trial.trial_id, step + 1)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+                break
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    assert epochs == sum(record.trained for record in oracle.trial_records())
+
+
+def test_max_trials_ends_a_search_with_the_rungs_that_were_planned():
+    oracle = kte.BOHBOracle(LOSS, max_epochs=9, reduction_factor=3, max_trials=12, seed=0)
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+    trained(oracle, epochs=9)
+    assert oracle.totals.epochs == sum(rung.new_epochs for rung in oracle.scheduler.plan(12))
