@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 # The counters of Keras' own callbacks, which `on_train_begin` or a new process resets.
 _COUNTERS: dict[str, tuple[str, ...]] = {
@@ -14,6 +15,7 @@ _COUNTERS: dict[str, tuple[str, ...]] = {
     "ReduceLROnPlateau": ("wait", "best", "cooldown_counter"),
     "ModelCheckpoint": ("best", "epochs_since_last_save", "_batches_seen_since_last_saving"),
     "SwapEMAWeights": ("_ema_weights_in_model",),
+    "TensorBoard": ("_global_train_batch", "_global_test_batch", "_train_step"),
 }
 
 
@@ -88,7 +90,9 @@ def _state(callback: keras.callbacks.Callback) -> dict[str, Any] | None:
             )
         return state
     names = [name for name in _counters(callback) if hasattr(callback, name)]
-    return {name: getattr(callback, name) for name in names} or None
+    values = {name: getattr(callback, name) for name in names}
+    # On Keras 2 the step of TensorBoard is a variable of the model, which each `fit` sets to 0.
+    return {n: int(v) if isinstance(v, tf.Variable) else v for n, v in values.items()} or None
 
 
 def _set_state(callback: keras.callbacks.Callback, state: Mapping[str, Any]) -> None:
@@ -96,7 +100,9 @@ def _set_state(callback: keras.callbacks.Callback, state: Mapping[str, Any]) -> 
         callback.set_state(dict(state))
         return
     for name in _counters(callback):
-        if name in state:
+        if isinstance(getattr(callback, name, None), tf.Variable):
+            getattr(callback, name).assign(state[name])
+        elif name in state:
             setattr(callback, name, state[name])
 
 

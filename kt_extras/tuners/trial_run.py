@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,12 @@ from kt_extras.checkpoints.random_state import set_seed
 from kt_extras.checkpoints.resume import ResumeTraining, TrainedWith
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.training.batch_check import BatchCheck
+from kt_extras.training.callback_paths import begin_part, give_own_paths
 from kt_extras.training.callbacks import Callbacks, callbacks_for
 from kt_extras.training.hooks import tuner_hooks
 from kt_extras.training.interruption import StopOnRequest, StopRequest
 from kt_extras.training.loop_guard import LoopGuard, ScheduledLoopGuard
+from kt_extras.training.notes import Notes
 from kt_extras.training.quiet import QuietProgress
 from kt_extras.training.reporter import EpochReporter
 from kt_extras.tuners.returned_metrics import missing_objective
@@ -43,6 +44,7 @@ class TrialRun:
         trial: The trial.
         monitor: Reports the search; None on a worker, where the chief does.
         stop_request: Whether the user has asked for the end of the search.
+        notes: Says where callbacks write to.
         shows_epochs: Whether Keras' own progress bars are shown.
         seed: Fixes the training; None leaves Keras' generators alone.
         may_lack_objective: Whether an epoch may come without the objective.
@@ -61,6 +63,7 @@ class TrialRun:
         *,
         monitor: SearchMonitor | None,
         stop_request: StopRequest,
+        notes: Notes,
         seed: int | None,
         may_lack_objective: bool,
         shows_epochs: bool,
@@ -68,7 +71,7 @@ class TrialRun:
         states: StateFiles | None = None,
     ) -> None:
         self._tuner, self._trial, self._monitor = tuner, trial, monitor
-        self._seed, self._states = seed, states
+        self._seed, self._states, self._notes = seed, states, notes
         self._may_lack_objective = may_lack_objective
         self._shows_epochs, self._scheduled = shows_epochs, scheduled
         self.epochs_before = epochs_reported(trial) if states else 0
@@ -84,9 +87,16 @@ class TrialRun:
         self._weights.forget_model()
         self._end.set_model(None)
         own = callbacks_for(given, self._trial)
+        boards = [c.log_dir for c in own if isinstance(c, keras.callbacks.TensorBoard)]
+        folders = [self._trial.trial_id]
+        if self._tuner.executions_per_trial > 1:
+            folders.append(f"execution{execution}")
         for callback in own:
-            if hasattr(callback, "log_dir"):
-                self._set_log_dir(callback, execution)
+            give_own_paths(callback, folders, self._notes.add, made_for_trial=callable(given))
+            begin_part(callback, self.epochs_before)
+        if boards and self._monitor is not None and execution == 0:
+            for log_dir in boards:
+                self._monitor.trial_began(self._trial, str(log_dir))
         self._reporter = EpochReporter(self._report, self.epochs_before)
         self._own = own if self._states is None else [*own, self._trained_with]
         hooks = tuner_hooks(self._tuner, self._trial)
@@ -163,16 +173,6 @@ class TrialRun:
         objective = self._tuner.oracle.objective
         value = value_in(objective, logs)
         return None if value is None else loss_of(objective, value)
-
-    def _set_log_dir(self, callback: Any, execution: int) -> None:
-        """Set the directory in which a callback writes for TensorBoard to this execution's own."""
-        log_dir = str(callback.log_dir)
-        callback.log_dir = os.path.join(log_dir, self._trial.trial_id)
-        if self._tuner.executions_per_trial > 1:
-            callback.log_dir = os.path.join(callback.log_dir, f"execution{execution}")
-        is_board = isinstance(callback, keras.callbacks.TensorBoard)
-        if is_board and self._monitor is not None and execution == 0:
-            self._monitor.trial_began(self._trial, log_dir)
 
 
 def set_trial_seed(

@@ -23,6 +23,7 @@ from kt_extras.training.global_state import clear_session
 from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest, interruptible
 from kt_extras.training.loop_guard import TrainingEnded
+from kt_extras.training.notes import Notes
 from kt_extras.tuners.fit_arguments import (
     accepts,
     check_epochs,
@@ -144,6 +145,7 @@ class Tuner(RecordedTuner):
         self._reused_model: ReusedModel | None = None
         self._resumes_trial = False  # whether the state of the model will be restored
         self._stop_request = StopRequest()
+        self._notes = Notes(visible=False)
         self._shows_epochs = False  # whether Keras' own progress bars are shown
         super().__init__(
             oracle,
@@ -188,6 +190,7 @@ class Tuner(RecordedTuner):
         given = fit_kwargs.pop("verbose", None)
         verbose = 1 if given in {None, "auto"} else int(given)
         self._shows_epochs = verbose > 1
+        self._notes = Notes(visible=verbose > 0)
         if self._role.trains:
             self._check_fit_arguments(fit_args, fit_kwargs)
             chosen = given is not None and accepts(self.run_trial, "verbose")
@@ -217,6 +220,7 @@ class Tuner(RecordedTuner):
             trial,
             monitor=self._role.monitor,
             stop_request=self._stop_request,
+            notes=self._notes,
             seed=self._training_seed,
             may_lack_objective=not self._trains_with_keras
             or may_lack_objective(self.oracle.objective, kwargs),
