@@ -48,6 +48,7 @@ SAVED_CLASSES = {
         "GeometricMean",
         "MatthewsCorrelationCoefficient",
         "MultiLabel",
+        "MultiLabel",
         "Specificity",
     ),
     "optimizers.composite": ("CompositeOptimizer",),

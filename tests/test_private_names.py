@@ -105,6 +105,11 @@ def marks_logits():
     return hasattr(probabilities, "_keras_logits")
 
 
+def attaches_masks():
+    scores = keras.layers.Masking()(tf.constant([[[1.0], [0.0]]]))
+    return scores._keras_mask.numpy().tolist() == [[True, False]]
+
+
 def has_loss_scale():
     """Tell whether an optimizer in mixed precision keeps its loss scale where it is looked for."""
     optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1))
@@ -190,6 +195,12 @@ CANARIES = [
         KERAS_2_ONLY,
         marks_logits,
         "losses with `from_logits=True` accept probabilities",
+    ),
+    (
+        "tensor._keras_mask",
+        BOTH,
+        attaches_masks,
+        "metrics count the rows that a mask excludes, and `ignore_class` has no effect",
     ),
     (
         "Optimizer._built",

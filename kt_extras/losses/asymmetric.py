@@ -14,6 +14,7 @@ import tensorflow as tf
 from kt_extras.losses.classification import check_at_least
 from kt_extras.losses.labels import binary_labels, mean_over_labels
 from kt_extras.losses.logits import binary_logits
+from kt_extras.losses.row_loss import RowLoss
 
 _SMALLEST = 1e-7  # keeps the slope of a power finite
 
@@ -54,7 +55,7 @@ def asymmetric_crossentropy(
 
 
 @keras.saving.register_keras_serializable(package="kt_extras")
-class AsymmetricLoss(keras.losses.Loss):
+class AsymmetricLoss(RowLoss):
     """Binary cross-entropy that forgets easy negatives, for multi-label data with many of them.
 
     Args:
@@ -92,7 +93,7 @@ class AsymmetricLoss(keras.losses.Loss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "asymmetric_loss",
     ) -> None:
-        super().__init__(reduction=reduction or "none", name=name)
+        super().__init__(reduction=reduction, name=name)
         check_at_least("gamma_positive", gamma_positive, minimum=0)
         check_at_least("gamma_negative", gamma_negative, minimum=0)
         if not 0 <= margin < 1:

@@ -1,6 +1,8 @@
-"""What a batch must hold, checked eagerly or by an operation of the graph."""
+"""What a batch must hold: an error where one can be raised, and otherwise NaN."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -8,24 +10,26 @@ import tensorflow as tf
 _SHOWN = 5  # values in an error
 
 
-def checked(
-    x: tf.Tensor, *, wrong: tf.Tensor, values: tf.Tensor, rule: str, hint: str
-) -> tf.Tensor:
-    """Return a tensor whose values are right.
+def checked(x: tf.Tensor, *, wrong: tf.Tensor, values: tf.Tensor, message: str) -> tf.Tensor:
+    """Return a tensor for whose rows the values are right.
 
     Args:
-        x: Any tensor; in a graph what is returned in its place comes after the check.
-        wrong: Which values are not, in the shape of `values`.
+        x: What the values belong to: floating, with the axes of `values` first.
+        wrong: Which values are not right, in the shape of `values`.
         values: What an error shows of.
-        rule: What they must be.
-        hint: What to do, appended to the message.
+        message: What they must be, with `{}` for what they are, and what to do.
+
+    Returns:
+        The tensor; in a graph an assertion comes before it, and it is NaN where values are wrong.
+        XLA drops the assertion, so that NaN is what remains: nothing is trained or measured on
+        wrong values unseen.
 
     Raises:
         ValueError: When executed eagerly, a wrong value.  In a graph it is an
-            `InvalidArgumentError`, and XLA does not see it.
+            `InvalidArgumentError`.
 
     >>> p = tf.constant([0.5, 3.0])
-    >>> checked(p, wrong=p > 1, values=p, rule="`p` must be at most 1", hint="divide it")
+    >>> checked(p, wrong=p > 1, values=p, message="`p` must be at most 1, got {}; divide it.")
     Traceback (most recent call last):
     ValueError: `p` must be at most 1, got [3]; divide it.
     """
@@ -34,9 +38,11 @@ def checked(
         if found.size:
             shown = [f"{value:g}" for value in found[:_SHOWN].astype(np.float64)]
             more = ", ..." if len(found) > _SHOWN else ""
-            raise ValueError(f"{rule}, got [{', '.join(shown)}{more}]; {hint}.")
+            raise ValueError(message.format(f"[{', '.join(shown)}{more}]"))
         return x
-    right = tf.logical_not(tf.reduce_any(wrong))
-    check = tf.debugging.Assert(right, [f"{rule}, got others; {hint}."])
-    with tf.control_dependencies([check]):  # before an operation on them fails in other words
-        return tf.identity(x)
+    check = tf.debugging.Assert(tf.logical_not(tf.reduce_any(wrong)), [message.format("others")])
+    with tf.control_dependencies([check]):
+        factor = tf.where(wrong, tf.constant(math.nan, x.dtype), tf.ones([], x.dtype))
+    for _ in range(x.shape.rank - factor.shape.rank):
+        factor = factor[..., tf.newaxis]
+    return x * factor  # a product, so that slopes are NaN too

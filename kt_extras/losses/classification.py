@@ -4,31 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.compat import with_keras_mask
+from kt_extras.losses.counted import checked_ignore_class, of_other_classes, with_valid_labels
 from kt_extras.losses.labels import class_labels
 from kt_extras.losses.logits import class_logits
+from kt_extras.losses.row_loss import RowLoss
 
 
-class ClassificationLoss(keras.losses.Loss):
+class ClassificationLoss(RowLoss):
     """Takes integer or one-hot labels and a score a class; subclasses say what a row costs.
 
     Args:
         from_logits: Whether `y_pred` are logits; otherwise probabilities.
+        ignore_class: Number of a class whose rows do not count, None for none.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None.
         name: Name of the loss.
     """
 
-    def __init__(self, *, from_logits: bool, reduction: str | None, name: str | None) -> None:
-        super().__init__(reduction=reduction or "none", name=name)
+    #: For a loss of class numbers alone: what to use for one-hot labels.
+    instead: str | None = None
+
+    def __init__(
+        self,
+        *,
+        from_logits: bool,
+        ignore_class: int | None,
+        reduction: str | None,
+        name: str | None,
+    ) -> None:
+        super().__init__(reduction=reduction, name=name)
         self.from_logits = from_logits
+        self.ignore_class = checked_ignore_class(ignore_class)
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
         """Return the loss of each row: shape ``(...)`` for scores of shape ``(..., C)``."""
         logits = class_logits(y_pred, from_logits=self.from_logits)
-        return self.per_row(class_labels(y_true, logits), logits)
+        if self.ignore_class is None:
+            return self.per_row(*class_labels(y_true, logits, instead=self.instead))
+        rows = logits.shape[:-1]
+        counted = of_other_classes(y_true, self.ignore_class, rows)
+        y_true = with_valid_labels(y_true, counted, rows)
+        losses = self.per_row(*class_labels(y_true, logits, instead=self.instead))
+        return with_keras_mask(tf.where(counted, losses, tf.zeros([], losses.dtype)), counted)
 
     def per_row(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Return the loss of each row, from `class_labels` and `class_logits`."""
@@ -36,7 +56,8 @@ class ClassificationLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
-        return {**super().get_config(), "from_logits": self.from_logits}
+        own = {"from_logits": self.from_logits, "ignore_class": self.ignore_class}
+        return {**super().get_config(), **own}
 
 
 def crossentropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

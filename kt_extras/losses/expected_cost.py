@@ -43,6 +43,9 @@ class ExpectedCostLoss(ClassificationLoss):
         costs: Shape ``(C, C)``, at least 0: ``costs[i, j]`` is what deciding for class j costs
             where i is true.  `kt_extras.imbalance.cost_matrix` makes it from a mapping.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count, as with Keras' `SparseCategoricalCrossentropy`; None for
+            none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"expected_cost_loss"`.
@@ -65,10 +68,13 @@ class ExpectedCostLoss(ClassificationLoss):
         costs: ArrayLike,
         *,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "expected_cost_loss",
     ) -> None:
-        super().__init__(from_logits=from_logits, reduction=reduction, name=name)
+        super().__init__(
+            from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
+        )
         self.costs = checked_costs(costs)
 
     def per_row(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -18,8 +18,6 @@ from kt_extras.losses.classification import (
     check_columns,
     crossentropy,
 )
-from kt_extras.losses.labels import integer_labels
-from kt_extras.losses.logits import class_logits
 
 _SMALLEST = 1e-7  # keeps the slope of a power finite
 
@@ -56,6 +54,9 @@ class SparseFocalCrossentropy(ClassificationLoss):
         gamma: How much less rows count that are classified well, at least 0; at 0 it is the
             weighted cross-entropy. Defaults to `2.0`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count, as with Keras' `SparseCategoricalCrossentropy`; None for
+            none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"sparse_focal_crossentropy"`.
@@ -72,16 +73,21 @@ class SparseFocalCrossentropy(ClassificationLoss):
     0.1733
     """
 
+    instead = "`keras.losses.CategoricalFocalCrossentropy`"
+
     def __init__(
         self,
         alpha: ArrayLike = 0.25,
         gamma: float = 2.0,
         *,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "sparse_focal_crossentropy",
     ) -> None:
-        super().__init__(from_logits=from_logits, reduction=reduction, name=name)
+        super().__init__(
+            from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
+        )
         check_at_least("gamma", gamma, minimum=0)
         self.alpha = np.asarray(alpha, dtype=np.float64)
         if self.alpha.ndim > 1 or not (np.isfinite(self.alpha).all() and (self.alpha >= 0).all()):
@@ -90,14 +96,6 @@ class SparseFocalCrossentropy(ClassificationLoss):
                 f"got {self.alpha.tolist()}."
             )
         self.gamma = float(gamma)
-
-    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
-        """Return the loss of each row: shape ``(...)`` for scores of shape ``(..., C)``."""
-        logits = class_logits(y_pred, from_logits=self.from_logits)
-        labels = integer_labels(
-            y_true, logits, instead="`keras.losses.CategoricalFocalCrossentropy`"
-        )
-        return self.per_row(labels, logits)
 
     def per_row(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Return the loss of each row."""

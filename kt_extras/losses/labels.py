@@ -15,98 +15,89 @@ import tensorflow as tf
 from kt_extras.losses.checks import checked
 
 
-def class_labels(y_true: Any, scores: tf.Tensor) -> tf.Tensor:
-    """Return the labels that belong to scores.
+def class_labels(
+    y_true: Any, logits: tf.Tensor, *, instead: str | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the labels that belong to logits, and the logits.
 
     Args:
         y_true: Shape ``(...)``, ``(..., 1)`` or ``(..., C)``.
-        scores: Shape ``(..., C)``, C at least 2.
+        logits: Shape ``(..., C)``, C at least 2.
+        instead: If labels must be class numbers, what to use for those with a column for each
+            class. Defaults to `None`.
 
     Returns:
-        Class numbers, int32 of shape ``(...)``; or, if the labels came as columns, these in the
-        type of the scores, shape ``(..., C)``.
+        Class numbers, int32 of shape ``(...)``; or, if the labels came as columns or may do so,
+        columns in the type of the logits, shape ``(..., C)``.  And the logits, which are NaN where
+        labels are wrong and no error can say so, as `checked` has it.
 
     Raises:
-        ValueError: Shapes that do not belong together; when executed eagerly, a label that is not a
-            class, or columns that do not sum to 1 in each row.  In a graph the latter is an
-            `InvalidArgumentError`, and XLA does not see it.
+        ValueError: Shapes that do not belong together; columns with `instead`; when executed
+            eagerly, a label that is not a class, or columns that do not sum to 1 in each row.  In a
+            graph the latter is an `InvalidArgumentError`, and under XLA the logits are NaN.
 
-    >>> class_labels([[1.0], [2.0]], tf.zeros((2, 3))).numpy().tolist()
+    >>> class_labels([[1.0], [2.0]], tf.zeros((2, 3)))[0].numpy().tolist()
     [1, 2]
-    >>> class_labels([[0, 1, 0], [0, 0, 1]], tf.zeros((2, 3))).dtype.name
+    >>> class_labels([[0, 1, 0], [0, 0, 1]], tf.zeros((2, 3)))[0].dtype.name
     'float32'
     """
-    num_classes = scores.shape[-1] if scores.shape.rank else None
+    num_classes = logits.shape[-1] if logits.shape.rank else None
     if num_classes is None or num_classes < 2:
         raise ValueError(
             "`y_pred` must have one column for each of at least two classes, got shape "
-            f"{scores.shape}; for one score a row take a binary loss."
+            f"{logits.shape}; for one score a row take a binary loss."
         )
     y_true = tf.convert_to_tensor(y_true)
-    kind = _kind(y_true, num_classes=num_classes, shape=scores.shape[:-1])
+    kind = _kind(y_true, num_classes=num_classes, shape=logits.shape[:-1])
+    if instead is not None and kind in ("columns", "unknown"):
+        y_true, kind = _only_column(y_true, instead), "column"
     if kind == "columns":
-        return _fractions(y_true, scores.dtype)
+        return _fractions(y_true, logits.dtype), logits
     if kind == "unknown":
         return tf.cond(
-            tf.shape(y_true)[-1] == 1,
-            lambda: tf.one_hot(_integers(y_true[..., 0], num_classes), num_classes),
-            lambda: _fractions(y_true, scores.dtype),
+            tf.equal(tf.shape(y_true)[-1], 1),
+            lambda: _one_hot(*_integers(y_true[..., 0], num_classes, logits)),
+            lambda: (_fractions(y_true, logits.dtype), tf.identity(logits)),
         )
-    return _integers(tf.squeeze(y_true, -1) if kind == "column" else y_true, num_classes)
+    return _integers(tf.squeeze(y_true, -1) if kind == "column" else y_true, num_classes, logits)
 
 
-def class_index(y_true: Any, *, num_classes: int, shape: tf.TensorShape) -> tf.Tensor:
-    """Return class numbers, also for labels that came as columns: that of the largest.
+def class_index(
+    y_true: Any, weights: tf.Tensor, *, num_classes: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return class numbers, also for labels that came as columns, and the weights of the rows.
 
     Args:
-        y_true: Shape ``(...)``, ``(..., 1)`` or ``(..., num_classes)``.
+        y_true: Shape ``(...)``, ``(..., 1)`` or ``(..., num_classes)``.  The class of columns is
+            that of the largest.  One number a row may be a fraction if there are two classes: how
+            much of class 1 it is.
+        weights: Of the rows, shape ``(...)``.
         num_classes: At least 2.
-        shape: Of the result, as far as it is known.
 
     Returns:
-        int32 of shape ``(...)``.
+        int32 of shape ``(...)``.  And the weights, which are NaN where labels are wrong and no
+        error can say so, as `checked` has it.
 
     Raises:
         ValueError: As for `class_labels`.
 
-    >>> shape = tf.TensorShape([2])
-    >>> class_index([[0, 1, 0], [0, 0, 1]], num_classes=3, shape=shape).numpy().tolist()
+    >>> class_index([[0, 1, 0], [0, 0, 1]], tf.ones(2), num_classes=3)[0].numpy().tolist()
     [1, 2]
+    >>> class_index([[0.7], [0.2]], tf.ones(2), num_classes=2)[0].numpy().tolist()
+    [1, 0]
     """
     y_true = tf.convert_to_tensor(y_true)
-    kind = _kind(y_true, num_classes=num_classes, shape=shape)
+    numbers = _halves if num_classes == 2 else _integers
+    kind = _kind(y_true, num_classes=num_classes, shape=weights.shape)
     if kind == "columns":
-        return _largest(y_true)
+        return _largest(y_true, weights)
     if kind == "unknown":
         return tf.cond(
-            tf.shape(y_true)[-1] == 1,
-            lambda: _integers(y_true[..., 0], num_classes),
-            lambda: _largest(y_true),
+            tf.equal(tf.shape(y_true)[-1], 1),
+            lambda: numbers(y_true[..., 0], num_classes, weights),
+            lambda: _largest(y_true, weights),
         )
-    return _integers(tf.squeeze(y_true, -1) if kind == "column" else y_true, num_classes)
-
-
-def integer_labels(y_true: Any, scores: tf.Tensor, *, instead: str) -> tf.Tensor:
-    """Return class numbers, and reject labels that came as columns.
-
-    Args:
-        y_true: Shape ``(...)`` or ``(..., 1)``.
-        scores: Shape ``(..., C)``.
-        instead: What to use for labels with a column for each class.
-
-    Raises:
-        ValueError: As for `class_labels`; or columns.
-
-    >>> integer_labels([2, 0], tf.zeros((2, 3)), instead="another loss").numpy().tolist()
-    [2, 0]
-    """
-    labels = class_labels(y_true, scores)
-    if not labels.dtype.is_integer:
-        raise ValueError(
-            f"`y_true` must hold class numbers, of shape (n,) or (n, 1), got shape "
-            f"{tf.convert_to_tensor(y_true).shape}; for one-hot labels take {instead}."
-        )
-    return labels
+    return numbers(tf.squeeze(y_true, -1) if kind == "column" else y_true, num_classes, weights)
 
 
 def binary_labels(y_true: Any, scores: tf.Tensor) -> tf.Tensor:
@@ -118,20 +109,18 @@ def binary_labels(y_true: Any, scores: tf.Tensor) -> tf.Tensor:
 
     Raises:
         ValueError: Shapes that do not belong together; when executed eagerly, a label below 0 or
-            above 1.
+            above 1.  In a graph the latter is an `InvalidArgumentError`, and under XLA NaN.
 
     >>> binary_labels([1, 0], tf.zeros((2, 1))).numpy().tolist()
     [[1.0], [0.0]]
     """
     y_true = aligned(tf.cast(y_true, scores.dtype), scores)
-    if tf.executing_eagerly():
-        values = y_true.numpy()
-        if values.size and not (values.min() >= 0 and values.max() <= 1):
-            raise ValueError(
-                f"`y_true` must lie between 0 and 1, got values from {values.min()} to "
-                f"{values.max()}."
-            )
-    return y_true
+    return checked(
+        y_true,
+        wrong=tf.logical_not(tf.logical_and(y_true >= 0, y_true <= 1)),  # NaN too
+        values=y_true,
+        message="`y_true` must lie between 0 and 1, got {}; divide masks of 0 and 255 by 255.",
+    )
 
 
 def aligned(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
@@ -180,16 +169,48 @@ def _kind(y_true: tf.Tensor, *, num_classes: int, shape: tf.TensorShape) -> str:
     )
 
 
-def _integers(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Return class numbers as int32, and reject fractions and those out of range."""
-    index = tf.cast(labels, tf.int32)
-    return checked(
-        index,
-        wrong=tf.not_equal(tf.cast(index % num_classes, labels.dtype), labels),
-        values=labels,
-        rule=f"`y_true` must hold classes from 0 to {num_classes - 1}",
-        hint="labels that are smoothed or mixed need a column for each class",
+def _only_column(y_true: tf.Tensor, instead: str) -> tf.Tensor:
+    """Return labels as one column, and reject those with a column for each class."""
+    message = (
+        "`y_true` must hold class numbers, of shape (n,) or (n, 1), got shape "
+        f"{y_true.shape}; for one-hot labels take {instead}."
     )
+    if y_true.shape[-1] is not None:
+        raise ValueError(message)
+    check = tf.debugging.Assert(tf.equal(tf.shape(y_true)[-1], 1), [message])
+    with tf.control_dependencies([check]):
+        return tf.reshape(y_true, tf.concat([tf.shape(y_true)[:-1], [1]], 0))
+
+
+def _integers(labels: tf.Tensor, num_classes: int, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return class numbers as int32 and what belongs to them, checked for fractions and range."""
+    index = tf.cast(labels, tf.int32) % num_classes
+    checked_x = checked(
+        x,
+        wrong=tf.not_equal(tf.cast(index, labels.dtype), labels),
+        values=labels,
+        message=f"`y_true` must hold classes from 0 to {num_classes - 1}, got {{}}; labels that "
+        "are smoothed or mixed need a column for each class, and labels to leave out "
+        "`ignore_class`.",
+    )
+    return index, checked_x
+
+
+def _halves(labels: tf.Tensor, _: int, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return which of two classes is the larger part of a row, and what belongs to the rows."""
+    fraction = tf.cast(labels, tf.float32)
+    checked_x = checked(
+        x,
+        wrong=tf.logical_not(tf.logical_and(fraction >= 0, fraction <= 1)),
+        values=labels,
+        message="`y_true` must hold classes from 0 to 1, or how much of class 1 a row is, got {}; "
+        "labels to leave out need `ignore_class`.",
+    )
+    return tf.cast(fraction > 0.5, tf.int32), checked_x
+
+
+def _one_hot(index: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    return tf.one_hot(index, logits.shape[-1], dtype=logits.dtype), logits
 
 
 def _fractions(y_true: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
@@ -200,11 +221,13 @@ def _fractions(y_true: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         fractions,
         wrong=tf.not_equal(tf.round(50 * total), 50),  # half precision rounds by less
         values=total,
-        rule="`y_true` with a column for each class must sum to 1 in each row",
-        hint="labels of which any number may apply (multi-label data) are problems of two classes, "
-        "one for each column",
+        message="`y_true` with a column for each class must sum to 1 in each row, got {}; labels "
+        "of which any number may apply (multi-label data) are problems of two classes, one for "
+        "each column.",
     )
 
 
-def _largest(y_true: tf.Tensor) -> tf.Tensor:
-    return tf.argmax(_fractions(y_true, tf.float32), axis=-1, output_type=tf.int32)
+def _largest(y_true: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    fractions = _fractions(y_true, weights.dtype)
+    index = tf.argmax(fractions, axis=-1, output_type=tf.int32)
+    return index, weights * tf.where(tf.math.is_nan(fractions[..., 0]), fractions[..., 0], 1)

@@ -58,6 +58,9 @@ class LDAM(ClassificationLoss):
             Defaults to `None`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities, whose logarithms
             serve as logits. Defaults to `True`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count, as with Keras' `SparseCategoricalCrossentropy`; None for
+            none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"ldam"`.
@@ -83,10 +86,13 @@ class LDAM(ClassificationLoss):
         scale: float = 30.0,
         weights: ArrayLike | Mapping[int, float] | None = None,
         from_logits: bool = True,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "ldam",
     ) -> None:
-        super().__init__(from_logits=from_logits, reduction=reduction, name=name)
+        super().__init__(
+            from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
+        )
         if not (np.isfinite(max_margin) and max_margin >= 0):
             raise ValueError(f"`max_margin` must be finite and at least 0, got {max_margin!r}.")
         if not (np.isfinite(scale) and scale > 0):

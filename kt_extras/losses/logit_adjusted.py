@@ -35,6 +35,9 @@ class LogitAdjustedCrossentropy(ClassificationLoss):
             Defaults to `1.0`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities, which do as well.
             Defaults to `True`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count, as with Keras' `SparseCategoricalCrossentropy`; None for
+            none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"logit_adjusted_crossentropy"`.
@@ -58,10 +61,13 @@ class LogitAdjustedCrossentropy(ClassificationLoss):
         *,
         tau: float = 1.0,
         from_logits: bool = True,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "logit_adjusted_crossentropy",
     ) -> None:
-        super().__init__(from_logits=from_logits, reduction=reduction, name=name)
+        super().__init__(
+            from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
+        )
         check_at_least("tau", tau, minimum=0)
         self.class_counts = checked_counts(
             class_counts, name="class_counts", min_classes=2, allow_zero=False
@@ -92,6 +98,9 @@ class BalancedSoftmax(LogitAdjustedCrossentropy):
             above 0.
         from_logits: Whether `y_pred` are logits; otherwise probabilities, which do as well.
             Defaults to `True`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count, as with Keras' `SparseCategoricalCrossentropy`; None for
+            none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"balanced_softmax"`.
@@ -112,11 +121,17 @@ class BalancedSoftmax(LogitAdjustedCrossentropy):
         class_counts: ArrayLike,
         *,
         from_logits: bool = True,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "balanced_softmax",
     ) -> None:
         super().__init__(
-            class_counts, tau=1.0, from_logits=from_logits, reduction=reduction, name=name
+            class_counts,
+            tau=1.0,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            reduction=reduction,
+            name=name,
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from kt_extras.compat import is_activated
 from kt_extras.losses.checks import checked
 
 _SMALLEST = 1e-7  # a probability, as in Keras
+
+# Operations of a graph, by what they do with scores.
+_ACTIVATIONS = ("Softmax", "Sigmoid")
+_RESHAPING = ("Cast", "Identity", "Reshape", "Squeeze", "ExpandDims", "Transpose", "StopGradient")
+_JOINING = ("ConcatV2", "Pack")
+_CHOOSING = ("SelectV2", "Select")
 
 
 def class_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
@@ -29,9 +34,9 @@ def class_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
         Shape ``(..., C)``, float32 or float64; each row up to a constant.
 
     Raises:
-        ValueError: Probabilities where logits are wanted, noticed when the model ends in a softmax
-            or sigmoid, and by the values when executed eagerly; or the reverse, noticed by the
-            values, which in a graph is an `InvalidArgumentError` that XLA does not see.
+        ValueError: Probabilities where logits are wanted, noticed by the operations of a graph and
+            by the values; or the reverse, noticed by the values.  What the values show is an
+            `InvalidArgumentError` in a graph, and under XLA NaN.
 
     >>> p = tf.nn.softmax(class_logits([[0.25, 0.75]], from_logits=False))
     >>> p.numpy().round(3).tolist()
@@ -41,9 +46,9 @@ def class_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
     if from_logits:
         _check_not_probabilities(y_pred)
         logits = precise(y_pred)
-        if tf.executing_eagerly() and _sums_to_one(logits.numpy()):
-            raise ValueError(_NOT_LOGITS.format("has rows that sum to 1"))
-        return logits
+        wrong = tf.fill(tf.shape(logits)[:-1], _are_probabilities(logits))
+        message = _NOT_LOGITS.format("has rows that sum to 1")
+        return checked(logits, wrong=wrong, values=tf.reduce_sum(logits, axis=-1), message=message)
     source = _behind(y_pred, "Softmax")
     if source is not None:
         return precise(source)
@@ -95,29 +100,52 @@ _NOT_LOGITS = (
 
 
 def _check_not_probabilities(y_pred: tf.Tensor) -> None:
-    """Raise if the scores come straight from an activation (Keras marks these itself)."""
-    activated = is_activated(y_pred) or any(
-        _behind(y_pred, activation) is not None for activation in ("Softmax", "Sigmoid")
-    )
-    if activated:
+    """Raise if the scores come from an activation (Keras 2 marks these itself)."""
+    in_graph = not tf.executing_eagerly() and hasattr(y_pred, "op")
+    if is_activated(y_pred) or (in_graph and _comes_from_activation(y_pred)):
         raise ValueError(_NOT_LOGITS.format("comes from a softmax or sigmoid"))
 
 
+def _comes_from_activation(scores: tf.Tensor) -> bool:
+    """Return whether scores are those of a softmax or sigmoid, in another shape or type."""
+    inputs = list(scores.op.inputs)
+    if scores.op.type in _ACTIVATIONS:
+        return True
+    if scores.op.type in _RESHAPING:
+        return _comes_from_activation(inputs[0])
+    if scores.op.type in _JOINING:  # the axis is an input of one of them
+        parts = inputs[: scores.op.get_attr("N")]
+        return all(_comes_from_activation(part) for part in parts)
+    if scores.op.type in _CHOOSING and inputs[1].op.type == "Mul":  # dropout
+        return _comes_from_activation(inputs[1].op.inputs[0])
+    return False
+
+
 def _behind(y_pred: tf.Tensor, activation: str) -> tf.Tensor | None:
-    """Return what an activation was applied to, if it made this tensor in a graph."""
-    if tf.executing_eagerly() or not hasattr(y_pred, "op") or y_pred.op.type != activation:
+    """Return what an activation was applied to, if it made these scores in a graph."""
+    if tf.executing_eagerly() or not hasattr(y_pred, "op"):
         return None
-    return y_pred.op.inputs[0]
+    while y_pred.op.type in ("Cast", "Identity"):
+        y_pred = y_pred.op.inputs[0]
+    return y_pred.op.inputs[0] if y_pred.op.type == activation else None
 
 
-def _sums_to_one(values: Any) -> bool:
-    """Return whether these must be probabilities; rows of zeros and ones may be logits, too."""
-    return bool(
-        values.size
-        and np.all(values >= 0)
-        and np.any((values > 0) & (values < 1))
-        and np.all(np.abs(values.sum(axis=-1) - 1) < 1e-4)
-    )
+def _are_probabilities(logits: tf.Tensor) -> tf.Tensor:
+    """Return whether logits must be probabilities: rows that differ, and all of them sum to 1.
+
+    A row of logits may sum to 1 by chance, several don't; the sums of half precision are rounded,
+    which is allowed for where there are more rows.  Rows of zeros and ones may be logits, too.
+    """
+    rows = tf.reshape(logits, [-1, tf.shape(logits)[-1]])
+    tolerance = tf.where(tf.shape(rows)[0] < 4, tf.constant(1e-4, rows.dtype), 0.01)
+    off = tf.abs(tf.reduce_sum(rows, axis=-1) - 1)
+    conditions = [
+        tf.reduce_all(rows >= 0),
+        tf.reduce_any(tf.logical_and(rows > 0, rows < 1)),
+        tf.reduce_all(off < tolerance),
+        tf.reduce_any(tf.not_equal(rows, rows[:1])),
+    ]
+    return tf.reduce_all(tf.stack(conditions))
 
 
 def _probabilities(y_pred: tf.Tensor) -> tf.Tensor:
@@ -127,6 +155,6 @@ def _probabilities(y_pred: tf.Tensor) -> tf.Tensor:
         p,
         wrong=tf.math.squared_difference(p, 0.5) > 0.501**2,  # by more than rounding; not NaN
         values=p,
-        rule="`y_pred` must hold probabilities between 0 and 1",
-        hint="pass `from_logits=True` for logits",
+        message="`y_pred` must hold probabilities between 0 and 1, got {}; pass `from_logits=True` "
+        "for logits.",
     )

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kt_extras.losses.labels import aligned, mean_over_labels
 from kt_extras.losses.logits import precise
+from kt_extras.losses.row_loss import RowLoss
 
 
 def pinball(y_true: tf.Tensor, y_pred: tf.Tensor, quantiles: tf.Tensor) -> tf.Tensor:
@@ -29,7 +30,7 @@ def pinball(y_true: tf.Tensor, y_pred: tf.Tensor, quantiles: tf.Tensor) -> tf.Te
 
 
 @keras.saving.register_keras_serializable(package="kt_extras")
-class PinballLoss(keras.losses.Loss):
+class PinballLoss(RowLoss):
     """The loss of predicting quantiles; at 0.5 half the absolute error.
 
     Args:
@@ -56,7 +57,7 @@ class PinballLoss(keras.losses.Loss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "pinball_loss",
     ) -> None:
-        super().__init__(reduction=reduction or "none", name=name)
+        super().__init__(reduction=reduction, name=name)
         self.quantiles = np.asarray(quantiles, dtype=np.float64)
         within = (self.quantiles > 0) & (self.quantiles < 1)
         if self.quantiles.ndim > 1 or not self.quantiles.size or not within.all():

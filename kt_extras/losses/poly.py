@@ -41,6 +41,9 @@ class Poly1Crossentropy(ClassificationLoss):
             model gets more confident; below 0, less. The best values in the paper are from -1 to 2.
             Defaults to `1.0`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count, as with Keras' `SparseCategoricalCrossentropy`; None for
+            none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"poly1_crossentropy"`.
@@ -62,10 +65,13 @@ class Poly1Crossentropy(ClassificationLoss):
         epsilon: float = 1.0,
         *,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "poly1_crossentropy",
     ) -> None:
-        super().__init__(from_logits=from_logits, reduction=reduction, name=name)
+        super().__init__(
+            from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
+        )
         if not (np.isfinite(epsilon) and epsilon >= -1):
             raise ValueError(
                 f"`epsilon` must be finite and at least -1, got {epsilon!r}; below it the loss "

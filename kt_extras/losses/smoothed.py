@@ -11,8 +11,6 @@ import keras
 import tensorflow as tf
 
 from kt_extras.losses.classification import ClassificationLoss, crossentropy
-from kt_extras.losses.labels import integer_labels
-from kt_extras.losses.logits import class_logits
 
 
 def smoothed_crossentropy(
@@ -49,6 +47,9 @@ class SparseSmoothedCrossentropy(ClassificationLoss):
         label_smoothing: Fraction of each row that is spread evenly over all classes, in [0, 1].
             Defaults to `0.1`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count, as with Keras' `SparseCategoricalCrossentropy`; None for
+            none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"sparse_smoothed_crossentropy"`.
@@ -65,24 +66,23 @@ class SparseSmoothedCrossentropy(ClassificationLoss):
     0.5697
     """
 
+    instead = "`keras.losses.CategoricalCrossentropy`"
+
     def __init__(
         self,
         label_smoothing: float = 0.1,
         *,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "sparse_smoothed_crossentropy",
     ) -> None:
-        super().__init__(from_logits=from_logits, reduction=reduction, name=name)
+        super().__init__(
+            from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
+        )
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"`label_smoothing` must lie in [0, 1], got {label_smoothing!r}.")
         self.label_smoothing = float(label_smoothing)
-
-    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
-        """Return the loss of each row: shape ``(...)`` for scores of shape ``(..., C)``."""
-        logits = class_logits(y_pred, from_logits=self.from_logits)
-        labels = integer_labels(y_true, logits, instead="`keras.losses.CategoricalCrossentropy`")
-        return self.per_row(labels, logits)
 
     def per_row(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Return the loss of each row."""

@@ -8,9 +8,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.compat import keras_mask
 from kt_extras.losses.classification import columns
+from kt_extras.losses.counted import (
+    aligned_weights,
+    checked_ignore_class,
+    of_other_classes,
+    ranked,
+    with_valid_labels,
+)
 from kt_extras.losses.labels import binary_labels, class_labels
 from kt_extras.losses.logits import binary_logits, class_logits
+from kt_extras.losses.row_loss import RowLoss, shape_of_rows
 
 _AVERAGES = ("macro", "micro")
 
@@ -43,12 +52,13 @@ def soft_fbeta(y: tf.Tensor, p: tf.Tensor, *, beta: float, average: str) -> tf.T
 
 
 @keras.saving.register_keras_serializable(package="kt_extras")
-class SoftFBetaLoss(keras.losses.Loss):
+class SoftFBetaLoss(RowLoss):
     """1 - F-beta of the batch, with probabilities in the place of decisions.
 
     It looks at the batch as a whole, so batches must be large enough to have positives of each
-    class; a class that a batch lacks is left out of its mean.  Sample weights scale the loss
-    of the batch, as with Keras' `Dice`; they can't weigh its rows.
+    class; a class that a batch lacks is left out of its mean.  Rows that Keras' mask or
+    `ignore_class` excludes are left out.  Sample weights scale the loss of the batch, as with
+    Keras' `Dice`; they can't weigh its rows, and a row that weighs 0 needs a valid label.
 
     Args:
         beta: Weight of recall against precision, above 0: at 2 recall counts more, at 0.5 less.
@@ -58,6 +68,8 @@ class SoftFBetaLoss(keras.losses.Loss):
         multi_label: Whether columns are labels of which any number may apply, rather than classes
             that exclude one another. Defaults to `False`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label are left out; None for none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None; the batch counts as one row.
             Defaults to `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"soft_fbeta_loss"`.
@@ -80,31 +92,63 @@ class SoftFBetaLoss(keras.losses.Loss):
         average: str = "macro",
         multi_label: bool = False,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "soft_fbeta_loss",
     ) -> None:
-        super().__init__(reduction=reduction or "none", name=name)
+        super().__init__(reduction=reduction, name=name)
         if not (np.isfinite(beta) and beta > 0):
             raise ValueError(f"`beta` must be finite and above 0, got {beta!r}.")
         if average not in _AVERAGES:
             raise ValueError(f"`average` must be one of {', '.join(_AVERAGES)}, got {average!r}.")
         self.beta, self.average = float(beta), average
         self.multi_label, self.from_logits = multi_label, from_logits
+        self.ignore_class = checked_ignore_class(ignore_class)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
+        """Return the loss of a batch.
+
+        Keras would multiply it by the mask of rows; `call` gets the mask with the labels instead.
+        """
+        mask, rows = keras_mask(y_pred), shape_of_rows(y_pred)
+        if mask is not None:
+            counted = aligned_weights(mask, rows, name="The mask of `y_pred`", dtype=tf.bool)
+            y_true = (ranked(y_true, y_pred, rows), counted)
+            y_pred = tf.identity(y_pred)  # without the mask
+            if sample_weight is not None:
+                sample_weight = _mean_weight(sample_weight, counted, rows)
+        return keras.losses.Loss.__call__(self, y_true, y_pred, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
         """Return the loss of the batch, shape ``(1,)``."""
         y_pred = tf.convert_to_tensor(y_pred)
+        y_true, counted = self._counted(y_true, shape_of_rows(y_pred))
         if self.multi_label or y_pred.shape.rank == 1 or y_pred.shape[-1] == 1:
             logits = binary_logits(y_pred, from_logits=self.from_logits)
             y, p = binary_labels(y_true, logits), tf.sigmoid(logits)
         else:
             logits = class_logits(y_pred, from_logits=self.from_logits)
-            y, p = columns(class_labels(y_true, logits), logits), tf.nn.softmax(logits)
-        if p.shape.rank != 2:
-            width = 1 if p.shape.rank == 1 else p.shape[-1]
-            y, p = tf.reshape(y, (-1, width)), tf.reshape(p, (-1, width))
+            labels, logits = class_labels(y_true, logits)
+            y, p = columns(labels, logits), tf.nn.softmax(logits)
+        width = 1 if p.shape.rank == 1 else p.shape[-1]
+        y, p = tf.reshape(y, (-1, width)), tf.reshape(p, (-1, width))
+        if counted is not None:  # rows of zeros add to no sum
+            counted = tf.reshape(counted, (-1, 1))
+            y, p = (tf.where(counted, each, tf.zeros([], each.dtype)) for each in (y, p))
         # With an axis, so that Keras averages over replicas and takes sample weights.
         return 1 - soft_fbeta(y, p, beta=self.beta, average=self.average)[tf.newaxis]
+
+    def _counted(self, y_true: Any, rows: tf.TensorShape) -> tuple[Any, tf.Tensor | None]:
+        """Return labels that are valid where rows are left out, and which rows are not."""
+        y_true, counted = y_true if isinstance(y_true, tuple) else (y_true, None)
+        if counted is not None:
+            counted = tf.cast(counted, tf.bool)
+        if self.ignore_class is not None:
+            other = of_other_classes(y_true, self.ignore_class, rows)
+            counted = other if counted is None else tf.logical_and(counted, other)
+        if counted is not None:
+            y_true = with_valid_labels(y_true, counted, rows)
+        return y_true, counted
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
@@ -114,4 +158,13 @@ class SoftFBetaLoss(keras.losses.Loss):
             "average": self.average,
             "multi_label": self.multi_label,
             "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
         }
+
+
+def _mean_weight(sample_weight: Any, counted: tf.Tensor, rows: tf.TensorShape) -> tf.Tensor:
+    """Return the mean of the weights of the rows that count, shape ``(1,)``."""
+    weights = aligned_weights(sample_weight, rows, name="`sample_weight`", dtype=tf.float32)
+    counts = tf.cast(counted, weights.dtype) * tf.ones_like(weights)
+    mean = tf.math.divide_no_nan(tf.reduce_sum(counts * weights), tf.reduce_sum(counts))
+    return mean[tf.newaxis]

@@ -18,6 +18,7 @@ from kt_extras.losses.class_weights import ClassWeights
 from kt_extras.losses.classification import ClassificationLoss, check_columns, crossentropy
 from kt_extras.losses.labels import binary_labels, mean_over_labels
 from kt_extras.losses.logits import binary_logits
+from kt_extras.losses.row_loss import RowLoss
 
 
 def weighted_crossentropy(labels: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
@@ -49,6 +50,9 @@ class WeightedCrossentropy(ClassificationLoss):
         weights: Shape ``(C,)``, or a mapping from class to weight; at least 0, not all 0.
             `kt_extras.imbalance.class_weights` makes them from labels.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count, as with Keras' `SparseCategoricalCrossentropy`; None for
+            none. Defaults to `None`.
         reduction: As in Keras: "sum_over_batch_size", "sum" or None. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `"weighted_crossentropy"`.
@@ -70,10 +74,13 @@ class WeightedCrossentropy(ClassificationLoss):
         weights: ArrayLike | Mapping[int, float],
         *,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "weighted_crossentropy",
     ) -> None:
-        super().__init__(from_logits=from_logits, reduction=reduction, name=name)
+        super().__init__(
+            from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
+        )
         self.class_weights = ClassWeights(weights)
         if len(self.class_weights.shape) != 1:
             raise ValueError(
@@ -109,7 +116,7 @@ def weighted_binary_crossentropy(y: tf.Tensor, logits: tf.Tensor, weights: tf.Te
 
 
 @keras.saving.register_keras_serializable(package="kt_extras")
-class WeightedBinaryCrossentropy(keras.losses.Loss):
+class WeightedBinaryCrossentropy(RowLoss):
     """Binary cross-entropy with weights, for one label or for many (multi-label data).
 
     Args:
@@ -141,7 +148,7 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "weighted_binary_crossentropy",
     ) -> None:
-        super().__init__(reduction=reduction or "none", name=name)
+        super().__init__(reduction=reduction, name=name)
         self.from_logits = from_logits
         self.class_weights = ClassWeights(weights)
         if self.class_weights.shape[-1] != 2:

@@ -25,6 +25,8 @@ class MatthewsCorrelationCoefficient(ConfusionMetric):
         num_classes: C, at least 2.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count; None for none. Defaults to `None`.
         name: Name of the metric. Defaults to `"matthews_correlation_coefficient"`.
         dtype: Of the result. Defaults to `None`.
 
@@ -48,10 +50,11 @@ class MatthewsCorrelationCoefficient(ConfusionMetric):
         num_classes: int,
         threshold: float | None = None,
         *,
+        ignore_class: int | None = None,
         name: str | None = "matthews_correlation_coefficient",
         dtype: object = None,
     ) -> None:
-        super().__init__(num_classes, threshold, name=name, dtype=dtype)
+        super().__init__(num_classes, threshold, ignore_class=ignore_class, name=name, dtype=dtype)
 
     def score(self, matrix: tf.Tensor) -> tf.Tensor:
         """Return the covariance of truth and decision over the root of their variances."""
@@ -79,6 +82,8 @@ class CohenKappa(ConfusionMetric):
             `None`.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count; None for none. Defaults to `None`.
         name: Name of the metric. Defaults to `"cohen_kappa"`.
         dtype: Of the result. Defaults to `None`.
 
@@ -102,6 +107,7 @@ class CohenKappa(ConfusionMetric):
         weighting: str | None = None,
         threshold: float | None = None,
         *,
+        ignore_class: int | None = None,
         name: str | None = "cohen_kappa",
         dtype: object = None,
     ) -> None:
@@ -109,7 +115,7 @@ class CohenKappa(ConfusionMetric):
             raise ValueError(
                 f"`weighting` must be None, 'linear' or 'quadratic', got {weighting!r}."
             )
-        super().__init__(num_classes, threshold, name=name, dtype=dtype)
+        super().__init__(num_classes, threshold, ignore_class=ignore_class, name=name, dtype=dtype)
         self.weighting = weighting
 
     def score(self, matrix: tf.Tensor) -> tf.Tensor:

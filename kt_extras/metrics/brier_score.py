@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kt_extras.compat import require_tensorflow
+from kt_extras.losses.counted import checked_ignore_class
 from kt_extras.metrics.probabilities import probabilities
 from kt_extras.metrics.rows import rows
 
@@ -38,6 +40,8 @@ class BrierScore(keras.metrics.Metric):
     Args:
         num_classes: C, at least 2.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count; None for none. Defaults to `None`.
         name: Name of the metric. Defaults to `"brier_score"`.
         dtype: Of the result. Defaults to `None`.
 
@@ -60,15 +64,18 @@ class BrierScore(keras.metrics.Metric):
         num_classes: int,
         *,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         name: str | None = "brier_score",
         dtype: Any = None,
     ) -> None:
+        require_tensorflow(type(self).__name__)
         super().__init__(name=name, dtype=dtype)
         if not num_classes >= 2:
             raise ValueError(
                 f"`num_classes` must be at least 2, got {num_classes!r}; a binary problem has 2."
             )
         self.num_classes = num_classes
+        self.ignore_class = checked_ignore_class(ignore_class)
         self.from_logits = from_logits
         #: The sum of the rows' scores, and of their weights.
         self.total = self.add_weight(shape=(2,), initializer="zeros", dtype="float64", name="total")
@@ -80,6 +87,7 @@ class BrierScore(keras.metrics.Metric):
             y_pred,
             sample_weight,
             num_classes=self.num_classes,
+            ignore_class=self.ignore_class,
             probabilities=not self.from_logits,
         )
         score = brier(truth, probabilities(scores, from_logits=self.from_logits))
@@ -100,5 +108,6 @@ class BrierScore(keras.metrics.Metric):
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
+            "ignore_class": self.ignore_class,
             "from_logits": self.from_logits,
         }

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.compat import require_tensorflow
+from kt_extras.losses.counted import checked_ignore_class
 from kt_extras.metrics.probabilities import probabilities
 from kt_extras.metrics.rows import rows
 
@@ -39,6 +41,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         of: "predicted", the probability of the class a row is given; or "positive", with two
             classes, that of class 1, which shows more where it is rare. Defaults to `"predicted"`.
         from_logits: Whether `y_pred` are logits; otherwise probabilities. Defaults to `False`.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count; None for none. Defaults to `None`.
         name: Name of the metric. Defaults to `"expected_calibration_error"`.
         dtype: Of the result. Defaults to `None`.
 
@@ -65,9 +69,11 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         strategy: str = "uniform",
         of: str = "predicted",
         from_logits: bool = False,
+        ignore_class: int | None = None,
         name: str | None = "expected_calibration_error",
         dtype: Any = None,
     ) -> None:
+        require_tensorflow(type(self).__name__)
         super().__init__(name=name, dtype=dtype)
         if not num_classes >= 2:
             raise ValueError(
@@ -83,6 +89,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
                 f"{num_classes}."
             )
         self.num_classes = num_classes
+        self.ignore_class = checked_ignore_class(ignore_class)
         self.n_bins = n_bins
         self.strategy = strategy
         self.of = of
@@ -100,6 +107,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             y_pred,
             sample_weight,
             num_classes=self.num_classes,
+            ignore_class=self.ignore_class,
             probabilities=not self.from_logits,
         )
         p = probabilities(scores, from_logits=self.from_logits)
@@ -144,6 +152,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
+            "ignore_class": self.ignore_class,
             "n_bins": self.n_bins,
             "strategy": self.strategy,
             "of": self.of,

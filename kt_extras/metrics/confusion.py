@@ -13,6 +13,8 @@ import keras
 import tensorflow as tf
 
 from kt_extras.arguments import is_number
+from kt_extras.compat import require_tensorflow
+from kt_extras.losses.counted import checked_ignore_class
 from kt_extras.metrics.rows import rows
 
 
@@ -23,6 +25,8 @@ class ConfusionMetric(keras.metrics.Metric):
         num_classes: C, at least 2.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count; None for none. Defaults to `None`.
         name: Name of the metric. Defaults to `None`.
         dtype: Of the result; the matrix is kept in double precision. Defaults to `None`.
 
@@ -38,9 +42,11 @@ class ConfusionMetric(keras.metrics.Metric):
         num_classes: int,
         threshold: float | None = None,
         *,
+        ignore_class: int | None = None,
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
+        require_tensorflow(type(self).__name__)
         super().__init__(name=name, dtype=dtype)
         if not num_classes >= 2:
             raise ValueError(
@@ -54,6 +60,7 @@ class ConfusionMetric(keras.metrics.Metric):
         if not (threshold is None or is_number(threshold)):
             raise ValueError(f"`threshold` must be a number or None, got {threshold!r}.")
         self.num_classes = num_classes
+        self.ignore_class = checked_ignore_class(ignore_class)
         self.threshold = threshold
         self.matrix = self.add_weight(
             shape=(num_classes, num_classes), initializer="zeros", dtype="float64", name="matrix"
@@ -61,7 +68,13 @@ class ConfusionMetric(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        batch = rows(y_true, y_pred, sample_weight, num_classes=self.num_classes)
+        batch = rows(
+            y_true,
+            y_pred,
+            sample_weight,
+            num_classes=self.num_classes,
+            ignore_class=self.ignore_class,
+        )
         decisions = decide(batch.scores, self.threshold)
         self.matrix.assign_add(
             confusion_matrix(batch.truth, decisions, batch.weights, num_classes=self.num_classes)
@@ -84,6 +97,7 @@ class ConfusionMetric(keras.metrics.Metric):
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
+            "ignore_class": self.ignore_class,
             "threshold": self.threshold,
         }
 

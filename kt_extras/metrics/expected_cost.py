@@ -22,6 +22,8 @@ class ExpectedCost(ConfusionMetric):
             where i is true.  `kt_extras.imbalance.cost_matrix` makes it from a mapping.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count; None for none. Defaults to `None`.
         name: Name of the metric. Defaults to `"expected_cost"`.
         dtype: Of the result. Defaults to `None`.
 
@@ -43,10 +45,11 @@ class ExpectedCost(ConfusionMetric):
         costs: ArrayLike,
         threshold: float | None = None,
         *,
+        ignore_class: int | None = None,
         name: str | None = "expected_cost",
         dtype: object = None,
     ) -> None:
-        super().__init__(num_classes, threshold, name=name, dtype=dtype)
+        super().__init__(num_classes, threshold, ignore_class=ignore_class, name=name, dtype=dtype)
         self.costs = checked_costs(costs, num_classes=num_classes)
 
     def score(self, matrix: tf.Tensor) -> tf.Tensor:

@@ -27,6 +27,8 @@ class F1Score(ConfusionMetric):
             `"macro"`.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count; None for none. Defaults to `None`.
         name: Name of the metric. Defaults to `"f1_score"`.
         dtype: Of the result. Defaults to `None`.
 
@@ -48,6 +50,7 @@ class F1Score(ConfusionMetric):
         average: str = "macro",
         threshold: float | None = None,
         *,
+        ignore_class: int | None = None,
         name: str | None = "f1_score",
         dtype: object = None,
     ) -> None:
@@ -58,7 +61,7 @@ class F1Score(ConfusionMetric):
             )
         if average == "binary" and num_classes != 2:
             raise ValueError(f"`average` 'binary' is for two classes, got {num_classes!r}.")
-        super().__init__(num_classes, threshold, name=name, dtype=dtype)
+        super().__init__(num_classes, threshold, ignore_class=ignore_class, name=name, dtype=dtype)
         self.average = average
 
     def score(self, matrix: tf.Tensor) -> tf.Tensor:

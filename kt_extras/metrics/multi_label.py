@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from kt_extras.arguments import check_integer
+from kt_extras.compat import keras_mask, require_tensorflow
 
 _AVERAGES = ("macro", "micro")
 
@@ -31,7 +32,7 @@ class MultiLabel(keras.metrics.Metric):
         dtype: Of the result. Defaults to `None`.
 
     Labels and scores have shape ``(..., L)``; weights a shape that goes with ``(...)``, or
-    ``(..., L)`` for a weight of every label.
+    ``(..., L)`` for a weight of every label.  Rows that Keras' mask excludes do not count.
 
     Raises:
         ValueError: An argument out of its range; at the first step, shapes that do not fit.
@@ -52,6 +53,7 @@ class MultiLabel(keras.metrics.Metric):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
+        require_tensorflow(type(self).__name__)
         if not isinstance(metric, keras.metrics.Metric):
             raise ValueError(
                 f"`metric` must be a metric of Keras, got {metric!r}; for example "
@@ -68,7 +70,7 @@ class MultiLabel(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
-        scores = tf.convert_to_tensor(y_pred)
+        mask, scores = keras_mask(y_pred), tf.convert_to_tensor(y_pred)
         truth = tf.convert_to_tensor(y_true)
         for name, given in (("y_true", truth), ("y_pred", scores)):
             if given.shape.rank is not None and given.shape[-1:] != [self.num_labels]:
@@ -77,8 +79,9 @@ class MultiLabel(keras.metrics.Metric):
                     f"labels, got shape {given.shape}."
                 )
         given = [truth, scores]
-        if sample_weight is not None:
-            given.append(_of_every_label(sample_weight, scores))
+        weights = [_of_every_label(w, scores) for w in (sample_weight, mask) if w is not None]
+        if weights:
+            given.append(tf.reduce_prod(tf.stack(weights), axis=0))
         if self.average == "micro":
             self.parts[0].update_state(*(tf.reshape(each, [-1]) for each in given))
             return
@@ -113,7 +116,7 @@ class MultiLabel(keras.metrics.Metric):
 
 def _of_every_label(sample_weight: Any, scores: tf.Tensor) -> tf.Tensor:
     """Return a weight of every label, in the shape of the scores."""
-    weights = tf.convert_to_tensor(sample_weight)
+    weights = tf.cast(sample_weight, tf.float32)
     missing = scores.shape.rank - weights.shape.rank
     weights = tf.reshape(weights, tf.concat([tf.shape(weights), [1] * missing], 0))
     return tf.broadcast_to(weights, tf.shape(scores))

@@ -7,6 +7,13 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from kt_extras.compat import keras_mask
+from kt_extras.losses.counted import (
+    aligned_weights,
+    of_other_classes,
+    ranked,
+    with_valid_labels,
+)
 from kt_extras.losses.labels import class_index
 
 
@@ -16,9 +23,9 @@ class Rows(NamedTuple):
     Args:
         truth: Class numbers, int32 of shape ``(n,)``.
         scores: Shape ``(n, C)``; or ``(n,)``: of class 1 of two.
-        weights: float64 of shape ``(n,)``.  A row whose scores are NaN, or are not
-            probabilities where these are wanted, weighs NaN, so that in a graph, where it can't be
-            an error, no metric takes it for a decision.
+        weights: float64 of shape ``(n,)``, 0 for a row that does not count.  A row whose label is
+            wrong, or whose scores are NaN or are not probabilities where these are wanted, weighs
+            NaN, so that where it can't be an error no metric takes it for a decision.
     """
 
     truth: tf.Tensor
@@ -27,15 +34,23 @@ class Rows(NamedTuple):
 
 
 def rows(
-    y_true: Any, y_pred: Any, sample_weight: Any, *, num_classes: int, probabilities: bool = False
+    y_true: Any,
+    y_pred: Any,
+    sample_weight: Any,
+    *,
+    num_classes: int,
+    ignore_class: int | None = None,
+    probabilities: bool = False,
 ) -> Rows:
     """Return the rows of a batch.
 
     Args:
         y_true: Class numbers, shape ``(...)`` or ``(..., 1)``, or one-hot, ``(..., C)``.
-        y_pred: Shape ``(..., C)``; with two classes also ``(..., 1)`` or ``(n,)``.
+        y_pred: Shape ``(..., C)``; with two classes also ``(..., 1)`` or ``(n,)``.  Rows that
+            Keras' mask excludes do not count.
         sample_weight: None, or a shape that goes with ``(...)``.
         num_classes: C, at least 2.
+        ignore_class: Number of a class whose rows do not count. Defaults to `None`.
         probabilities: Whether scores must lie between 0 and 1. Defaults to `False`.
 
     Raises:
@@ -46,12 +61,22 @@ def rows(
     >>> batch.truth.numpy().tolist(), batch.weights.numpy().tolist()
     ([1, 0], [1.0, 1.0])
     """
+    mask = keras_mask(y_pred)
     scores, rank = _scores(y_pred, num_classes)
-    truth = class_index(y_true, num_classes=num_classes, shape=scores.shape[:rank])
-    weights = 1.0 if sample_weight is None else _weights(sample_weight, truth, scores.shape[:rank])
+    shape = scores.shape[:rank]
+    y_true = ranked(y_true, scores, shape)
+    weights = _weights(sample_weight, mask, tf.shape(scores)[:rank], shape)
+    if ignore_class is not None:
+        other = of_other_classes(y_true, ignore_class, shape)
+        weights = tf.where(other, weights, tf.zeros([], weights.dtype))
+    if not (mask is None and sample_weight is None and ignore_class is None):
+        counted = tf.not_equal(weights, 0)
+        y_true = with_valid_labels(y_true, counted, shape)
+        counted = counted if scores.shape.rank == rank else counted[..., tf.newaxis]
+        scores = tf.where(counted, scores, tf.zeros([], scores.dtype))
+    truth, weights = class_index(y_true, weights, num_classes=num_classes)
     if rank != 1:
-        truth = tf.reshape(truth, [-1])
-        weights = weights if sample_weight is None else tf.reshape(weights, [-1])
+        truth, weights = tf.reshape(truth, [-1]), tf.reshape(weights, [-1])
         scores = tf.reshape(scores, [-1] if scores.shape.rank == rank else [-1, num_classes])
     return Rows(truth, scores, _of_sound_rows(scores, weights, probabilities))
 
@@ -76,34 +101,24 @@ def _scores(y_pred: Any, num_classes: int) -> tuple[tf.Tensor, int]:
     )
 
 
-def _weights(sample_weight: Any, truth: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Return the weight of every label, in the shape of the labels."""
-    weights = tf.cast(sample_weight, tf.float64)
-    given = weights.shape
-    if given.rank == shape.rank + 1 and given[-1] in (1, None):
-        weights = tf.squeeze(weights, -1)
-    missing = shape.rank - weights.shape.rank
-    sizes = zip(weights.shape, shape, strict=False)
-    if missing < 0 or any(own not in (1, None) and n not in (own, None) for own, n in sizes):
-        raise ValueError(
-            f"`sample_weight` must have a weight for each row of `y_pred`, got shape {given} for "
-            f"rows of shape {shape}."
-        )
-    if tf.executing_eagerly() and not tf.reduce_all(weights >= 0):
-        raise ValueError(
-            f"`sample_weight` must be at least 0, got {float(tf.reduce_min(weights)):g}."
-        )
-    if weights.shape.rank == shape.rank == 1:
-        return weights
-    weights = tf.reshape(weights, tf.concat([tf.shape(weights), [1] * missing], 0))
-    return tf.broadcast_to(weights, tf.shape(truth))
+def _weights(sample_weight: Any, mask: Any, size: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Return the weight of every row, in double precision, in which many are added up exactly."""
+    weights = tf.ensure_shape(tf.ones(size, tf.float64), shape)
+    if sample_weight is not None:
+        given = aligned_weights(sample_weight, shape, name="`sample_weight`", dtype=tf.float64)
+        if tf.executing_eagerly() and not tf.reduce_all(given >= 0):
+            raise ValueError(
+                f"`sample_weight` must be at least 0, got {float(tf.reduce_min(given)):g}."
+            )
+        weights *= given
+    if mask is not None:
+        counted = aligned_weights(mask, shape, name="The mask of `y_pred`", dtype=tf.bool)
+        weights = tf.where(counted, weights, tf.zeros([], weights.dtype))
+    return weights
 
 
-def _of_sound_rows(scores: tf.Tensor, weights: tf.Tensor | float, probabilities: bool) -> tf.Tensor:
-    """Reject scores that can't be right, or in a graph let their rows weigh NaN.
-
-    Weights are in double precision, in which the sums of many rows stay exact.
-    """
+def _of_sound_rows(scores: tf.Tensor, weights: tf.Tensor, probabilities: bool) -> tf.Tensor:
+    """Reject scores that can't be right, or in a graph let their rows weigh NaN."""
     if probabilities:  # to within rounding; NaN is unequal too
         wrong = tf.not_equal(tf.clip_by_value(scores, -0.001, 1.001), scores)
     else:
@@ -118,4 +133,4 @@ def _of_sound_rows(scores: tf.Tensor, weights: tf.Tensor | float, probabilities:
         )
     if wrong.shape.rank > 1:
         wrong = tf.reduce_any(wrong, axis=-1)
-    return tf.where(wrong, tf.constant(math.nan, tf.float64), tf.cast(weights, tf.float64))
+    return tf.where(wrong, tf.constant(math.nan, tf.float64), weights)

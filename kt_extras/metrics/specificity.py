@@ -20,6 +20,8 @@ class Specificity(ConfusionMetric):
         num_classes: C, at least 2.
         threshold: With two classes, what the score of class 1 must exceed to be decided for.  By
             default 0.5 for one score a row (0.0 suits logits), and the larger of two scores.
+        ignore_class: Number of a class, which may be none of the model's, such as -1 or 255: rows
+            with this label do not count; None for none. Defaults to `None`.
         name: Name of the metric. Defaults to `"specificity"`.
         dtype: Of the result. Defaults to `None`.
 
@@ -40,10 +42,11 @@ class Specificity(ConfusionMetric):
         num_classes: int,
         threshold: float | None = None,
         *,
+        ignore_class: int | None = None,
         name: str | None = "specificity",
         dtype: object = None,
     ) -> None:
-        super().__init__(num_classes, threshold, name=name, dtype=dtype)
+        super().__init__(num_classes, threshold, ignore_class=ignore_class, name=name, dtype=dtype)
 
     def score(self, matrix: tf.Tensor) -> tf.Tensor:
         """Return the fraction of negatives that are recognised."""

@@ -167,11 +167,28 @@ def test_smoothed_labels_count_as_their_largest_class(dtype):
 
 
 def test_labels_that_are_not_integers_are_rejected():
-    metric = metrics.F1Score(2, "binary")
+    metric = metrics.F1Score(3)
     with pytest.raises(ValueError, match=r"`y_true` must hold classes .*, got \[0\.9\]; .*mixed"):
-        metric.update_state([0.9, 1.0], [0.9, 0.9])
+        metric.update_state([0.9, 1.0], P[:2])
     with pytest.raises(tf.errors.InvalidArgumentError, match="`y_true` must hold classes from 0"):
-        in_graph(metric)(tf.constant([[0.9], [1.0]]), tf.constant([0.9, 0.9]))
+        in_graph(metric)(tf.constant([[0.9], [1.0]]), tf.constant(P[:2]))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])
+def test_labels_of_two_classes_out_of_range_are_rejected(wrong):
+    metric = metrics.F1Score(2, "binary")
+    with pytest.raises(ValueError, match="`y_true` must hold classes from 0 to 1, or how much"):
+        metric.update_state([wrong, 1.0], [0.9, 0.9])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`y_true` must hold classes from 0"):
+        in_graph(metric)(tf.constant([[wrong], [1.0]]), tf.constant([0.9, 0.9]))
+
+
+def test_mixed_labels_of_two_classes_count_as_the_larger_part():
+    mixed, y, scores = np.array([0.9, 0.5, 0.4, 1.0]), [1, 0, 0, 1], np.array([0.8, 0.7, 0.2, 0.6])
+    for maker in BINARY.values():
+        expected = value(maker(), y, scores)
+        for labels in (mixed, mixed[:, None], np.stack([1 - mixed, mixed], 1)):
+            assert value(maker(), labels, scores) == pytest.approx(expected, nan_ok=True)
 
 
 LOGITS = [lambda: metrics.BrierScore(3), lambda: metrics.ExpectedCalibrationError(3)]
