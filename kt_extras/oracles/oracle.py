@@ -17,6 +17,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.bridge.metrics import NO_EPOCH, Metrics, encoded, split_last_epoch
 from kt_extras.bridge.objective import ObjectiveLike, value_in
+from kt_extras.bridge.trial_message import take_message
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.arguments import (
@@ -262,6 +263,7 @@ class SamplerOracle(RecordedOracle):
         """
         with self._changed:
             given = self._given_back(trial if trial_id is None else trial_id, status)
+            take_message(given)
             record = self._running(given.trial_id)
             self.update_space(given.hyperparameters)
             self._sync_space(found_by=given.trial_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -80,6 +81,8 @@ class TrialLoop:
             if is_fatal(error, proven=self._proven):
                 raise  # the trial is run again once the program is corrected
             set_failure(trial, error)
+            if tuner.oracle is not self._oracle and trial.status != TrialStatus.IDLE:
+                traceback.print_exc()  # the chief, which reports the search, is elsewhere
         tuner.on_trial_end(trial)
 
 

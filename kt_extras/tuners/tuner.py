@@ -13,6 +13,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
 from kt_extras.bridge.lazy_trial import set_missing_defaults
+from kt_extras.bridge.trial_message import add_message
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.reused_model import ReusedModel
@@ -282,6 +283,8 @@ class Tuner(RecordedTuner):
 
     def on_trial_end(self, trial: Trial) -> None:
         """Called at the end of a trial."""
+        if self.oracle is not self._local_oracle:
+            add_message(trial)
         try:
             self.oracle.end_trial(trial)
         finally:

@@ -70,6 +70,23 @@ tuner.search(X, Y, validation_data=VALIDATION, epochs=int(sys.argv[2]), verbose=
 """
 
 
+CRASHING = """
+import sys
+import keras_tuner
+import kt_extras as kte
+
+class Crashing(kte.Tuner):
+    def run_trial(self, trial):
+        raise ValueError("the data are missing")
+
+oracle = kte.SamplerOracle(
+    kte.samplers.Random(), objective=keras_tuner.Objective("cost", "min"), max_trials=2, seed=0
+)
+oracle.hyperparameters.Float("x", 0.0, 1.0)
+Crashing(oracle, directory=sys.argv[1], project_name="shared").search()
+"""
+
+
 def journal_of(directory):
     lines = (directory / "shared" / "journal.jsonl").read_text().splitlines()
     return [json.loads(line.partition(" ")[2]) for line in lines]
@@ -128,6 +145,23 @@ def test_the_last_epoch_of_a_worker_is_not_pruned_by_its_chief(epochs, state, tm
         reported = {name for event in events for name in event.get("metrics", ())}
         assert "val_loss" in reported
         assert not {name for name in reported if name.startswith("kt_extras")}
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def test_a_crash_in_a_worker_says_why_on_both_sides(tmp_path):
+    port = free_port()
+    processes = [start(who, port, tmp_path, CRASHING) for who in ("chief", "worker0")]
+    try:
+        said = processes[1].communicate(timeout=110)[0]
+        assert said.count("ValueError: the data are missing") == 2
+        assert "in run_trial" in said
+        ends = [event for event in journal_of(tmp_path) if event["kind"] == "end"]
+        assert [event["state"] for event in ends] == ["failed"] * 2
+        assert all("ValueError: the data are missing" in event["message"] for event in ends)
+        assert all(set(event["values"]) == {"x"} for event in ends)
     finally:
         for process in processes:
             process.kill()
