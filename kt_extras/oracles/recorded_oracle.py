@@ -6,7 +6,7 @@ KerasTuner's own code reads.  What happens next is decided by `kt_extras.oracles
 
 from __future__ import annotations
 
-import secrets
+import random
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +44,8 @@ class RecordedOracle(keras_tuner.Oracle):
         max_trials: Maximum number of trials to begin; None for no limit.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space, or None;
             copied.
-        seed: An integer from 0, or None for a random one.
+        seed: An integer from 0, or None for one that is drawn from Python's `random`, so that
+            `keras.utils.set_random_seed` before it repeats the search.
         **kwargs: As for `keras_tuner.Oracle`.
 
     Attributes:
@@ -77,7 +78,7 @@ class RecordedOracle(keras_tuner.Oracle):
         # What the user gives overrides what the model declares, and is no mistake.
         self._unchecked = {hp.name for hp in self.hyperparameters.space}
         self.hyperparameters = checked(self.hyperparameters, self._unchecked)
-        self.seed = secrets.randbelow(2**31) if seed is None else seed
+        self.seed = random.randrange(2**31) if seed is None else seed
         self.seed_given = seed is not None
         self._recorder = Recorder(self.objective, self.hyperparameters, self.seed)
         # One lock for all that reads or changes state; waiting workers sleep on it.

@@ -111,6 +111,18 @@ def may_lack_objective(objective: keras_tuner.Objective, fit_kwargs: Mapping[str
     return validated and fit_kwargs.get("validation_freq", 1) != 1
 
 
+def passed_twice(argument: str, error: TypeError) -> bool:
+    """Tell whether a call failed because it was given an argument by name twice.
+
+    >>> try:
+    ...     dict(verbose=0, **{"verbose": 1})
+    ... except TypeError as error:
+    ...     passed_twice("verbose", error)
+    True
+    """
+    return f"multiple values for keyword argument '{argument}'" in str(error)
+
+
 def accepts(function: Any, argument: str) -> bool:
     """Return whether a function takes an argument of that name.
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
 from kt_extras.bridge.space_discovery import declare_space
@@ -24,6 +25,7 @@ from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import plan_table, planned_rows
 from kt_extras.records.tables import epochs_of, table
 from kt_extras.training.global_state import settings_kept
+from kt_extras.tuners.compile_overrides import compile_with
 from kt_extras.tuners.roles import is_worker
 from kt_extras.tuners.search_monitor import resumption
 from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
@@ -105,6 +107,8 @@ class RecordedTuner(keras_tuner.Tuner):
     def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
         """Return the models of the best trials with the weights of their best epochs.
 
+        They are loaded with `load_model`, which a subclass may override.
+
         Args:
             num_models: How many, best first; fewer if there are not as many with a score.
 
@@ -112,7 +116,8 @@ class RecordedTuner(keras_tuner.Tuner):
             FileNotFoundError: `keep_checkpoints` is lower than `num_models`.
         """
         trials = self.oracle.get_best_trials(num_models)
-        self._models.check(trials)
+        if type(self).load_model is RecordedTuner.load_model:  # another one has files of its own
+            self._models.check(trials)
         return [self.load_model(trial) for trial in trials]
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
@@ -241,6 +246,11 @@ class RecordedTuner(keras_tuner.Tuner):
             self._restore_settings()
             self._restore_settings = None
         return super()._build_hypermodel(hp)
+
+    def _override_compile_args(self, model: keras.Model) -> None:
+        """Compile a model with copies of the tuner's optimizer, loss and metrics, if given."""
+        with maybe_distribute(self.distribution_strategy):
+            compile_with(model, optimizer=self.optimizer, loss=self.loss, metrics=self.metrics)
 
     # Before the trials.
 

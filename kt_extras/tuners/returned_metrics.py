@@ -8,9 +8,11 @@ from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 
 from kt_extras.bridge.metrics import Metrics
 from kt_extras.bridge.objective import loss_of, names_of, value_in
+from kt_extras.training.reporter import scalars
 
 
 def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metrics, int | None]:
@@ -50,6 +52,22 @@ def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metri
         ) from None
 
 
+def check_single(objective: keras_tuner.Objective, metrics: Mapping[str, Any]) -> None:
+    """Raise if the objective is a metric with several values.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: It is.
+    """
+    for name in names_of(objective):
+        if np.size(metrics.get(name, 0)) != 1:
+            raise keras_tuner.errors.FatalValueError(
+                f"`objective` {name!r} must be a single number, and this metric has "
+                f"{np.size(metrics[name])} values, one a class.  Give the metric an average, such "
+                'as `keras.metrics.F1Score(average="macro")`, or use one that is a single number, '
+                "such as `kt_extras.metrics.F1Score`."
+            )
+
+
 def _best_epoch(
     history: Mapping[str, Any], objective: keras_tuner.Objective
 ) -> tuple[Metrics, int]:
@@ -60,14 +78,17 @@ def _best_epoch(
     measured = len(history[names_of(objective)[0]])
     # With `validation_freq` some columns are shorter: those of the objective's length belong to it.
     columns = {name: values for name, values in history.items() if len(values) == measured}
-    epochs = [{n: float(v[i]) for n, v in columns.items()} for i in range(measured)]
+    epochs = [{n: v[i] for n, v in columns.items()} for i in range(measured)]
+    check_single(objective, epochs[0])
+    epochs = list(map(scalars, epochs))
     losses = [loss_of(objective, value_in(objective, metrics)) for metrics in epochs]
     best = losses.index(min(losses))
     return _with_objective(epochs[best], objective), best
 
 
 def _with_objective(metrics: Mapping[str, Any], objective: keras_tuner.Objective) -> Metrics:
-    plain = {name: float(value) for name, value in metrics.items()}
+    check_single(objective, metrics)
+    plain = scalars(metrics)
     value = value_in(objective, plain)
     if value is None:
         raise missing_objective(objective, metrics)

@@ -24,6 +24,7 @@ from kt_extras.records.trial_record import TrialRecord
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.reporter import EpochReporter
+from kt_extras.tuners.fit_arguments import passed_twice
 
 Epochs = Union[int, Literal["best"], None]  # noqa: UP007 - Python 3.10
 
@@ -130,7 +131,8 @@ class TrainedModels:
             kwargs["epochs"] = last
         hp = self.hyperparameters(trial)
         end = _End(last)
-        callbacks = [*callbacks_for(kwargs.pop("callbacks", None), trial), end]
+        given = kwargs.pop("callbacks", None)
+        callbacks = [*callbacks_for(given, trial), end]
         if self._tuner._states is not None:
             callbacks.append(
                 TrainedWith(hp.values)
@@ -140,7 +142,11 @@ class TrainedModels:
         try:
             self._tuner.hypermodel.fit(hp, model, *args, callbacks=callbacks, **kwargs)
         except TypeError as error:
-            if "multiple values for keyword argument 'epochs'" not in str(error):
+            if "verbose" in kwargs and passed_twice("verbose", error):
+                callbacks_given = {"callbacks": given} if given is not None else {}
+                del kwargs["verbose"]
+                return self._refitted(trial, set_seed, args, {**kwargs, **callbacks_given}, epochs)
+            if not passed_twice("epochs", error):
                 raise
             raise TypeError(
                 "`epochs` is set by this `HyperModel.fit` itself: pass `epochs=None` to "
@@ -171,8 +177,8 @@ def _last_epoch(trial: Trial, epochs: Epochs) -> int | None:
         return None
     raise ValueError(
         f"`epochs` must be given to `refit`: trial {trial.trial_id!r} has reported no epoch, so "
-        "its best one is not known.  Pass a number, or None if the training sets it itself; or pass "
-        "the `callbacks` of `HyperModel.fit` on to `model.fit`, which reports the epochs."
+        "its best one is not known.  Pass a number, or None if the training sets it itself; or "
+        "pass the `callbacks` of `HyperModel.fit` on to `model.fit`, which reports the epochs."
     )
 
 

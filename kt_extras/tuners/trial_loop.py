@@ -71,7 +71,7 @@ class TrialLoop:
         tuner = self._tuner
         tuner.on_trial_begin(trial)
         try:
-            results = tuner.run_trial(trial, *fit_args, **fit_kwargs)
+            results = tuner._train(trial, fit_args, fit_kwargs)
             if self._oracle.scheduler is not None and not self._proven:
                 _check_scheduled(trial, results, tuner.oracle, self._oracle.scheduler.max_epochs)
             scheduled, pruned = self._oracle.scheduler is not None, self._oracle.pruner is not None

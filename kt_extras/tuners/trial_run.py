@@ -29,8 +29,8 @@ from kt_extras.training.interruption import StopOnRequest, StopRequest
 from kt_extras.training.loop_guard import LoopGuard, ScheduledLoopGuard
 from kt_extras.training.notes import Notes
 from kt_extras.training.quiet import QuietProgress
-from kt_extras.training.reporter import EpochReporter
-from kt_extras.tuners.returned_metrics import missing_objective
+from kt_extras.training.reporter import EpochReporter, scalars
+from kt_extras.tuners.returned_metrics import check_single, missing_objective
 from kt_extras.tuners.search_monitor import SearchMonitor
 
 _STREAM = 0x7A1  # keeps the draws of trainings apart from those of suggestions
@@ -171,7 +171,8 @@ class TrialRun:
 
     def _loss_in(self, logs: Mapping[str, Any]) -> float | None:
         objective = self._tuner.oracle.objective
-        value = value_in(objective, logs)
+        check_single(objective, logs)
+        value = value_in(objective, scalars(logs))
         return None if value is None else loss_of(objective, value)
 
 

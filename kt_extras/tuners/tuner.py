@@ -13,6 +13,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
 from kt_extras.bridge.lazy_trial import set_missing_defaults
+from kt_extras.bridge.metrics import epochs_reported
 from kt_extras.bridge.trial_message import add_message
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
@@ -31,13 +32,14 @@ from kt_extras.tuners.fit_arguments import (
     check_validation,
     check_validation_freq,
     may_lack_objective,
+    passed_twice,
 )
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics
 from kt_extras.tuners.roles import role_of
 from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint
-from kt_extras.tuners.trial_run import TrialRun
+from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 
 
 class Tuner(RecordedTuner):
@@ -147,6 +149,7 @@ class Tuner(RecordedTuner):
         self._resumes_trial = False  # whether the state of the model will be restored
         self._stop_request = StopRequest()
         self._notes = Notes(visible=False)
+        self._sets_verbose = False  # whether the user's own training does
         self._shows_epochs = False  # whether Keras' own progress bars are shown
         super().__init__(
             oracle,
@@ -188,14 +191,13 @@ class Tuner(RecordedTuner):
                 not when a scheduler compares trials.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
-        given = fit_kwargs.pop("verbose", None)
+        given = fit_kwargs.pop("verbose", None)  # the same as 1
         verbose = 1 if given in {None, "auto"} else int(given)
         self._shows_epochs = verbose > 1
         self._notes = Notes(visible=verbose > 0)
         if self._role.trains:
             self._check_fit_arguments(fit_args, fit_kwargs)
-            chosen = given is not None and accepts(self.run_trial, "verbose")
-            if self._trains_with_keras or chosen:
+            if self._takes_verbose:
                 fit_kwargs["verbose"] = 2 if verbose > 1 else 0
 
         def run_trials() -> None:
@@ -251,6 +253,21 @@ class Tuner(RecordedTuner):
         if self._models.keeps_any:
             run.write_weights(self._get_checkpoint_fname(trial.trial_id))
         return results
+
+    def _train(self, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Run a trial; without `verbose`, if its own training passes that to `fit` itself."""
+        if not self._runs_with_keras:
+            epochs = epochs_reported(trial) if self._states is not None else 0
+            set_trial_seed(self._training_seed, trial, epochs_before=epochs)
+        if not self._sets_verbose:
+            try:
+                return self.run_trial(trial, *args, **kwargs)
+            except TypeError as error:
+                if not passed_twice("verbose", error):
+                    raise
+                self._sets_verbose = True
+        own = {name: value for name, value in kwargs.items() if name != "verbose"}
+        return self.run_trial(trial, *args, **own)
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model that is to be trained in a trial."""
@@ -309,10 +326,21 @@ class Tuner(RecordedTuner):
         return StateFiles(Path(self.project_dir))
 
     @property
+    def _runs_with_keras(self) -> bool:
+        """Whether `run_trial` is not the user's own."""
+        return type(self).run_trial is Tuner.run_trial
+
+    @property
     def _trains_with_keras(self) -> bool:
         """Whether `model.fit` itself is called with the arguments of `search`."""
         fit = getattr(type(self.hypermodel), "fit", None)
-        return type(self).run_trial is Tuner.run_trial and fit is keras_tuner.HyperModel.fit
+        return self._runs_with_keras and fit is keras_tuner.HyperModel.fit
+
+    @property
+    def _takes_verbose(self) -> bool:
+        """Whether `verbose` can be passed to what trains."""
+        own = self.hypermodel is None or accepts(self.hypermodel.fit, "verbose")
+        return own and accepts(self.run_trial, "verbose")
 
 
 def _check_one_execution(executions: int) -> None:

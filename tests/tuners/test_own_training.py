@@ -4,6 +4,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.model_selection import KFold
 
 import kt_extras as kte
@@ -221,3 +222,176 @@ def test_an_objective_that_only_the_end_gives_is_refused_under_a_scheduler():
     tuner.hypermodel._fit = lambda *a, **k: {**returned(*a, **k), "my_metric": 1.0}
     with pytest.raises(ValueError, match="must be among the metrics of every epoch"):
         tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
+
+
+# What a tuner of KerasTuner does.
+
+
+def test_an_overridden_load_model_is_used(tmp_path):
+    class Saving(kte.TPE):
+        def run_trial(self, trial, *args, **kwargs):
+            model = self.hypermodel.build(trial.hyperparameters)
+            loss = model.fit(*args, **kwargs).history["loss"][-1]
+            np.save(tmp_path / f"{trial.trial_id}.npy", model.get_weights()[0])
+            return loss
+
+        def load_model(self, trial):
+            return np.load(tmp_path / f"{trial.trial_id}.npy")
+
+    tuner = Saving(build, max_trials=2, seed=0)
+    tuner.search(X, Y, verbose=0)
+    assert [kernel.shape for kernel in tuner.get_best_models(2)] == [(64, 10)] * 2
+
+
+class FitsItself(kte.TPE):
+    def run_trial(self, trial, *args, **kwargs):
+        model = self.hypermodel.build(trial.hyperparameters)
+        return model.fit(*args, validation_data=VALIDATION, **kwargs).history["val_loss"][-1]
+
+
+def scores(tuner, **kwargs):
+    tuner.search(X, Y, verbose=0, **kwargs)
+    return [row["score"] for row in tuner.results()]
+
+
+def test_a_seed_fixes_the_training_of_a_run_trial():
+    first, second = (
+        scores(FitsItself(build, max_trials=2, seed=3, directory=name)) for name in ("a", "b")
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("kind", [kte.TPE, FitsItself])
+def test_the_seed_of_keras_repeats_a_search_without_one(kind):
+    found = []
+    for name in ("a", "b"):
+        keras.utils.set_random_seed(0)
+        tuner = kind(build, "val_loss", max_trials=2, directory=name)
+        found.append(scores(tuner, **({"validation_data": VALIDATION} if kind is kte.TPE else {})))
+    assert found[0] == found[1]
+
+
+class PerClass(keras.metrics.Metric):
+    """A metric with a value for each class."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pass
+
+    def result(self):
+        return np.array([0.25, 0.75], "float32")
+
+
+def per_class(hp):
+    model = build(hp)
+    metrics = [PerClass(name="per_class")]
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=metrics, run_eagerly=True)
+    return model
+
+
+def two_values(model, *args, **kwargs):
+    return {"loss": [1.0, 2.0]}
+
+
+@pytest.mark.parametrize("model", [per_class, Own(two_values)])
+def test_an_objective_with_several_values_is_refused_at_once(model):
+    name = "val_per_class" if model is per_class else "loss"
+    tuner = kte.TPE(model, keras_tuner.Objective(name, "max"), max_trials=3, seed=0)
+    with pytest.raises(ValueError, match=r'values, one a class.*average="macro".*F1Score'):
+        tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
+    assert not tuner.oracle.end_order
+
+
+def test_other_metrics_may_have_several_values():
+    tuner = kte.TPE(per_class, "val_loss", max_trials=1, seed=0)
+    tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
+    assert states(tuner) == ["completed"]
+    assert "per_class" not in tuner.history(0)
+
+
+def uncompiled(hp):
+    units = hp.Int("units", 4, 8)
+    layers = [keras.layers.Dense(units, "relu"), keras.layers.Dense(10, "softmax")]
+    return keras.Sequential([keras.Input((64,)), *layers])
+
+
+@pytest.mark.parametrize("model", [uncompiled, build])
+def test_models_are_compiled_with_copies_of_what_the_tuner_was_given(model):
+    tuner = kte.TPE(
+        model,
+        keras_tuner.Objective("val_mine", "max"),
+        max_trials=2,
+        seed=0,
+        optimizer=keras.optimizers.Adam(0.125),
+        loss=keras.losses.SparseCategoricalCrossentropy(),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="mine"), "accuracy"],
+    )
+    tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
+    assert states(tuner) == ["completed"] * 2
+    models = tuner.get_best_models(2)
+    for found, trial in zip(models, tuner.oracle.get_best_trials(2), strict=True):
+        measured = found.evaluate(XV, YV, verbose=0, return_dict=True)["mine"]
+        assert measured == pytest.approx(trial.score)
+    assert models[0].optimizer is not models[1].optimizer
+    assert float(models[0].optimizer.learning_rate) == 0.125
+
+
+# Data that are used up.
+
+
+def batches(count):
+    """Return an iterator over batches, which can be used once."""
+    parts = iter([(X[:32], Y[:32])] * count)
+    signature = (tf.TensorSpec((None, 64)), tf.TensorSpec((None,), "int64"))
+    return tf.data.Dataset.from_generator(lambda: parts, output_signature=signature)
+
+
+@pytest.mark.filterwarnings("ignore:.*Your input ran out of data")
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_a_trial_without_a_batch_fails_and_says_so(which):
+    train, validate = batches(2), VALIDATION
+    if which == "validation":
+        train, validate = batches(100).take(1), batches(1)
+    tuner = kte.TPE(build, "loss", max_trials=2, seed=0)
+    tuner.search(train, validation_data=validate, verbose=0)
+    first, second = tuner.results()
+    assert first["message"] is None
+    assert (first["state"], second["state"], second["score"]) == ("completed", "failed", None)
+    assert f"The {which} data gave no batch" in second["message"]
+
+
+# What is printed.
+
+
+def passes_on(model, *args, **kwargs):
+    return model.fit(*args, **kwargs)
+
+
+def sets_verbose(model, *args, **kwargs):
+    return model.fit(*args, verbose=0, **kwargs)
+
+
+def drops_verbose(model, *args, callbacks, epochs, validation_data, **kwargs):
+    return model.fit(*args, callbacks=callbacks, epochs=epochs, validation_data=validation_data)
+
+
+@pytest.mark.parametrize("fit", [passes_on, sets_verbose, drops_verbose])
+def test_search_prints_the_same_with_and_without_verbose_1(fit, capsys):
+    printed = []
+    for name, options in {"a": {}, "b": {"verbose": 1}, "c": {"verbose": 0}}.items():
+        tuner = tpe(Own(fit), "val_loss", directory=name)
+        capsys.readouterr()
+        tuner.search(X, Y, validation_data=VALIDATION, epochs=2, **options)
+        assert states(tuner) == ["completed"]
+        out = capsys.readouterr().out
+        assert "Epoch 1/2" not in out
+        assert "ms/step" not in out
+        printed.append(out.count("\n"))
+    assert printed[0] == printed[1]
+    assert printed[2] == 0
+
+
+def test_refit_takes_verbose_where_the_training_sets_it_itself():
+    tuner = tpe(Own(sets_verbose), "val_loss")
+    tuner.search(X, Y, validation_data=VALIDATION, epochs=2)
+    model = tuner.refit(X, Y, validation_data=VALIDATION, verbose=0)
+    assert int(model.optimizer.iterations) == 16
