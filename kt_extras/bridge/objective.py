@@ -132,6 +132,22 @@ def parts_of(objective: keras_tuner.Objective) -> list[keras_tuner.Objective]:
     return [inner for part in parts for inner in parts_of(part)] if parts else [objective]
 
 
+def sum_text(objective: keras_tuner.Objective) -> str | None:
+    """Return what a list of objectives means, None for a single one.
+
+    >>> parts = resolve_objective(["val_loss", "val_accuracy"])
+    >>> sum_text(keras_tuner.Oracle(objective=parts).objective)
+    'A list of objectives is their sum, as in KerasTuner; minimised is val_loss - val_accuracy.'
+    """
+    parts = parts_of(objective)
+    if parts[0] is objective:
+        return None
+    signs = [" - " if part.direction == "max" else " + " for part in parts]
+    total = "".join(f"{sign}{part.name}" for sign, part in zip(signs, parts, strict=True))
+    total = total.removeprefix(" + ").lstrip()
+    return f"A list of objectives is their sum, as in KerasTuner; minimised is {total}."
+
+
 def names_of(objective: keras_tuner.Objective) -> list[str]:
     """Return the metrics that make up an objective."""
     return [part.name for part in parts_of(objective)]

@@ -9,6 +9,8 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras.arguments import counted
 from kt_extras.bridge.metrics import Metrics
+from kt_extras.bridge.objective import sum_text
+from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import planned_epochs, planned_trials
 from kt_extras.records.trial_record import TrialRecord
@@ -39,6 +41,8 @@ class SearchMonitor:
         self._before = oracle.totals.ended
         self._boards: dict[str, SearchBoard] = {}
         self._described: dict[str, Space] = {}
+        if (said := sum_text(oracle.objective)) is not None:
+            self._line.write(said)
         self._show()
 
     def board(self, log_dir: str) -> SearchBoard:

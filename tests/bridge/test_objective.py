@@ -13,6 +13,7 @@ from kt_extras.bridge.objective import (
     loss_of,
     names_of,
     resolve_objective,
+    sum_text,
     value_in,
 )
 
@@ -142,3 +143,20 @@ def test_the_direction_of_any_metric_is_the_objectives_or_its_own(name, directio
     parts = [keras_tuner.Objective("val_loss", "max"), keras_tuner.Objective("val_accuracy", "min")]
     objective = keras_tuner.Oracle(objective=parts).objective
     assert direction_of(name, objective) == direction
+
+
+@pytest.mark.parametrize(
+    ("objective", "total"),
+    [
+        (["val_loss", "val_accuracy"], "val_loss - val_accuracy"),
+        (["val_auc", "val_loss"], "- val_auc + val_loss"),
+        (["val_loss"], "val_loss"),
+    ],
+)
+def test_a_list_is_explained_as_a_sum(objective, total):
+    oracle = keras_tuner.Oracle(objective=resolve_objective(objective))
+    assert f"minimised is {total}." in sum_text(oracle.objective)
+
+
+def test_one_objective_needs_no_explanation():
+    assert sum_text(resolve_objective("val_loss")) is None
