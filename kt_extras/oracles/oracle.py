@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -28,6 +29,13 @@ from kt_extras.oracles.arguments import (
     refuse_unknown,
 )
 from kt_extras.oracles.budget import ALL_TRIED, Budget, Usage
+from kt_extras.oracles.drivers import (
+    check_step,
+    refuse_scheduler,
+    reports_at_end,
+    warn_without_epochs,
+    was_reported_once,
+)
 from kt_extras.oracles.failures import FailureCount, no_score, report
 from kt_extras.oracles.next_trial import NextTrial
 from kt_extras.oracles.recorded_oracle import RecordedOracle
@@ -221,9 +229,12 @@ class SamplerOracle(RecordedOracle):
         Raises:
             KeyError: There is no such trial.
             ValueError: It is not running.
+            keras_tuner.errors.FatalValueError: There is a scheduler, and the step does not follow
+                the last one, or is above the epochs that the trial was given.
         """
         with self._changed:
             record = self._running(trial_id)
+            check_step(record, int(step))
             metrics, is_last = split_last_epoch(metrics)
             self._recorder.write(
                 EpochReported(trial=trial_id, step=int(step), metrics=encoded(metrics))
@@ -269,6 +280,8 @@ class SamplerOracle(RecordedOracle):
             self._sync_space(found_by=given.trial_id)
             outcome = Outcome(given, *self._score_of(record, given), self._next_trial.pause(record))
             self._close(record, end_event(record, outcome, self.max_retries_per_trial))
+            if was_reported_once(record):
+                self._do_without_epochs()
             if record.state in {TrialState.FAILED, TrialState.REJECTED}:
                 self._check_failures(given.trial_id)
 
@@ -291,9 +304,20 @@ class SamplerOracle(RecordedOracle):
         super().open_session()
 
     def _set_project_dir(self, directory: str, project_name: str) -> None:
+        if reports_at_end():
+            if self.scheduler is not None:
+                refuse_scheduler()
+            self._do_without_epochs(stacklevel=5)
         super()._set_project_dir(directory, project_name)
         project = Path(directory) / project_name
         self._next_trial.states = StateFiles(project) if self._restores else None
+
+    def _do_without_epochs(self, stacklevel: int = 3) -> None:
+        """Ignore what needs the metrics of every epoch, and warn that it is ignored."""
+        needing = {"pruner": self.pruner, "max_total_epochs": self.budget.max_total_epochs}
+        if names := [name for name, given in needing.items() if given is not None]:
+            self.pruner, self.budget = None, replace(self.budget, max_total_epochs=None)
+            warn_without_epochs(names, stacklevel)
 
     def _show_loaded_state(self) -> None:
         super()._show_loaded_state()
