@@ -14,7 +14,8 @@ import kt_extras
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", DOCS / "guide.md", *sorted((DOCS / "how-to").glob("*.md"))]
-BLOCK = re.compile(r"^(?P<skip><!-- not run: [^\n]+ -->\n)?```python\n(?P<code>.*?)^```$", re.M | re.S)
+SKIP = r"(?P<skip><!-- not run: [^\n]+ -->\n)?"
+BLOCK = re.compile(rf"^{SKIP}```python\n(?P<code>.*?)^```$", re.M | re.S)
 PACKAGES = [name for name in kt_extras.__all__ if (ROOT / "kt_extras" / name).is_dir()]
 
 
