@@ -349,7 +349,10 @@ class SamplerOracle(RecordedOracle):
     def _with_failures(self, reason: str | None) -> str | None:
         """Return why the search has ended, and, if no trial has a score, why none has."""
         failures = None if self._state.totals.best is not None else no_score(self.trial_records())
-        return f"{reason}  {failures}" if reason and failures else reason
+        if not (reason and failures):
+            return reason
+        what, _, _ = reason.partition(";")  # more trials of the same kind would be no cure
+        return f"{what.rstrip('.')}.  {failures}"
 
     def _more_may_follow(self) -> bool:
         """Tell whether the end of a running trial may lead to further work.

@@ -310,3 +310,24 @@ def test_the_error_ends_with_the_last_failure_when_trials_have_paused():
     resumed.status, resumed.message = "INVALID", "the last crash"
     with pytest.raises(RuntimeError, match="The last one said:\nthe last crash"):
         oracle.end_trial(resumed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"max_model_size": 2}, "max_model_size"),
+        ({"constraint": lambda hp, model: False}, "constr"),
+    ],
+)
+def test_a_search_whose_models_are_all_unwanted_says_so(arguments, reason, capsys):
+    def small(hp):
+        hp.Int("units", 1, 2)
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    tuner = kte.TPE(small, "val_loss", max_trials=9, seed=0, **arguments)
+    tuner.search(X, Y, validation_data=VALIDATION, epochs=1)
+    assert reason in tuner.oracle.ended_because
+    assert "widen" not in tuner.oracle.ended_because
+    assert "No trial has a score" in capsys.readouterr().out
