@@ -4,9 +4,9 @@
 >>> "TPE" in dir(kte)
 True
 
-What `dir` shows is public: the classes and the packages.  All other packages (`oracles`, `tuners`,
-`records`, `bridge`, `checkpoints`, `model_reuse`, `training`, `tensorboard`) and modules are
-internal and may change in any release.
+What `dir` shows is public: classes, functions and packages.  All other packages (`oracles`,
+`tuners`, `records`, `bridge`, `checkpoints`, `model_reuse`, `training`, `tensorboard`) and modules
+are internal and may change in any release.
 
 Names are resolved when they are first used, so that importing the package loads neither TensorFlow
 nor KerasTuner, and `kt_extras.search`, `samplers`, `pruners` and `schedulers` can be used without
@@ -46,6 +46,7 @@ if _TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras.pruners import PatientPruner as PatientPruner
     from kt_extras.pruners import PercentilePruner as PercentilePruner
     from kt_extras.pruners import ThresholdPruner as ThresholdPruner
+    from kt_extras.records.recorded_search import load_results as load_results
     from kt_extras.tuners.asha import ASHA as ASHA
     from kt_extras.tuners.bohb import BOHB as BOHB
     from kt_extras.tuners.evolution import Evolution as Evolution
@@ -92,6 +93,7 @@ _HOMES = {
     "TPEOracle": "kt_extras.oracles.tpe",
     "ThresholdPruner": "kt_extras.pruners",
     "Tuner": "kt_extras.tuners.tuner",
+    "load_results": "kt_extras.records.recorded_search",
 }
 
 __all__ = sorted([*_HOMES, *_MODULES])

@@ -490,7 +490,7 @@ def eager_randomness() -> Callable[[], None]:
     """Return a function that restores TensorFlow's global seed and the stream of eager seeds."""
     eager = context.context()
     seed, stream = eager_seeds()
-    state = None if stream is None else stream.getstate()
+    state: Any = None if stream is None else stream.getstate()
 
     def restore() -> None:
         eager._seed, eager._rng = seed, stream

@@ -76,6 +76,13 @@ def has_eager(name):
     return check
 
 
+def has_default_graph():
+    from tensorflow.python.framework import ops
+
+    with tf.Graph().as_default():
+        return hasattr(ops._default_graph_stack, "_global_default_graph")
+
+
 def has_registry():
     from tensorflow.python.framework import ops
 
@@ -331,6 +338,42 @@ CANARIES = [
         BOTH,
         has_global_generator,
         "TensorFlow's global generator is not saved",
+    ),
+    (
+        "ops._default_graph_stack",
+        BOTH,
+        exists("tensorflow.python.framework.ops._default_graph_stack"),
+        "searches in the scope of a strategy raise at its end",
+    ),
+    (
+        "ops._default_graph_stack._global_default_graph",
+        BOTH,
+        has_default_graph,
+        "searches in the scope of a strategy raise at its end",
+    ),
+    (
+        "global_state.GLOBAL_STATE_TRACKER",
+        KERAS_3_ONLY,
+        exists("keras.src.backend.common.global_state.GLOBAL_STATE_TRACKER"),
+        "the dtype policy and other settings are lost in a search",
+    ),
+    (
+        "TensorBoard._global_train_batch",
+        BOTH,
+        in_source(Callbacks.TensorBoard, "_global_train_batch"),
+        "TensorBoard's batches are counted from 0 after a pause",
+    ),
+    (
+        "TensorBoard._global_test_batch",
+        KERAS_3_ONLY,
+        in_source(Callbacks.TensorBoard, "_global_test_batch"),
+        "TensorBoard's batches of validation are counted from 0 after a pause",
+    ),
+    (
+        "TensorBoard._train_step",
+        KERAS_2_ONLY,
+        in_source(Callbacks.TensorBoard, "_train_step"),
+        "TensorBoard's batches are counted from 0 after a pause",
     ),
     ("ops.gradient_registry._registry", BOTH, has_registry, "memory grows with every trial"),
     ("CustomGradient-", BOTH, names_custom_gradients, "memory grows with every trial"),

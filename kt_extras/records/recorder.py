@@ -55,7 +55,7 @@ class Recorder:
             directory: The project's.
         """
         self.directory = directory
-        self._store = _open_store(self.storage, directory)
+        self._store = open_project_store(self.storage, directory)
         self._begun = False
 
     def exists(self) -> bool:
@@ -161,7 +161,13 @@ class Recorder:
         self._record_project()
 
 
-def _open_store(storage: str | None, directory: Path) -> Store:
+def open_project_store(storage: str | None, directory: Path) -> Store:
+    """Return the store of a project.
+
+    Args:
+        storage: The URL of a database, None for a journal in the directory.
+        directory: The project's.
+    """
     if storage is None:
         return open_store(None, directory)
     from kt_extras.records.query_tables import SearchTables  # SQLAlchemy is optional

@@ -137,7 +137,8 @@ def _move(callback: keras.callbacks.Callback, old: str, new: str) -> None:
         if _NAMES.fullmatch(name) and isinstance(value, (str, os.PathLike)):
             path = os.fspath(value)
             if path == old or _is_below(path, old):
-                setattr(callback, name, type(value)(new + path[len(old) :]))
+                kind: Any = type(value)
+                setattr(callback, name, kind(new + path[len(old) :]))
                 _make_parent(name, new)
 
 

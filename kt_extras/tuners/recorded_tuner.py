@@ -272,6 +272,7 @@ class RecordedTuner(keras_tuner.Tuner):
         """Return the space as this program declares it, whatever the journal holds."""
         scratch = keras_tuner.Oracle(
             objective="loss",
+            seed=1,  # not used; without it KerasTuner draws one from Python's `random`
             hyperparameters=self._declared.copy(),
             allow_new_entries=self.oracle.allow_new_entries,
             tune_new_entries=self.oracle.tune_new_entries,

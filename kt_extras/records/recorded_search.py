@@ -1,0 +1,134 @@
+"""Results of a search without its tuner and its model."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extras.bridge.lazy_trial import set_missing_defaults
+from kt_extras.records.events import ProjectOpened, from_record
+from kt_extras.records.recorder import open_project_store
+from kt_extras.records.search_state import SearchState
+from kt_extras.records.tables import epochs_of, table
+
+_OBJECTIVE = re.compile(r'(?<!Multi)Objective\(name="(.+?)", direction="(min|max)"\)')
+
+
+def load_results(
+    directory: str | os.PathLike[str] | None = None,
+    project_name: str | os.PathLike[str] | None = None,
+    *,
+    storage: str | None = None,
+) -> RecordedSearch:
+    """Return what a search has recorded, without its tuner, its model and its data.
+
+    Nothing is written, and no model is built.  The search may be running, here or in another
+    process; what it records afterwards is not seen.
+
+    Args:
+        directory: As for the tuner.  Defaults to None: the working directory.
+        project_name: As for the tuner.  Defaults to None: `"untitled_project"`.
+        storage: As for the tuner.  Defaults to None: the journal in the project's directory.
+
+    Returns:
+        An object with `results()`, `history(trial_id)` and `get_best_hyperparameters(num_trials)`,
+        which return what those of the tuner do, and with the `objective`.
+
+    Raises:
+        FileNotFoundError: The project has no records.
+        kt_extras.storage.StorageError: A record cannot be read.
+
+    >>> import tempfile, keras_tuner, kt_extras as kte
+    >>> class Parabola(kte.Tuner):
+    ...     def run_trial(self, trial):
+    ...         return trial.hyperparameters.Float("x", -1, 1) ** 2
+    >>> oracle = kte.SamplerOracle(kte.samplers.Random(), max_trials=3, seed=0)
+    >>> directory = tempfile.mkdtemp()
+    >>> tuner = Parabola(oracle, directory=directory, project_name="parabola")
+    >>> tuner.search(verbose=0)
+    >>> kte.load_results(directory, "parabola").results() == tuner.results()
+    True
+    """
+    project = Path(directory or ".") / str(project_name or "untitled_project")
+    store = open_project_store(storage, project)
+    if not store.exists():
+        raise FileNotFoundError(
+            f"`directory` and `project_name` must name a search of kt_extras, but {project} holds "
+            f"no records{'' if storage is None else ' in `storage`'}.  Pass them, and `storage`, "
+            "as they were passed to the tuner."
+        )
+    events = [from_record(record) for record in store.read()]
+    opened = [event for event in events if isinstance(event, ProjectOpened)]
+    state = SearchState(_objective(opened[-1].objective), keras_tuner.HyperParameters())
+    for event in events:
+        state.apply(event)
+    state.recover()
+    return RecordedSearch(state)
+
+
+class RecordedSearch:
+    """What a search has recorded.
+
+    Args:
+        state: The state of the search.
+
+    Attributes:
+        objective: The objective of the search.
+    """
+
+    def __init__(self, state: SearchState) -> None:
+        self._state = state
+        self.objective = state.objective
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return one row a trial, as the tuner's `results` does."""
+        return table(list(self._state.trials.values()), self.objective)
+
+    def history(self, trial_id: str | int) -> dict[str, list[Any]]:
+        """Return the metrics of every epoch of a trial, as the tuner's `history` does.
+
+        Args:
+            trial_id: Its id, or its number.
+
+        Raises:
+            KeyError: There is no such trial.
+        """
+        for record in self._state.trials.values():
+            if trial_id in (record.trial.trial_id, record.number):
+                return epochs_of(record)
+        known = list(self._state.trials)
+        raise KeyError(
+            f"`trial_id` must be the id or the number of one of {known}, got {trial_id!r}."
+        )
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """Return the hyperparameters of the best trials, as they were in their best epochs.
+
+        Args:
+            num_trials: How many, best first; fewer if there are not as many with a score.
+                Defaults to 1.
+        """
+        good = {TrialStatus.COMPLETED, TrialStatus.RUNNING}
+        trials = [record.trial for record in self._state.trials.values()]
+        scored = [t for t in trials if t.status in good and t.score is not None]
+        maximised = self.objective.direction == "max"
+        best = sorted(scored, key=lambda trial: trial.score, reverse=maximised)
+        return [self._hyperparameters(trial) for trial in best[:num_trials]]
+
+    def _hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
+        hp = trial.hyperparameters.copy()
+        hp.values = {**hp.values, **self._state.trials[trial.trial_id].best_values}
+        hp.merge(self._state.hyperparameters, overwrite=False)
+        return set_missing_defaults(hp)
+
+
+def _objective(recorded: str) -> keras_tuner.Objective:
+    """Return the objective that was recorded as `str` shows it; of several, their sum."""
+    parts = [keras_tuner.Objective(*found) for found in _OBJECTIVE.findall(recorded)]
+    given = parts if recorded.startswith("Multi") else parts[0]
+    return keras_tuner.Oracle(objective=given, seed=1).objective  # the seed is not used
