@@ -35,6 +35,7 @@ PUBLIC_MODULES = ("tensorboard.plugins.hparams.api",)  # TensorFlow's guides tel
 # `keras_tuner.engine.trial` may be imported everywhere: its classes have no public name.
 ALLOWED = {
     ("model_reuse/shape_changes.py", "keras_tuner.engine.hyperparameters"),  # their classes
+    ("tuners/recorded_tuner.py", "keras_tuner.engine.tuner.maybe_distribute"),
     ("tuners/trained_models.py", "keras_tuner.engine.tuner.maybe_distribute"),
 }
 
@@ -208,6 +209,12 @@ CANARIES = [
         BOTH,
         attaches_masks,
         "metrics count the rows that a mask excludes, and `ignore_class` has no effect",
+    ),
+    (
+        "Callback._supports_tf_logs",
+        KERAS_2_ONLY,
+        lambda: hasattr(Callbacks.Callback(), "_supports_tf_logs"),
+        "each batch of a search waits for its logs",
     ),
     (
         "Optimizer._built",
@@ -436,6 +443,12 @@ CANARIES = [
         BOTH,
         tuner_has(Tuner, "_build_hypermodel"),
         "PBT cannot compare models",
+    ),
+    (
+        "Tuner._override_compile_args",
+        BOTH,
+        tuner_has(Tuner, "_override_compile_args"),
+        "models share the metrics that the tuner was given",
     ),
     (
         "Tuner._try_build",

@@ -29,7 +29,7 @@ class ASHAOracle(SamplerOracle):
             3.
         max_trials: Maximum number of trials to begin.  Defaults to `reduction_factor` to the power
             of the number of rungs if no other argument limits the search, else to None: no limit.
-        seed: An integer from 0.  Defaults to None: a random one.
+        seed: An integer from 0.  Defaults to None: one that Python's `random` gives.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         mode: `"promotion"`: a trial pauses at each rung and is resumed when it is the best that

@@ -25,7 +25,7 @@ class BOHBOracle(SamplerOracle):
         reduction_factor: Of this many trials in a rung, one is promoted to the next.  Defaults to
             3.
         iterations: How often all brackets are run.  Defaults to 1.
-        seed: An integer from 0.  Defaults to None: a random one.
+        seed: An integer from 0.  Defaults to None: one that Python's `random` gives.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         min_epochs: Epochs of the first rung of the longest bracket.  Defaults to 1.

@@ -24,7 +24,7 @@ class EvolutionOracle(SamplerOracle):
     Args:
         objective: As for `kt_extras.SamplerOracle`.
         max_trials: Maximum number of trials to begin; None for no limit.  Defaults to 10.
-        seed: An integer from 0.  Defaults to None: a random one.
+        seed: An integer from 0.  Defaults to None: one that Python's `random` gives.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         population_size: Number of latest trials that can be parents.  Defaults to 0.4 of

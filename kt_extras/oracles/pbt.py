@@ -34,7 +34,7 @@ class PBTOracle(SamplerOracle):
             `(0.8, 1.2)`.
         mutable: Names of the hyperparameters that may change during a training.  Defaults to None:
             all of them.
-        seed: An integer from 0.  Defaults to None: a random one.
+        seed: An integer from 0.  Defaults to None: one that Python's `random` gives.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         sampler: Suggests the points that the population begins with: a

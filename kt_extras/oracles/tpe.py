@@ -21,7 +21,7 @@ class TPEOracle(SamplerOracle):
     Args:
         objective: As for `kt_extras.SamplerOracle`.
         max_trials: Maximum number of trials to begin; None for no limit.  Defaults to 10.
-        seed: An integer from 0.  Defaults to None: a random one.
+        seed: An integer from 0.  Defaults to None: one that Python's `random` gives.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         sampler: A `kt_extras.samplers.TPE` with other settings.  Defaults to

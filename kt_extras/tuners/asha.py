@@ -39,7 +39,7 @@ class ASHA(Tuner):
         max_trials: Maximum number of trials to begin.  Defaults to `reduction_factor` to the power
             of the number of rungs if no other argument limits the search, else to None: no limit.
         seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
-            follow from a random one, and the training from Keras' own generators.
+            follow from one that Python's `random` gives, and the training from Keras' generators.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         mode: `"promotion"` pauses a trial at each rung and resumes it if it is promoted;

@@ -35,7 +35,7 @@ class BOHB(Tuner):
             3.
         iterations: How often all brackets are run.  Defaults to 1.
         seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
-            follow from a random one, and the training from Keras' own generators.
+            follow from one that Python's `random` gives, and the training from Keras' generators.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         min_epochs: Epochs of the first rung of the longest bracket.  Defaults to 1.

@@ -30,7 +30,7 @@ class Evolution(Tuner):
             `keras_tuner.Objective`.
         max_trials: Maximum number of trials to begin; None for no limit.  Defaults to 10.
         seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
-            follow from a random one, and the training from Keras' own generators.
+            follow from one that Python's `random` gives, and the training from Keras' generators.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         population_size: Number of latest trials that can be parents.  Defaults to 0.4 of

@@ -56,7 +56,7 @@ class PBT(Tuner):
             and shape, and which of them are trained; found by building models.  A choice of the
             optimizer is none of them, nor is a momentum that may be 0.
         seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
-            follow from a random one, and the training from Keras' own generators.
+            follow from one that Python's `random` gives, and the training from Keras' generators.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         sampler: Suggests the points that the population begins with: a
