@@ -58,7 +58,7 @@ def precision_recall_picture(sample: Sample, decisions: IntArray) -> Any:
             place = hits / (sample.weights @ truth), hits / (sample.weights @ decided)
             axes.plot(*place, "o", color=line.get_color())
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-    axes.set_title("Precision and recall; dots: at the thresholds")
+    axes.set_title("Precision and recall\ndots: at the thresholds", fontsize="medium")
     axes.legend(loc="lower left", fontsize="small")
     return figure
 
@@ -80,7 +80,8 @@ def reliability_picture(before: Sample, after: Sample) -> Any:
         curve = _all_curves(sample)
         axes.plot(curve.predicted, curve.observed, "o-", label=f"{name}: error {curve.error:.3f}")
     axes.set(xlabel="predicted probability", ylabel="observed frequency")
-    axes.set(xlim=(0, 1), ylim=(0, 1), title="Reliability, before and after calibration")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set_title("Reliability before\nand after calibration", fontsize="medium")
     axes.legend(loc="upper left", fontsize="small")
     return figure
 
@@ -110,7 +111,7 @@ def scores_picture(sample: Sample, thresholds: FloatArray) -> Any:
         title = f"Scores, {name}"
         if sample.kind is not Kind.MULTI_CLASS:
             axes.axvline(threshold, color="black")
-            title = f"{title}; threshold {threshold:.3f}"
+            title = f"{title}\nthreshold {threshold:.3f}"
         axes.set_title(title, fontsize="small" if len(columns) > 1 else "medium")
         axes.set(xlim=(0, 1), ylabel="density" if len(columns) == 1 else None)
     panels[0].legend(fontsize="small")
@@ -152,8 +153,9 @@ def _figure(rows: int, columns: int) -> Any:
     require_matplotlib()
     from matplotlib.figure import Figure
 
-    size = (5.0, 4.0) if rows == columns == 1 else (2.6 * columns, 2.2 * rows)
-    return Figure(figsize=size, dpi=100, layout="tight")
+    # Small in inches and fine in dots, so that the letters are large enough for a thumbnail.
+    size = (3.3, 2.7) if rows == columns == 1 else (1.9 * columns, 1.7 * rows)
+    return Figure(figsize=size, dpi=150, layout="tight")
 
 
 def _panels(count: int) -> tuple[Any, list[Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from kt_extras.arguments import counted
+from kt_extras.oracles.estimate import Estimate, estimate
 from kt_extras.oracles.oracle import SamplerOracle
 
 _COLUMNS = ("bracket", "epochs", "trials", "new_epochs")
@@ -39,26 +40,46 @@ def planned_trials(oracle: SamplerOracle) -> int | None:
     return sum({rung.bracket: rung.trials for rung in reversed(rungs)}.values()) or None
 
 
-def planned_epochs(oracle: SamplerOracle) -> int | None:
-    """Return how many epochs the scheduler intends, None if there is none or it cannot tell."""
-    if oracle.scheduler is None:
+def expected_epochs(oracle: SamplerOracle) -> Estimate | None:
+    """Return how many epochs the search will train in all, given what it has trained so far.
+
+    Returns:
+        None if there is no scheduler, or nothing but time or epochs limits the search.
+    """
+    trials = planned_trials(oracle)
+    if oracle.scheduler is None or trials is None:
         return None
-    return sum(rung.new_epochs for rung in oracle.scheduler.plan(oracle.max_trials)) or None
+    found = estimate(oracle.scheduler, oracle.history, trials)
+    limit = oracle.budget.max_total_epochs
+    if limit is None:
+        return found
+    return Estimate(min(found.low, limit), min(found.expected, limit), min(found.high, limit))
 
 
-def plan_table(rows: Sequence[Mapping[str, int]]) -> str:
+def plan_table(rows: Sequence[Mapping[str, int]], expected: Estimate | None = None) -> str:
     """Return rows as a table with a sum.
 
-    >>> print(plan_table([{"bracket": 0, "epochs": 1, "trials": 9, "new_epochs": 9},
-    ...                   {"bracket": 0, "epochs": 3, "trials": 3, "new_epochs": 6}]))
+    Args:
+        rows: As `planned_rows` returns them.
+        expected: How many epochs will be trained.  Defaults to None: as many as planned.
+
+    >>> rows = [{"bracket": 0, "epochs": 1, "trials": 9, "new_epochs": 9},
+    ...         {"bracket": 0, "epochs": 3, "trials": 3, "new_epochs": 6}]
+    >>> print(plan_table(rows))
     bracket  epochs  trials  new_epochs
           0       1       9           9
           0       3       3           6
     9 trials, 15 epochs in all
+    >>> print(plan_table(rows, Estimate(17, 19, 23)).splitlines()[-1])
+    9 trials, at least 15 epochs; about 19 are expected (17 to 23), since some are promoted early
     """
     lines = ["  ".join(_COLUMNS)]
     lines += ["  ".join(f"{row[name]:>{len(name)}}" for name in _COLUMNS) for row in rows]
     first = {row["bracket"]: row["trials"] for row in reversed(rows)}
     epochs = sum(row["new_epochs"] for row in rows)
-    trials = sum(first.values())
-    return "\n".join([*lines, f"{counted(trials, 'trial')}, {counted(epochs, 'epoch')} in all"])
+    trials = counted(sum(first.values()), "trial")
+    if expected is None or expected.high <= epochs:
+        return "\n".join([*lines, f"{trials}, {counted(epochs, 'epoch')} in all"])
+    likely = f"about {expected.expected} are expected ({expected.low} to {expected.high})"
+    total = f"{trials}, at least {counted(epochs, 'epoch')}; {likely}"
+    return "\n".join([*lines, f"{total}, since some are promoted early"])

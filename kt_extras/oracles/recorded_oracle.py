@@ -29,11 +29,12 @@ from kt_extras.oracles.arguments import (
     refuse_overridden,
 )
 from kt_extras.records.events import PointEnqueued, SpaceDeclared, TrialAbandoned
+from kt_extras.records.failures_said import BestList
 from kt_extras.records.recorder import Recorder
 from kt_extras.records.scores import best_epochs
 from kt_extras.records.search_state import SearchState, Totals
 from kt_extras.records.trial_record import TrialRecord
-from kt_extras.search import Space
+from kt_extras.search import History, Space
 
 
 class RecordedOracle(keras_tuner.Oracle):
@@ -94,6 +95,11 @@ class RecordedOracle(keras_tuner.Oracle):
             return self._state.history.space
 
     @property
+    def history(self) -> History:
+        """The trials as samplers, pruners and schedulers see them; not to be changed."""
+        return self._state.history
+
+    @property
     def totals(self) -> Totals:
         """Counts of trials and epochs, and the best score."""
         return self._state.totals
@@ -136,7 +142,8 @@ class RecordedOracle(keras_tuner.Oracle):
             trials = self.trials.values()
             scored = [t for t in trials if t.status in good and t.score is not None]
             maximised = self.objective.direction == "max"
-            return sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
+            best = sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
+            return BestList(best, self.trial_records)
 
     def score_trial(self, trial: Trial) -> None:
         """Set the score and the best epoch: the mean over executions of each one's best.

@@ -1,25 +1,26 @@
-"""A search in TensorBoard: a run for each trial, the HParams dashboard, and the search's curves.
+"""A search in TensorBoard: two runs for each trial, the HParams dashboard, the search's curves.
 
 Below `log_dir` the runs are
 
-- ``<trial>/train``, ``<trial>/validation``: the trial's curves, written by Keras' own callback;
-- ``<trial>/<state>``: its row of the dashboard, that is its hyperparameters and final numbers;
-  the state is ``running``, ``completed``, ``pruned``, ``paused``, ``infeasible`` or ``failed``;
-- ``search``: the best score so far against trials, epochs and seconds, and the pruned trials; with
-  a scheduler also how many trials have reached each rung, promotions, exploits, and as a text which
-  trials reached which rung and which trial copied which;
-- ``search/space``: the domains of the hyperparameters, and which numbers are columns.
+- ``<trial>/train``, ``<trial>/validation``: the trial's curves, written by Keras' own callback.
+  When a trial has ended for good, its row of the dashboard, that is its hyperparameters, its state
+  and its final numbers, is written to ``<trial>/train`` too;
+- ``<trial>/running``, ``<trial>/paused``: the row of a trial that has not ended for good;
+- ``search``: the columns of the dashboard, the best score so far against trials, epochs and seconds
+  (first in the list, since their tags begin with ``best``), the pruned trials, and what a scheduler
+  has done.
 
-A later version of ``<state>`` or ``space`` is a new run with a number, and the former is deleted;
+A later version of a row or of the columns is a new run with a number, and the former is deleted;
 `kt_extras.tensorboard.events` says why.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -29,12 +30,13 @@ from kt_extras.tensorboard import domains, events
 if TYPE_CHECKING:
     from tensorboard.plugins.hparams.api_pb2 import Experiment, HParamInfo, MetricInfo
 
-STATES = ("completed", "pruned", "paused", "infeasible", "failed")
+STATES = ("completed", "pruned", "paused", "infeasible", "failed", "rejected")
 
 _RUNNING = "running"
 _SEARCH = "search"
-_SPACE = "space"
 _WORDS = (_RUNNING, *STATES)
+_TRAIN = "train"  # the run in which Keras writes the curves of the training
+_OWNER = "project"  # a file in the run `search` with what tells one project from another
 # The columns that every trial has, before those of its Keras metrics.
 _OWN_COLUMNS = {
     "score": "The objective of the search.",
@@ -49,8 +51,8 @@ class Progress:
     """The state of the whole search at a moment, over all its sessions.
 
     Args:
-        trials: Finished trials.
-        pruned: Those of them that were stopped early.
+        trials: Finished trials; None if they are no measure of progress.
+        pruned: Those of them that were stopped early; None if none can be.
         epochs: Epochs trained, of all trials.
         seconds: Time spent.
         best: Best score so far on the user's own scale; None before the first.
@@ -59,8 +61,8 @@ class Progress:
     1
     """
 
-    trials: int
-    pruned: int
+    trials: int | None
+    pruned: int | None
     epochs: int
     seconds: float
     best: float | None
@@ -72,8 +74,8 @@ class Rungs:
 
     Args:
         reached: For each number of epochs that is a rung, the trials that have trained as long.
-        promotions: How often a trial was given more epochs. Defaults to `0`.
-        exploits: How often a member of a population has taken over from another. Defaults to `0`.
+        promotions: How often a trial was given more epochs.  Defaults to 0.
+        exploits: How often a member of a population has taken over from another.  Defaults to 0.
         lineage: One row an exploit: its epoch, the member, the parent, and what changed.
 
     >>> Rungs({1: ["0000", "0001"], 3: ["0001"]}, promotions=1).table().splitlines()[2:]
@@ -105,19 +107,30 @@ class SearchBoard:
     Args:
         log_dir: Where the runs are written, as in `keras.callbacks.TensorBoard`.
         objective: Name of the objective, part of the names of the search's curves.
+        project: Name of the project, part of the names of rows.  Defaults to an empty string.
+        owner: What tells the project from others.  Another one in the same directory is written to
+            a directory of its own in it.  Defaults to an empty string.
 
     >>> board = SearchBoard("logs", objective="val_accuracy")
     >>> os.path.relpath(board.trial_dir("0007"), "logs")
     '0007'
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], objective: str) -> None:
-        self.log_dir = os.fspath(log_dir)
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        objective: str,
+        project: str = "",
+        owner: str = "",
+    ) -> None:
+        self._root = os.fspath(log_dir)
+        self._project, self._owner = project, owner
+        self.log_dir = project_dir(self._root, project, owner)
         self.objective = objective
         self._infos: dict[str, HParamInfo] = {}
         self._metrics: set[str] = set()
         self._started: dict[str, float] = {}
-        self._search_file: str | None = None
+        self._search_file = ""
 
     def trial_dir(self, trial_id: str) -> str:
         """Return the directory of a trial's run, below which Keras writes the curves."""
@@ -126,14 +139,13 @@ class SearchBoard:
     def describe(self, space: Space) -> None:
         """Declare all hyperparameters with their domains; again whenever the space has grown.
 
-        What was declared before in the same directory, here or by another process, stays.  Without
-        a change nothing is written.
+        They are written when the next trial ends, with the metrics that only a trial tells.  What
+        was declared before in the same directory, here or by another process, stays.
 
         Args:
             space: All hyperparameters known so far.
         """
         self._infos = {info.name: info for info in domains.hparam_infos(space)}
-        self._publish()
 
     def begin_trial(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Show a trial as running.
@@ -144,31 +156,40 @@ class SearchBoard:
         """
         self._started[trial_id] = time.time()
         parent = self.trial_dir(trial_id)
+        events.clear_row(self._final_run(trial_id))
         version = events.Version(_latest(parent) + 1, _RUNNING, parent)
-        events.supersede(version, [self._start(trial_id, values)])
+        events.supersede(version, [self._start(trial_id, _RUNNING, values)], _WORDS)
 
     def end_trial(
         self,
         trial_id: str,
         *,
+        number: int,
         values: Mapping[str, Any],
         state: str,
         score: float | None,
         best_epoch: int | None,
         epochs: int,
         metrics: Mapping[str, float],
+        schedule: Mapping[str, Sequence[tuple[int, float]]] | None = None,
+        final: bool = True,
     ) -> None:
         """Write how a trial ended, in place of what was written of it before.
 
         Args:
             trial_id: Unique in the search.
+            number: Of the trial, from 0: the step of its final numbers, so that a chart of them
+                is the history of the search.
             values: The active hyperparameters only, with those discovered while it ran.
-            state: `"completed"`, `"pruned"`, `"paused"`, `"infeasible"` or `"failed"`; the last
-                two have the status of a failure in the dashboard.
+            state: `"completed"`, `"pruned"`, `"paused"`, `"infeasible"`, `"failed"` or
+                `"rejected"`; the last three have the status of a failure in the dashboard.
             score: The objective; None if there is none.
             best_epoch: Epoch of `score`.
             epochs: Epochs trained.
             metrics: Each Keras metric at the best epoch.
+            schedule: Of each hyperparameter that changes during the training, epochs and values.
+                Defaults to None: there is none.
+            final: Whether the trial is not to be resumed in this session.  Defaults to True.
         """
         if state not in STATES:
             raise ValueError(f"`state` must be one of {STATES}, got {state!r}.")
@@ -179,15 +200,19 @@ class SearchBoard:
             "epochs": epochs,
         }
         numbers = {name: v for name, v in {**metrics, **own}.items() if _is_finite(v)}
-        # At the number of epochs, so that a trial promoted by its rung has its later score last.
-        scalars = [events.scalar(_tag(name), float(v), epochs) for name, v in numbers.items()]
-        records = [self._start(trial_id, values), _end(state), *scalars]
-        parent = self.trial_dir(trial_id)
-        events.supersede(events.Version(_latest(parent, but=_RUNNING) + 1, state, parent), records)
+        records = [self._start(trial_id, state, values), _end(state)]
+        records += [events.scalar(_tag(name), float(v), number) for name, v in numbers.items()]
+        for name, points in (schedule or {}).items():
+            records += [events.scalar(f"hyperparameters/{name}", v, at) for at, v in points]
+        self._write_row(trial_id, state, records, final=final)
         self._started.pop(trial_id, None)
-        if not self._metrics.issuperset(metrics):
-            self._metrics.update(metrics)
-            self._publish()
+        self._metrics.update(metrics)
+        self._publish()
+
+    def is_unfinished(self, trial_id: str) -> bool:
+        """Return whether the row of a trial is still in a run of its own."""
+        finished = bool(events.files(self._final_run(trial_id)))
+        return not finished and bool(events.versions(self.trial_dir(trial_id), _WORDS))
 
     def report(self, progress: Progress) -> None:
         """Append a point to each of the search's curves; to be called by one process only.
@@ -200,11 +225,15 @@ class SearchBoard:
             "epochs": progress.epochs,
             "seconds": round(progress.seconds),
         }
-        records = [events.scalar(f"{_SEARCH}/pruned_trials", progress.pruned, progress.trials)]
+        records = []
+        if progress.pruned is not None and progress.trials is not None:
+            pruned = events.scalar(f"{_SEARCH}/pruned_trials", progress.pruned, progress.trials)
+            records.append(pruned)
         if _is_finite(progress.best):
             records += [
-                events.scalar(f"{_SEARCH}/best_{self.objective}/by_{unit}", progress.best, step)
+                events.scalar(f"best/{self.objective}/by_{unit}", progress.best, step)
                 for unit, step in counts.items()
+                if step is not None
             ]
         self._append(records)
 
@@ -215,57 +244,139 @@ class SearchBoard:
             rungs: What it has done so far.
             epochs: Trained in all; they are the steps.
         """
-        counts = {
-            **{f"rungs/{level}_epochs": len(names) for level, names in rungs.reached.items()},
-            "promotions": rungs.promotions,
-            "exploits": rungs.exploits,
-        }
+        counts = {f"rungs/{level}_epochs": len(names) for level, names in rungs.reached.items()}
+        counts |= {"promotions": rungs.promotions} if rungs.promotions else {}
+        counts |= {"exploits": rungs.exploits} if rungs.exploits else {}
         curves = [events.scalar(f"{_SEARCH}/{tag}", n, epochs) for tag, n in counts.items()]
         self._append(curves)
 
     def write_tables(self, rungs: Rungs, epochs: int) -> None:
         """Write which trials reached which rung, and which trial copied which, as they are now."""
-        records = [events.text(f"{_SEARCH}/rungs", rungs.table(), epochs)]
+        records = []
+        if rungs.reached:
+            records.append(events.text(f"{_SEARCH}/rungs", rungs.table(), epochs))
         if rungs.lineage:
             records.append(events.text(f"{_SEARCH}/lineage", rungs.lineage_table(), epochs))
         self._append(records)
 
     def clear(self) -> None:
         """Delete the runs of an earlier search in `log_dir`; other files and runs stay."""
+        for version in events.versions(self.log_dir, (_SEARCH,)):
+            events.remove(version.run_dir)
         for directory in events.directories(self.log_dir):
-            is_search = os.path.basename(directory) == _SEARCH
-            if is_search or any(v.word in _WORDS for v in events.versions(directory)):
+            trial = os.path.basename(directory)
+            if events.versions(directory, _WORDS) or events.files(self._final_run(trial)):
                 events.remove(directory)
+        project_dir(self._root, self._project, self._owner)
+
+    # Runs.
+
+    def _final_run(self, trial_id: str) -> str:
+        """Return the run of the row of a trial that has ended for good: the first one of Keras."""
+        first = os.path.join(self.trial_dir(trial_id), "execution0")
+        parent = first if events.exists(first) else self.trial_dir(trial_id)
+        return os.path.join(parent, _TRAIN)
+
+    def _write_row(
+        self, trial_id: str, state: str, records: Sequence[events.Record], *, final: bool
+    ) -> None:
+        parent, run = self.trial_dir(trial_id), self._final_run(trial_id)
+        if not final or events.files(run):  # a run shows the first row that it ever had
+            events.clear_row(run)
+            number = _latest(parent, but=_RUNNING) + 1
+            events.supersede(events.Version(number, state, parent), records, _WORDS)
+            return
+        events.append(events.new_file_behind(run), records)
+        for version in events.versions(parent, _WORDS):
+            events.remove(version.run_dir)
 
     def _append(self, records: Sequence[events.Record]) -> None:
-        """Add to the search's own run."""
-        if self._search_file is None:
-            self._search_file = events.new_file(os.path.join(self.log_dir, _SEARCH))
+        """Add to the search's own run, which may have moved since the last call."""
+        if not records:
+            return
+        run = _search_run(self.log_dir)
+        if os.path.dirname(self._search_file) != run:
+            self._search_file = events.new_file(run)
         events.append(self._search_file, records)
 
-    def _start(self, trial_id: str, values: Mapping[str, Any]) -> events.Record:
-        from tensorboard.plugins.hparams import api
+    # Columns.
+
+    @property
+    def _state_column(self) -> str:
+        return "trial_state" if "state" in self._infos else "state"
+
+    def _start(self, trial_id: str, state: str, values: Mapping[str, Any]) -> events.Record:
+        from tensorboard.plugins.hparams import api, api_pb2
 
         cells = {name: domains.cell(v, self._infos.get(name)) for name, v in values.items()}
+        for name, info in self._infos.items():
+            if info.type == api_pb2.DATA_TYPE_STRING:
+                cells.setdefault(name, domains.INACTIVE)
+        cells = {self._state_column: state, **cells}
         started = self._started.get(trial_id, time.time())
-        return events.Record(api.hparams_pb(cells, trial_id, start_time_secs=started))
+        name = f"{self._project}/{trial_id}" if self._project else trial_id
+        return events.Record(api.hparams_pb(cells, name, start_time_secs=started))
 
     def _publish(self) -> None:
-        """Bring the description on disk up to date; only a change makes a new version."""
+        """Bring the description on disk up to date; a change makes a new version of its run."""
         from tensorboard.plugins.hparams import summary
 
-        parent = os.path.join(self.log_dir, _SEARCH)
-        versions = events.versions(parent)
-        known = _read_experiment(versions[-1].run_dir) if versions else None
+        run = _search_run(self._root)
+        known = _read_experiment(run)
         infos = {info.name: info for info in known.hparam_infos} if known else {}
         names = {_name(info) for info in known.metric_infos} if known else set()
-        hparams = list({**infos, **self._infos}.values())
-        metrics = _metric_infos((names | self._metrics) - set(_OWN_COLUMNS))
+        state = domains.state_info(self._state_column, _WORDS)
+        hparams = list({state.name: state, **infos, **self._infos}.values())
+        metrics = _metric_infos((names | self._metrics) - set(_OWN_COLUMNS), {*infos, *self._infos})
         if known and list(known.hparam_infos) == hparams and list(known.metric_infos) == metrics:
-            events.keep_only(versions[-1])
-        else:
-            version = events.Version(_latest(parent) + 1, _SPACE, parent)
-            events.supersede(version, [events.Record(summary.experiment_pb(hparams, metrics))])
+            return
+        record = events.Record(summary.experiment_pb(hparams, metrics))
+        if known is None:
+            events.append(events.new_file(run, events.COLUMNS), [record])
+            return
+        [*_, latest] = events.versions(self._root, (_SEARCH,))
+        version = events.Version(latest.number + 1, _SEARCH, self._root)
+        events.copy(run, version.run_dir, but=events.COLUMNS)
+        events.append(events.new_file(version.run_dir, events.COLUMNS), [record])
+        events.keep_only(version, (_SEARCH,))
+
+
+def owner_of(project: str, log_dir: str) -> str:
+    """Return what tells a project from others, the same when both directories are moved.
+
+    Args:
+        project: Path of the project's directory.
+        log_dir: Directory of TensorBoard, or the URL of one.
+    """
+    path = os.path.abspath(project)
+    with contextlib.suppress(ValueError):  # another drive
+        return path if "://" in log_dir else os.path.relpath(path, log_dir)
+    return path
+
+
+def project_dir(log_dir: str, project: str, owner: str) -> str:
+    """Return where a project writes below `log_dir`: a directory of its own if another has that.
+
+    Args:
+        log_dir: As the user gives it.
+        project: Name of the project.
+        owner: What tells it from others; an empty string for none.
+    """
+    if not owner:
+        return log_dir
+    path = os.path.join(_search_run(log_dir), _OWNER)
+    written = events.read_text(path)
+    if written is None:
+        events.write_text(path, owner)
+    if written in {None, owner}:
+        return log_dir
+    return project_dir(os.path.join(log_dir, project), project, owner)
+
+
+def _search_run(log_dir: str) -> str:
+    """Return the run of a search's own curves."""
+    versions = events.versions(log_dir, (_SEARCH,))
+    return versions[-1].run_dir if versions else os.path.join(log_dir, _SEARCH)
 
 
 def _end(state: str) -> events.Record:
@@ -276,12 +387,14 @@ def _end(state: str) -> events.Record:
     return events.Record(summary.session_end_pb(status))
 
 
-def _metric_infos(metrics: set[str]) -> list[MetricInfo]:
+def _metric_infos(metrics: set[str], hparams: Collection[str]) -> list[MetricInfo]:
+    """Return the columns of metrics; one that is named like a hyperparameter says what it is."""
     from tensorboard.plugins.hparams import api
 
     columns = {**_OWN_COLUMNS, **{name: f"{name} at the best epoch." for name in sorted(metrics)}}
+    shown = {name: f"{name} (metric)" if name in hparams else name for name in columns}
     return [
-        api.Metric(_tag(name), display_name=name, description=text).as_proto()
+        api.Metric(_tag(name), display_name=shown[name], description=text).as_proto()
         for name, text in columns.items()
     ]
 
@@ -293,7 +406,7 @@ def _latest(parent: str, *, but: str | None = None) -> int:
         parent: Directory of the versions.
         but: A word whose number may be used again by another word.
     """
-    return max((v.number - (v.word == but) for v in events.versions(parent)), default=0)
+    return max((v.number - (v.word == but) for v in events.versions(parent, _WORDS)), default=0)
 
 
 def _read_experiment(run_dir: str) -> Experiment | None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tensorboard.plugins.hparams import api_pb2
     from tensorboard.plugins.hparams.summary_v2 import Domain
 
+#: What a column of strings shows where a hyperparameter is inactive.
+INACTIVE = "-"
+
 # The dashboard draws a check box a listed value, so long ranges of integers are better intervals.
 _LONGEST_RANGE = 32
 _LONGEST_GRID = 256  # with a step an interval would also show values that cannot occur
@@ -35,7 +38,19 @@ def hparam_infos(space: Space) -> list[api_pb2.HParamInfo]:
     twins: dict[str, list[Dimension]] = {}
     for dimension in space.dimensions:
         twins.setdefault(dimension.name, []).append(dimension)
-    return [_info(name, dimensions) for name, dimensions in twins.items()]
+    return [
+        _info(name, dimensions, optional=_may_be_inactive(dimensions, space))
+        for name, dimensions in twins.items()
+    ]
+
+
+def state_info(name: str, states: Sequence[str]) -> api_pb2.HParamInfo:
+    """Return the column of the states of trials."""
+    from tensorboard.plugins.hparams import api, api_pb2
+
+    info = api_pb2.HParamInfo(name=name, description="The state of the trial.", differs=True)
+    api.Discrete(states).update_hparam_info(info)
+    return info
 
 
 def cell(value: Value, info: api_pb2.HParamInfo | None) -> bool | float | int | str:
@@ -51,7 +66,7 @@ def cell(value: Value, info: api_pb2.HParamInfo | None) -> bool | float | int | 
     return str(value) if text or not isinstance(value, (bool, int, float, str)) else value
 
 
-def _info(name: str, dimensions: Sequence[Dimension]) -> api_pb2.HParamInfo:
+def _info(name: str, dimensions: Sequence[Dimension], *, optional: bool) -> api_pb2.HParamInfo:
     from tensorboard.plugins.hparams import api_pb2
 
     info = api_pb2.HParamInfo(
@@ -59,7 +74,7 @@ def _info(name: str, dimensions: Sequence[Dimension]) -> api_pb2.HParamInfo:
         description="; or ".join(map(_description, dimensions)),
         differs=_comes_first(dimensions),
     )
-    domain = _domain(dimensions)
+    domain = _domain(dimensions, optional=optional)
     if domain is None:
         info.type = api_pb2.DATA_TYPE_STRING
     else:
@@ -77,12 +92,24 @@ def _comes_first(dimensions: Sequence[Dimension]) -> bool:
     return varies and not all(dimension.conditions for dimension in dimensions)
 
 
-def _domain(dimensions: Sequence[Dimension]) -> Domain | None:
+def _may_be_inactive(dimensions: Sequence[Dimension], space: Space) -> bool:
+    """Return whether a trial may have no value of any of these dimensions."""
+    if not all(dimension.conditions for dimension in dimensions):
+        return False
+    parents = {one.parent for dimension in dimensions for one in dimension.conditions}
+    covered = {value for d in dimensions for one in d.conditions for value in one.values}
+    above = [dimension for dimension in space.dimensions if dimension.name in parents]
+    alone = len(above) == 1 and all(len(dimension.conditions) == 1 for dimension in dimensions)
+    return not (alone and not above[0].conditions and covered.issuperset(above[0].values()))
+
+
+def _domain(dimensions: Sequence[Dimension], *, optional: bool) -> Domain | None:
     """Return the union of the domains; None if it is infinite and not of numbers alone."""
     from tensorboard.plugins.hparams import api
 
     if all(_is_listed(dimension) for dimension in dimensions):
-        return api.Discrete(_one_type(v for d in dimensions for v in d.values()))
+        values = _one_type(v for d in dimensions for v in d.values())
+        return api.Discrete([*values, INACTIVE] if optional and _are_strings(values) else values)
     ends = _one_type(end for dimension in dimensions for end in _ends(dimension))
     if isinstance(ends[0], str):
         return None
@@ -90,6 +117,10 @@ def _domain(dimensions: Sequence[Dimension]) -> Domain | None:
     if isinstance(low, int) and isinstance(high, int):
         return api.IntInterval(low, high)
     return api.RealInterval(float(low), float(high))
+
+
+def _are_strings(values: Sequence[Any]) -> bool:
+    return isinstance(values[0], str)
 
 
 def _is_listed(dimension: Dimension) -> bool:

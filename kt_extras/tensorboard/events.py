@@ -14,7 +14,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
 
 SUFFIX = ".kt_extras"
+#: Part of the name of a file with the description of a search's columns.
+COLUMNS = ".columns"
 _VERSION = "brain.Event:2"  # the format in which TensorBoard expects metadata with each tag
 
 
@@ -89,10 +91,26 @@ def image(tag: str, png: bytes, size: tuple[int, int]) -> Any:
     return Summary(value=[value])
 
 
-def new_file(run_dir: str) -> str:
-    """Return an unused path in a run, sorted after the older ones, as TensorBoard reads them."""
+def new_file(run_dir: str, kind: str = "") -> str:
+    """Return an unused path in a run, sorted after the older ones, as TensorBoard reads them.
+
+    Args:
+        run_dir: Directory of the run.
+        kind: Comes before the suffix.  Defaults to an empty string.
+    """
     host = socket.gethostname() or "localhost"
-    name = f"events.out.tfevents.{time.time_ns() / 1e9:.9f}.{host}.{os.getpid()}{SUFFIX}"
+    name = f"events.out.tfevents.{time.time_ns() / 1e9:.9f}.{host}.{os.getpid()}{kind}{SUFFIX}"
+    return os.path.join(run_dir, name)
+
+
+def new_file_behind(run_dir: str) -> str:
+    """Return an unused path in a run of Keras, sorted after the files that Keras has closed.
+
+    Keras names its files by whole seconds, and a TensorBoard that is running reads on in the order
+    of names.
+    """
+    host = socket.gethostname() or "localhost"
+    name = f"events.out.tfevents.{int(time.time()) + 1}.{time.time_ns()}.{host}{SUFFIX}"
     return os.path.join(run_dir, name)
 
 
@@ -115,31 +133,63 @@ def append(path: str, records: Iterable[Record]) -> None:
             writer.write(event.SerializeToString())
 
 
-def versions(parent: str) -> list[Version]:
-    """Return the versions below `parent`, newest last; a crash may have left more than one."""
+def versions(parent: str, words: Collection[str]) -> list[Version]:
+    """Return the versions below `parent`, newest last; a crash may have left more than one.
+
+    Args:
+        parent: Directory of the versions.
+        words: Only these are versions; other directories are left alone.
+    """
     found = []
     for run_dir in directories(parent):
-        name = os.path.basename(run_dir)
-        word, _, number = name.rpartition("_")
-        numbered = word and number.isdecimal()
-        if files(run_dir):
-            found.append(
-                Version(int(number), word, parent) if numbered else Version(1, name, parent)
-            )
+        version = _version(os.path.basename(run_dir), parent)
+        if version.word in words and files(run_dir):
+            found.append(version)
     return sorted(found)
 
 
-def supersede(version: Version, records: Iterable[Record]) -> None:
+def _version(name: str, parent: str) -> Version:
+    word, _, number = name.rpartition("_")
+    if word and number.isdecimal():
+        return Version(int(number), word, parent)
+    return Version(1, name, parent)
+
+
+def supersede(version: Version, records: Iterable[Record], words: Collection[str]) -> None:
     """Write a version, and only then delete the others: a crash leaves both, never nothing."""
     append(new_file(version.run_dir), records)
-    keep_only(version)
+    keep_only(version, words)
 
 
-def keep_only(version: Version) -> None:
+def keep_only(version: Version, words: Collection[str]) -> None:
     """Delete the older versions beside this one; a newer one is another process's."""
-    for other in versions(version.parent):
+    for other in versions(version.parent, words):
         if other != version and other.number <= version.number:
             remove(other.run_dir)
+
+
+def copy(old: str, new: str, *, but: str) -> None:
+    """Copy the files of a run.
+
+    Args:
+        old: Directory of the run.
+        new: Directory of the copy.
+        but: The kind of event files that are left out.
+    """
+    _gfile().makedirs(new)
+    for name in _names(old):
+        source = os.path.join(old, name)
+        if not (name.endswith(but + SUFFIX) or _gfile().isdir(source)):
+            _gfile().copy(source, os.path.join(new, name), overwrite=True)
+
+
+def clear_row(run_dir: str) -> None:
+    """Take a row out of a run; an empty file of ours stays, for TensorBoard remembers the row."""
+    old = files(run_dir)
+    if old:
+        append(new_file(run_dir), [])
+    for path in old:
+        _gfile().remove(path)
 
 
 def remove(directory: str) -> None:
@@ -167,6 +217,26 @@ def read(run_dir: str) -> Iterator[Event]:
 
     for path in files(run_dir):
         yield from EventFileLoader(path).Load()
+
+
+def exists(path: str) -> bool:
+    """Return whether there is a file or directory."""
+    return bool(_gfile().exists(path))
+
+
+def read_text(path: str) -> str | None:
+    """Return the contents of a file, None if there is none."""
+    if not exists(path):
+        return None
+    with _gfile().GFile(path) as file:
+        return str(file.read())
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file, in a directory that may not exist yet."""
+    _gfile().makedirs(os.path.dirname(path))
+    with _gfile().GFile(path, "w") as file:
+        file.write(text)
 
 
 def _names(directory: str) -> list[str]:

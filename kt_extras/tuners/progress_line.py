@@ -1,18 +1,52 @@
-"""One line that shows the progress of a search."""
+"""The progress of a search, and a line for each of its trials: in a terminal, notebook or file."""
 
 from __future__ import annotations
 
+import io
+import math
+import shutil
 import sys
-from typing import Any, TextIO
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from tqdm import tqdm
 
-_FORMAT = "{unit} {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}{postfix}"
-_FORMAT_ENDLESS = "{unit} {n_fmt} | {elapsed}{postfix}"
+from kt_extras.tuners.trial_lines import html_table, text_table
+
+_ROWS = 20  # of the table in a notebook, the last ones
+_SECONDS = 0.5  # between two drawings
+
+
+@dataclass(frozen=True)
+class Status:
+    """What stands behind the bar.
+
+    Args:
+        objective: Name of the objective.
+        best: The best score so far, as text.
+        counts: Counts with their nouns, the most important last.
+    """
+
+    objective: str
+    best: str
+    counts: Sequence[str] = ()
+
+    def shortened(self) -> Iterator[str]:
+        """Yield texts that are shorter and shorter."""
+        yield ", ".join([f"best {self.objective} {self.best}", *self.counts])
+        for dropped in range(len(self.counts) + 1):
+            yield ", ".join([f"best {self.best}", *self.counts[dropped:]])
 
 
 class ProgressLine:
-    """A bar in a terminal or notebook, a line for each trial in a log file, or nothing.
+    """Shows how far a search is, and how each of its trials has ended.
+
+    In a terminal the progress is one line that is redrawn below the lines of the trials, and that
+    fits the terminal's width.  In a notebook it is the caption of one table of the last trials.
+    A file gets the lines of the trials, and the progress when the search ends.
 
     Args:
         unit: What is counted: `"trial"` or `"epoch"`.
@@ -23,61 +57,146 @@ class ProgressLine:
 
     def __init__(self, unit: str, total: int | None, done: int, *, visible: bool) -> None:
         self._visible = visible
-        self._live = _redraws(sys.stdout)
+        self._terminal = visible and sys.stdout.isatty()
+        self._table = _NotebookTable() if visible and _in_notebook(sys.stdout) else None
+        self._status = Status("", "-")
         self._bar = tqdm(
             total=total,
             initial=done,
             unit=unit,
-            file=sys.stdout if self._live else _Lines(sys.stdout),
+            file=sys.stdout if self._terminal else io.StringIO(),
             disable=not visible,
-            bar_format=_FORMAT if total else _FORMAT_ENDLESS,
             ascii=" -",
-            delay=0 if self._live else 1e-9,  # a log file gets no line before the first trial
-            dynamic_ncols=self._live,
-            mininterval=0.5 if self._live else float("inf"),
+            bar_format=_format(total, 20),
+            mininterval=_SECONDS,
         )
 
-    def show(self, *parts: str) -> None:
-        """Replace the text behind the bar; a log file gets it at the end of the trial."""
-        self._bar.set_postfix_str(", ".join(parts), refresh=False)
-        if self._live:
+    def show(self, status: Status) -> None:
+        """Replace the text behind the bar."""
+        self._status = status
+        if self._terminal:
+            self._fit()
             self._bar.update(0)
+        elif self._table is not None:
+            self._table.draw(self.text)
 
-    def advance(self, done: int, left: int) -> None:
-        """Show how much is done, and raise the total if more is left than was expected."""
-        if self._bar.total is not None:
-            self._bar.total = max(self._bar.total, done + left)
+    def advance(self, done: int, total: int | None) -> None:
+        """Show how much is done, and of how much.
+
+        Args:
+            done: Number of units that are finished.
+            total: Expected number of units, None if unknown.
+        """
+        if not self._visible:
+            return
+        self._bar.total = total
         self._bar.update(done - self._bar.n)
-        self._bar.refresh()
+        if self._terminal:
+            self._fit()
+            self._bar.refresh()
+
+    def trial(self, line: str, cells: Sequence[str]) -> None:
+        """Show how a trial has ended.
+
+        Args:
+            line: For a terminal or a file.
+            cells: For the table in a notebook.
+        """
+        if self._table is not None:
+            self._table.add(cells)
+            self._table.draw(self.text)
+        else:
+            elapsed = (
+                tqdm.format_interval(self._bar.format_dict["elapsed"]) if self._visible else ""
+            )
+            self.write(f"{elapsed} {line}")
 
     def write(self, text: str) -> None:
-        """Write a separate line."""
-        if self._visible:
+        """Write separate lines."""
+        if self._terminal:
+            tqdm.write(text, file=sys.stdout)
+        elif self._visible:
             sys.stdout.write(f"{text}\n")
 
     def close(self) -> None:
         """End the line, and leave it visible."""
-        self._bar.leave = self._live
+        if self._terminal:
+            self._fit()
+            self._bar.refresh()
+        elif self._table is not None:
+            self._table.draw(self.text, at_once=True)
+        else:
+            self.write(self.text)
         self._bar.close()
 
+    @property
+    def text(self) -> str:
+        """The whole line."""
+        return self._text(20, next(self._status.shortened())) if self._visible else ""
 
-class _Lines:
-    """A stream on which each drawing of the bar is a line of its own."""
+    def _fit(self) -> None:
+        """Choose the longest form of the line that fits the terminal."""
+        self._bar.ncols = width = shutil.get_terminal_size().columns - 1
+        texts = list(self._status.shortened())
+        forms = [(bar, texts[0]) for bar in (20, 10)] + [(0, text) for text in texts]
+        bar, text = next((form for form in forms if len(self._text(*form)) <= width), forms[-1])
+        self._bar.bar_format = _format(self._bar.total, bar)
+        self._bar.set_postfix_str(text, refresh=False)
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._last = ""
-
-    def write(self, text: str) -> None:
-        text = text.replace("\r", "").strip()
-        if text and text != self._last:
-            self._stream.write(f"{text}\n")
-            self._last = text
-
-    def flush(self) -> None:
-        self._stream.flush()
+    def _text(self, bar: int, status: str) -> str:
+        how = {"bar_format": _format(self._bar.total, bar), "postfix": status, "ncols": None}
+        return str(tqdm.format_meter(**{**self._bar.format_dict, **how}))
 
 
-def _redraws(stream: Any) -> bool:
-    """Return whether a carriage return moves to the start of the line, as in a terminal."""
-    return stream.isatty() or "ipykernel" in type(stream).__module__
+class _NotebookTable:
+    """One output of a notebook's cell, which is replaced as the search goes on."""
+
+    def __init__(self) -> None:
+        self._rows: deque[Sequence[str]] = deque(maxlen=_ROWS)
+        self._handle: Any = None
+        self._drawn = -math.inf
+
+    def add(self, cells: Sequence[str]) -> None:
+        """Add a row; a trial that ends again has one row, the last."""
+        others = (row for row in self._rows if row[0] != cells[0])
+        self._rows = deque([*others, cells], maxlen=_ROWS)
+        self._drawn = -math.inf
+
+    def draw(self, caption: str, *, at_once: bool = False) -> None:
+        """Replace what is shown, unless that was drawn a moment ago."""
+        from IPython.display import display
+
+        if not at_once and time.monotonic() - self._drawn < _SECONDS:
+            return
+        self._drawn = time.monotonic()
+        shown = _Shown(caption, list(self._rows))
+        if self._handle is None:
+            self._handle = display(shown, display_id=True)
+        else:
+            self._handle.update(shown)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The table as a notebook shows it, or as text where there is no HTML."""
+
+    caption: str
+    rows: Sequence[Sequence[str]]
+
+    def __repr__(self) -> str:
+        return text_table(self.caption, self.rows)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.caption, self.rows)
+
+
+def _format(total: int | None, bar: int) -> str:
+    """Return the format of the line with a bar of so many characters."""
+    if not total:
+        return "{unit} {n_fmt} | {elapsed}{postfix}"
+    middle = f"|{{bar:{bar}}}|" if bar else "|"
+    return f"{{unit}} {{n_fmt}}/{{total_fmt}} {middle} {{elapsed}}<{{remaining}}{{postfix}}"
+
+
+def _in_notebook(stream: Any) -> bool:
+    return "ipykernel" in type(stream).__module__

@@ -22,7 +22,8 @@ from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.oracles.arguments import Points, check_project_name
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.oracles.plan import plan_table, planned_rows
+from kt_extras.oracles.plan import expected_epochs, plan_table, planned_rows
+from kt_extras.records.failures_said import BestList
 from kt_extras.records.tables import epochs_of, table
 from kt_extras.training.global_state import settings_kept
 from kt_extras.tuners.compile_overrides import compile_with
@@ -77,9 +78,7 @@ class RecordedTuner(keras_tuner.Tuner):
             oracle.forget_recorded()
         self._declared = oracle.hyperparameters.copy()  # before the model declares its own
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
-        build = partial(
-            RecordedTuner._try_build, self
-        )  # does not ask the `constraint` of a subclass
+        build = partial(RecordedTuner._try_build, self)  # a subclass asks its `constraint` too
         self._models = TrainedModels(self, oracle, keep_checkpoints, build)
         self._restore_settings: Callable[[], None] | None = None
         super().__init__(
@@ -118,7 +117,8 @@ class RecordedTuner(keras_tuner.Tuner):
         trials = self.oracle.get_best_trials(num_models)
         if type(self).load_model is RecordedTuner.load_model:  # another one has files of its own
             self._models.check(trials)
-        return [self.load_model(trial) for trial in trials]
+        models = map(self.load_model, trials)
+        return BestList(models, self._local_oracle.trial_records)
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """Return the hyperparameters of the best trials, as they were in their best epochs.
@@ -126,7 +126,8 @@ class RecordedTuner(keras_tuner.Tuner):
         Args:
             num_trials: How many, best first; fewer if there are not as many with a score.
         """
-        return list(map(self._models.hyperparameters, self.oracle.get_best_trials(num_trials)))
+        found = map(self._models.hyperparameters, self.oracle.get_best_trials(num_trials))
+        return BestList(found, self._local_oracle.trial_records)
 
     def save(self) -> None:
         """Do nothing: the oracle's journal is always up to date."""
@@ -175,14 +176,15 @@ class RecordedTuner(keras_tuner.Tuner):
         Returns:
             One row a rung, ready for `pandas.DataFrame`: its `bracket`, the `epochs` that a trial
             has trained when it reaches it, the `trials` that do, and the `new_epochs` that they
-            train to come from the rung below.  Where trials are promoted before all
-            have reached a rung, more may be trained.
+            train to come from the rung below.  Where trials are promoted before all have reached
+            a rung, more are trained: the last line that is printed has an estimate with its range.
 
         Raises:
             ValueError: There is no scheduler, or nothing but time or epochs limits the search.
         """
         rows = planned_rows(self._local_oracle)
-        print(plan_table(rows))  # noqa: T201 - the purpose of this method
+        expected = expected_epochs(self._local_oracle)
+        print(plan_table(rows, expected))  # noqa: T201 - the purpose of this method
         return rows
 
     def enqueue(self, values: Points) -> None:

@@ -7,14 +7,15 @@ it for trials and train them.  Without a chief, one process does both.
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras_tuner
 
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.tuners.search_monitor import SearchMonitor, ending
+from kt_extras.records.trial_record import TrialRecord
+from kt_extras.tuners.search_monitor import SearchMonitor
 from kt_extras.tuners.trained_models import TrainedModels
 
 
@@ -86,7 +87,10 @@ class Local:
             self._tuner.on_search_begin()
             self._models.remove_leftovers()
             begins_again = self._overwrite and not self._oracle.trials
-            monitor = SearchMonitor(self._oracle, visible=visible, clear_boards=begins_again)
+            project = str(self._tuner.project_dir)
+            monitor = SearchMonitor(
+                self._oracle, project, visible=visible, clear_boards=begins_again
+            )
             self.monitor = monitor
             run_trials()
         finally:
@@ -121,21 +125,37 @@ class Chief:
         self._oracle, self._models, self._serve = oracle, models, serve
 
     def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
-        """Serve the oracle until the search has ended, and print why it has.
+        """Serve the oracle until the search has ended, and report the search.
 
         Args:
             run_trials: Not used: the workers run the trials.
-            visible: Whether to print it.
+            visible: Whether to show the progress and the trials that have ended.
         """
-        before = self._oracle.totals.ended
         self._oracle.open_session()
+        monitor = SearchMonitor(self._oracle, self._oracle._project_dir, visible=visible)
         try:
             self._models.remove_leftovers()
-            self._serve()
+            with self._reporting(monitor):
+                self._serve()
         finally:
+            monitor.close()
             self._oracle.close_session()
-        if visible:
-            sys.stdout.write(f"{ending(self._oracle, before)}\n")
+        monitor.report_ending()
+
+    @contextmanager
+    def _reporting(self, monitor: SearchMonitor) -> Iterator[None]:
+        """Report every trial that a worker ends."""
+        before = self._oracle.when_ended
+
+        def ended(record: TrialRecord) -> None:
+            before(record)
+            monitor.trial_ended(record.trial.trial_id)
+
+        self._oracle.when_ended = ended
+        try:
+            yield
+        finally:
+            self._oracle.when_ended = before
 
     def trial_ended(self, trial_id: str) -> None:
         """Do nothing: a chief runs no trials."""

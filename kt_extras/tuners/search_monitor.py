@@ -1,7 +1,8 @@
-"""Reports a running search to the progress line and TensorBoard."""
+"""Reports a running search: the progress, a line for each trial that has ended, and TensorBoard."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,33 +13,45 @@ from kt_extras.bridge.metrics import Metrics
 from kt_extras.bridge.objective import sum_text
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.oracles.plan import planned_epochs, planned_trials
+from kt_extras.oracles.plan import expected_epochs, planned_trials
+from kt_extras.records.failures_said import UNSUCCESSFUL, counts_text, failures_text, indented
 from kt_extras.records.trial_record import TrialRecord
-from kt_extras.search import Space
+from kt_extras.search import Point, Space
+from kt_extras.search.dimensions import Dimension
 from kt_extras.tensorboard import Progress, SearchBoard
-from kt_extras.tensorboard.board import Rungs
-from kt_extras.tuners.progress_line import ProgressLine
+from kt_extras.tensorboard.board import Rungs, owner_of
+from kt_extras.tuners.progress_line import ProgressLine, Status
+from kt_extras.tuners.trial_lines import cells, number, trial_line
+
+_CORRECTIONS = 20  # of the expected number of epochs, in a search
 
 
 class SearchMonitor:
-    """Reports a running search to the progress line and TensorBoard.
+    """Reports a running search: the progress, a line for each trial, and TensorBoard.
 
     Args:
         oracle: The oracle of the search.
-        visible: Whether to show the progress line.
+        project: Path of the project's directory.
+        visible: Whether to show the progress and the lines.
         clear_boards: Whether to remove the files of an earlier search from the TensorBoard
             directories.  Defaults to False.
     """
 
-    def __init__(self, oracle: SamplerOracle, *, visible: bool, clear_boards: bool = False) -> None:
-        self._oracle = oracle
+    def __init__(
+        self, oracle: SamplerOracle, project: str, *, visible: bool, clear_boards: bool = False
+    ) -> None:
+        self._oracle, self._project = oracle, project
         self._clear_boards = clear_boards
         # With a scheduler trials train for different epochs, so these are the measure of progress.
-        self._by_epochs = planned_epochs(oracle)
-        total = self._by_epochs or planned_trials(oracle)
+        expected = expected_epochs(oracle) if visible else None
+        self._by_epochs = expected is not None
+        self._total = expected.expected if expected else planned_trials(oracle)
+        self._corrected_at = oracle.totals.epochs
         unit = "epoch" if self._by_epochs else "trial"
-        self._line = ProgressLine(unit, total, self._done, visible=visible)
+        self._line = ProgressLine(unit, self._total, self._done, visible=visible)
         self._before = oracle.totals.ended
+        self._ended: dict[str, None] = {}  # the ids of trials that ended in this session, in order
+        self._explained = False  # whether a failure has been shown with its place
         self._boards: dict[str, SearchBoard] = {}
         self._described: dict[str, Space] = {}
         if (said := sum_text(oracle.objective)) is not None:
@@ -48,9 +61,12 @@ class SearchMonitor:
     def board(self, log_dir: str) -> SearchBoard:
         """Return the writer of a TensorBoard directory."""
         if log_dir not in self._boards:
-            self._boards[log_dir] = SearchBoard(log_dir, self._oracle.objective.name)
+            owner = owner_of(self._project, log_dir)
+            name = os.path.basename(self._project)
+            board = SearchBoard(log_dir, self._oracle.objective.name, name, owner)
+            self._boards[log_dir] = board
             if self._clear_boards:
-                self._boards[log_dir].clear()
+                board.clear()
         return self._boards[log_dir]
 
     def trial_began(self, trial: Trial, log_dir: str) -> None:
@@ -66,35 +82,40 @@ class SearchMonitor:
     def trial_ended(self, trial_id: str) -> None:
         """Show the end of a trial, or of an attempt at it."""
         record = self._oracle.trial_record(trial_id)
+        self._ended[trial_id] = None
         self._show()
+        self._log(record)
         if record.state == "waiting":
             return
-        self._line.advance(self._done, left=self._oracle.remaining_trials() or 0)
+        self._line.advance(self._done, self._expected())
         for log_dir, board in self._boards.items():
             self._describe(log_dir)
-            board.end_trial(
-                trial_id,
-                values=record.best_values,
-                state="infeasible" if record.state == "rejected" else record.state,
-                score=record.trial.score,
-                best_epoch=record.trial.best_step if record.trial.score is not None else None,
-                epochs=record.epochs,
-                metrics=_best_metrics(record),
-            )
+            self._write_row(board, record, final=record.state is not TrialState.PAUSED)
             board.report(self._progress())
             if self._oracle.scheduler is not None:
                 board.report_rungs(self._rungs(), self._oracle.totals.epochs)
 
     def close(self) -> None:
-        """End the progress line, and write the final tables for TensorBoard."""
+        """End the progress line, and write the final rows and tables for TensorBoard."""
         self._line.close()
-        if self._oracle.scheduler is not None:
-            for board in self._boards.values():
+        for board in self._boards.values():
+            for record in self._oracle.trial_records():
+                name = record.trial.trial_id
+                if record.state is TrialState.PAUSED and board.is_unfinished(name):
+                    self._write_row(board, record, final=True)
+            if self._oracle.scheduler is not None:
                 board.write_tables(self._rungs(lineage=True), self._oracle.totals.epochs)
 
     def report_ending(self) -> None:
-        """Print why the search has ended."""
-        self._line.write(ending(self._oracle, self._before))
+        """Print why the search has ended, and which trials of this session have failed."""
+        ended = self._oracle.totals.ended
+        what = "No trial was left to run"
+        if ended > self._before:
+            what = f"Search ended after {counted(ended, 'trial')}"
+        self._line.write(f"{what}: {self._oracle.ended_because}")
+        said = failures_text([self._oracle.trial_record(name) for name in self._ended])
+        if said:
+            self._line.write(said)
 
     def _describe(self, log_dir: str) -> None:
         """Describe the space once, and again when it has grown."""
@@ -103,54 +124,98 @@ class SearchMonitor:
             self._boards[log_dir].describe(space)
             self._described[log_dir] = space
 
+    def _write_row(self, board: SearchBoard, record: TrialRecord, *, final: bool) -> None:
+        trial = record.trial
+        board.end_trial(
+            trial.trial_id,
+            number=record.number,
+            values=record.best_values,
+            state=record.state,
+            score=trial.score,
+            best_epoch=trial.best_step if trial.score is not None else None,
+            epochs=record.epochs,
+            metrics=_best_metrics(record),
+            schedule=self._schedule(record),
+            final=final,
+        )
+
+    def _schedule(self, record: TrialRecord) -> dict[str, list[tuple[int, float]]]:
+        """Return the hyperparameters that a population may change, by epoch."""
+        if not self._is_population:
+            return {}
+        mutable = getattr(self._oracle.scheduler, "mutable", None)
+        curves = {}
+        for dimension in self._oracle.space.dimensions:
+            if mutable is None or dimension.name in mutable:
+                values = (values_at(record, e).get(dimension.name) for e in range(record.trained))
+                points = [(e, height(v, dimension)) for e, v in enumerate(values) if v is not None]
+                curves[dimension.name] = points
+        return curves
+
     @property
     def _done(self) -> int:
         totals = self._oracle.totals
         return totals.epochs if self._by_epochs else totals.ended
 
+    def _expected(self) -> int | None:
+        """Return how much there is to do in all, corrected by what has been done."""
+        left = self._oracle.remaining_trials() or 0
+        if not self._by_epochs:
+            return None if self._total is None else max(self._total, self._done + left)
+        total = self._total or 0
+        if not left or self._done - self._corrected_at >= total / _CORRECTIONS:
+            self._corrected_at = self._done
+            expected = expected_epochs(self._oracle)
+            self._total = expected.expected if expected else total
+        return max(self._total or 0, self._done)
+
     def _show(self) -> None:
         totals = self._oracle.totals
-        best = "-" if totals.best is None else f"{totals.best:.5g}"
-        others = (
-            counted(totals.ended, "trial") if self._by_epochs else counted(totals.epochs, "epoch")
-        )
-        counts = {"promoted": totals.promotions, "exploits": totals.exploits}
-        if self._oracle.scheduler is None or totals.pruned:
-            counts = {"pruned": totals.pruned, **counts}
-        counts |= {"failed": totals.failed, "rejected": totals.rejected}
-        shown = [f"{n} {what}" for what, n in counts.items() if n or what == "pruned"]
-        self._line.show(f"best {self._oracle.objective.name} {best}", others, *shown)
+        other = counted(totals.ended, "trial")
+        counts = [other if self._by_epochs else counted(totals.epochs, "epoch")]
+        if self._oracle.pruner is not None or totals.pruned:
+            counts.append(f"{totals.pruned} pruned")
+        if totals.promotions and not self._is_population:
+            counts.append(f"{totals.promotions} promoted")
+        if totals.exploits:
+            counts.append(counted(totals.exploits, "exploit"))
+        counts += counts_text(self._oracle.trial_records(), UNSUCCESSFUL)
+        self._line.show(Status(self._oracle.objective.name, number(totals.best), counts))
+
+    def _log(self, record: TrialRecord) -> None:
+        """Show how a trial has ended; the first failure with its place in the user's code."""
+        if record.state is TrialState.PAUSED and self._is_population:
+            return  # the members of a population pause often, and all of them
+        line = trial_line(record, self._oracle.objective.name, self._oracle.totals.best)
+        self._line.trial(line, cells(record))
+        bad = record.state in UNSUCCESSFUL or record.state is TrialState.WAITING
+        if bad and not self._explained and record.trial.message:
+            self._explained = True
+            self._line.write(indented(record.trial.message))
+
+    @property
+    def _is_population(self) -> bool:
+        """Whether trials pause to be compared, and all go on."""
+        return self._oracle.scheduler is not None and self._oracle.scheduler.revives
 
     def _rungs(self, *, lineage: bool = False) -> Rungs:
+        """Return what the scheduler has done; all members of a population reach all rungs."""
         totals = self._oracle.totals
         rows = lineage_of(self._oracle.trial_records()) if lineage else []
-        return Rungs(self._oracle.reached(), totals.promotions, totals.exploits, rows)
+        if self._is_population:
+            return Rungs({}, exploits=totals.exploits, lineage=rows)
+        return Rungs(self._oracle.reached(), totals.promotions)
 
     def _progress(self) -> Progress:
-        totals: Any = self._oracle.totals
+        totals, scheduler = self._oracle.totals, self._oracle.scheduler
+        stops = self._oracle.pruner is not None or (scheduler is not None and not scheduler.resumes)
         return Progress(
-            trials=totals.ended,
-            pruned=totals.pruned,
+            trials=None if self._is_population else totals.ended,
+            pruned=totals.pruned if stops or totals.pruned else None,
             epochs=totals.epochs,
             seconds=self._oracle.seconds(),
             best=totals.best,
         )
-
-
-def ending(oracle: SamplerOracle, before: int) -> str:
-    """Return why a search has ended.
-
-    Args:
-        oracle: The oracle, which has no further trial.
-        before: Number of trials that had ended when the session began.
-    """
-    ended = oracle.totals.ended
-    what = (
-        f"Search ended after {counted(ended, 'trial')}"
-        if ended > before
-        else "No trial was left to run"
-    )
-    return f"{what}: {oracle.ended_because}"
 
 
 def lineage_of(entries: Sequence[TrialRecord]) -> list[tuple[int, str, str, str]]:
@@ -161,6 +226,24 @@ def lineage_of(entries: Sequence[TrialRecord]) -> list[tuple[int, str, str, str]
             changes = (f"{name}={value}" for name, value in taken.after.items())
             rows.append((taken.epoch, record.trial.trial_id, taken.parent, ", ".join(changes)))
     return sorted(rows)
+
+
+def values_at(record: TrialRecord, epoch: int) -> Point:
+    """Return the hyperparameters with which a trial trained an epoch, counted from 0."""
+    later = record.exploits[record.generation_at(epoch) :]
+    return dict(later[0].before if later else record.trial.values)
+
+
+def height(value: Any, dimension: Dimension) -> float:
+    """Return a value as a height in a chart: that of a string is its place among the options.
+
+    >>> from kt_extras.search import Choice
+    >>> height("adam", Choice("optimizer", ("sgd", "adam"))), height(0.5, Choice("x", (0.5, 2)))
+    (1.0, 0.5)
+    """
+    if isinstance(value, str):
+        return float(dimension.values().index(value))
+    return float(value)
 
 
 def _best_metrics(record: TrialRecord) -> Metrics:

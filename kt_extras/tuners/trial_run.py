@@ -21,6 +21,7 @@ from kt_extras.checkpoints.full_state import save_state
 from kt_extras.checkpoints.random_state import set_seed
 from kt_extras.checkpoints.resume import ResumeTraining, TrainedWith
 from kt_extras.checkpoints.state_paths import StateFiles
+from kt_extras.tensorboard.board import owner_of, project_dir
 from kt_extras.training.batch_check import BatchCheck
 from kt_extras.training.callback_paths import begin_part, give_own_paths
 from kt_extras.training.callbacks import Callbacks, callbacks_for
@@ -92,6 +93,8 @@ class TrialRun:
         if self._tuner.executions_per_trial > 1:
             folders.append(f"execution{execution}")
         for callback in own:
+            if getattr(callback, "log_dir", None):
+                callback.log_dir = self._log_dir(str(callback.log_dir))
             give_own_paths(callback, folders, self._notes.add, made_for_trial=callable(given))
             begin_part(callback, self.epochs_before)
         if boards and self._monitor is not None and execution == 0:
@@ -107,6 +110,11 @@ class TrialRun:
             state = self._states.path(self._trial.trial_id, self.epochs_before)
             callbacks.append(ResumeTraining(state, self._own, self._trained_with))
         return callbacks
+
+    def _log_dir(self, given: str) -> str:
+        """Return where the project writes in a directory for TensorBoard."""
+        owner = owner_of(str(self._tuner.project_dir), given)
+        return project_dir(given, self._tuner.project_name, owner)
 
     def _guard(self) -> LoopGuard:
         if self._scheduled:

@@ -14,6 +14,7 @@ class Row:
     values: dict
     metrics: dict
     status: str
+    state: str | None = None
     runs: list = field(default_factory=list)
 
 
@@ -49,7 +50,9 @@ class Dashboard:
 
     @property
     def columns(self):
-        return {info.name: info for info in self.experiment.hparam_infos}
+        """Return the columns of hyperparameters, without that of the states."""
+        infos = self.experiment.hparam_infos
+        return {info.name: info for info in infos if info.name != "state"}
 
     @property
     def metrics(self):
@@ -57,13 +60,16 @@ class Dashboard:
 
     def domain(self, name):
         """Return the listed values, or (lowest, highest)."""
-        info = self.columns[name]
+        info = next(info for info in self.experiment.hparam_infos if info.name == name)
         if info.HasField("domain_interval"):
             return (info.domain_interval.min_value, info.domain_interval.max_value)
         return [_python(value) for value in info.domain_discrete.values]
 
     def trials(self, sort_by=()):
-        """Return the rows by trial, in the order in which the table shows them."""
+        """Return the rows by trial, in the order in which the table shows them.
+
+        A row of a project with the default name is called by its trial alone.
+        """
         from tensorboard.context import RequestContext
         from tensorboard.plugins.hparams import api_pb2, list_session_groups
 
@@ -76,8 +82,9 @@ class Dashboard:
         response = list_session_groups.Handler(RequestContext(), self._backend, "", request).run()
         names = {info.name.tag: info.display_name for info in self.experiment.metric_infos}
         return {
-            group.name: Row(
-                values={name: _python(value) for name, value in group.hparams.items()},
+            group.name.removeprefix("untitled_project/"): Row(
+                values={n: _python(v) for n, v in group.hparams.items() if n != "state"},
+                state=_python(group.hparams["state"]) if "state" in group.hparams else None,
                 metrics={names[m.name.tag]: m.value for m in group.metric_values},
                 status=api_pb2.Status.Name(group.sessions[0].status).removeprefix("STATUS_"),
                 runs=[session.name for session in group.sessions],
@@ -91,6 +98,10 @@ class Dashboard:
 
         points = self._multiplexer.Tensors(run, tag)
         return [(p.step, float(tensor_util.make_ndarray(p.tensor_proto))) for p in points]
+
+    def tags(self, run):
+        """Return the names of the curves and texts of a run."""
+        return sorted(tag for tag in self._multiplexer.Runs()[run]["tensors"] if "/" in tag)
 
     def text(self, run, tag):
         """Return the last text that was written under a tag."""

@@ -32,9 +32,13 @@ def board(log_dir):
     return board
 
 
-def end(board, trial_id, values=ADAM, state="completed", score=0.5, epochs=4, **metrics):
+def end(
+    board, trial_id, values=ADAM, state="completed", score=0.5, epochs=4, final=True, **metrics
+):
     board.end_trial(
         trial_id,
+        number=int(trial_id) if trial_id.isdecimal() else 0,
+        final=final,
         values=values,
         state=state,
         score=score,
@@ -79,16 +83,119 @@ def test_columns_of_all_trials_are_declared_and_own_numbers_come_first(board, lo
     ("state", "status", "pruned"),
     [
         ("completed", "SUCCESS", 0),
+        ("paused", "SUCCESS", 0),
         ("pruned", "SUCCESS", 1),
         ("infeasible", "FAILURE", 0),
         ("failed", "FAILURE", 0),
+        ("rejected", "FAILURE", 0),
     ],
 )
-def test_the_state_is_the_name_of_the_run_a_status_and_a_column(board, look, state, status, pruned):
-    run(board, "0000", state=state)
-    row = look().trials()["0000"]
-    assert (row.runs, row.status) == ([os.path.join("0000", state)], status)
+@pytest.mark.parametrize("final", [True, False])
+def test_the_state_is_a_status_and_a_column(board, look, state, status, pruned, final):
+    run(board, "0000", state=state, final=final)
+    dashboard = look()
+    row = dashboard.trials()["0000"]
+    assert row.runs == [os.path.join("0000", "train" if final else state)]
+    assert (row.state, row.status) == (state, status)
     assert row.metrics["pruned"] == pruned
+    assert {"running", state} <= set(dashboard.domain("state"))
+
+
+def test_the_column_of_states_has_another_name_beside_a_hyperparameter_state(log_dir, look):
+    board = SearchBoard(log_dir, "val_loss")
+    board.describe(Space([Choice("state", ("on", "off"))]))
+    run(board, "0000", {"state": "on"})
+    dashboard = look()
+    assert dashboard.trials()["0000"].state == "on"
+    assert dashboard.trials()["0000"].values == {"trial_state": "completed"}
+
+
+def test_a_trial_that_has_ended_for_good_has_no_run_but_those_of_keras(board, look):
+    for final in (False, False, True):
+        run(board, "0000", state="completed" if final else "paused", final=final)
+    assert [name for name in look().runs if name.startswith("0000")] == ["0000/train"]
+
+
+def test_a_trial_that_goes_on_after_its_end_has_one_row_the_latest(board, look):
+    run(board, "0000", state="paused", score=0.5)
+    assert look().trials()["0000"].state == "paused"
+    board.begin_trial("0000", ADAM)
+    assert (row := look().trials()["0000"]).state == "running"
+    assert row.runs == [os.path.join("0000", "running")]
+    end(board, "0000", state="completed", score=0.75)
+    [row] = look().trials().values()
+    assert (row.state, row.metrics["score"]) == ("completed", 0.75)
+    assert row.runs == [os.path.join("0000", "completed")]  # a running TensorBoard knows `train`
+
+
+def test_final_numbers_are_a_history_of_the_search(board, look):
+    for number in range(3):
+        run(board, f"000{number}", score=0.5 + number)
+    dashboard = look()
+    points = [dashboard.curve(f"000{n}/train", "trial/score") for n in range(3)]
+    assert points == [[(0, 0.5)], [(1, 1.5)], [(2, 2.5)]]
+
+
+def test_the_row_of_several_executions_is_in_the_run_of_the_first(board, log_dir, look):
+    (log_dir / "0000" / "execution0" / "train").mkdir(parents=True)
+    run(board, "0000")
+    assert look().trials()["0000"].runs == [os.path.join("0000", "execution0", "train")]
+
+
+def test_hyperparameters_that_change_have_curves(board, look):
+    schedule = {"rate": [(0, 0.1), (1, 0.1), (2, 0.08)], "optimizer": [(0, 1.0)]}
+    board.begin_trial("0000", ADAM)
+    how = {"values": ADAM, "state": "completed", "score": 0.5, "best_epoch": 1, "epochs": 3}
+    board.end_trial("0000", number=0, metrics={}, schedule=schedule, **how)
+    curve = look().curve("0000/train", "hyperparameters/rate")
+    assert curve == [(0, pytest.approx(0.1)), (1, pytest.approx(0.1)), (2, pytest.approx(0.08))]
+
+
+def test_a_metric_named_like_a_hyperparameter_says_what_it_is(log_dir, look):
+    board = SearchBoard(log_dir, "val_loss")
+    board.describe(Space([Choice("loss", ("focal", "dice")), Int("epochs", 1, 3)]))
+    run(board, "0000", {"loss": "focal", "epochs": 2}, loss=0.5, val_loss=0.25, epochs=7)
+    dashboard = look()
+    assert {"loss (metric)", "epochs (metric)", "val_loss", "score"} <= set(dashboard.metrics)
+    assert dashboard.trials()["0000"].metrics["loss (metric)"] == 0.5
+    assert dashboard.trials()["0000"].values["loss"] == "focal"
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_two_projects_in_one_directory_keep_their_rows_and_curves(log_dir, look, both):
+    boards = [SearchBoard(log_dir, "val_loss", name, f"../runs/{name}") for name in ("a", "b")]
+    for score, board in enumerate(boards if both else [*boards, *boards]):
+        board.describe(SPACE if board is boards[0] else Space([Int("units", 1, 3)]))
+        run(board, "0000", SGD if board is boards[0] else {"units": 2}, score=float(score))
+        board.report(Progress(1, None, 4, 1.0, best=float(score)))
+    dashboard = look()
+    rows = dashboard.trials()
+    assert {name: row.metrics["score"] for name, row in rows.items()} == (
+        {"a/0000": 0.0, "b/0000": 1.0} if both else {"a/0000": 2.0, "b/0000": 3.0}
+    )
+    assert rows["b/0000"].values["units"] == 2
+    assert {"units", "optimizer"} <= set(dashboard.columns)
+    curves = [name for name in dashboard.runs if "search" in name]
+    assert len(curves) == 2
+    again = SearchBoard(log_dir, "val_loss", "a", "../runs/a")
+    assert again.trial_dir("0000") == boards[0].trial_dir("0000")
+    assert SearchBoard(log_dir, "val_loss", "b", "../runs/b").log_dir == boards[1].log_dir
+
+
+def test_projects_of_one_name_are_told_apart_by_where_they_are(log_dir):
+    dirs = [SearchBoard(log_dir, "loss", "a", f"../runs{n}/a").log_dir for n in range(3)]
+    assert len(set(dirs)) == 3
+
+
+def test_clearing_leaves_another_project_in_the_same_directory_alone(log_dir, look):
+    first, second = (SearchBoard(log_dir, "val_loss", name, name) for name in "ab")
+    for board in (first, second):
+        run(board, "0000")
+        board.report(Progress(1, None, 4, 1.0, best=0.5))
+    first.clear()
+    assert list(look().trials()) == ["b/0000"]
+    assert SearchBoard(log_dir, "val_loss", "a", "a").log_dir == str(log_dir)
+    assert SearchBoard(log_dir, "val_loss", "b", "b").log_dir == second.log_dir
 
 
 def test_a_running_trial_is_shown_without_numbers(board, look):
@@ -123,9 +230,11 @@ def test_a_running_tensorboard_sees_every_change_as_new_runs(board, look):
         board.begin_trial("0000", ADAM)
         seen += look().trials()["0000"].runs
         for _ in range(2):
-            end(board, "0000")
+            end(board, "0000", final=False)
             seen += look().trials()["0000"].runs
-    assert len(set(seen)) == len(seen) == 6
+    end(board, "0000")
+    seen += look().trials()["0000"].runs
+    assert len(set(seen)) == len(seen) == 7
 
 
 def test_a_version_left_by_a_crash_is_removed_with_the_next_change(board, look, log_dir):
@@ -149,36 +258,65 @@ def test_a_larger_space_replaces_the_former_description(board, look):
     dashboard = look()
     assert dashboard.domain("units") == [1, 2, 3]
     assert set(dashboard.columns) == {"optimizer", "rate", "momentum", "norm", "units"}
-    assert [run for run in dashboard.runs if "space" in run] == [os.path.join("search", "space_3")]
+    assert [run for run in dashboard.runs if "search" in run] == ["search_2"]
+
+
+def test_the_curves_of_a_search_go_on_in_one_run_when_its_space_grows(board, look):
+    for number in range(3):
+        space = [*SPACE.dimensions, *(Int(f"units{n}", 1, 3) for n in range(number))]
+        board.describe(Space(space))
+        run(board, f"000{number}")
+        board.report(Progress(number + 1, None, 4, 1.0, best=0.5))
+    dashboard = look()
+    assert [name for name in dashboard.runs if "search" in name] == ["search_3"]
+    curve = dashboard.curve("search_3", "best/val_accuracy/by_trials")
+    assert curve == [(1, 0.5), (2, 0.5), (3, 0.5)]
+
+
+def test_no_run_is_without_curves(board, look):
+    run(board, "0000", loss=0.5)
+    board.report(Progress(1, None, 4, 1.0, best=0.5))
+    dashboard = look()
+    assert dashboard.runs == ["0000/train", "search"]
+    assert all(dashboard.tags(name) for name in dashboard.runs)
 
 
 def test_describing_the_same_space_again_writes_nothing(board, log_dir):
     def files():
-        return {path: path.stat().st_mtime_ns for path in log_dir.rglob("*")}
+        return {path: path.stat().st_mtime_ns for path in (log_dir / "search").rglob("*")}
 
+    run(board, "0000")
     before = files()
-    SearchBoard(log_dir, "val_accuracy").describe(SPACE)
+    again = SearchBoard(log_dir, "val_accuracy")
+    again.describe(SPACE)
+    run(again, "0001")
     assert files() == before
 
 
 def test_a_description_left_by_a_crash_is_deleted(board, log_dir, look):
-    left = log_dir / "search" / "space"
+    run(board, "0000")
+    left = log_dir / "search"
     [file] = left.iterdir()
     content = file.read_bytes()
-    board.describe(Space([*SPACE.dimensions, Int("units", 1, 3)]))
+    larger = [Space([*SPACE.dimensions, *(Int(n, 1, 3) for n in names)]) for names in ("a", "ab")]
+    board.describe(larger[0])
+    run(board, "0001")
     left.mkdir()
     file.write_bytes(content)
-    board.describe(Space([*SPACE.dimensions, Int("units", 1, 3)]))
-    assert look().runs == [os.path.join("search", "space_2")]
+    board.describe(larger[1])
+    run(board, "0002")
+    assert [name for name in look().runs if "search" in name] == ["search_3"]
 
 
 def test_two_processes_share_one_description_of_a_space(log_dir, look):
     one, other = (SearchBoard(log_dir, "val_loss") for _ in range(2))
+    one.describe(SPACE)
+    other.describe(Space([Int("units", 1, 3)]))
     for _ in range(2):
-        one.describe(SPACE)
-        other.describe(Space([Int("units", 1, 3)]))
+        run(one, "0000")
+        run(other, "0001", {"units": 2})
     assert set(look().columns) == {"optimizer", "rate", "momentum", "norm", "units"}
-    assert len(look().runs) == 1
+    assert len([name for name in look().runs if "search" in name]) == 1
 
 
 def test_the_search_has_its_curves(board, look):
@@ -186,16 +324,18 @@ def test_the_search_has_its_curves(board, look):
     board.report(Progress(trials=2, pruned=1, epochs=10, seconds=5.6, best=0.5))
     board.report(Progress(trials=3, pruned=1, epochs=18, seconds=9.0, best=0.75))
     dashboard = look()
-    assert dashboard.curve("search", "search/best_val_accuracy/by_trials") == [(2, 0.5), (3, 0.75)]
-    assert dashboard.curve("search", "search/best_val_accuracy/by_epochs") == [
+    assert dashboard.curve("search", "best/val_accuracy/by_trials") == [(2, 0.5), (3, 0.75)]
+    assert dashboard.curve("search", "best/val_accuracy/by_epochs") == [
         (10, 0.5),
         (18, 0.75),
     ]
-    assert dashboard.curve("search", "search/best_val_accuracy/by_seconds") == [
+    assert dashboard.curve("search", "best/val_accuracy/by_seconds") == [
         (6, 0.5),
         (9, 0.75),
     ]
     assert dashboard.curve("search", "search/pruned_trials") == [(1, 0), (2, 1), (3, 1)]
+    board.report(Progress(trials=4, pruned=None, epochs=18, seconds=9.0, best=0.75))
+    assert len(look().curve("search", "search/pruned_trials")) == 3
 
 
 def test_a_search_goes_on_in_another_board(board, log_dir, look):
@@ -206,7 +346,7 @@ def test_a_search_goes_on_in_another_board(board, log_dir, look):
     run(resumed, "0001", state="failed", score=None)
     resumed.report(Progress(trials=2, pruned=0, epochs=8, seconds=4.0, best=0.5))
     dashboard = look()
-    assert dashboard.curve("search", "search/best_val_accuracy/by_trials") == [(1, 0.5), (2, 0.5)]
+    assert dashboard.curve("search", "best/val_accuracy/by_trials") == [(1, 0.5), (2, 0.5)]
     assert list(dashboard.trials()) == ["0000", "0001"]
     assert "val_loss" in dashboard.metrics
 
@@ -223,7 +363,7 @@ def test_later_points_are_kept_when_the_last_one_was_cut_off(board, log_dir, loo
 
 def test_clearing_deletes_the_runs_of_a_search_and_nothing_else(board, log_dir, look):
     run(board, "0000")
-    (log_dir / "0000" / "train").mkdir()
+    (log_dir / "0000" / "validation").mkdir()
     board.report(Progress(trials=1, pruned=0, epochs=8, seconds=3.0, best=0.5))
     run(SearchBoard(log_dir / "other", "val_loss"), "0000")
     (log_dir / "mine").mkdir()
@@ -243,7 +383,8 @@ def test_files_of_others_in_a_trial_are_left_alone(board, log_dir):
         (path / "events.out.tfevents.1.host.v2").write_bytes(b"")
     run(board, "0000")
     run(board, "0000")
-    assert sorted(os.listdir(log_dir / "0000")) == ["completed_2", "train", "validation"]
+    assert sorted(os.listdir(log_dir / "0000")) == ["completed", "train", "validation"]
+    assert (log_dir / "0000" / "train" / "events.out.tfevents.1.host.v2").exists()
 
 
 def test_an_unknown_state_is_rejected(board):

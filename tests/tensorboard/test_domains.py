@@ -12,12 +12,19 @@ WITH_ADAM = (Condition("optimizer", ("adam",)),)
 OPTIMIZER = Choice("optimizer", ("sgd", "adam"))
 
 
+def end(board, trial_id, values):
+    how = {"state": "completed", "score": None, "best_epoch": None, "epochs": 1, "metrics": {}}
+    board.end_trial(trial_id, number=0, values=values, **how)
+
+
 @pytest.fixture
 def show(log_dir, look):
     """Declare a space of these dimensions and open the dashboard."""
 
     def declare(*dimensions):
-        SearchBoard(log_dir, "val_loss").describe(Space(dimensions))
+        board = SearchBoard(log_dir, "val_loss")
+        board.describe(Space(dimensions))
+        end(board, "0000", {})
         return look()
 
     return declare
@@ -116,3 +123,17 @@ def test_the_description_names_step_sampling_and_condition(show):
 
 def test_an_empty_space_is_described(show):
     assert show().metrics == ["score", "pruned", "best_epoch", "epochs"]
+
+
+def test_an_inactive_choice_of_strings_shows_a_dash(log_dir, look):
+    board = SearchBoard(log_dir, "val_loss")
+    kind = Choice("kind", ("plain", "nesterov"), conditions=WITH_SGD)
+    board.describe(Space([OPTIMIZER, kind, Int("more", 1, 3, conditions=WITH_SGD)]))
+    end(board, "0000", {"optimizer": "adam"})
+    end(board, "0001", {"optimizer": "sgd", "kind": "plain", "more": 2})
+    dashboard = look()
+    rows = dashboard.trials()
+    assert rows["0000"].values == {"optimizer": "adam", "kind": "-"}
+    assert rows["0001"].values == {"optimizer": "sgd", "kind": "plain", "more": 2}
+    assert dashboard.domain("kind") == ["-", "nesterov", "plain"]
+    assert dashboard.domain("more") == [1, 2, 3]

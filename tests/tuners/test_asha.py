@@ -114,8 +114,8 @@ def test_progress_is_printed_in_epochs(tmp_path, capsys):
     capsys.readouterr()
     tuner.search(**FIT, verbose=1)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
-    assert f"/{planned} |" in lines[0]
     trained = sum(row["epochs"] for row in tuner.results())
+    assert trained >= planned
     assert lines[-1].startswith(f"epoch {trained}/{trained} |")
     assert "5 trials" in lines[-1]
     assert "promoted" in lines[-1]
