@@ -46,7 +46,7 @@ class CheckedHyperParameters(keras_tuner.HyperParameters):
             warnings.warn(
                 f"The hyperparameter {hp.name!r} is declared as {_call(hp)}, but it was declared "
                 f"before as {_call(first)}, which stays in force, as in KerasTuner.  Give one of "
-                "them another name.",
+                "them another name, or both the same range.",
                 stacklevel=3,
             )
         return super()._retrieve(hp)

@@ -316,7 +316,7 @@ def test_the_error_ends_with_the_last_failure_when_trials_have_paused():
     ("arguments", "reason"),
     [
         ({"max_model_size": 2}, "max_model_size"),
-        ({"constraint": lambda hp, model: False}, "constr"),
+        ({"constraint": lambda *_: False}, "constraint"),
     ],
 )
 def test_a_search_whose_models_are_all_unwanted_says_so(arguments, reason, capsys):
