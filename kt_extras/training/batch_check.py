@@ -14,6 +14,8 @@ _CURE = (
     "`HyperModel.fit`.  Or a filter, or `steps_per_epoch`, leaves nothing."
 )
 
+_NO_BATCH = f"The training data gave no batch.  {_CURE}"
+
 
 class BatchCheck(keras.callbacks.Callback):
     """Raises at the end of an epoch, or of a validation, in which there was no batch.
@@ -76,7 +78,16 @@ class BatchCheck(keras.callbacks.Callback):
             ValueError: There was none.
         """
         if self._training.missing:
-            raise ValueError(f"The training data gave no batch in epoch {epoch}.  {_CURE}")
+            raise ValueError(_NO_BATCH)
+
+    def explain(self, error: ValueError) -> None:
+        """Raise what to do about an epoch without a batch, for which Keras 2 has its own error.
+
+        Raises:
+            ValueError: There was no batch, and the error says that the logs are empty.
+        """
+        if self._training.missing and "Empty logs" in str(error):
+            raise ValueError(_NO_BATCH) from error
 
 
 class _Batches:

@@ -209,8 +209,8 @@ class RecordedTuner(keras_tuner.Tuner):
             `"failed"`, `"rejected"`, `"paused"`, `"running"` or `"waiting"`), `score`,
             `best_epoch` (counted from 0; None if no epoch was reported), `epochs` (trained, over
             all executions), `seconds`, `message`, each active hyperparameter under its own name, as
-            it was in the best epoch, and each metric of that epoch under its own name, as a mean over the executions.
-            A name that is taken gets `values.` or `metrics.` before it.
+            it was in the best epoch, and each metric of that epoch under its own name, as a mean
+            over the executions.  A name that is taken gets `values.` or `metrics.` before it.
         """
         return table(self._local_oracle.trial_records(), self._local_oracle.objective)
 

@@ -55,6 +55,7 @@ class TrialRun:
     Attributes:
         epochs_before: Epochs that the trial had trained when it was paused.
         stopped: Whether the oracle has cut the training short.
+        batches: Counts the batches of the current execution.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class TrialRun:
         self._trained_with = TrainedWith(trial.hyperparameters.values)
         self._reporter = EpochReporter(self._report, self.epochs_before)
         self._own: Callbacks = []
+        self.batches = BatchCheck()
         self.stopped = False
 
     def callbacks(self, given: Any, execution: int) -> Callbacks:
@@ -105,7 +107,8 @@ class TrialRun:
         hooks = tuner_hooks(self._tuner, self._trial)
         quiet = [] if self._shows_epochs else [QuietProgress()]
         ours = [hooks, self._weights, self._reporter, *quiet, self._end]
-        callbacks = [self._guard(), BatchCheck(), *self._own, *ours]
+        self.batches = BatchCheck()
+        callbacks = [self._guard(), self.batches, *self._own, *ours]
         if self._states is not None and self.epochs_before:
             state = self._states.path(self._trial.trial_id, self.epochs_before)
             callbacks.append(ResumeTraining(state, self._own, self._trained_with))

@@ -243,6 +243,9 @@ class Tuner(RecordedTuner):
                 results.append(self._build_and_fit_model(trial, *args, callbacks=ours, **kwargs))
             except TrainingEnded:
                 run.write_build_config(self._get_build_config_fname(trial.trial_id))
+            except ValueError as error:
+                run.batches.explain(error)
+                raise
             run.raise_if_interrupted()
             if results and isinstance(results[-1], keras.callbacks.History):
                 compat.forget_model(results[-1])
