@@ -73,7 +73,9 @@ class MultiLabel(keras.metrics.Metric):
         mask, scores = keras_mask(y_pred), tf.convert_to_tensor(y_pred)
         truth = tf.convert_to_tensor(y_true)
         for name, given in (("y_true", truth), ("y_pred", scores)):
-            if given.shape.rank is not None and given.shape[-1:] != [self.num_labels]:
+            if given.shape.rank is not None and not given.shape[-1:].is_compatible_with(
+                [self.num_labels]
+            ):
                 raise ValueError(
                     f"`{name}` must have a column for each of `num_labels` {self.num_labels} "
                     f"labels, got shape {given.shape}."

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn import metrics as sk
 
 from kt_extras import metrics
@@ -96,3 +97,36 @@ def test_another_number_of_labels_is_refused():
     metric = metrics.MultiLabel(metrics.F1Score(2), 3)
     with pytest.raises(ValueError, match="`y_true` must have a column for each of `num_labels` 3"):
         metric.update_state(Y, P)
+
+
+def test_masked_rows_do_not_count():
+    tokens = RNG.integers(1, 4, (30, 6)) * (np.arange(6) < RNG.integers(1, 7, (30, 1)))
+    y = RNG.integers(0, 2, (30, 6, 4))
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Embedding(4, 5, mask_zero=True),
+            keras.layers.Dense(4, "sigmoid"),
+        ]
+    )
+    metric = metrics.MultiLabel(metrics.F1Score(2, "binary"), 4)
+    model.compile("sgd", "binary_crossentropy", metrics=[metric])
+    found = model.evaluate(tokens, y, verbose=0, return_dict=True)["f1_score"]
+    p, real = model.predict(tokens, verbose=0), tokens != 0
+    assert found == pytest.approx(value(metric, y[real], p[real]), abs=1e-6)
+    assert found != pytest.approx(value(metric, y, p), abs=1e-3)
+
+
+def test_labels_of_unknown_shape_are_taken():
+    metric = metrics.MultiLabel(metrics.F1Score(2, "binary"), 4)
+    expected = value(metric, Y, P)
+    for shape in ((None, None), None):
+        specs = [tf.TensorSpec(shape, tf.int64), tf.TensorSpec((None, None))]
+
+        @tf.function(input_signature=specs)
+        def update(y, p):
+            metric.update_state(y, p)
+
+        metric.reset_state()
+        update(Y, P)
+        assert float(metric.result()) == pytest.approx(expected)
