@@ -9,12 +9,12 @@ from typing import Any
 from keras_tuner.engine.trial import Trial
 
 from kt_extras.arguments import counted
-from kt_extras.bridge.metrics import Metrics
 from kt_extras.bridge.objective import sum_text
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import expected_epochs, planned_trials
 from kt_extras.records.failures_said import UNSUCCESSFUL, counts_text, failures_text, indented
+from kt_extras.records.scores import best_metrics
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import Point, Space
 from kt_extras.search.dimensions import Dimension
@@ -134,7 +134,7 @@ class SearchMonitor:
             score=trial.score,
             best_epoch=trial.best_step if trial.score is not None else None,
             epochs=record.epochs,
-            metrics=_best_metrics(record),
+            metrics=best_metrics(record, self._oracle.objective),
             schedule=self._schedule(record),
             final=final,
         )
@@ -244,13 +244,6 @@ def height(value: Any, dimension: Dimension) -> float:
     if isinstance(value, str):
         return float(dimension.values().index(value))
     return float(value)
-
-
-def _best_metrics(record: TrialRecord) -> Metrics:
-    """Return the metrics of the best epoch, and those that the training returned."""
-    runs = [run for run in record.executions if run]
-    epoch = runs[0].get(record.trial.best_step, {}) if runs else {}
-    return {**epoch, **record.results}
 
 
 def resumption(oracle: Any, project: str, changes: Sequence[str]) -> str:
