@@ -25,12 +25,13 @@ def paths_in(model: keras.Model) -> dict[int, list[str]]:
 
     A variable of a layer that is used in several places has several paths.
 
-    >>> body = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="stem")])
+    >>> layers = [keras.Input((2,)), keras.layers.Dense(3, name="stem")]
+    >>> body = keras.Sequential(layers, name="body")
     >>> layers = [keras.Input((2,)), body, keras.layers.Dense(1, name="head")]
     >>> model = keras.Sequential(layers, name="net")
     >>> paths = paths_in(model)
     >>> [paths[id(variable)] for variable in model.trainable_variables][1:3]
-    [['net/sequential/stem/bias'], ['net/head/kernel']]
+    [['net/body/stem/bias'], ['net/head/kernel']]
     """
     found: dict[int, list[str]] = {}
     _collect(model, model.name, found)

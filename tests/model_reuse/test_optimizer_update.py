@@ -13,6 +13,7 @@ from kt_extras.checkpoints.full_state import restore_state, save_state
 from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
 from kt_extras.model_reuse.optimizer_update import differing_numbers, set_numbers, use_variables
 from kt_extras.model_reuse.shape_changes import changes_shapes
+from kt_extras.optimizers import differential
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(8, 3)).astype("float32"), RNG.normal(size=(8, 1)).astype("float32")
@@ -351,6 +352,60 @@ def test_a_model_that_cannot_be_built_with_other_values_counts_as_changed():
         return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
 
     assert changes_shapes(fragile, declared(fragile), "units")
+
+
+def choosing(hp, layers=()):
+    """Return a model whose optimizer and trainable variables are hyperparameters."""
+    rate, decay = hp.Float("rate", 1e-3, 0.1), hp.Float("decay", 0.0, 0.1)
+    optimizers = {
+        "sgd": lambda: SGD(rate, weight_decay=decay),
+        "heavy": lambda: SGD(rate, hp.Float("momentum", 0.1, 0.9)),
+        "adam": lambda: Adam(rate, amsgrad=hp.Boolean("amsgrad")),
+        "decaying": lambda: SGD(schedule(rate)),
+    }
+    layer = keras.layers.Dense(2, name="body", trainable=not hp.Boolean("frozen"))
+    model = keras.Sequential([*layers, layer, keras.layers.Dense(1)])
+    model.compile(optimizers[hp.Choice("optimizer", list(optimizers))](), "mse")
+    return model
+
+
+@pytest.mark.parametrize("layers", [(keras.Input((3,)),), ()])
+def test_the_state_of_the_optimizer_and_the_trained_variables_are_shapes(layers):
+    def build(hp):
+        return choosing(hp, layers)
+
+    hp = declared(build, optimizer="adam")
+    assert changes_shapes(build, hp, "optimizer")
+    assert changes_shapes(build, hp, "frozen")
+    assert changes_shapes(build, hp, "amsgrad")
+    assert not changes_shapes(build, hp, "rate")
+    heavy = declared(build, optimizer="heavy")
+    assert not changes_shapes(build, heavy, "momentum")
+    assert not changes_shapes(build, declared(build), "decay")
+
+
+def with_factor(hp):
+    layers = [keras.layers.Dense(2, name="body"), keras.layers.Dense(1, name="head")]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    factors = {"body": hp.Float("factor", 0.0, 1.0), "head": hp.Float("other", 0.0, 1.0)}
+    model.compile(differential(Adam(hp.Float("rate", 0.1, 0.5)), factors, model), "mse")
+    return model
+
+
+def test_factors_of_layers_keep_the_state_of_the_optimizer():
+    hp = declared(with_factor)
+    assert not any(changes_shapes(with_factor, hp, name) for name in ("factor", "other", "rate"))
+
+
+def test_trying_values_keeps_the_names_that_keras_generates():
+    keras.backend.clear_session()
+    keras.layers.Dense(1)
+    changes_shapes(build, declared(build), "units")
+    keras.backend.clear_session()
+    first = keras.layers.Dense(1).name
+    changes_shapes(choosing, hp := declared(lambda hp: hp.Float("rate", 1e-3, 0.1)), "rate")
+    assert keras.layers.Dense(1).name != first
+    assert hp.values == {"rate": 1e-3}
 
 
 def subclassed(hp):

@@ -2,6 +2,7 @@
 
 import keras
 import keras_tuner
+import numpy as np
 import pytest
 
 from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
@@ -73,6 +74,25 @@ def test_the_sources_are_reset_when_another_model_is_built(changed, reused, buil
     assert other is not model
     assert model_for(reused, builds, rate=0.2, **changed) is other
     assert builds.count == before + 2
+
+
+def test_a_compared_model_that_is_kept_has_the_names_of_the_first():
+    def build(hp):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(hp.get("units"))])
+        model.compile("sgd", "mse", metrics=[keras.metrics.MeanAbsoluteError()])
+        return model
+
+    keras.backend.clear_session()
+    reused = ReusedModel()
+    first = reused.begin(build(hp_of(units=2)))
+    second = reused.model_for(hp_of(units=3), build, build)
+    assert second is not first
+    assert second.layers[0].name == first.layers[0].name
+    logs = [
+        model.evaluate(np.ones((1, 2)), np.ones((1, units)), verbose=0, return_dict=True)
+        for model, units in ((first, 2), (second, 3))
+    ]
+    assert logs[0].keys() == logs[1].keys()
 
 
 def test_two_numbers_that_change_are_both_found(reused, builds):

@@ -176,6 +176,80 @@ def test_members_train_to_the_end_when_sibling_scopes_share_a_name(tmp_path):
     assert {row["state"] for row in tuner.results()} <= {"completed", "infeasible"}
 
 
+def with_unnamed_metric(hp):
+    drop = keras.layers.Dropout(hp.Float("drop", 0.0, 0.5))
+    model = keras.Sequential([keras.Input((4,)), drop, keras.layers.Dense(1)])
+    rate = hp.Float("rate", 1e-3, 1.0, sampling="log")
+    model.compile(keras.optimizers.SGD(rate), "mse", metrics=[keras.metrics.MeanAbsoluteError()])
+    return model
+
+
+def test_metrics_have_the_same_names_in_all_members(tmp_path):
+    name = "mean_absolute_error"
+    tuner = kte.PBT(
+        with_unnamed_metric,
+        f"val_{name}",
+        population_size=4,
+        max_epochs=3,
+        interval=1,
+        seed=0,
+        directory=str(tmp_path),
+    )
+    searched(tuner)
+    assert tuner.lineage()
+    assert {row["state"] for row in tuner.results()} == {"completed"}
+    for row in tuner.results():
+        assert set(tuner.history(row["number"])) >= {name, f"val_{name}"}
+        assert not {f"{name}_1", f"val_{name}_1"} & set(tuner.history(row["number"]))
+
+
+def any_optimizer(hp):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    rate = hp.Float("rate", 1e-3, 0.1, sampling="log")
+    choice = hp.Choice("optimizer", ["sgd", "adam"])
+    model.compile({"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[choice](rate), "mse")
+    return model
+
+
+def test_a_choice_of_optimizer_is_copied_with_the_whole_model(tmp_path):
+    with pytest.raises(ValueError, match=r"`mutable` must not name .* got \['optimizer'\]"):
+        pbt(tmp_path / "refused", any_optimizer, mutable=["optimizer"])
+    tuner = searched(pbt(tmp_path / "found", any_optimizer, interval=1, max_epochs=3))
+    assert tuner.mutable == ("rate",)
+    assert {row["state"] for row in tuner.results()} == {"completed"}
+
+
+def with_factors(hp):
+    layers = [keras.layers.Dense(2, name="body"), keras.layers.Dense(1, name="head")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    rate = hp.Float("rate", 1e-3, 0.1, sampling="log")
+    factors = {"body": hp.Float("factor", 0.01, 1.0, sampling="log")}
+    model.compile(kte.optimizers.differential(keras.optimizers.Adam(rate), factors, model), "mse")
+    return model
+
+
+class FactorsSeen(keras.callbacks.Callback):
+    def __init__(self, seen, trial):
+        super().__init__()
+        self.seen, self.values = seen, trial.hyperparameters.values
+
+    def on_epoch_end(self, epoch, logs=None):
+        body, head = kte.optimizers.learning_rates(self.model.optimizer).values()
+        self.seen.append((self.values["rate"] * self.values["factor"], self.values["rate"]))
+        self.seen.append((body, head))
+
+
+def test_members_train_with_their_own_differential_rates(tmp_path):
+    seen = []
+    tuner = pbt(tmp_path, with_factors, interval=1, max_epochs=3)
+    searched(tuner, callbacks=lambda _, trial: [FactorsSeen(seen, trial)])
+    assert tuner.mutable == ("rate", "factor")
+    assert tuner.lineage()
+    assert {row["state"] for row in tuner.results()} == {"completed"}
+    for wanted, found in zip(seen[::2], seen[1::2], strict=True):
+        assert found == pytest.approx(wanted)
+
+
 def test_tensorboard_shows_the_lineage(tmp_path):
     logs = tmp_path / "logs"
     tuner = pbt(tmp_path / "runs")
