@@ -206,7 +206,7 @@ def let_rates_be_set(kind: Any) -> None:
 
     owner.learning_rate = property(rate.fget, set_rate, doc=rate.__doc__)
     if not KERAS_3:  # callbacks assign to the value of `lr`
-        owner.lr = property(_settable_rate, set_rate, doc=owner.lr.__doc__)
+        owner.lr = property(_settable_rate, owner.lr.fset, doc=owner.lr.__doc__)
 
 
 def stored_learning_rate(optimizer: Any) -> Any:
@@ -538,6 +538,9 @@ def _name_counters() -> Any:
 
 def _settable_rate(optimizer: Any) -> Any:
     """Return the learning rate for callbacks of Keras 2."""
+    inner = wrapped_optimizer(optimizer, "inner_optimizer")
+    if inner is not None:
+        return inner.lr
     is_schedule = _is_schedule(stored_learning_rate(optimizer))
     return _SettableRate(optimizer) if is_schedule else optimizer.learning_rate
 

@@ -202,6 +202,18 @@ class RecordedOracle(keras_tuner.Oracle):
                 self.hyperparameters = self._state.hyperparameters
             return changes
 
+    def note_model(self, model: str | None) -> str | None:
+        """Note which model is searched, for the records.
+
+        Args:
+            model: Its fingerprint, None if it has none.
+
+        Returns:
+            What is recorded, if that is another one.
+        """
+        self._recorder.model, recorded = model, self._state.model
+        return recorded if model is not None and recorded not in {None, model} else None
+
     def enqueue(self, values: Points) -> None:
         """Have points tried before the sampler is asked again.
 

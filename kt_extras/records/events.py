@@ -43,12 +43,14 @@ class ProjectOpened(Event):
         format: The version of the format of records.
         objective: As `str` shows it.
         seed: The search's seed.
+        model: What tells the model with default hyperparameters from others, None if it is unknown.
     """
 
     kind = "project"
     format: int
     objective: str
     seed: int | None
+    model: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

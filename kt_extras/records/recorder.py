@@ -32,6 +32,7 @@ class Recorder:
         state: All that is known of the search.
         directory: The project's, None until it is known.
         storage: The URL of a database to write to, None for a journal in the directory.
+        model: Recorded, to tell whether another model is searched later.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Recorder:
         self.directory: Path | None = None
         self.seed = seed
         self.storage: str | None = None
+        self.model: str | None = None
         self._store: Store | None = None
         self._begun = False  # whether the records in the store are those of `state`
         self._session_began = time.monotonic()
@@ -146,7 +148,8 @@ class Recorder:
 
     def _record_project(self) -> None:
         objective = str(self.state.objective)
-        self.write(ProjectOpened(format=FORMAT, objective=objective, seed=self.seed))
+        opened = ProjectOpened(format=FORMAT, objective=objective, seed=self.seed, model=self.model)
+        self.write(opened)
 
     def _check_objective(self) -> None:
         """Scores of two objectives cannot be compared; before the first score nothing is lost."""

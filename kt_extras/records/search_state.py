@@ -88,6 +88,7 @@ class SearchState:
         clock: Seconds on the search's clock at the last event.
         seed: As recorded, None before the first event.
         objective_recorded: As recorded.
+        model: As recorded, None if it is unknown.
         declared: How many hyperparameters the records know.
         rungs: Epoch budgets that a scheduler has given to trials.
         found: Names of hyperparameters that were declared by running trials.
@@ -107,6 +108,7 @@ class SearchState:
         self.clock = 0.0
         self.seed: int | None = None
         self.objective_recorded = str(objective)
+        self.model: str | None = None
         self.declared = 0
         self.rungs: set[int] = set()
         self.found: set[str] = set()
@@ -162,6 +164,7 @@ class SearchState:
                 f"reads up to {FORMAT}.  Upgrade kt_extras, or choose another `project_name`."
             )
         self.seed, self.objective_recorded = event.seed, event.objective
+        self.model = event.model
 
     @_apply.register
     def _on_space(self, event: SpaceDeclared) -> None:

@@ -38,7 +38,9 @@ def snapshot_events(state: SearchState) -> Iterator[Event]:
     Args:
         state: The search; not changed.
     """
-    yield ProjectOpened(format=FORMAT, objective=state.objective_recorded, seed=state.seed)
+    yield ProjectOpened(
+        format=FORMAT, objective=state.objective_recorded, seed=state.seed, model=state.model
+    )
     yield SpaceDeclared(hyperparameters=state.hyperparameters.get_config(), anew=True)
     for record in state.trials.values():
         scheduled = _scheduled(record, int(state.history.brackets[record.number]))

@@ -27,6 +27,7 @@ from kt_extras.records.failures_said import BestList
 from kt_extras.records.tables import epochs_of, table
 from kt_extras.training.global_state import settings_kept
 from kt_extras.tuners.compile_overrides import compile_with
+from kt_extras.tuners.model_fingerprint import FirstModel, model_change
 from kt_extras.tuners.roles import is_worker
 from kt_extras.tuners.search_monitor import resumption
 from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
@@ -80,6 +81,7 @@ class RecordedTuner(keras_tuner.Tuner):
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
         build = partial(RecordedTuner._try_build, self)  # a subclass asks its `constraint` too
         self._models = TrainedModels(self, oracle, keep_checkpoints, build)
+        self._model: str | None = None  # what tells it from others
         self._restore_settings: Callable[[], None] | None = None
         super().__init__(
             oracle,
@@ -138,7 +140,10 @@ class RecordedTuner(keras_tuner.Tuner):
             return
         self.oracle.reload()
         changes = self.oracle.redeclare(self._declared_now())
+        before = self.oracle.note_model(self._model)
         print(resumption(self.oracle, self.project_name, changes))  # noqa: T201 - as KerasTuner does
+        if before is not None:
+            print(model_change(before, self._model))  # noqa: T201
 
     # What they do not have.
 
@@ -264,11 +269,14 @@ class RecordedTuner(keras_tuner.Tuner):
         self.hypermodel.declare_hyperparameters(hp)
         self.oracle.update_space(hp)
         self._declare_space(self.oracle)
+        self._local_oracle.note_model(self._model)
 
     def _declare_space(self, oracle: keras_tuner.Oracle) -> None:
         """Declare to an oracle what the model declares; its models are not used."""
         with settings_kept(), random_state_kept():
-            declare_space(self.hypermodel.build, oracle.get_space, oracle.update_space)
+            build = FirstModel(self.hypermodel.build)
+            declare_space(build, oracle.get_space, oracle.update_space)
+        self._model = build.fingerprint
 
     def _declared_now(self) -> keras_tuner.HyperParameters:
         """Return the space as this program declares it, whatever the journal holds."""

@@ -79,16 +79,27 @@ class TrainedModels:
 
     def _loaded(self, trial: Trial) -> keras.Model:
         model = self._build(self.hyperparameters(trial))
+        try:
+            self._load_weights(model, trial)
+        except Exception as error:
+            raise ValueError(
+                f"The weights of trial {trial.trial_id!r} do not fit the model that is built now "
+                f"({type(error).__name__}), so the model has changed since the trial was trained.  "
+                "Build the model of that time, or begin anew with `overwrite=True` or another "
+                "`project_name`."
+            ) from error
+        return model
+
+    def _load_weights(self, model: keras.Model, trial: Trial) -> None:
         config = Path(self._tuner._get_build_config_fname(trial.trial_id))
         path = self._tuner._get_checkpoint_fname(trial.trial_id)
         with maybe_distribute(self._tuner.distribution_strategy):
             if load_arrays(model, path):
-                return model
+                return
             compat.build_for_loading(
                 model, json.loads(config.read_text()) if config.exists() else None
             )
             compat.load_weights(model, path)
-        return model
 
     def hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
         """Return a copy of a trial's hyperparameters as they were in its best epoch."""
