@@ -43,6 +43,7 @@ class FirstModel:
         self.fingerprint: str | None = None
 
     def __call__(self, hp: keras_tuner.HyperParameters) -> Any:
+        """Build a model."""
         first, self._is_first = self._is_first, False
         model = self._build(hp)
         if first and isinstance(model, keras.Model):
