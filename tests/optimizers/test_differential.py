@@ -6,7 +6,8 @@ import pytest
 
 from kt_extras.compat import KERAS_3
 from kt_extras.optimizers import differential, learning_rates, scale_learning_rate
-from kt_extras.optimizers.factors import LearningRateFactors, path_of
+from kt_extras.optimizers.factors import LearningRateFactors
+from kt_extras.optimizers.variable_paths import path_of
 from kt_extras.schedules import Scaled, WarmUp
 from tests.optimizers.models import X, Y, train, two_layers, weights
 
@@ -167,6 +168,136 @@ def test_a_set_rate_applies_in_compiled_steps_and_scales_fractions_once():
     before = weights(model, "body")
     train(model)
     np.testing.assert_allclose(weights(model, "body"), before, atol=1e-7)
+
+
+def nested(kind):
+    """Return a model and the model inside it, whose layers have the names of outer ones."""
+    keras.utils.set_random_seed(0)
+    stem, top = keras.layers.Dense(2, name="stem"), keras.layers.Dense(2, name="same")
+    if kind == "sequential":
+        body = keras.Sequential([keras.Input((3,)), stem, top], name="body")
+    else:
+        inputs = keras.Input((3,))
+        body = keras.Model(inputs, top(stem(inputs)), name="body")
+    inputs = keras.Input((3,))
+    first = keras.layers.Dense(3, name="same")(inputs)
+    outputs = keras.layers.Dense(1, name="head")(body(first))
+    return keras.Model(inputs, outputs, name="net"), body
+
+
+def moved(model):
+    """Train for an epoch; return whether each trainable variable has changed."""
+    before = [variable.numpy() for variable in model.trainable_variables]
+    train(model)
+    pairs = zip(before, model.trainable_variables, strict=True)
+    return [not np.array_equal(old, variable.numpy()) for old, variable in pairs]
+
+
+# Keras warns when it loads an optimizer that has not trained.
+UNTRAINED = pytest.mark.filterwarnings("ignore:Skipping variable loading")
+OPTIMIZERS = [lambda: SGD(0.01), lambda: SGD(0.01, momentum=0.9), lambda: ADAM(0.01)]
+ALL_BUT_BODY = [True, True, False, False, False, False, True, True]
+
+
+@UNTRAINED
+@pytest.mark.parametrize("trained", [True, False])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("kind", ["sequential", "functional"])
+def test_a_nested_model_stays_frozen_when_it_is_saved_and_loaded(kind, optimizer, trained):
+    model, body = nested(kind)
+    model.compile(differential(optimizer(), {body: 0.0}, model), "mse", run_eagerly=True)
+    if trained:
+        assert moved(model) == ALL_BUT_BODY
+    model.save("model.keras")
+    loaded = keras.models.load_model("model.keras")
+    loaded.run_eagerly = True
+    assert moved(loaded) == ALL_BUT_BODY
+    train(model)
+    for ours, its in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, its, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["sequential", "functional"])
+@pytest.mark.parametrize("key", ["body", "net/body", "body/same", "body/.*"])
+def test_a_nested_model_is_found_by_its_name_in_a_loaded_model_too(kind, key):
+    model, _ = nested(kind)
+    model.save("model.keras")
+    loaded = keras.models.load_model("model.keras", compile=False)
+    frozen = [False, False, key != "body/same", key != "body/same", True, True, False, False]
+    for one in (model, loaded):
+        one.compile(differential(SGD(0.1), {key: 0.0}, one), "mse", run_eagerly=True)
+        assert [not its for its in moved(one)] == frozen
+
+
+def test_a_layer_as_key_is_that_layer_and_no_namesake():
+    model, body = nested("functional")
+    inner = body.get_layer("same")
+    model.compile(differential(SGD(0.1), {inner: 0.0}), "mse", run_eagerly=True)
+    assert moved(model) == [True, True, True, True, False, False, True, True]
+    with pytest.raises(ValueError, match=r"match no trainable variable of `model`: \['other'\]"):
+        differential(SGD(0.1), {keras.layers.Dense(1, name="other"): 0.0}, model)
+
+
+def test_the_message_names_nested_variables_by_their_full_paths():
+    with pytest.raises(ValueError, match=r"net/body/stem/kernel"):
+        differential(SGD(0.1), {"boby": 0.0}, nested("functional")[0])
+
+
+def test_keys_without_effect_are_warned_about_when_there_is_no_model():
+    model, _ = nested("functional")
+    model.compile(differential(SGD(0.1), {"boby": 0.0}), "mse")
+    with pytest.warns(UserWarning, match=r"match no trainable variable: \['boby'\]"):
+        train(model)
+
+
+@UNTRAINED
+def test_a_layer_that_is_used_twice_and_a_frozen_one_keep_their_factors():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,))
+    shared, frozen = keras.layers.Dense(3, name="shared"), keras.layers.Dense(3, name="frozen")
+    frozen.trainable = False
+    outputs = keras.layers.Dense(1, name="head")(frozen(shared(shared(inputs))))
+    model = keras.Model(inputs, outputs)
+    model.compile(differential(ADAM(0.1), {"shared": 0.0}, model), "mse", run_eagerly=True)
+    model.save("model.keras")
+    loaded = keras.models.load_model("model.keras")
+    loaded.run_eagerly = True
+    for one in (model, loaded):
+        assert moved(one) == [False, False, True, True]
+        assert not one.get_layer("frozen").trainable
+
+
+@UNTRAINED
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_is_excluded_from_weight_decay_stays_excluded(when):
+    model = two_layers()
+    plain = keras.optimizers.AdamW(1e-3, weight_decay=100.0)
+    if when == "before":
+        plain.exclude_from_weight_decay(var_names=["kernel"])
+    optimizer = differential(plain, {"body": 0.5}, model)
+    if when == "after":
+        optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    model.compile(optimizer, "mse", run_eagerly=True)
+    model.save("model.keras")
+    loaded = keras.models.load_model("model.keras")
+    loaded.run_eagerly = True
+    for one in (model, loaded):
+        for layer in one.layers:
+            layer.set_weights([np.ones(variable.shape, "float32") for variable in layer.weights])
+        one.fit(X, Y, len(X), verbose=0)
+        for layer, decay in zip(one.layers, (0.05, 0.1), strict=True):
+            kernel, bias = layer.get_weights()
+            np.testing.assert_allclose(kernel, 1.0, atol=0.002)
+            np.testing.assert_allclose(bias, 1.0 - decay, atol=0.002)
+
+
+@pytest.mark.parametrize("wrap", [lambda rate: rate, lambda rate: Scaled(WarmUp(rate, 1, rate))])
+def test_the_rate_of_all_layers_can_be_set_by_its_plain_name(wrap):
+    model = two_layers()
+    model.compile(differential(SGD(wrap(0.5)), {"body": 0.5}, model), "mse")
+    model.optimizer.learning_rate = 0.25
+    found = learning_rates(model.optimizer)
+    assert found == pytest.approx({"learning_rate_times_0.5": 0.125, "learning_rate": 0.25})
 
 
 def test_a_pattern_that_matches_nothing_is_found_at_once():

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from kt_extras.compat import KERAS_3
 from kt_extras.optimizers import learning_rates, scale_learning_rate, with_learning_rate
 from kt_extras.schedules import Scaled, WarmUp
-from tests.optimizers.models import train, two_layers, weights
+from tests.optimizers.models import X, Y, train, two_layers, weights
 
 DECAY = keras.optimizers.schedules.PolynomialDecay(0.5, 8, 0.0)
 SGD = keras.optimizers.SGD
@@ -56,6 +57,44 @@ def test_a_schedule_that_cannot_be_changed_is_named():
     optimizer = SGD(WarmUp(0.5, 10))
     with pytest.raises(ValueError, match=r"a WarmUp as its learning rate.*Wrap it: `kte.schedules"):
         scale_learning_rate(optimizer, 0.5)
+
+
+def in_mixed_precision(optimizer):
+    where = keras.optimizers if KERAS_3 else keras.mixed_precision
+    return where.LossScaleOptimizer(optimizer)
+
+
+@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, in_mixed_precision])
+@pytest.mark.parametrize(
+    "callback",
+    [
+        lambda: keras.callbacks.ReduceLROnPlateau("loss", 0.5, 1, min_delta=1e9),
+        lambda: keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5 if epoch else rate),
+    ],
+)
+def test_callbacks_that_set_the_rate_scale_a_schedule(callback, wrap):
+    schedule = Scaled(WarmUp(1.0, 1, 1.0))
+    model = two_layers()
+    model.compile(wrap(SGD(schedule)), "mse")
+    model.fit(X, Y, len(X), 2, verbose=0, callbacks=[callback()])
+    assert schedule.scale == pytest.approx(0.5)
+    assert learning_rates(model.optimizer) == {"learning_rate": pytest.approx(0.5)}
+
+
+def test_callbacks_that_set_the_rate_are_refused_for_other_schedules():
+    model = two_layers()
+    model.compile(SGD(WarmUp(1.0, 1, 1.0)), "mse")
+    plateau = keras.callbacks.ReduceLROnPlateau("loss", 0.5, 1, min_delta=1e9)
+    with pytest.raises(TypeError, match=r"cannot be set, for it is a WarmUp.*kte.schedules.Scaled"):
+        model.fit(X, Y, len(X), 2, verbose=0, callbacks=[plateau])
+
+
+def test_a_rate_cannot_be_reached_by_a_scale_where_the_schedule_is_0():
+    optimizer = SGD(Scaled(keras.optimizers.schedules.PolynomialDecay(0.0, 4, 0.0)))
+    with pytest.raises(ValueError, match=r"`learning_rate` cannot be set to 0\.5 at step 0"):
+        optimizer.learning_rate = 0.5
+    optimizer.learning_rate = 0.0
+    assert optimizer.get_config()["learning_rate"]["config"]["scale"] == 0.0
 
 
 def test_a_rate_is_never_scaled_to_0():
