@@ -7,13 +7,15 @@ from typing import Any, Union
 
 import keras
 
+from kt_extras import compat
 from kt_extras.model_reuse.optimizer_settings import optimizer_numbers
 from kt_extras.model_reuse.optimizer_update import set_numbers
 
 Setter = Callable[[keras.Model, Any], None]
 Target = Union[str, Setter]  # noqa: UP007 - Python 3.10
 
-_RATES = {"lr", "rate", "learning_rate"}
+_RATE = "learning_rate"
+_RATES = {"lr", "rate", _RATE}
 
 
 class ReplayHyperparameters(keras.callbacks.Callback):
@@ -50,7 +52,9 @@ class ReplayHyperparameters(keras.callbacks.Callback):
         """Find the target of each hyperparameter."""
         numbers = optimizer_numbers(self.model)
         for name in self._names:
-            target = self._targets.setdefault(name, "learning_rate" if name in _RATES else name)
+            target = self._targets.setdefault(name, _RATE if name in _RATES else name)
+            if target == _RATE and _RATE not in numbers and _has_rate(self.model.optimizer):
+                target = self._targets[name] = _set_rate
             if not callable(target) and target not in numbers:
                 raise ValueError(
                     f"`targets` must say what {name!r} is: one of the optimizer's numbers "
@@ -67,3 +71,14 @@ class ReplayHyperparameters(keras.callbacks.Callback):
             else:
                 numbers[target] = point[name]
         set_numbers(self.model, numbers)
+
+
+def _has_rate(optimizer: Any) -> bool:
+    """Tell whether an optimizer that wraps others, or is made of them, has one rate, a number."""
+    main = compat.optimizer_parts(optimizer)[-1]
+    schedule = keras.optimizers.schedules.LearningRateSchedule
+    return hasattr(optimizer, _RATE) and not isinstance(compat.stored_learning_rate(main), schedule)
+
+
+def _set_rate(model: keras.Model, value: float) -> None:
+    model.optimizer.learning_rate = value
