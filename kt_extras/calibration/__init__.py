@@ -1,7 +1,6 @@
 """Thresholds, calibrated probabilities, and Keras models that carry both.
 
-Import this module before loading a model that `calibrate` has made: it makes the layers known to
-Keras.
+A model that `calibrate` has made can be loaded after `import kt_extras`.
 """
 
 from kt_extras.calibration.adapter import TrainedClassifier

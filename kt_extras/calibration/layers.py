@@ -19,6 +19,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.compat import require_tensorflow
+
 Numbers = Union[float, Sequence[float]]  # noqa: UP007 - Python 3.10
 
 _PACKAGE = "kt_extras"
@@ -36,6 +38,7 @@ class CalibrationLayer(keras.layers.Layer):
     """
 
     def __init__(self, *, exclusive: bool, from_logits: bool = False, **kwargs: Any) -> None:
+        require_tensorflow(type(self).__name__)
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
         self.exclusive = exclusive
         self.from_logits = from_logits
@@ -233,6 +236,7 @@ class Decision(keras.layers.Layer):
     """
 
     def __init__(self, thresholds: Numbers, *, exclusive: bool = True, **kwargs: Any) -> None:
+        require_tensorflow(type(self).__name__)
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
         self.thresholds = np.asarray(thresholds, dtype=np.float64).tolist()
         self.exclusive = exclusive

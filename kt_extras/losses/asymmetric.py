@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kt_extras.losses.checks import nan_as_inputs
 from kt_extras.losses.classification import check_at_least
 from kt_extras.losses.labels import binary_labels, mean_over_labels
 from kt_extras.losses.logits import binary_logits
@@ -105,14 +106,15 @@ class AsymmetricLoss(RowLoss):
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
         """Return the loss of each row: shape ``(...)`` for scores of shape ``(..., C)``."""
         logits = binary_logits(y_pred, from_logits=self.from_logits)
+        labels = binary_labels(y_true, logits)
         losses = asymmetric_crossentropy(
-            binary_labels(y_true, logits),
+            labels,
             logits,
             gamma_positive=self.gamma_positive,
             gamma_negative=self.gamma_negative,
             margin=self.margin,
         )
-        return mean_over_labels(losses)
+        return mean_over_labels(nan_as_inputs(losses, labels, logits))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""

@@ -46,3 +46,25 @@ def checked(x: tf.Tensor, *, wrong: tf.Tensor, values: tf.Tensor, message: str) 
     for _ in range(x.shape.rank - factor.shape.rank):
         factor = factor[..., tf.newaxis]
     return x * factor  # a product, so that slopes are NaN too
+
+
+def nan_as_inputs(losses: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
+    """Return losses that are NaN where what they were computed from is.
+
+    XLA's exponential of NaN may be a number, so that a softmax can lose it.
+
+    Args:
+        losses: Shape ``(...)``.
+        *inputs: Shape ``(...)`` or with more axes; integers are passed over.
+
+    >>> nan_as_inputs(tf.ones(2), tf.constant([[0.0, math.nan], [0.0, 1.0]])).numpy().tolist()
+    [nan, 1.0]
+    """
+    for x in inputs:
+        if x.dtype.is_floating:
+            wrong = tf.math.is_nan(x)
+            if extra := list(range(losses.shape.rank, x.shape.rank)):
+                wrong = tf.reduce_any(wrong, axis=extra)
+            nan = tf.constant(math.nan, losses.dtype)
+            losses *= tf.where(wrong, nan, tf.ones([], losses.dtype))
+    return losses

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kt_extras.compat import with_keras_mask
+from kt_extras.losses.checks import nan_as_inputs
 from kt_extras.losses.counted import checked_ignore_class, of_other_classes, with_valid_labels
 from kt_extras.losses.labels import class_labels
 from kt_extras.losses.logits import class_logits
@@ -43,12 +44,16 @@ class ClassificationLoss(RowLoss):
         """Return the loss of each row: shape ``(...)`` for scores of shape ``(..., C)``."""
         logits = class_logits(y_pred, from_logits=self.from_logits)
         if self.ignore_class is None:
-            return self.per_row(*class_labels(y_true, logits, instead=self.instead))
+            return self._checked_rows(y_true, logits)
         rows = logits.shape[:-1]
         counted = of_other_classes(y_true, self.ignore_class, rows)
-        y_true = with_valid_labels(y_true, counted, rows)
-        losses = self.per_row(*class_labels(y_true, logits, instead=self.instead))
+        losses = self._checked_rows(with_valid_labels(y_true, counted, rows), logits)
         return with_keras_mask(tf.where(counted, losses, tf.zeros([], losses.dtype)), counted)
+
+    def _checked_rows(self, y_true: Any, logits: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each row."""
+        labels, logits = class_labels(y_true, logits, instead=self.instead)
+        return nan_as_inputs(self.per_row(labels, logits), labels, logits)
 
     def per_row(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Return the loss of each row, from `class_labels` and `class_logits`."""

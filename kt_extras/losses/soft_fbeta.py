@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kt_extras.compat import keras_mask
+from kt_extras.losses.checks import nan_as_inputs
 from kt_extras.losses.classification import columns
 from kt_extras.losses.counted import (
     aligned_weights,
@@ -42,11 +43,10 @@ def soft_fbeta(y: tf.Tensor, p: tf.Tensor, *, beta: float, average: str) -> tf.T
     0.5
     """
     hits, positives, predicted = (tf.reduce_sum(each, axis=0) for each in (y * p, y, p))
-    present = tf.cast(positives > 0, p.dtype)
     if average == "micro":
         hits, positives, predicted = map(tf.reduce_sum, (hits, positives, predicted))
-        present = tf.cast(positives > 0, p.dtype)
     score = tf.math.divide_no_nan((1 + beta**2) * hits, beta**2 * positives + predicted)
+    present = tf.cast(positives > 0, p.dtype)
     lost = tf.reduce_sum(present * (1 - score))
     return 1 - tf.math.divide_no_nan(lost, tf.reduce_sum(present))
 
@@ -130,13 +130,15 @@ class SoftFBetaLoss(RowLoss):
             logits = class_logits(y_pred, from_logits=self.from_logits)
             labels, logits = class_labels(y_true, logits)
             y, p = columns(labels, logits), tf.nn.softmax(logits)
+        p = nan_as_inputs(p, logits)
         width = 1 if p.shape.rank == 1 else p.shape[-1]
         y, p = tf.reshape(y, (-1, width)), tf.reshape(p, (-1, width))
         if counted is not None:  # rows of zeros add to no sum
             counted = tf.reshape(counted, (-1, 1))
             y, p = (tf.where(counted, each, tf.zeros([], each.dtype)) for each in (y, p))
         # With an axis, so that Keras averages over replicas and takes sample weights.
-        return 1 - soft_fbeta(y, p, beta=self.beta, average=self.average)[tf.newaxis]
+        loss = 1 - soft_fbeta(y, p, beta=self.beta, average=self.average)[tf.newaxis]
+        return nan_as_inputs(loss, y[tf.newaxis], p[tf.newaxis])
 
     def _counted(self, y_true: Any, rows: tf.TensorShape) -> tuple[Any, tf.Tensor | None]:
         """Return labels that are valid where rows are left out, and which rows are not."""

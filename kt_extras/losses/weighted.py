@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from kt_extras.losses.checks import nan_as_inputs
 from kt_extras.losses.class_weights import ClassWeights
 from kt_extras.losses.classification import ClassificationLoss, check_columns, crossentropy
 from kt_extras.losses.labels import binary_labels, mean_over_labels
@@ -164,7 +165,7 @@ class WeightedBinaryCrossentropy(RowLoss):
             check_columns("weights", self.class_weights.shape[0], logits)
         labels = binary_labels(y_true, logits)
         losses = weighted_binary_crossentropy(labels, logits, self.class_weights.now)
-        return mean_over_labels(losses)
+        return mean_over_labels(nan_as_inputs(losses, labels, logits))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
