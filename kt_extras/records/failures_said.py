@@ -73,9 +73,8 @@ def _too_few(records: Sequence[TrialRecord], given: int) -> str:
     if not records:
         return "No trial has been run yet; call `search` first."
     scored = sum(record.trial.score is not None for record in records)
-    lines = [
-        f"The list has {given}; of {counted(len(records), 'trial')} {scored} have a score."
-        if scored
-        else f"No trial has a score, of {counted(len(records), 'trial')}."
-    ]
+    trials = counted(len(records), "trial")
+    lines = [f"The list has {given}; of {trials} {scored} have a score."]
+    if not scored:
+        lines = ["No trial has a score."]
     return "  ".join(filter(None, [*lines, failures_text(records)]))

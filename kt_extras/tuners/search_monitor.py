@@ -113,6 +113,8 @@ class SearchMonitor:
         if ended > self._before:
             what = f"Search ended after {counted(ended, 'trial')}"
         self._line.write(f"{what}: {self._oracle.ended_because}")
+        if self._oracle.totals.best is None:
+            return  # `ended_because` has the reason
         said = failures_text([self._oracle.trial_record(name) for name in self._ended])
         if said:
             self._line.write(said)

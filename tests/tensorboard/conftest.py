@@ -101,7 +101,8 @@ class Dashboard:
 
     def tags(self, run):
         """Return the names of the curves and texts of a run."""
-        return sorted(tag for tag in self._multiplexer.Runs()[run]["tensors"] if "/" in tag)
+        tags = self._multiplexer.Runs()[run]["tensors"]
+        return sorted(tag for tag in tags if "/" in tag and not tag.startswith("_hparams_"))
 
     def text(self, run, tag):
         """Return the last text that was written under a tag."""

@@ -190,7 +190,9 @@ def test_a_search_in_which_all_fail_says_so_when_its_best_is_asked_for():
         tuner.oracle.get_best_trials(),
     ):
         assert best == []
-        with pytest.raises(IndexError, match=r"No trial has a score, .*2 trials(?s:.*)do not fit"):
+        with pytest.raises(
+            IndexError, match=r"No trial has a score\.  Of 2 trials: 2 failed(?s:.*)not fit"
+        ):
             best[0]
 
 
