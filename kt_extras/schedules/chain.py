@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras.compat import require_tensorflow
 from kt_extras.schedules.arguments import check_steps
 from kt_extras.schedules.rates import Rate, check_schedule, packed, rate_at, unpacked
 
@@ -33,6 +34,7 @@ class Chain(LearningRateSchedule):
     """
 
     def __init__(self, schedules: Sequence[Rate], durations: Sequence[int]) -> None:
+        require_tensorflow(type(self).__name__)
         self.schedules = [check_schedule("schedules", schedule) for schedule in schedules]
         self.durations = [check_steps("durations", steps) for steps in durations]
         if not self.schedules:

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras.compat import require_tensorflow
 from kt_extras.schedules.arguments import check_choice, check_fraction, check_rate, check_steps
 
 _POLICIES = ("triangular", "triangular2", "exponential")
@@ -45,6 +46,7 @@ class Cyclical(LearningRateSchedule):
         policy: str = "triangular",
         gamma: float = 0.99994,
     ) -> None:
+        require_tensorflow(type(self).__name__)
         self.initial_learning_rate = check_rate(
             "initial_learning_rate", initial_learning_rate, zero=True
         )

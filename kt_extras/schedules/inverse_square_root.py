@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras.compat import require_tensorflow
 from kt_extras.schedules.arguments import check_rate, check_steps
 
 
@@ -31,6 +32,7 @@ class InverseSquareRoot(LearningRateSchedule):
     """
 
     def __init__(self, learning_rate: float, timescale: int) -> None:
+        require_tensorflow(type(self).__name__)
         self.learning_rate = check_rate("learning_rate", learning_rate)
         self.timescale = check_steps("timescale", timescale)
 

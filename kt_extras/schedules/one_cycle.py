@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras.compat import require_tensorflow
 from kt_extras.schedules.arguments import check_choice, check_fraction, check_rate, check_steps
 from kt_extras.schedules.falls import fall
 
@@ -47,6 +48,7 @@ class OneCycle(LearningRateSchedule):
         final_div_factor: float = 1e4,
         anneal: str = "cosine",
     ) -> None:
+        require_tensorflow(type(self).__name__)
         self.maximal_learning_rate = check_rate("maximal_learning_rate", maximal_learning_rate)
         self.total_steps = check_steps("total_steps", total_steps, minimum=2)
         self.pct_start = check_fraction("pct_start", pct_start)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from kt_extras import compat
+from kt_extras.compat import require_tensorflow
 from kt_extras.schedules.arguments import check_rate
 from kt_extras.schedules.rates import Rate, check_schedule, packed, rate_at, unpacked
 
@@ -41,6 +42,7 @@ class Scaled(LearningRateSchedule):
     """
 
     def __init__(self, schedule: Rate, scale: float = 1.0) -> None:
+        require_tensorflow(type(self).__name__)
         self.schedule = check_schedule("schedule", schedule)
         scale = check_rate("scale", scale, zero=True)
         with tf.init_scope():  # also if the optimizer is made inside a function of TensorFlow

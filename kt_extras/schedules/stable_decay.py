@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras.compat import require_tensorflow
 from kt_extras.schedules.arguments import check_choice, check_fraction, check_rate, check_steps
 from kt_extras.schedules.falls import SHAPES, fall
 
@@ -44,6 +45,7 @@ class WarmUpStableDecay(LearningRateSchedule):
         alpha: float = 0.0,
         shape: str = "linear",
     ) -> None:
+        require_tensorflow(type(self).__name__)
         self.learning_rate = check_rate("learning_rate", learning_rate)
         self.warmup_steps = check_steps("warmup_steps", warmup_steps, minimum=0)
         self.stable_steps = check_steps("stable_steps", stable_steps, minimum=0)

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras.compat import require_tensorflow
 from kt_extras.schedules.arguments import check_rate, check_steps
 from kt_extras.schedules.rates import Rate, check_schedule, packed, rate_at, unpacked
 
@@ -35,6 +36,7 @@ class WarmUp(LearningRateSchedule):
     def __init__(
         self, schedule: Rate, warmup_steps: int, initial_learning_rate: float = 0.0
     ) -> None:
+        require_tensorflow(type(self).__name__)
         self.schedule = check_schedule("schedule", schedule)
         self.warmup_steps = check_steps("warmup_steps", warmup_steps, minimum=0)
         self.initial_learning_rate = check_rate(
