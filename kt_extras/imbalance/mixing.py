@@ -30,7 +30,8 @@ def mixed(
 
     The fraction lambda of a row is drawn from Beta(alpha, alpha).  MixUp takes lambda times one row
     plus 1 - lambda times the other; CutMix pastes a rectangle with 1 - lambda of the area.  The
-    labels become fractions, for losses that take them: categorical or binary cross-entropy.
+    labels become fractions, for losses that take them: categorical or binary cross-entropy.  To the
+    metrics of `kt_extras.metrics` such a row is of the class of which it has most.
 
     Args:
         dataset: Batched, of ``(x, y)``.  For CutMix `x` has shape ``(n, height, width, channels)``,
