@@ -114,15 +114,17 @@ class Chief:
         oracle: The oracle.
         models: The trained models, of which it knows the files.
         serve: Serves the oracle until the workers have run all trials.
+        project: Path of the project's directory.
     """
 
     trains = False
     monitor: SearchMonitor | None = None
 
     def __init__(
-        self, oracle: SamplerOracle, models: TrainedModels, serve: Callable[[], None]
+        self, oracle: SamplerOracle, models: TrainedModels, serve: Callable[[], None], project: str
     ) -> None:
         self._oracle, self._models, self._serve = oracle, models, serve
+        self._project = project
 
     def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
         """Serve the oracle until the search has ended, and report the search.
@@ -132,7 +134,7 @@ class Chief:
             visible: Whether to show the progress and the trials that have ended.
         """
         self._oracle.open_session()
-        monitor = SearchMonitor(self._oracle, self._oracle._project_dir, visible=visible)
+        monitor = SearchMonitor(self._oracle, self._project, visible=visible)
         try:
             self._models.remove_leftovers()
             with self._reporting(monitor):
@@ -184,7 +186,7 @@ def role_of(
     if is_worker(tuner):
         return Worker(tuner)
     if _has_chief():
-        return Chief(oracle, models, serve)
+        return Chief(oracle, models, serve, str(tuner.project_dir))
     return Local(tuner, oracle, models, overwrite=overwrite)
 
 
