@@ -111,9 +111,10 @@ class SoftFBetaLoss(RowLoss):
         Keras would multiply it by the mask of rows; `call` gets the mask with the labels instead.
         """
         mask, rows = keras_mask(y_pred), shape_of_rows(y_pred)
+        y_true = ranked(y_true, y_pred, rows)
         if mask is not None:
             counted = aligned_weights(mask, rows, name="The mask of `y_pred`", dtype=tf.bool)
-            y_true = (ranked(y_true, y_pred, rows), counted)
+            y_true = (y_true, counted)
             y_pred = tf.identity(y_pred)  # without the mask
             if sample_weight is not None:
                 sample_weight = _mean_weight(sample_weight, counted, rows)
