@@ -251,7 +251,7 @@ def test_layers_compute_in_single_precision_under_any_policy():
         ([0, 1], [[0.1], [np.nan]], {}, "`outputs` must be finite, got 1 NaN"),
         ([1, 1], [[0.1], [0.2]], {}, "`y_true` must hold more than one class"),
         ([0, 2], [[0.1], [0.2]], {}, "`y_true` must hold classes from 0 to 1, got 2"),
-        ([0, 1], [0.1, 0.2], {}, r"`outputs` must have shape .* got \(2,\)"),
+        ([0, 1], [[[0.1]], [[0.2]]], {}, r"`outputs` must have shape .* got \(2, 1, 1\)"),
         ([0, 1], [[0.1], [0.2]], {"from_logits": True}, "`from_logits` is true, but all outputs"),
         ([0, 1], [[0.1, 0.2, 0.7]] * 2, {"from_logits": True}, "`from_logits` is true, but all"),
         ([0, 1], [[0.1], [1.2]], {}, r"`outputs` must lie in \[0, 1\] unless `from_logits=True`"),
