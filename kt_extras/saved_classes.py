@@ -48,7 +48,6 @@ SAVED_CLASSES = {
         "GeometricMean",
         "MatthewsCorrelationCoefficient",
         "MultiLabel",
-        "MultiLabel",
         "Specificity",
     ),
     "optimizers.composite": ("CompositeOptimizer",),
