@@ -15,7 +15,11 @@ from nbclient import NotebookClient
 # As in tox.ini: without a GPU and without the messages of TensorFlow.
 QUIET = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 FOLDER = Path(__file__).parent.parent / "notebooks"
-RETRACING = re.compile(r"^WARNING:tensorflow:.* triggered tf\.function retracing.*\n", re.MULTILINE)
+# Messages of TensorFlow about the machine and about retracing.
+NOISE = re.compile(
+    r"^(WARNING: All log messages before absl|[IW]0000 |WARNING:tensorflow:.* retracing).*\n",
+    re.MULTILINE,
+)
 
 
 def tidied(outputs: list) -> list:
@@ -29,7 +33,7 @@ def tidied(outputs: list) -> list:
             kept.append(output)
     for output in kept:
         if output.output_type == "stream":
-            text = re.sub(r"[^\n]*\r(?!\n)", "", RETRACING.sub("", output.text))
+            text = re.sub(r"[^\n]*\r(?!\n)", "", NOISE.sub("", output.text))
             output.text = text
     return [output for output in kept if output.get("text") != ""]
 
