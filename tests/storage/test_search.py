@@ -25,7 +25,7 @@ def in_database(url, project, monkeypatch):
         return opened[-1]
 
     def enter():
-        monkeypatch.setattr(recorder, "_open_store", connect)
+        monkeypatch.setattr(recorder, "open_project_store", connect)
 
     yield enter
     for database in opened:
