@@ -348,11 +348,13 @@ class SamplerOracle(RecordedOracle):
 
     def _with_failures(self, reason: str | None) -> str | None:
         """Return why the search has ended, and, if no trial has a score, why none has."""
-        failures = None if self._state.totals.best is not None else no_score(self.trial_records())
+        records = self.trial_records()
+        failures = None if self._state.totals.best is not None else no_score(records)
         if not (reason and failures):
             return reason
-        what, _, _ = reason.partition(";")  # more trials of the same kind would be no cure
-        return f"{what.rstrip('.')}.  {failures}"
+        if any(record.trial.message for record in records):  # which says what to change instead
+            reason, _, _ = reason.partition(";")
+        return f"{reason.rstrip('.')}.  {failures}"
 
     def _more_may_follow(self) -> bool:
         """Tell whether the end of a running trial may lead to further work.
