@@ -51,7 +51,7 @@ def checked(x: tf.Tensor, *, wrong: tf.Tensor, values: tf.Tensor, message: str) 
 def nan_as_inputs(losses: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
     """Return losses that are NaN where what they were computed from is.
 
-    XLA's exponential of NaN may be a number, so that a softmax can lose it.
+    XLA's exponential of NaN may be a number, and so may its clipped NaN: a softmax can lose it.
 
     Args:
         losses: Shape ``(...)``.

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from kt_extras.compat import is_activated
-from kt_extras.losses.checks import checked
+from kt_extras.losses.checks import checked, nan_as_inputs
 
 _SMALLEST = 1e-7  # a probability, as in Keras
 
@@ -80,8 +80,8 @@ def binary_logits(y_pred: Any, *, from_logits: bool) -> tf.Tensor:
     if source is not None:
         return precise(source)
     p = _probabilities(y_pred)
-    p = tf.clip_by_value(p, _SMALLEST, 1 - _SMALLEST)
-    return tf.math.log(p) - tf.math.log1p(-p)
+    inside = tf.clip_by_value(p, _SMALLEST, 1 - _SMALLEST)
+    return nan_as_inputs(tf.math.log(inside) - tf.math.log1p(-inside), p)
 
 
 def precise(x: tf.Tensor) -> tf.Tensor:
