@@ -79,7 +79,10 @@ def all_changed():
         yield
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "preset",
+    [name if name == "TPE" else pytest.param(name, marks=pytest.mark.slow) for name in PRESETS],
+)
 def test_settings_and_random_streams_are_kept_by_search_refit_and_load(preset):
     plain = settings()
     keras.utils.set_random_seed(5)

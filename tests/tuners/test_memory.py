@@ -13,6 +13,8 @@ import tensorflow as tf
 import kt_extras as kte
 from tests.tuners.models import VALIDATION, X, Y, build
 
+pytestmark = pytest.mark.slow  # each walks through all objects of the process
+
 
 class Counted(keras_tuner.HyperModel):
     """Counts, before it builds a model, those that are still alive."""
