@@ -12,7 +12,6 @@ from kt_extras.records.trial_record import TrialRecord
 
 MIN_TRIALS = 10  # trials that must have ended before a fraction of them means anything
 REJECTIONS = 100  # models in a row
-_BAD = frozenset({TrialState.FAILED, TrialState.INFEASIBLE, TrialState.REJECTED})
 _COMPARED = 200  # failures at most, the last ones
 
 
@@ -86,21 +85,6 @@ def report(broken: str, trials: Sequence[TrialRecord]) -> str:
         lines += ["They said:", *(f"  {count} x {line}" for line, count in said.most_common(3))]
     lines += ["The last one said:", these[-1].trial.message or "(nothing)"]
     return "\n".join(lines + _shared(these, others))
-
-
-def no_score(trials: Sequence[TrialRecord]) -> str | None:
-    """Return why no trial has a score, None if one has or none has ended badly.
-
-    Args:
-        trials: All trials, in the order in which they began.
-    """
-    bad = [record for record in trials if record.state in _BAD]
-    if not bad or any(record.trial.score is not None for record in trials):
-        return None
-    counts = Counter(str(record.state) for record in bad)
-    states = " and ".join(f"{count} {state}" for state, count in counts.most_common())
-    said = (bad[0].trial.message or "(nothing)").partition("\n")[0]
-    return f"No trial has a score ({states}).  Trial {bad[0].number} said: {said}"
 
 
 def _shared(these: Sequence[TrialRecord], others: Sequence[TrialRecord]) -> list[str]:

@@ -36,7 +36,7 @@ from kt_extras.oracles.drivers import (
     warn_without_epochs,
     was_reported_once,
 )
-from kt_extras.oracles.failures import FailureCount, no_score, report
+from kt_extras.oracles.failures import FailureCount, report
 from kt_extras.oracles.next_trial import NextTrial
 from kt_extras.oracles.recorded_oracle import RecordedOracle
 from kt_extras.pruners import Pruner
@@ -48,6 +48,7 @@ from kt_extras.records.events import (
     TrialEnded,
     TrialResumed,
 )
+from kt_extras.records.failures_said import no_score_text
 from kt_extras.records.scores import best_step, score_at_pause
 from kt_extras.records.trial_end import Outcome, end_event
 from kt_extras.records.trial_record import TrialRecord
@@ -348,9 +349,10 @@ class SamplerOracle(RecordedOracle):
 
     def _with_failures(self, reason: str | None) -> str | None:
         """Return why the search has ended, and, if no trial has a score, why none has."""
+        if reason is None or self._state.totals.best is not None:
+            return reason
         records = self.trial_records()
-        failures = None if self._state.totals.best is not None else no_score(records)
-        if not (reason and failures):
+        if not (failures := no_score_text(records)):
             return reason
         if any(record.trial.message for record in records):  # which says what to change instead
             reason, _, _ = reason.partition(";")

@@ -12,6 +12,7 @@ from kt_extras.records.trial_record import TrialRecord
 
 #: States of trials that have no result.
 UNSUCCESSFUL = (TrialState.REJECTED, TrialState.INFEASIBLE, TrialState.FAILED)
+_UNKNOWN = "no reason is known."
 
 
 class BestList(list[Any]):
@@ -43,14 +44,27 @@ def failures_text(records: Sequence[TrialRecord]) -> str:
     Args:
         records: Trials that have ended, oldest first.
     """
-    bad = [record for record in records if record.state in UNSUCCESSFUL]
+    bad = _unsuccessful(records)
     if not bad:
         return ""
-    ended = counted(len(records), "trial")
+    ended, first = counted(len(records), "trial"), _most_telling(bad)
     counts = ", ".join(counts_text(bad, UNSUCCESSFUL))
-    first = next((one for one in bad if one.state is not TrialState.REJECTED), bad[0])
-    message = indented(first.trial.message or "no reason is known.")
+    message = indented(first.trial.message or _UNKNOWN)
     return f"Of {ended}: {counts}.  Trial {first.number} said:\n{message}"
+
+
+def no_score_text(records: Sequence[TrialRecord]) -> str:
+    """Return why no trial has a score; nothing if one has, or if none was unsuccessful.
+
+    Args:
+        records: All trials, in the order in which they began.
+    """
+    bad = _unsuccessful(records)
+    if not bad or any(record.trial.score is not None for record in records):
+        return ""
+    counts, first = " and ".join(counts_text(bad, UNSUCCESSFUL)), _most_telling(bad)
+    said = (first.trial.message or _UNKNOWN).partition("\n")[0]
+    return f"No trial has a score ({counts}).  Trial {first.number} said: {said}"
 
 
 def counts_text(records: Iterable[TrialRecord], states: Sequence[TrialState]) -> list[str]:
@@ -67,6 +81,15 @@ def first_line(message: str) -> str:
 def indented(text: str) -> str:
     """Return a text with two spaces before each line."""
     return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _unsuccessful(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    return [record for record in records if record.state in UNSUCCESSFUL]
+
+
+def _most_telling(bad: Sequence[TrialRecord]) -> TrialRecord:
+    """Return the first trial that failed, or, if there is none, the first that was rejected."""
+    return next((record for record in bad if record.state is not TrialState.REJECTED), bad[0])
 
 
 def _too_few(records: Sequence[TrialRecord], given: int) -> str:
