@@ -8,11 +8,12 @@ import keras
 import tensorflow as tf
 
 from kt_extras import compat
+from kt_extras.optimizers.assigned import AssignedOptimizer
 from kt_extras.optimizers.factors import LearningRateFactors
 
 
 @keras.saving.register_keras_serializable(package="kt_extras")
-class CompositeOptimizer(keras.optimizers.Optimizer):
+class CompositeOptimizer(AssignedOptimizer, keras.optimizers.Optimizer):
     """Trains each variable with its own optimizer, as Keras 3's `MultiOptimizer` does.
 
     Args:
@@ -29,15 +30,6 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
         self.optimizers = [*assignment.values(), assignment.default_optimizer]
 
     @property
-    def learning_rate(self) -> Any:
-        """The learning rate of factor 1, of which the other ones are fractions."""
-        return self._assignment.default_optimizer.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        self._assignment.default_optimizer.learning_rate = value
-
-    @property
     def lr(self) -> Any:
         """The learning rate of factor 1, as Keras' callbacks read and set it."""
         return self._assignment.default_optimizer.lr
@@ -45,10 +37,6 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
     @lr.setter
     def lr(self, value: Any) -> None:
         self.learning_rate = value
-
-    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
-        """Exclude variables from weight decay, whatever their factor."""
-        self._assignment.default_optimizer.exclude_from_weight_decay(var_list, var_names)
 
     @property
     def variables(self) -> Any:
@@ -80,28 +68,11 @@ class CompositeOptimizer(keras.optimizers.Optimizer):
                 optimizer.apply_gradients(own, name=name, **options)
         return self.iterations.assign_add(1)
 
-    def update_step(self, gradient: Any, variable: Any) -> None:
-        """Raise: `apply_gradients` calls the optimizers, and never this method."""
-        raise NotImplementedError
-
     def finalize_variable_values(self, var_list: list[Any]) -> None:
         """Let each optimizer finish its variables."""
         for optimizer in self.optimizers:
             if own := self._variables_of(optimizer, var_list):
                 optimizer.finalize_variable_values(own)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        return {
-            "assignment": keras.saving.serialize_keras_object(self._assignment),
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> CompositeOptimizer:
-        """Create an optimizer from the result of `get_config`."""
-        assignment = keras.saving.deserialize_keras_object(config["assignment"], custom_objects)
-        return cls(assignment, config["name"])
 
     def _variables_of(self, optimizer: Any, variables: list[Any]) -> list[Any]:
         return [variable for variable in variables if self._assignment(variable) is optimizer]

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kt_extras.compat import KERAS_3
+from kt_extras.optimizers.assigned import AssignedOptimizer
 from kt_extras.optimizers.composite import CompositeOptimizer
 from kt_extras.optimizers.factors import LearningRateFactors
 
@@ -14,7 +15,7 @@ _Multi: Any = getattr(keras.optimizers, "MultiOptimizer", object)
 
 
 @keras.saving.register_keras_serializable(package="kt_extras")
-class DifferentialOptimizer(_Multi):
+class DifferentialOptimizer(AssignedOptimizer, _Multi):
     """Keras 3's `MultiOptimizer`, with a learning rate that can be read and set.
 
     Args:
@@ -32,19 +33,6 @@ class DifferentialOptimizer(_Multi):
         super().__init__(assignment, loss_scale_factor=loss_scale_factor, name=name)
         self._assignment = assignment
 
-    @property
-    def learning_rate(self) -> Any:
-        """The learning rate of factor 1, of which the other ones are fractions."""
-        return self._assignment.default_optimizer.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        self._assignment.default_optimizer.learning_rate = value
-
-    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
-        """Exclude variables from weight decay, whatever their factor."""
-        self._assignment.default_optimizer.exclude_from_weight_decay(var_list, var_names)
-
     def build(self, var_list: list[Any]) -> None:
         """Create the variables of all optimizers."""
         if not self.built:
@@ -53,19 +41,7 @@ class DifferentialOptimizer(_Multi):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {
-            "assignment": keras.saving.serialize_keras_object(self._assignment),
-            "loss_scale_factor": self.loss_scale_factor,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: Any = None
-    ) -> DifferentialOptimizer:
-        """Create an optimizer from the result of `get_config`."""
-        assignment = keras.saving.deserialize_keras_object(config["assignment"], custom_objects)
-        return cls(assignment, config["loss_scale_factor"], config["name"])
+        return {**super().get_config(), "loss_scale_factor": self.loss_scale_factor}
 
 
 def multi_optimizer(assignment: LearningRateFactors) -> Any:
