@@ -8,6 +8,7 @@ from dataclasses import asdict
 from kt_extras.arguments import counted
 from kt_extras.oracles.estimate import Estimate, estimate
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.schedulers import SuccessiveHalving
 
 _COLUMNS = ("bracket", "epochs", "trials", "new_epochs")
 
@@ -43,13 +44,19 @@ def planned_trials(oracle: SamplerOracle) -> int | None:
 def expected_epochs(oracle: SamplerOracle) -> Estimate | None:
     """Return how many epochs the search will train in all, given what it has trained so far.
 
+    A plan is exact but for `SuccessiveHalving`, which promotes trials before a rung is complete.
+
     Returns:
         None if there is no scheduler, or nothing but time or epochs limits the search.
     """
     trials = planned_trials(oracle)
     if oracle.scheduler is None or trials is None:
         return None
-    found = estimate(oracle.scheduler, oracle.history, trials)
+    if isinstance(oracle.scheduler, SuccessiveHalving):
+        found = estimate(oracle.scheduler, oracle.history, trials)
+    else:
+        planned = sum(rung.new_epochs for rung in oracle.scheduler.plan(trials))
+        found = Estimate(planned, planned, planned)
     limit = oracle.budget.max_total_epochs
     if limit is None:
         return found

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.engine.trial import Trial
 
 from kt_extras.bridge.declarations import checked
 from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective
@@ -31,7 +31,7 @@ from kt_extras.oracles.arguments import (
 from kt_extras.records.events import PointEnqueued, SpaceDeclared, TrialAbandoned
 from kt_extras.records.failures_said import BestList
 from kt_extras.records.recorder import Recorder
-from kt_extras.records.scores import best_epochs
+from kt_extras.records.scores import best_epochs, best_trials
 from kt_extras.records.search_state import SearchState, Totals
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import History, Space
@@ -138,11 +138,7 @@ class RecordedOracle(keras_tuner.Oracle):
         A trial that was paused and runs again has the score that it had when it was paused.
         """
         with self._changed:
-            good = {TrialStatus.COMPLETED, TrialStatus.RUNNING}
-            trials = self.trials.values()
-            scored = [t for t in trials if t.status in good and t.score is not None]
-            maximised = self.objective.direction == "max"
-            best = sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
+            best = best_trials(self.trials.values(), self.objective, num_trials)
             return BestList(best, self.trial_records)
 
     def score_trial(self, trial: Trial) -> None:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
-from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.records.events import ProjectOpened, from_record
 from kt_extras.records.recorder import open_project_store
+from kt_extras.records.scores import best_trials
 from kt_extras.records.search_state import SearchState
-from kt_extras.records.tables import epochs_of, table
+from kt_extras.records.tables import history_of, table
 
 _OBJECTIVE = re.compile(r'(?<!Multi)Objective\(name="(.+?)", direction="(min|max)"\)')
 
@@ -98,13 +97,7 @@ class RecordedSearch:
         Raises:
             KeyError: There is no such trial.
         """
-        for record in self._state.trials.values():
-            if trial_id in (record.trial.trial_id, record.number):
-                return epochs_of(record)
-        known = list(self._state.trials)
-        raise KeyError(
-            f"`trial_id` must be the id or the number of one of {known}, got {trial_id!r}."
-        )
+        return history_of(list(self._state.trials.values()), trial_id)
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """Return the hyperparameters of the best trials, as they were in their best epochs.
@@ -113,18 +106,12 @@ class RecordedSearch:
             num_trials: How many, best first; fewer if there are not as many with a score.
                 Defaults to 1.
         """
-        good = {TrialStatus.COMPLETED, TrialStatus.RUNNING}
-        trials = [record.trial for record in self._state.trials.values()]
-        scored = [t for t in trials if t.status in good and t.score is not None]
-        maximised = self.objective.direction == "max"
-        best = sorted(scored, key=lambda trial: trial.score, reverse=maximised)
-        return [self._hyperparameters(trial) for trial in best[:num_trials]]
-
-    def _hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
-        hp = trial.hyperparameters.copy()
-        hp.values = {**hp.values, **self._state.trials[trial.trial_id].best_values}
-        hp.merge(self._state.hyperparameters, overwrite=False)
-        return set_missing_defaults(hp)
+        records = self._state.trials
+        trials = (record.trial for record in records.values())
+        return [
+            records[trial.trial_id].best_hyperparameters(self._state.hyperparameters)
+            for trial in best_trials(trials, self.objective, num_trials)
+        ]
 
 
 def _objective(recorded: str) -> keras_tuner.Objective:

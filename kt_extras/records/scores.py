@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import fmean
 
 import keras_tuner
 import numpy as np
+from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.bridge.metrics import Metrics
 from kt_extras.bridge.objective import loss_of, value_in
 from kt_extras.records.trial_record import TrialRecord
+
+
+def best_trials(
+    trials: Iterable[Trial], objective: keras_tuner.Objective, num_trials: int
+) -> list[Trial]:
+    """Return the trials with the best scores, best first; never one that failed.
+
+    Args:
+        trials: All trials.
+        objective: The search's, with its direction known.
+        num_trials: How many; fewer if there are not as many with a score.
+    """
+    good = {TrialStatus.COMPLETED, TrialStatus.RUNNING}  # also one that was paused and runs again
+    scored = [trial for trial in trials if trial.status in good and trial.score is not None]
+    maximised = objective.direction == "max"
+    return sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
 
 
 def best_epochs(record: TrialRecord, objective: keras_tuner.Objective) -> list[tuple[float, int]]:

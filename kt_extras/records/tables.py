@@ -57,6 +57,23 @@ def _row(
     return row
 
 
+def history_of(trials: Sequence[TrialRecord], trial_id: str | int) -> dict[str, list[Any]]:
+    """Return the metrics of every epoch of one trial, as `epochs_of` does.
+
+    Args:
+        trials: All trials.
+        trial_id: The id of one, or its number.
+
+    Raises:
+        KeyError: There is no such trial.
+    """
+    for record in trials:
+        if trial_id in (record.trial.trial_id, record.number):
+            return epochs_of(record)
+    known = [record.trial.trial_id for record in trials]
+    raise KeyError(f"`trial_id` must be the id or the number of one of {known}, got {trial_id!r}.")
+
+
 def epochs_of(record: TrialRecord) -> dict[str, list[Any]]:
     """Return the metrics of every epoch in columns, ready for `pandas.DataFrame`.
 

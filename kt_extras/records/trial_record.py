@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kt_extras.bridge.lazy_trial import LazyTrial
+import keras_tuner
+
+from kt_extras.bridge.lazy_trial import LazyTrial, set_missing_defaults
 from kt_extras.bridge.metrics import Metrics
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.events import Exploit
@@ -72,6 +74,19 @@ class TrialRecord:
         """The values of the active hyperparameters in its best epoch."""
         later = self.exploits[self.generation_at(self.trial.best_step or 0) :]
         return dict(later[0].before if later else self.trial.values)
+
+    def best_hyperparameters(
+        self, declared: keras_tuner.HyperParameters
+    ) -> keras_tuner.HyperParameters:
+        """Return a copy of its hyperparameters as they were in its best epoch.
+
+        Args:
+            declared: The space of the search, of which parts may have been declared later.
+        """
+        hp = self.trial.hyperparameters.copy()
+        hp.values = {**hp.values, **self.best_values}
+        hp.merge(declared, overwrite=False)
+        return set_missing_defaults(hp)
 
     @property
     def epochs(self) -> int:

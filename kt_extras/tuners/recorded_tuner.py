@@ -24,7 +24,7 @@ from kt_extras.oracles.arguments import Points, check_project_name
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import expected_epochs, plan_table, planned_rows
 from kt_extras.records.failures_said import BestList
-from kt_extras.records.tables import epochs_of, table
+from kt_extras.records.tables import history_of, table
 from kt_extras.training.global_state import settings_kept
 from kt_extras.tuners.compile_overrides import compile_with
 from kt_extras.tuners.model_fingerprint import FirstModel, model_change
@@ -232,13 +232,7 @@ class RecordedTuner(keras_tuner.Tuner):
         Raises:
             KeyError: There is no such trial.
         """
-        for entry in self._local_oracle.trial_records():
-            if trial_id in (entry.trial.trial_id, entry.number):
-                return epochs_of(entry)
-        known = list(self._local_oracle.trials)
-        raise KeyError(
-            f"`trial_id` must be the id or the number of one of {known}, got {trial_id!r}."
-        )
+        return history_of(self._local_oracle.trial_records(), trial_id)
 
     # Models.
 
@@ -262,17 +256,17 @@ class RecordedTuner(keras_tuner.Tuner):
     # Before the trials.
 
     def _populate_initial_space(self) -> None:
-        """Find the hyperparameters that the model declares, in every branch."""
+        """Find the hyperparameters that the model declares."""
         if self.hypermodel is None:
             return
-        hp = self.oracle.get_space()
-        self.hypermodel.declare_hyperparameters(hp)
-        self.oracle.update_space(hp)
         self._declare_space(self.oracle)
         self._local_oracle.note_model(self._model)
 
     def _declare_space(self, oracle: keras_tuner.Oracle) -> None:
-        """Declare to an oracle what the model declares; its models are not used."""
+        """Declare to an oracle what the model declares, in every branch; no model is used."""
+        hp = oracle.get_space()
+        self.hypermodel.declare_hyperparameters(hp)
+        oracle.update_space(hp)
         with settings_kept(), random_state_kept():
             build = FirstModel(self.hypermodel.build)
             declare_space(build, oracle.get_space, oracle.update_space)
@@ -288,9 +282,6 @@ class RecordedTuner(keras_tuner.Tuner):
             tune_new_entries=self.oracle.tune_new_entries,
         )
         if self.hypermodel is not None:
-            hp = scratch.get_space()
-            self.hypermodel.declare_hyperparameters(hp)
-            scratch.update_space(hp)
             self._declare_space(scratch)
         return scratch.hyperparameters
 

@@ -13,7 +13,6 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
-from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.bridge.objective import loss_of
 from kt_extras.checkpoints.best_weights import load_arrays
 from kt_extras.checkpoints.random_state import random_state_kept
@@ -85,7 +84,7 @@ class TrainedModels:
             raise ValueError(
                 f"The weights of trial {trial.trial_id!r} do not fit the model that is built now "
                 f"({type(error).__name__}), so the model has changed since the trial was trained.  "
-                "Build the model of that time, or begin anew with `overwrite=True` or another "
+                "Build the model of that time, or begin again with `overwrite=True` or another "
                 "`project_name`."
             ) from error
         return model
@@ -103,11 +102,10 @@ class TrainedModels:
 
     def hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
         """Return a copy of a trial's hyperparameters as they were in its best epoch."""
-        hp = trial.hyperparameters.copy()
-        hp.values = {**hp.values, **self._oracle.trial_record(trial.trial_id).best_values}
-        hp.merge(self._oracle.hyperparameters, overwrite=False)  # perhaps declared later
-        return set_missing_defaults(hp)
+        record = self._oracle.trial_record(trial.trial_id)
+        return record.best_hyperparameters(self._oracle.hyperparameters)
 
+    @settings_kept()
     def refit(
         self,
         trial: Trial,
@@ -126,37 +124,23 @@ class TrainedModels:
             epochs: Epochs to train, `"best"` for the trial's best epoch; None leaves `epochs` to
                 `HyperModel.fit`, and ends the training after the best epoch.
         """
-        with settings_kept():
-            return self._refitted(trial, set_seed, args, dict(kwargs), epochs)
-
-    def _refitted(
-        self,
-        trial: Trial,
-        set_seed: Callable[[], None],
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        epochs: Epochs,
-    ) -> keras.Model:
         last = _last_epoch(trial, epochs)
-        if epochs is not None:
-            kwargs["epochs"] = last
         hp = self.hyperparameters(trial)
         end = _End(last)
-        given = kwargs.pop("callbacks", None)
-        callbacks = [*callbacks_for(given, trial), end]
-        if self._tuner._states is not None:
-            callbacks.append(
-                TrainedWith(hp.values)
-            )  # as in the trial, where it affects random state
+        callbacks = [*callbacks_for(kwargs.get("callbacks"), trial), end]
+        if self._tuner._states is not None:  # as in the trial, where it affects random state
+            callbacks.append(TrainedWith(hp.values))
+        own = (
+            {"callbacks": callbacks} if epochs is None else {"callbacks": callbacks, "epochs": last}
+        )
         set_seed()
         model = self._build(hp)
         try:
-            self._tuner.hypermodel.fit(hp, model, *args, callbacks=callbacks, **kwargs)
+            self._tuner.hypermodel.fit(hp, model, *args, **{**kwargs, **own})
         except TypeError as error:
             if "verbose" in kwargs and passed_twice("verbose", error):
-                callbacks_given = {"callbacks": given} if given is not None else {}
-                del kwargs["verbose"]
-                return self._refitted(trial, set_seed, args, {**kwargs, **callbacks_given}, epochs)
+                rest = {name: value for name, value in kwargs.items() if name != "verbose"}
+                return self.refit(trial, set_seed, args, rest, epochs)
             if not passed_twice("epochs", error):
                 raise
             raise TypeError(
