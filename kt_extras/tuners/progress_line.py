@@ -105,11 +105,8 @@ class ProgressLine:
         if self._table is not None:
             self._table.add(cells)
             self._table.draw(self.text)
-        else:
-            elapsed = (
-                tqdm.format_interval(self._bar.format_dict["elapsed"]) if self._visible else ""
-            )
-            self.write(f"{elapsed} {line}")
+        elif self._visible:
+            self.write(f"{tqdm.format_interval(self._bar.format_dict['elapsed'])} {line}")
 
     def write(self, text: str) -> None:
         """Write separate lines."""

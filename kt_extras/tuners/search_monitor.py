@@ -40,7 +40,7 @@ class SearchMonitor:
     def __init__(
         self, oracle: SamplerOracle, project: str, *, visible: bool, clear_boards: bool = False
     ) -> None:
-        self._oracle, self._project = oracle, project
+        self._oracle, self._project, self._visible = oracle, project, visible
         self._clear_boards = clear_boards
         # With a scheduler trials train for different epochs, so these are the measure of progress.
         expected = expected_epochs(oracle) if visible else None
@@ -172,6 +172,8 @@ class SearchMonitor:
         return max(self._total or 0, self._done)
 
     def _show(self) -> None:
+        if not self._visible:
+            return
         totals = self._oracle.totals
         other = counted(totals.ended, "trial")
         counts = [other if self._by_epochs else counted(totals.epochs, "epoch")]
@@ -181,7 +183,8 @@ class SearchMonitor:
             counts.append(f"{totals.promotions} promoted")
         if totals.exploits:
             counts.append(counted(totals.exploits, "exploit"))
-        counts += counts_text(self._oracle.trial_records(), UNSUCCESSFUL)
+        if totals.failed or totals.rejected:  # only then a pass over all trials
+            counts += counts_text(self._oracle.trial_records(), UNSUCCESSFUL)
         self._line.show(Status(self._oracle.objective.name, number(totals.best), counts))
 
     def _log(self, record: TrialRecord) -> None:
