@@ -1,13 +1,27 @@
-"""Replacing a file in one step, so that a reader never finds a part of it."""
+"""Files that are replaced in one step, and what it takes for them to survive a loss of power."""
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
+import re
+import socket
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+# `.NAME.HOST.PROCESS-NUMBER.kte-tmp`, so that what a killed process leaves behind is known as ours.
+_LEFTOVER = re.compile(r"\..+\.([\w-]+)\.(\d+)-\d+\.kte-tmp")
+_DAY = 86_400.0  # seconds after which no process writes a temporary file any more
+_HAS_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+
+_BEGAN = time.time()  # after the files of an earlier process with this one's number
+_numbers = itertools.count()  # of the temporary files of this process
+_new: set[Path] = set()  # directories that were made here and are not yet known to be on the disk
 
 
 @contextmanager
@@ -33,8 +47,9 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     >>> path.read_bytes()
     b'new'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    make_directory(path.parent)
+    owner = f"{_host()}.{os.getpid()}-{next(_numbers)}"
+    temporary = path.with_name(f".{path.name}.{owner}.kte-tmp")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -43,10 +58,11 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error is the one to see
+            temporary.unlink()
         raise
     if sync:
-        _sync_directory(path.parent)
+        sync_entry(path)
 
 
 def replace_file(path: Path, text: str, *, sync: bool = False) -> None:
@@ -68,12 +84,120 @@ def replace_file(path: Path, text: str, *, sync: bool = False) -> None:
         file.write(text.encode("utf-8"))
 
 
-def _sync_directory(directory: Path) -> None:
-    """Wait until the entries of a directory are on the disk; Windows cannot open a directory."""
+def make_directory(directory: Path) -> None:
+    """Create a directory and those above it, where they do not exist.
+
+    The first `sync_entry` of a file below waits for their entries too.
+
+    Args:
+        directory: The directory.
+    """
+    if not directory.is_dir():
+        make_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+        _new.add(directory)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file that others have written is on the disk, with its entry.
+
+    Args:
+        path: The file.
+
+    >>> sync_file(Path(__file__))
+    """
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    sync_entry(path)
+
+
+def sync_entry(path: Path) -> None:
+    """Wait until the entry of a path is on the disk, and those of new directories above it.
+
+    Args:
+        path: A file or a directory that exists, or one that was removed.
+    """
+    directory = path.parent
+    sync_directory(directory)
+    while directory in _new:
+        _new.discard(directory)
+        directory = directory.parent
+        sync_directory(directory)
+
+
+def sync_directory(directory: Path) -> None:
+    """Wait until the entries of a directory are on the disk, where its file system can.
+
+    Args:
+        directory: The directory. Windows cannot open one, and does nothing.
+    """
     if sys.platform == "win32":
         return
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _HAS_NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
+
+
+def tidy(directory: Path) -> None:
+    """Remove what killed processes have left behind, and sync what they had no time to sync.
+
+    Those are temporary files in a directory and in the directories in it, and the entries of the
+    directory and of those above it. Files of processes that still run stay.
+
+    Args:
+        directory: The directory of a project, existing or not.
+    """
+    if not directory.is_dir():
+        return
+    for folder in (directory, *_folders_in(directory)):
+        for file in _leftovers(folder):
+            with suppress(OSError):  # it does no harm where it cannot be removed
+                file.unlink()
+    for folder in (directory, *directory.absolute().parents):
+        with suppress(OSError):  # it was there before, or this process has no right to look
+            sync_directory(folder)
+
+
+def _folders_in(directory: Path) -> list[Path]:
+    with os.scandir(directory) as entries:
+        return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _leftovers(directory: Path) -> list[Path]:
+    try:
+        with os.scandir(directory) as entries:
+            return [Path(entry.path) for entry in entries if _is_left_over(entry)]
+    except OSError:
+        return []
+
+
+def _is_left_over(entry: os.DirEntry[str]) -> bool:
+    """Tell whether a file is a temporary one whose process writes it no more."""
+    match = _LEFTOVER.fullmatch(entry.name)
+    if match is None:
+        return False
+    written, here, process = entry.stat().st_mtime, match[1] == _host(), int(match[2])
+    if here and process == os.getpid():  # also in a container that was started again
+        return written < _BEGAN
+    return written < time.time() - _DAY or (here and not _runs(process))
+
+
+def _runs(process: int) -> bool:
+    if sys.platform == "win32":  # where a signal would end the process
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _host() -> str:
+    return re.sub(r"[^\w-]", "_", socket.gethostname(), flags=re.ASCII)[:40] or "_"
