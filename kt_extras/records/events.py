@@ -110,6 +110,8 @@ class TrialBegun(Event):
         until: Its epoch budget, None for no limit.
         bracket: The number of its bracket, from 0.
         enqueued: Whether the point is the oldest enqueued one.
+        dropped: How many enqueued points before it do not lie in the space any more, and are given
+            up.
         kept: How many epochs of the last attempt stay, since a state at their end is on disk.
         attempt, rested, spent, takeovers: In snapshots alone: the number of attempts, the epochs
             at the last pause, the seconds before the last resume, and the exploits.
@@ -121,6 +123,7 @@ class TrialBegun(Event):
     until: int | None = None
     bracket: int = 0
     enqueued: bool = False
+    dropped: int = 0
     kept: int = 0
     attempt: int = 1
     rested: int = 0

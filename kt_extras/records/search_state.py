@@ -186,7 +186,7 @@ class SearchState:
         if event.trial in self.trials:
             self._begin_again(self.trials[event.trial], event)
             return
-        if event.enqueued:
+        for _ in range(event.dropped + event.enqueued):
             self.enqueued.popleft()
         record = self._add(event)
         record.began = event.t
