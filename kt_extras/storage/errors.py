@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
+_FULL = "make room there, then search again: it goes on where it ended"
+_NO_RIGHT = "give this process the right to write there, then search again"
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: _NO_RIGHT,
+    errno.EIO: "the disk or the network reports an error; check it, then search again",
+}
+
 
 class StorageError(RuntimeError):
     """The records of a search cannot be reached, read or written.
@@ -13,7 +28,7 @@ class StorageError(RuntimeError):
 
 
 class DamagedJournalError(StorageError):
-    """A record in the middle of a journal cannot be read.
+    """A record in the middle of a journal cannot be read, or is missing.
 
     >>> raise DamagedJournalError("Record 2 of 9 (at byte 33) in journal.jsonl is damaged")
     Traceback (most recent call last):
@@ -35,22 +50,35 @@ class DamagedRecordError(StorageError):
     >>> raise DamagedRecordError("sqlite:///runs.db", "digits", 3, 10, "it is missing")
     Traceback (most recent call last):
     kt_extras.storage.errors.DamagedRecordError: Record 3 of 10 of the project 'digits' in
-    sqlite:///runs.db is damaged: it is missing.  The records before it are whole (2); to go on
-    from there, remove the others: `Database(url, 'digits', SearchTables()).cut(2)`, with
-    `kt_extras.storage.database.Database` and `kt_extras.records.query_tables.SearchTables`.
+    sqlite:///runs.db is damaged: it is missing.  To save what can be saved, and to see what is
+    lost, run `python -m kt_extras repair --storage URL --project 'digits'` with the URL of the
+    database.
     """
 
     def __init__(self, storage: str, project: str, sequence: int, count: int, reason: str) -> None:
         self.project, self.sequence = project, sequence
         self._arguments = (storage, project, sequence, count, reason)
-        whole = sequence - 1
         super().__init__(
             f"Record {sequence} of {count} of the project {project!r} in {storage} is damaged: "
-            f"{reason}.  The records before it are whole ({whole}); to go on from there, remove "
-            f"the others: `Database(url, {project!r}, SearchTables()).cut({whole})`, with "
-            "`kt_extras.storage.database.Database` and "
-            "`kt_extras.records.query_tables.SearchTables`."
+            f"{reason}.  To save what can be saved, and to see what is lost, run `python -m "
+            f"kt_extras repair --storage URL --project {project!r}` with the URL of the database."
         )
 
     def __reduce__(self) -> tuple[type[DamagedRecordError], tuple[str, str, int, int, str]]:
         return type(self), self._arguments
+
+
+def with_remedy(error: OSError, path: str | os.PathLike[str]) -> OSError:
+    """Return an error of the operating system that says what to do, of the same class.
+
+    Args:
+        error: The error.
+        path: What could not be written.
+
+    >>> str(with_remedy(OSError(errno.ENOSPC, "No space left on device"), "journal.jsonl"))
+    "[Errno 28] No space left on device; make room there, then search again: it goes on where it
+    ended: 'journal.jsonl'"
+    """
+    if error.errno not in _REMEDIES:
+        return error
+    return OSError(error.errno, f"{error.strerror}; {_REMEDIES[error.errno]}", str(path))
