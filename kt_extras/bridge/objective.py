@@ -69,12 +69,16 @@ def resolve_objective(objective: ObjectiveLike) -> Any:
         return keras_tuner.Objective(objective, _direction(objective))
     if isinstance(objective, (list, tuple)):
         if not objective:
-            raise ValueError("`objective` must name at least one metric, got an empty list.")
+            raise ValueError(
+                "`objective` must name at least one metric, got []; pass the name of one, such as "
+                "'val_loss'."
+            )
         return [resolve_objective(part) for part in objective]
     if objective is None or isinstance(objective, keras_tuner.Objective):
         if objective is not None and objective.direction not in {"min", "max"}:
             raise ValueError(
-                f"`direction` of an objective must be 'min' or 'max', got {objective.direction!r}."
+                f"`direction` of the `objective` {objective.name!r} must be 'min' or 'max', got "
+                f"{objective.direction!r}."
             )
         return objective
     raise TypeError(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 import keras_tuner
 import numpy as np
 
-from kt_extras.arguments import check_integer, is_number
+from kt_extras.arguments import check_integer, check_protocol, is_number
 from kt_extras.oracles.borrowed_names import argument_here, class_here
 from kt_extras.samplers.evolution import Evolution
 from kt_extras.samplers.gaussian_process import GaussianProcess
@@ -46,16 +45,6 @@ _SAMPLERS: dict[str, type[Sampler]] = {
 }
 
 
-def check_protocol(name: str, given: object, protocol: type, method: str) -> None:
-    """Raise unless the value is an object with the method; a class in its place is not.
-
-    Raises:
-        TypeError: It is not.
-    """
-    if isinstance(given, type) or not isinstance(given, protocol):
-        raise TypeError(f"`{name}` must be an object with a method `{method}`, got {given!r}.")
-
-
 def check_sampler(given: object) -> None:
     """Raise unless the value is a sampler; the name of one is not.
 
@@ -86,8 +75,8 @@ def other_oracle(given: object) -> str:
     return f" In place of `{name}`, use {here}; or run it with `keras_tuner.Tuner`."
 
 
-def check_count(name: str, value: int | None, *, minimum: int) -> None:
-    """Raise unless the value is None or an integer from `minimum`.
+def check_count(name: str, value: int | None, *, minimum: int) -> int | None:
+    """Return the value as a plain integer; raise unless it is None or an integer from `minimum`.
 
     >>> check_count("max_trials", 0, minimum=1)
     Traceback (most recent call last):
@@ -95,6 +84,7 @@ def check_count(name: str, value: int | None, *, minimum: int) -> None:
     """
     if value is not None and not (is_number(value) and value % 1 == 0 and value >= minimum):
         raise ValueError(f"`{name}` must be an integer from {minimum} or None, got {value!r}.")
+    return None if value is None else int(value)
 
 
 def check_fraction(name: str, value: float | None) -> None:
@@ -155,34 +145,6 @@ def refuse_overridden(oracle: type) -> None:
                 f"`{oracle.__name__}` must not override `{name}`, which the oracles of kt_extras "
                 f"never call; {instead}."
             )
-
-
-def check_project_name(given: object) -> None:
-    """Raise unless the value is None or the name of a directory.
-
-    Raises:
-        TypeError: It is not.
-    """
-    if given is not None and not isinstance(given, (str, os.PathLike)):
-        raise TypeError(f"`project_name` must be a text or None, got {given!r}.")
-
-
-def names_in(argument: str, given: Collection[str] | None) -> tuple[str, ...] | None:
-    """Return a list of names as a tuple, None if there is none.
-
-    >>> names_in("mutable", "rate")
-    Traceback (most recent call last):
-    TypeError: `mutable` must be a list of names or None, got 'rate'; pass ['rate'].
-    """
-    if given is None:
-        return None
-    if isinstance(given, str):
-        raise TypeError(
-            f"`{argument}` must be a list of names or None, got {given!r}; pass [{given!r}]."
-        )
-    if not isinstance(given, Collection) or not all(isinstance(name, str) for name in given):
-        raise TypeError(f"`{argument}` must be a list of names or None, got {given!r}.")
-    return tuple(given)
 
 
 def refuse_unknown(unknown: Mapping[str, object], taker: type) -> None:

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import keras_tuner
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, names_in
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import names_in, refuse_unknown, sampler_of
+from kt_extras.oracles.arguments import refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.schedulers import Population
 from kt_extras.search import Sampler

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
 
-from kt_extras.records.events import ProjectOpened, from_record
+from kt_extras.arguments import check_directory, check_project_name
+from kt_extras.records.events import ProjectOpened
 from kt_extras.records.recorder import open_project_store
+from kt_extras.records.replay import Source, replay
 from kt_extras.records.scores import best_trials
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.tables import history_of, table
@@ -40,7 +43,7 @@ def load_results(
 
     Raises:
         FileNotFoundError: The project has no records.
-        kt_extras.storage.StorageError: A record cannot be read.
+        kt_extras.storage.StorageError: A record cannot be read, or cannot have happened.
 
     >>> import tempfile, keras_tuner, kt_extras as kte
     >>> class Parabola(kte.Tuner):
@@ -53,6 +56,8 @@ def load_results(
     >>> kte.load_results(directory, "parabola").results() == tuner.results()
     True
     """
+    check_directory(directory)
+    check_project_name(project_name)
     project = Path(directory or ".") / str(project_name or "untitled_project")
     store = open_project_store(storage, project)
     if not store.exists():
@@ -61,11 +66,9 @@ def load_results(
             f"no records{'' if storage is None else ' in `storage`'}.  Pass them, and `storage`, "
             "as they were passed to the tuner."
         )
-    events = [from_record(record) for record in store.read()]
-    opened = [event for event in events if isinstance(event, ProjectOpened)]
-    state = SearchState(_objective(opened[-1].objective), keras_tuner.HyperParameters())
-    for event in events:
-        state.apply(event)
+    source, records = Source(project, storage), list(store.read())
+    state = SearchState(_objective(records, source), keras_tuner.HyperParameters())
+    replay(records, state, source)
     state.recover()
     return RecordedSearch(state)
 
@@ -114,8 +117,12 @@ class RecordedSearch:
         ]
 
 
-def _objective(recorded: str) -> keras_tuner.Objective:
-    """Return the objective that was recorded as `str` shows it; of several, their sum."""
-    parts = [keras_tuner.Objective(*found) for found in _OBJECTIVE.findall(recorded)]
-    given = parts if recorded.startswith("Multi") else parts[0]
+def _objective(records: Sequence[Mapping[str, Any]], source: Source) -> keras_tuner.Objective:
+    """Return the objective that was recorded last as `str` shows it; of several, their sum."""
+    opened = [record for record in records if record.get("kind") == ProjectOpened.kind]
+    recorded = [str(record.get("objective")) for record in opened[-1:]]
+    parts = [keras_tuner.Objective(*found) for found in _OBJECTIVE.findall("".join(recorded))]
+    if not parts:
+        raise source.damaged(1, "no record says what the objective is.")
+    given = parts if recorded[0].startswith("Multi") else parts[0]
     return keras_tuner.Oracle(objective=given, seed=1).objective  # the seed is not used

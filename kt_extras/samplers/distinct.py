@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, check_protocol
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History
 from kt_extras.search.sampler import Sampler
@@ -42,6 +42,7 @@ class Distinct:
     attempts: int = 10
 
     def __post_init__(self) -> None:
+        check_protocol("inner", self.inner, Sampler, "suggest")
         check_integer("attempts", self.attempts, minimum=1)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:

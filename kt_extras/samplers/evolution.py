@@ -19,7 +19,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kt_extras.arguments import check_integer, is_integer, is_number
+from kt_extras.arguments import (
+    check_integer,
+    check_protocol,
+    is_finite,
+    is_integer,
+    is_number,
+)
 from kt_extras.arrays import IntArray
 from kt_extras.samplers.mutation import cross, vary
 from kt_extras.samplers.random import Random
@@ -84,16 +90,17 @@ class Evolution:
                 "`crossover_probability` must lie between 0 and 1, got "
                 f"{self.crossover_probability!r}; with 0 every child has one parent."
             )
-        if not (is_number(self.mutations) and self.mutations >= 1):
+        if not (is_finite(self.mutations) and self.mutations >= 1):
             raise ValueError(
-                f"`mutations` must be at least 1, got {self.mutations!r}; fewer would repeat the "
-                "point of the parent."
+                f"`mutations` must be finite and at least 1, got {self.mutations!r}; "
+                "fewer would repeat the point of the parent."
             )
         if not _are_scales(self.scales):
             raise ValueError(
                 "`scales` must be two numbers above 0, the smaller one first, got "
                 f"{self.scales!r}; pass the same number twice for a single scale."
             )
+        check_protocol("startup_sampler", self.startup_sampler, Sampler, "suggest")
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
         """Return a child of two members or one, at the start a point of `startup_sampler`."""

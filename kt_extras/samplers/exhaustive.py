@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, check_protocol
 from kt_extras.samplers.distinct import Distinct
 from kt_extras.samplers.random import Random
 from kt_extras.search.dimensions import Point
@@ -51,6 +51,7 @@ class Exhaustive:
     limit: int = 10_000
 
     def __post_init__(self) -> None:
+        check_protocol("inner", self.inner, Sampler, "suggest")
         check_integer("limit", self.limit, minimum=1)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.arguments import check_integer, is_number
+from kt_extras.arguments import check_integer, is_finite
 from kt_extras.arrays import FloatArray
 from kt_extras.samplers.curve_model import CurveModel
 from kt_extras.samplers.mutation import reflected
@@ -67,9 +67,9 @@ class GaussianProcess:
     def __post_init__(self) -> None:
         check_integer("n_startup_trials", self.n_startup_trials, minimum=1)
         check_integer("candidates", self.candidates, minimum=2)
-        if not (is_number(self.exploration) and self.exploration >= 0):
+        if not (is_finite(self.exploration) and self.exploration >= 0):
             raise ValueError(
-                f"`exploration` must be a number of at least 0, got {self.exploration!r}; "
+                f"`exploration` must be a finite number of at least 0, got {self.exploration!r}; "
                 "2 is usual."
             )
         check_random_fraction(self.random_fraction)

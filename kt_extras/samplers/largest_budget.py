@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, check_protocol
 from kt_extras.samplers.random import Random, check_random_fraction
 from kt_extras.samplers.tpe import TPE
 from kt_extras.search.dimensions import Point
@@ -45,6 +45,7 @@ class LargestBudget:
     n_min_trials: int | None = None
 
     def __post_init__(self) -> None:
+        check_protocol("inner", self.inner, Sampler, "suggest")
         check_random_fraction(self.random_fraction)
         if self.n_min_trials is not None:
             hint = "pass None for two more than the space has dimensions"

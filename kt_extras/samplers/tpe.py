@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.arguments import check_integer, is_number
+from kt_extras.arguments import check_flag, check_integer, is_finite, is_number
 from kt_extras.arrays import BoolArray, FloatArray, IntArray
 from kt_extras.samplers.branches import Branch, branch_of, branches, next_branch, potential
 from kt_extras.samplers.parzen import Mixture
@@ -86,11 +86,12 @@ class TPE:
                 f"`quantile` must lie strictly between 0 and 1, got {self.quantile!r}; "
                 "with 0.2 the best fifth of the trials is good."
             )
-        if not (is_number(self.prior_weight) and self.prior_weight > 0):
+        if not (is_finite(self.prior_weight) and self.prior_weight > 0):
             raise ValueError(
-                f"`prior_weight` must be above 0, got {self.prior_weight!r}; without a prior "
-                "only points near old ones are suggested."
+                f"`prior_weight` must be finite and above 0, got {self.prior_weight!r}; "
+                "without a prior only points near old ones are suggested."
             )
+        check_flag("multivariate", self.multivariate)
 
     def suggest(self, history: History, space: Space, rng: np.random.Generator) -> Point:
         """Return the candidate with the largest l(x) / g(x) that was not tried yet."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.arguments import check_integer, is_number
+from kt_extras.arguments import check_integer, is_number, names_in
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.schedulers.rungs import NEVER
 from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
@@ -82,6 +82,7 @@ class Population:
                 "`perturbation_factors` must be two numbers, one in (0, 1) and one above 1, got "
                 f"{self.perturbation_factors!r}; (0.8, 1.2) is usual."
             )
+        names_in("mutable", self.mutable)
 
     def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
         """Start the members, then resume the paused one with the fewest epochs."""

@@ -16,7 +16,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, check_protocol
 from kt_extras.arrays import FloatArray, IntArray, Mask
 from kt_extras.schedulers.rungs import NEVER, best_of, first_paused, reached, rungs
 from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
@@ -63,9 +63,11 @@ class SuccessiveHalving:
     revives = False
 
     def __post_init__(self) -> None:
-        if self.mode not in {"promotion", "stopping"}:
+        if self.mode not in ("promotion", "stopping"):
             raise ValueError(f"`mode` must be 'promotion' or 'stopping', got {self.mode!r}.")
         check_integer("max_epochs", self.max_epochs, minimum=1)
+        if self.forecaster is not None:
+            check_protocol("forecaster", self.forecaster, Forecaster, "forecast")
         _ = self.levels
 
     @cached_property

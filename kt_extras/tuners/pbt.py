@@ -11,12 +11,13 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.arguments import names_in
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.replay import Target
 from kt_extras.model_reuse.reused_model import ReusedModel
 from kt_extras.model_reuse.shape_changes import changes_shapes
-from kt_extras.oracles.arguments import names_in, refuse_unknown
+from kt_extras.oracles.arguments import refuse_unknown
 from kt_extras.oracles.pbt import PBTOracle, refuse_limits_of_trials
 from kt_extras.records.tables import lineage_rows
 from kt_extras.search import Sampler

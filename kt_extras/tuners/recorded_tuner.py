@@ -17,10 +17,11 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
+from kt_extras.arguments import check_directory, check_flag, check_project_name
 from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.weight_files import Keep
-from kt_extras.oracles.arguments import Points, check_project_name
+from kt_extras.oracles.arguments import Points
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import expected_epochs, plan_table, planned_rows
 from kt_extras.records.failures_said import BestList
@@ -68,7 +69,9 @@ class RecordedTuner(keras_tuner.Tuner):
         overwrite: bool,
         **kwargs: Any,
     ) -> None:
+        check_directory(directory)
         check_project_name(project_name)
+        check_flag("overwrite", overwrite)
         if is_worker(self):  # the project belongs to the chief
             overwrite, resume = False, "auto"
         project = str(project_name or "untitled_project")

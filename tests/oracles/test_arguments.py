@@ -1,15 +1,16 @@
+from pathlib import Path
+
 import keras_tuner
 import numpy as np
 import pytest
 
 import kt_extras as kte
+from kt_extras.arguments import check_project_name, names_in
 from kt_extras.oracles.arguments import (
     check_count,
     check_executions,
     check_fraction,
     check_hyperparameters,
-    check_project_name,
-    names_in,
 )
 
 
@@ -48,8 +49,8 @@ def test_hyperparameters_are_refused_when_given_as_a_dictionary():
         check_hyperparameters({"a": 1})
 
 
-def test_a_project_name_is_refused_when_it_is_a_number(tmp_path):
-    check_project_name(tmp_path)
+def test_a_project_name_is_refused_when_it_is_a_number():
+    check_project_name(Path("digits"))
     with pytest.raises(TypeError, match="`project_name` must be a text or None, got 3"):
         check_project_name(3)
 

@@ -280,7 +280,7 @@ def test_numbers_of_trials_approach_their_fractions(potentials):
         ({"n_startup_trials": 0}, "`n_startup_trials` must be an integer from 1, got 0"),
         ({"candidates": 0}, "`candidates` must be an integer from 1, got 0"),
         ({"quantile": 1.0}, "`quantile` must lie strictly between 0 and 1, got 1.0"),
-        ({"prior_weight": 0.0}, "`prior_weight` must be above 0, got 0.0"),
+        ({"prior_weight": 0.0}, "`prior_weight` must be finite and above 0, got 0.0"),
     ],
 )
 def test_constructor_raises_for_arguments_out_of_range(arguments, message):
