@@ -7,22 +7,20 @@ transaction together with what it changes in the tables that are derived from th
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kt_extras.storage.address import shown
-from kt_extras.storage.errors import DamagedRecordError
+from kt_extras.storage.encoding import Record, to_text
+from kt_extras.storage.errors import DamagedRecordError, RemovedRecordsError
 from kt_extras.storage.lock import ProjectInUseError
 from kt_extras.storage.reading import checked, page
 from kt_extras.storage.schema import QueryTables, projects, records
 from kt_extras.storage.session import Session
 from kt_extras.storage.sql import sa
 
-Record = dict[str, Any]
 Place = tuple[int, int]  # a project's id and its number of records
 
 _DELAYS = (0.1, 0.5, 1, 2, 4, 8, 16)  # seconds before each attempt to open a lost connection
@@ -71,6 +69,7 @@ class Database:
         self._shown = shown(self._session.url)
         self._place: Place | None = None  # after which the next append writes
         self._seen = 0  # records that were read or written here
+        self._mark: tuple[int, int] | None = None  # the project and the checksum of the last one
 
     def __enter__(self) -> Database:
         self.acquire()
@@ -87,7 +86,8 @@ class Database:
     def exists(self) -> bool:
         """Return whether the project has records."""
         with self._session.reading() as connection:
-            return connection is not None and self._find(connection) is not None
+            place = None if connection is None else self._find(connection)
+            return place is not None and place[1] > 0
 
     def append(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
         """Write one record at the end.
@@ -98,16 +98,15 @@ class Database:
 
         Raises:
             ProjectInUseError: Another process has written to the project since the last append.
+            RemovedRecordsError: Records that were read or written are not there any more.
             StorageError: The record could not be written; nothing of it was.
-            ValueError: The record holds a NaN or an infinity; nothing is written.
+            ValueError: JSON cannot hold the record; nothing is written.
         """
-        text = json.dumps(record, allow_nan=False, separators=(",", ":"))
+        text = to_text(record)
         with self._session.mutex, self._session.explained():
             place = self._place
             try:
                 self._write(record, text, sync=sync)
-            except sa.exc.IntegrityError:  # another process has just created the project
-                raise ProjectInUseError(self.project) from None
             except sa.exc.DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
@@ -120,7 +119,7 @@ class Database:
             FileNotFoundError: The project has no records.
             DamagedRecordError: A record is missing or does not match its checksum.
         """
-        self._seen = 0
+        self._seen, self._mark = 0, None
         yield from self.news()
 
     def news(self) -> Iterator[Record]:
@@ -129,13 +128,17 @@ class Database:
         Raises:
             FileNotFoundError: The project has no records.
             DamagedRecordError: A record is missing or does not match its checksum.
+            RemovedRecordsError: The project is not the one that was read: another search has begun
+                in its place.
         """
         with self._session.reading() as connection:
             place = self._find(connection) if connection is not None else None
-        if place is None:
+            if connection is not None and place is not None:
+                self._check_seen(connection, place[0])
+        if place is None or not place[1]:
             raise self._unknown()
-        for record in itertools.islice(self._records(*place), self._seen, None):
-            self._seen += 1
+        for record, checksum in self._records(*place, after=self._seen):
+            self._seen, self._mark = self._seen + 1, (place[0], checksum)
             yield record
 
     def outgrown(self) -> bool:
@@ -211,22 +214,29 @@ class Database:
         return None if row is None else (row.id, row.records)
 
     def _create(self, connection: sa.Connection) -> Place:
-        """Create the project."""
+        """Create the project.
+
+        Raises:
+            ProjectInUseError: Another process has just done so.
+        """
         row = sa.insert(projects).values(name=self.project, records=0)
-        return connection.execute(row.returning(projects.c.id)).scalar_one(), 0
+        try:
+            return connection.execute(row.returning(projects.c.id)).scalar_one(), 0
+        except sa.exc.IntegrityError:
+            raise ProjectInUseError(self.project) from None
 
     def _write(self, record: Mapping[str, Any], text: str, *, sync: bool) -> None:
+        checksum = zlib.crc32(text.encode())
         with self._session.transaction(sync=sync) as connection:
             project, last = self._place or self._find(connection) or self._create(connection)
             if connection.execute(_COUNT, {"of_project": project, "last": last}).rowcount != 1:
-                raise ProjectInUseError(self.project)
+                raise self._changed(self._find(connection), (project, last))
             self._place = None  # until the record is known to be written
             row = {"project": project, "sequence": last + 1, "kind": record.get("kind")}
-            row |= {"checksum": zlib.crc32(text.encode()), "record": text}
-            connection.execute(_INSERT, row)
+            connection.execute(_INSERT, row | {"checksum": checksum, "record": text})
             self._update_tables(connection, project, record)
         self._place = project, last + 1
-        self._seen = last + 1
+        self._seen, self._mark = last + 1, (project, checksum)
 
     def _write_again(
         self,
@@ -262,17 +272,39 @@ class Database:
         )
         return connection.scalar(query) == text
 
-    def _records(self, project: int, count: int) -> Iterator[Record]:
+    def _records(self, project: int, count: int, after: int) -> Iterator[tuple[Record, int]]:
         def fetch(after: int) -> Sequence[Any]:
             with self._session.reading() as connection:
                 return [] if connection is None else page(connection, project, after)
 
-        return checked(fetch, count, self._damaged)
+        return checked(fetch, count, self._damaged, after)
+
+    def _check_seen(self, connection: sa.Connection, project: int) -> None:
+        """Raise unless the last record that was read or written here is the one that it was."""
+        query = sa.select(records.c.checksum).where(
+            records.c.project == project, records.c.sequence == self._seen
+        )
+        if self._mark and self._mark != (project, connection.scalar(query)):
+            raise RemovedRecordsError(
+                f"{self} was replaced since it was read.  Make the tuner again to see the search "
+                "that it holds now."
+            )
+
+    def _changed(self, now: Place | None, known: Place) -> Exception:
+        """Return the error for a project that is not as this writer has left it."""
+        if now is not None and (now[0] != known[0] or now[1] >= known[1]):
+            return ProjectInUseError(self.project)
+        lost = "is gone" if now is None else f"has lost its last records ({known[1] - now[1]})"
+        return RemovedRecordsError(
+            f"{self} {lost}: it was removed while it was in use, or the server has crashed.  "
+            "Search again: that goes on from what is left."
+        )
 
     def _derive_again(self, connection: sa.Connection, project: int, count: int) -> None:
         for table in reversed(self._derived):
             connection.execute(sa.delete(table).where(table.c.project == project))
-        for record in checked(lambda after: page(connection, project, after), count, self._damaged):
+        rows = checked(lambda after: page(connection, project, after), count, self._damaged)
+        for record, _ in rows:
             self._update_tables(connection, project, record)
 
     def _update_tables(

@@ -27,6 +27,16 @@ class StorageError(RuntimeError):
     """
 
 
+class RemovedRecordsError(StorageError):
+    """Records that were read or written are not there any more.
+
+    >>> raise RemovedRecordsError("`storage` sqlite:///runs.db was removed while it was in use")
+    Traceback (most recent call last):
+    kt_extras.storage.errors.RemovedRecordsError: `storage` sqlite:///runs.db was removed while it
+    was in use
+    """
+
+
 class DamagedJournalError(StorageError):
     """A record in the middle of a journal cannot be read, or is missing.
 

@@ -11,6 +11,8 @@ import weakref
 from pathlib import Path
 from typing import Protocol
 
+from kt_extras.storage.errors import StorageError, with_remedy
+
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -100,13 +102,13 @@ class FileLock:
 
         Raises:
             ProjectInUseError: It is held already, by this process or another.
-            OSError: The file cannot be created, or its file system has no locks.
+            StorageError: The file system has no locks.
+            OSError: The file cannot be created.
         """
         if self.held:
             raise ProjectInUseError(self.project, this_process())
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         while not self.held:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = self._opened()
             try:
                 self._take(descriptor)
             finally:
@@ -132,19 +134,31 @@ class FileLock:
         if descriptor is not None:
             os.close(descriptor)
 
+    def _opened(self) -> int:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise with_remedy(error, self.path) from error
+
     def _take(self, descriptor: int) -> None:
         try:
             _lock(descriptor)
         except OSError as error:
             if error.errno not in _BUSY:
-                raise
+                raise StorageError(
+                    f"{self.path} cannot be locked ({error}), so that two processes could write to "
+                    f"{self.project!r} at once.  Choose a folder on a local disk, or on a network "
+                    "disk with locks, or a server with `storage='postgresql://...'`."
+                ) from error
             os.lseek(descriptor, 0, os.SEEK_SET)
             holder = os.read(descriptor, 200).decode(errors="replace")
             raise ProjectInUseError(self.project, holder) from None
         if not _is_at(descriptor, self.path):  # removed by its last holder since it was opened
             return
-        os.truncate(descriptor, 0)
-        os.write(descriptor, this_process().encode())
+        with contextlib.suppress(OSError):  # a full disk: the lock is what counts
+            os.truncate(descriptor, 0)
+            os.write(descriptor, this_process().encode())
         self._descriptor = descriptor
         _closed_in_child.add(self)
 

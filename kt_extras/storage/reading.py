@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from kt_extras.storage.encoding import Record, to_record
 from kt_extras.storage.errors import DamagedRecordError
 from kt_extras.storage.schema import records
 from kt_extras.storage.sql import sa
 
-Record = dict[str, Any]
 Row = Any  # SQLAlchemy 2.0 and 2.1 have different types for it
 
 _PAGE = 1000
@@ -36,35 +35,46 @@ def checked(
     fetch: Callable[[int], Sequence[Row]],
     count: int,
     damaged: Callable[[int, int, str], DamagedRecordError],
-) -> Iterator[Record]:
+    after: int = 0,
+) -> Iterator[tuple[Record, int]]:
     """Yield records in order, after a check that each one is there and as it was written.
 
     Args:
         fetch: A function that returns the page after a sequence number, empty at the end.
         count: The smallest number of records that there must be.
         damaged: A function that makes the error from the sequence number, the count and a reason.
+        after: The sequence number of the last record that is known.  Defaults to 0.
+
+    Yields:
+        Each record and its checksum.
 
     Raises:
         DamagedRecordError: A record is missing or does not match its checksum.
     """
-    last = 0
+    last = after
     while rows := fetch(last):
         for row in rows:
             last += 1
             if row.sequence != last:
                 raise damaged(last, count, "it is missing")
-            if not isinstance(row.record, str) or zlib.crc32(row.record.encode()) != row.checksum:
-                raise damaged(last, count, "its checksum does not match")
-            yield _record(row.record, last, count, damaged)
+            try:
+                record = whole(row)
+            except ValueError as error:
+                raise damaged(last, count, str(error)) from None
+            yield record, row.checksum
     if last < count:
         raise damaged(last + 1, count, "it is missing")
 
 
-def _record(
-    text: str, sequence: int, count: int, damaged: Callable[[int, int, str], DamagedRecordError]
-) -> Record:
-    try:
-        record: Record = json.loads(text)
-    except ValueError as error:  # its checksum matches, so it was written like this
-        raise damaged(sequence, count, f"it is not JSON ({error})") from None
-    return record
+def whole(row: Row) -> Record:
+    """Return the record of a row.
+
+    Args:
+        row: Its sequence number, checksum and text.
+
+    Raises:
+        ValueError: It is not what was written, or not a record.
+    """
+    if not isinstance(row.record, str) or zlib.crc32(row.record.encode()) != row.checksum:
+        raise ValueError("its checksum does not match")
+    return to_record(row.record)

@@ -9,22 +9,33 @@ from collections.abc import Iterator, Sequence
 
 from kt_extras.storage.address import shown, without_secrets
 from kt_extras.storage.backends import backend_for
-from kt_extras.storage.errors import StorageError
+from kt_extras.storage.errors import RemovedRecordsError, StorageError
 from kt_extras.storage.lock import close_after_fork
 from kt_extras.storage.schema import check_query_tables, create, is_created
 from kt_extras.storage.sql import sa
 
-# What to do about an error, by a part of the driver's message.
+# What to do about an error, by a part of the driver's message; the first that fits counts.
+_GO_ON = "then search again: it goes on where it ended."
 _HINTS = {
     "database is locked": "  Another process has been writing for too long; end it.",
-    "is full": "  Make room on the disk; nothing of the last record was written.",
+    "database or disk is full": f"  Make room on the disk, {_GO_ON}",
+    "No space left": f"  Make room on the disk of the server, {_GO_ON}",
+    "disk I/O error": f"  The disk reports an error or is full; check it, {_GO_ON}",
     "readonly": "  Give this process the right to write the file and its folder.",
+    "read-only": "  The server takes no changes now; choose the one that does.",
     "unable to open": "  Choose a file in a folder that this process may write.",
     "not a database": "  Choose another file.",
     "malformed": "  The file is damaged; `sqlite3 FILE .recover` may save what is left.",
-    "onnection": "  Check the host, the port and that the server is running.",
+    "constraint": "  Its tables do not fit each other; `python -m kt_extras repair` mends them.",
+    "too many": f"  Close other connections to the server, {_GO_ON}",
+    "pg_hba.conf": "  Let the server accept this user from here, in its file pg_hba.conf.",
     "authentication": "  Check the user and the password.",
+    "no password supplied": "  Check the user and the password.",
+    "role ": "  Check the user and the password.",
     "permission denied": "  Grant the user the right to create tables and to write them.",
+    "does not exist": "  Check the name of the database, or create it.",
+    "onnection": "  Check the host, the port and that the server is running.",
+    " host ": "  Check the host, the port and that the server is running.",
 }
 
 
@@ -76,6 +87,9 @@ class Session:
         """Turn an error of the driver into a `StorageError` that says what to do."""
         try:
             yield
+        except RemovedRecordsError:
+            self.disconnect()  # another file or project may be there when it is used again
+            raise
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
             if getattr(error, "connection_invalidated", False):
                 self.disconnect()
@@ -89,7 +103,7 @@ class Session:
     def reading(self) -> Iterator[sa.Connection | None]:
         """Yield a connection in a transaction, or None if there are no tables to read."""
         with self.mutex, self.explained():
-            if not self._backend.exists():
+            if self._connection is None and not self._backend.exists():
                 yield None
                 return
             connection = self._open()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import sqlite3
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -12,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from kt_extras.storage.address import engine, shown
+from kt_extras.storage.errors import RemovedRecordsError, StorageError
 from kt_extras.storage.lock import FileLock
 from kt_extras.storage.sql import sa
 
 _BUSY_SECONDS = 60.0  # that a process waits for others to finish writing
 _WRITING = "kte_writing"
+_LOGS = ("-wal", "-journal")  # beside the file; they hold what is not in it yet
 
 
 class SQLite:
@@ -38,6 +42,7 @@ class SQLite:
         arguments = {} if "timeout" in url.query else {"timeout": _BUSY_SECONDS}
         self._engine = engine(self.url, {**arguments, "check_same_thread": False})
         self._path = Path(str(self.url.database))
+        self._files: dict[Path, tuple[int, int]] = {}  # those in use, by device and inode
         self._lock: FileLock | None = None
         sa.event.listen(self._engine, "connect", _set_up)
         sa.event.listen(self._engine, "begin", _begin)
@@ -47,15 +52,41 @@ class SQLite:
         return self._path.exists()
 
     def connect(self) -> sa.Connection:
-        """Open the file. It and its folder are created if they do not exist."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        return self._engine.connect()
+        """Open the file. It and its folder are created if they do not exist.
+
+        Where nothing can be created beside it, as SQLite must do, a copy in memory is read.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"`storage` {shown(self.url)} cannot be used: its folder cannot be made "
+                f"({error.strerror}).  Choose a file in a folder that this process may write."
+            ) from None
+        try:
+            connection = self._engine.connect()
+        except sa.exc.OperationalError as error:
+            if "locked" in str(error) or not self._path.is_file():
+                raise
+            try:
+                connection = self._engine_of_copy().connect()
+            except (OSError, sqlite3.Error, sa.exc.SQLAlchemyError):
+                raise error from None
+        self._files = {}
+        self._note_files()
+        return connection
 
     @contextlib.contextmanager
     def transaction(
         self, connection: sa.Connection, *, writing: bool, sync: bool
     ) -> Iterator[None]:
-        """Run the block in one transaction; there is one writer at a time."""
+        """Run the block in one transaction; there is one writer at a time.
+
+        Raises:
+            RemovedRecordsError: The file is not the one that was opened: what is written to that
+                one is lost when it is closed.
+        """
+        self._check_files()
         connection.execution_options(**{_WRITING: writing})
         raw: Any = connection.connection.dbapi_connection
         (mode,) = raw.execute("PRAGMA journal_mode").fetchone()
@@ -63,6 +94,8 @@ class SQLite:
         raw.execute(f"PRAGMA synchronous = {level}")
         with connection.begin():
             yield
+        self._check_files()
+        self._note_files()
 
     def lock_tables(self, _: sa.Connection) -> None:
         """Do nothing: a transaction that writes is the only one."""
@@ -86,6 +119,25 @@ class SQLite:
     def close_in_child(self, _: sa.Connection) -> None:
         """Do nothing: `FileLock` closes its own file."""
 
+    def _engine_of_copy(self) -> sa.Engine:
+        return sa.create_engine(
+            "sqlite://", creator=lambda: _copy(self._path), poolclass=sa.pool.NullPool
+        )
+
+    def _note_files(self) -> None:
+        """Note which files are in use; the log is there from the first change on."""
+        for path in (self._path, self._path.with_name(f"{self._path.name}-wal")):
+            if path not in self._files and (found := _identity(path)):
+                self._files[path] = found
+
+    def _check_files(self) -> None:
+        if any(_identity(path) != known for path, known in self._files.items()):
+            raise RemovedRecordsError(
+                f"`storage` {shown(self.url)} cannot be used: its file or its log was removed or "
+                "replaced while it was in use, and what was written since then is lost.  Put it "
+                "back if there is a copy, and search again."
+            )
+
 
 def _with_absolute_path(url: sa.URL) -> sa.URL:
     database = url.database or ":memory:"
@@ -97,12 +149,39 @@ def _with_absolute_path(url: sa.URL) -> sa.URL:
     return url.set(database=str(Path(database).absolute()))
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _copy(path: Path) -> sqlite3.Connection:
+    """Return a copy of a database in memory, which cannot be changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (path.name, *(path.name + log for log in _LOGS)):
+            if (source := path.with_name(name)).exists():
+                shutil.copyfile(source, Path(folder, name))
+        with contextlib.closing(sqlite3.connect(Path(folder, path.name))) as copied:
+            memory = sqlite3.connect(":memory:", check_same_thread=False)
+            copied.backup(memory)
+    memory.execute("PRAGMA query_only = ON")
+    memory.isolation_level = None
+    memory.text_factory = _text
+    return memory
+
+
 def _set_up(raw: Any, _: object) -> None:
     raw.isolation_level = None  # `_begin` begins transactions, not the driver
-    # A damaged record is read, too, so that its checksum fails.
-    raw.text_factory = lambda text: text.decode("utf-8", "replace")
+    raw.text_factory = _text
     raw.execute("PRAGMA foreign_keys = ON")
     _switch_to_log(raw)
+
+
+def _text(text: bytes) -> str:
+    """Return a text; a damaged one is read, too, so that its checksum fails."""
+    return text.decode("utf-8", "replace")
 
 
 def _switch_to_log(raw: Any) -> None:

@@ -1,13 +1,18 @@
 import json
+import os
 import pickle
+import pwd
+import shutil
+import tempfile
 import threading
 import zlib
+from pathlib import Path
 
 import pytest
 
 from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
-from kt_extras.storage.errors import DamagedRecordError, StorageError
+from kt_extras.storage.errors import DamagedRecordError, RemovedRecordsError, StorageError
 from kt_extras.storage.lock import ProjectInUseError
 from tests.storage.queries import rows
 from tests.storage.search import PROJECT, search
@@ -295,3 +300,110 @@ def _steps(raw, database, mark):
     write(database, [{**r, "trial": r["trial"] + mark} for r in search(trials=3)[1:]])
     raw.set_progress_handler(None, 1)
     return steps
+
+
+@pytest.mark.parametrize("removed", [("", "-wal", "-shm"), ("",), ("-wal",)])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_file_that_is_removed_while_it_is_in_use_is_noticed(tmp_path, removed, replaced):
+    path = tmp_path / "runs.db"
+    with Database(f"sqlite:///{path}", "digits") as database:
+        database.append(PROJECT)
+        for name in removed:
+            os.replace(f"{path}{name}", tmp_path / f"kept{name}")
+            if replaced:
+                shutil.copy(tmp_path / f"kept{name}", f"{path}{name}")
+        with pytest.raises(RemovedRecordsError, match=r"its file or its log was removed"):
+            database.append({"kind": "note"})
+
+
+def test_file_that_is_removed_during_a_write_is_noticed(tmp_path):
+    class Removing(SearchTables):
+        def update(self, *_):
+            (tmp_path / "runs.db").unlink()
+
+    with Database(f"sqlite:///{tmp_path}/runs.db", "digits", SearchTables()) as database:
+        database.append(PROJECT)
+        database._query_tables = Removing()
+        with pytest.raises(RemovedRecordsError, match="was removed or replaced"):
+            database.append({"kind": "note"})
+
+
+def test_project_that_is_removed_while_it_is_in_use_is_not_called_in_use(connect):
+    one, other = connect(), connect()
+    write(one, [PROJECT, PROJECT])
+    other.delete()
+    with pytest.raises(RemovedRecordsError, match="is gone: it was removed"):
+        one.append({"kind": "note"})
+
+
+def test_records_that_the_server_has_lost_are_noticed(url, project, database):
+    write(database, search())
+    mine = f"project = (SELECT id FROM kte_projects WHERE name = '{project}')"
+    rows(url, f"DELETE FROM kte_records WHERE {mine} AND sequence > 7")
+    rows(url, f"UPDATE kte_projects SET records = 7 WHERE name = '{project}'")
+    with pytest.raises(RemovedRecordsError, match=r"has lost its last records \(2\)"):
+        database.append({"kind": "note"})
+
+
+def test_project_that_was_replaced_is_not_gone_on_with(connect):
+    one, other = connect(), connect()
+    write(one, search())
+    other.delete()
+    write(other, [PROJECT, *search()])
+    with pytest.raises(RemovedRecordsError, match="was replaced since it was read"):
+        list(one.news())
+
+
+def test_project_without_a_record_holds_no_search(database):
+    database.append(PROJECT)
+    database.cut(0)
+    assert not database.exists()
+    with pytest.raises(FileNotFoundError, match="holds no project"):
+        list(database.read())
+    database.append(PROJECT)
+    assert list(database.read()) == [PROJECT]
+
+
+@pytest.fixture
+def folder_of_others():
+    """A folder in which this user may read only; root, which may do all, becomes another user."""
+    folder = Path(tempfile.mkdtemp())
+    yield folder
+    if os.geteuid() != os.getuid():
+        os.seteuid(os.getuid())
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def take_rights(folder):
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    if os.geteuid() == 0:
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="Windows has other rights")
+@pytest.mark.parametrize("killed", [False, True])
+def test_database_is_read_where_nothing_can_be_written(folder_of_others, killed):
+    path = folder_of_others / "runs.db"
+    with Database(f"sqlite:///{path}", "digits") as database:
+        write(database, search())
+        if killed:  # its last records are in the log alone
+            for name in ("runs.db", "runs.db-wal"):
+                shutil.copy(folder_of_others / name, folder_of_others / f"copy-{name}")
+    if killed:
+        for name in ("runs.db", "runs.db-wal"):
+            os.replace(folder_of_others / f"copy-{name}", folder_of_others / name)
+    take_rights(folder_of_others)
+    before = sorted(os.listdir(folder_of_others))
+    database = Database(f"sqlite:///{path}", "digits")
+    assert database.exists()
+    assert list(database.read()) == search()
+    assert list(database.news()) == []
+    with pytest.raises(StorageError, match="Give this process the right to write"):
+        database.append({"kind": "note"})
+    with pytest.raises(PermissionError, match="give this process the right to write there"):
+        database.acquire()
+    database.release()
+    assert sorted(os.listdir(folder_of_others)) == before

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kt_extras.storage.database import Database
+from kt_extras.storage.errors import StorageError
 from kt_extras.storage.lock import FileLock, ProjectInUseError
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +85,29 @@ def test_killed_process_leaves_no_lock(tmp_path, kind):
             process.wait()
             with FileLock(tmp_path / "lock"):
                 pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EIO])
+def test_file_system_without_locks_is_named_with_what_to_do(tmp_path, monkeypatch, number):
+    def fail(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("kt_extras.storage.lock._lock", fail)
+    lock = FileLock(tmp_path / "lock", "digits")
+    with pytest.raises(StorageError, match=r"lock cannot be locked .*a folder on a local disk"):
+        lock.acquire()
+    assert not lock.held
+
+
+def test_lock_is_taken_on_a_full_disk(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
+        FileLock(tmp_path / "lock").acquire()
+        with FileLock(tmp_path / "lock") as lock:
+            assert lock.held
 
 
 def test_path_that_cannot_be_locked_is_not_called_in_use(tmp_path):
