@@ -86,6 +86,19 @@ _DIRECTION = (
 )
 _FIT = "pass it to `search`, which hands it to `model.fit`."
 _STARTUP = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(n_startup_trials=...)`."
+_QUANTILE = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(quantile=...)`."
+_CANDIDATES = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(candidates=...)`."
+_MULTIVARIATE = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(multivariate=...)`."
+_BRACKETS = "use `kt_extras.BOHB`, which runs brackets one after the other."
+_PATIENCE = (
+    "for the search it is called `max_trials_without_improvement`; to end single trainings, pass "
+    "`callbacks=[keras.callbacks.EarlyStopping(patience=...)]` to `search`."
+)
+_CATCH = (
+    "leave it out: a trial that raises has failed, and the search goes on; "
+    "`max_consecutive_failed_trials` and `max_failure_fraction` say how long."
+)
+_POINTS = "call `tuner.enqueue(...)` before `search`."
 _NOISE = "leave it out; `kt_extras.samplers.GaussianProcess` fits these numbers itself."
 _WORKERS = "to train in parallel, start a chief and workers, as for `keras_tuner`."
 
@@ -96,7 +109,14 @@ _ELSEWHERE = {
         ("epochs", "batch_size", "callbacks", "validation_data", "validation_split", "verbose"),
         _FIT,
     ),
-    **dict.fromkeys(("num_initial_points", "n_startup_trials", "gamma"), _STARTUP),
+    **dict.fromkeys(("num_initial_points", "n_startup_trials", "n_initial_points"), _STARTUP),
+    "gamma": _QUANTILE,
+    "n_ei_candidates": _CANDIDATES,
+    **dict.fromkeys(("multivariate", "group"), _MULTIVARIATE),
+    "brackets": _BRACKETS,
+    "patience": _PATIENCE,
+    "catch": _CATCH,
+    "points_to_evaluate": _POINTS,
     **dict.fromkeys(("alpha", "beta"), _NOISE),
     **dict.fromkeys(("n_jobs", "max_concurrent_trials", "distributed"), _WORKERS),
 }
