@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import keras
 import keras_tuner
 
 from kt_extras.arguments import check_integer
 from kt_extras.bridge.objective import names_of
+from kt_extras.oracles.borrowed_names import argument_here
 from kt_extras.schedulers import Scheduler
 
 _EPOCHS_POSITION = 3  # of `epochs` in `keras.Model.fit`
+_UNEXPECTED = re.compile(r"([\w.<>]*\bfit\(\)) got an unexpected keyword argument '(\w+)'")
 _VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
 
 
@@ -121,6 +126,46 @@ def passed_twice(argument: str, error: TypeError) -> bool:
     True
     """
     return f"multiple values for keyword argument '{argument}'" in str(error)
+
+
+def refuse_unexpected(error: TypeError, given: Collection[str], constructor: Any) -> None:
+    """Raise what to do about an argument that a training has refused, for each trial would fail.
+
+    Args:
+        error: What the training has raised.
+        given: The names of the arguments that it was given.
+        constructor: The class of the tuner, to which the argument may belong.
+
+    Raises:
+        keras_tuner.errors.FatalTypeError: `fit` takes no argument of this name.
+
+    >>> error = TypeError("Model.fit() got an unexpected keyword argument 'epoch'")
+    >>> try:
+    ...     refuse_unexpected(error, ["epoch"], object)
+    ... except keras_tuner.errors.FatalTypeError as refused:
+    ...     print(str(refused).partition("takes ")[2])
+    no argument `epoch`; did you mean `epochs`?
+    """
+    found = _UNEXPECTED.match(str(error))
+    if found is None or found[2] not in given:
+        return
+    name, fit = found[2], list(inspect.signature(keras.Model.fit).parameters)
+    known = inspect.signature(constructor).parameters
+    near = difflib.get_close_matches(name, fit, n=1, cutoff=0.75)
+    borrowed = argument_here(name, known)
+    if name in fit:
+        cure = "let it take `**kwargs`, and call `model.fit(..., **kwargs)`."
+    elif name in known:
+        cure = f"pass it to the constructor of `{constructor.__name__}`."
+    elif near:
+        cure = f"did you mean `{near[0]}`?"
+    elif borrowed:
+        cure = f"in the constructor of `{constructor.__name__}`, {borrowed}"
+    else:
+        cure = "leave it out, or let a `HyperModel.fit` of your own take it."
+    raise keras_tuner.errors.FatalTypeError(
+        f"`{found[1]}`, which gets the arguments of `search`, takes no argument `{name}`; {cure}"
+    ) from error
 
 
 def accepts(function: Any, argument: str) -> bool:

@@ -33,6 +33,7 @@ from kt_extras.tuners.fit_arguments import (
     check_validation_freq,
     may_lack_objective,
     passed_twice,
+    refuse_unexpected,
 )
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics
@@ -245,6 +246,9 @@ class Tuner(RecordedTuner):
                 run.write_build_config(self._get_build_config_fname(trial.trial_id))
             except ValueError as error:
                 run.batches.explain(error)
+                raise
+            except TypeError as error:
+                refuse_unexpected(error, {"callbacks", *kwargs}, type(self))
                 raise
             run.raise_if_interrupted()
             if results and isinstance(results[-1], keras.callbacks.History):

@@ -1,9 +1,11 @@
+import keras
 import keras_tuner
 import pytest
 
+import kt_extras as kte
 from kt_extras.schedulers import Hyperband, Population, SuccessiveHalving
-from kt_extras.tuners.fit_arguments import check_validation_freq
-from tests.tuners.scheduled import FIT, asha, pbt
+from kt_extras.tuners.fit_arguments import check_validation_freq, refuse_unexpected
+from tests.tuners.scheduled import FIT, asha, only_rate, pbt
 
 VALIDATED = keras_tuner.Objective("val_accuracy", "max")
 
@@ -65,3 +67,54 @@ def test_epochs_are_refused_and_max_epochs_is_suggested(tmp_path, argument):
 def test_search_refuses_a_validation_freq_that_leaves_out_a_rung(tuner, tmp_path):
     with pytest.raises(ValueError, match=r"`validation_freq` must have .*val_loss.* measured"):
         tuner(tmp_path).search(**FIT, validation_freq=3)
+
+
+def raised(call):
+    with pytest.raises(TypeError) as error:
+        call()
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("argument", "cure"),
+    [
+        ("epoch", "did you mean `epochs`?"),
+        ("validation_dat", "did you mean `validation_data`?"),
+        ("max_trials", "pass it to the constructor of `TPE`."),
+        ("n_trials", "in the constructor of `TPE`, it is called `max_trials` here."),
+        ("n_jobs", "in the constructor of `TPE`, to train in parallel, start a chief and workers"),
+        ("nothing_known", "leave it out, or let a `HyperModel.fit` of your own take it."),
+    ],
+)
+def test_an_argument_that_keras_does_not_take_is_answered_with_what_to_do(argument, cure):
+    error = raised(lambda: keras.Sequential().fit(**{argument: 1}))
+    with pytest.raises(TypeError, match=r"`[\w.]*fit\(\)`, which gets .* no argument") as answer:
+        refuse_unexpected(error, [argument], kte.TPE)
+    assert f"no argument `{argument}`; {cure}" in str(answer.value)
+
+
+def test_an_own_fit_is_told_to_take_what_keras_takes():
+    def fit(x):
+        return x
+
+    with pytest.raises(TypeError, match=r"no argument `callbacks`; let it take `\*\*kwargs`"):
+        refuse_unexpected(raised(lambda: fit(1, callbacks=[])), ["callbacks"], kte.TPE)
+
+
+@pytest.mark.parametrize("given", [[], ["epoch"]])
+def test_other_errors_are_left_alone(given):
+    def build(x):
+        return x
+
+    refuse_unexpected(raised(lambda: keras.Sequential().fit(epochs_=1)), given, kte.TPE)
+    refuse_unexpected(raised(lambda: build(1, epoch=1)), given, kte.TPE)
+
+
+@pytest.mark.parametrize("kind", [kte.TPE, kte.Evolution])
+def test_a_misspelt_argument_of_search_uses_up_no_trial(kind):
+    tuner = kind(only_rate, "val_loss", max_trials=2, seed=0)
+    with pytest.raises(TypeError, match="takes no argument `epoch`; did you mean `epochs`"):
+        tuner.search(**FIT, epoch=3, verbose=0)
+    assert "failed" not in {row["state"] for row in tuner.results()}
+    tuner.search(**FIT, epochs=1, verbose=0)
+    assert [row["state"] for row in tuner.results()] == ["completed"] * 2
