@@ -8,6 +8,7 @@ names.
 from __future__ import annotations
 
 import functools
+import io
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,6 +69,29 @@ def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built:  # it would be left out, with a warning
         optimizer.build(model.trainable_variables)
+
+
+def weights_file(model: keras.Model) -> memoryview | None:
+    """Return the content of Keras' file of weights.
+
+    On Keras 2 it is None: there are several files, which TensorFlow writes.  It is None too if the
+    model has a `save_weights` of its own.
+
+    Args:
+        model: One that is built.
+    """
+    if not KERAS_3 or type(model).save_weights is not keras.Model.save_weights:
+        return None
+    content = _WeightsInMemory()
+    model.save_weights(content)
+    return content.getbuffer()
+
+
+class _WeightsInMemory(io.BytesIO):
+    """A file in memory to which Keras 3 writes weights."""
+
+    def __str__(self) -> str:
+        return WEIGHTS_NAME  # whose ending Keras checks
 
 
 def load_weights(model: keras.Model, path: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import keras
 
 from kt_extras import compat
-from kt_extras.checkpoints.state_file import read_state, write_state
+from kt_extras.atomic_files import atomic_write, sync_file
+from kt_extras.checkpoints.state_file import UnreadableStateError, read_state, write_state
 
 #: The suffix of the file in which the weights of a paused trial are kept, beside Keras' own file.
 HELD = ".npz"
@@ -69,7 +70,8 @@ class BestWeights(keras.callbacks.Callback):
     def write(self, path: str) -> None:
         """Write the weights to Keras' file, and drop the references to them and to the model.
 
-        Arrays from `save_arrays` stay there if the model has got other shapes since.
+        They are on the disk when this returns.  Arrays from `save_arrays` stay there if the model
+        has got other shapes since; if they are damaged, nothing is written.
 
         Args:
             path: The path of the file.
@@ -78,11 +80,11 @@ class BestWeights(keras.callbacks.Callback):
         if model is None:
             return
         if not self._improved:
-            if not (_fits(model, path) and load_arrays(model, path)):
+            if not _take_over(model, path):
                 return
         elif self._weights is not None:
             model.set_weights(self._weights)
-        model.save_weights(path)
+        _write_weights(model, Path(path))
         _held(path).unlink(missing_ok=True)  # only after the file is complete
         self._written, self._weights = self._best, None
 
@@ -118,12 +120,32 @@ def load_arrays(model: keras.Model, path: str) -> bool:
     return True
 
 
-def _fits(model: keras.Model, path: str) -> bool:
-    """Tell whether saved arrays have the shapes of a model's weights."""
-    if not _held(path).exists():
+def _write_weights(model: keras.Model, path: Path) -> None:
+    """Write Keras' file of weights, and wait until it is on the disk.
+
+    It is made in memory where it is one of HDF5, which ends the process if the disk is full.
+    """
+    content = compat.weights_file(model)
+    if content is not None:
+        with atomic_write(path) as file:
+            file.write(content)
+        return
+    model.save_weights(str(path))
+    for part in path.parent.glob(f"{path.name}*"):
+        if part.is_file():
+            sync_file(part)
+
+
+def _take_over(model: keras.Model, path: str) -> bool:
+    """Set the weights that `save_arrays` has saved; return False if they are lost or do not fit."""
+    try:
+        kept = read_state(_held(path))["weights"]
+    except (FileNotFoundError, UnreadableStateError):
         return False
-    kept = read_state(_held(path))["weights"]
-    return [weight.shape for weight in kept] == [weight.shape for weight in model.get_weights()]
+    if [weight.shape for weight in kept] != [weight.shape for weight in model.get_weights()]:
+        return False
+    model.set_weights(kept)
+    return True
 
 
 def _held(path: str) -> Path:

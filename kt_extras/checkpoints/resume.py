@@ -10,6 +10,7 @@ import keras
 
 from kt_extras import compat
 from kt_extras.checkpoints.full_state import RestoreState
+from kt_extras.checkpoints.state_file import UnreadableStateError
 
 
 class TrainedWith(keras.callbacks.Callback):
@@ -73,8 +74,17 @@ class ResumeTraining(RestoreState):
         self._trained_with = trained_with
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Restore the state, and the learning rate of the model if hyperparameters changed."""
+        """Restore the state, and the learning rate of the model if hyperparameters changed.
+
+        Raises:
+            UnreadableStateError: The file is not a state.  It is renamed, so that it counts as
+                missing.
+        """
         set_rates_of_the_model = compat.learning_rates_kept(self.model)
-        super().on_train_begin(logs)
+        try:
+            super().on_train_begin(logs)
+        except UnreadableStateError:
+            self.path.replace(f"{self.path}.unreadable")
+            raise
         if self._trained_with.changed:
             set_rates_of_the_model()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import warnings
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from kt_extras.atomic_files import atomic_write
 
 _NAME = "state-{:05d}.npz"
 _PATTERN = re.compile(r"state-(\d{5,})\.npz")
+# What `zipfile` raises for damaged bytes.
+_DAMAGED = (EOFError, NotImplementedError, OSError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 class StateFiles:
@@ -32,8 +37,17 @@ class StateFiles:
         return self._directory / f"trial_{trial_id}" / _NAME.format(epochs)
 
     def exists(self, trial_id: str, epochs: int) -> bool:
-        """Tell whether the file of a state exists."""
-        return self.path(trial_id, epochs).exists()
+        """Tell whether there is a state, with a warning if there is one that cannot be read."""
+        path = self.path(trial_id, epochs)
+        if not path.exists():
+            return False
+        if not (whole := _is_whole(path)):
+            warnings.warn(
+                f"Skipped {path}, which is empty or damaged, as after a loss of power: trial "
+                f"{trial_id!r} is trained again from an older state or from its beginning.",
+                stacklevel=2,
+            )
+        return whole
 
     def copy(self, parent: str, child: str, epochs: int) -> None:
         """Copy the state of a trial after a number of epochs to another trial."""
@@ -69,3 +83,12 @@ class StateFiles:
                     trial_id = file.parent.name.removeprefix("trial_")
                     self._known.setdefault(trial_id, set()).add(int(match[1]))
         return self._known
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether all bytes of a state are those that were written."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except _DAMAGED:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -14,9 +15,11 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras import compat
 from kt_extras.checkpoints.random_state import random_state_kept
+from kt_extras.checkpoints.state_file import UnreadableStateError
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.interruption import StopRequest
+from kt_extras.tuners.environment_errors import is_environment
 from kt_extras.tuners.trial_outcome import add_results, is_fatal, set_failure
 
 _WAIT = 5.0  # seconds to wait for a change when the oracle has no trial yet
@@ -36,9 +39,8 @@ class TrialLoop:
         self, tuner: keras_tuner.Tuner, oracle: SamplerOracle, stop_request: StopRequest
     ) -> None:
         self._tuner, self._oracle, self._stop_request = tuner, oracle, stop_request
-        self._proven = (
-            False  # whether a trial has run to its end, which shows that the program works
-        )
+        # Whether a trial has run to its end, which shows that the program works.
+        self._proven = False
 
     def next(self) -> Trial | None:
         """Return a trial to run, None if there are no more."""
@@ -77,9 +79,15 @@ class TrialLoop:
             scheduled, pruned = self._oracle.scheduler is not None, self._oracle.pruner is not None
             add_results(trial, results, tuner.oracle, pruned=pruned, scheduled=scheduled)
             trial.status, self._proven = TrialStatus.COMPLETED, True
+        except UnreadableStateError as error:
+            if tuner.oracle is not self._oracle:
+                raise  # the chief gives the trial to the next worker
+            warnings.warn(f"Trial {trial.trial_id!r} is trained again: {error}", stacklevel=2)
+            self._oracle.abandon(tuner.tuner_id)
+            return
         except Exception as error:
-            if is_fatal(error, proven=self._proven):
-                raise  # the trial is run again once the program is corrected
+            if is_environment(error) or is_fatal(error, proven=self._proven):
+                raise  # the trial is run again once the machine or the program is in order
             set_failure(trial, error)
             if tuner.oracle is not self._oracle and trial.status != TrialStatus.IDLE:
                 traceback.print_exc()  # the chief, which reports the search, is elsewhere

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras import compat
+from kt_extras.atomic_files import replace_file, sync_file
 from kt_extras.bridge.metrics import LAST_EPOCH, epochs_reported, reported_epochs
 from kt_extras.bridge.objective import loss_of, value_in
 from kt_extras.checkpoints.best_weights import BestWeights
@@ -141,16 +143,27 @@ class TrialRun:
         if self._end.cut_short:
             self._stop_request.raise_if_set()
 
-    def write_weights(self, path: str) -> None:
-        """Write the weights of the best epoch of all executions."""
-        paused = self.stopped and self._states is not None
-        (self._weights.save_arrays if paused else self._weights.write)(path)
+    def write_weights(self, path: str, build_config: str) -> None:
+        """Write the weights of the best epoch of all executions.
+
+        When this returns, they are on the disk, and so is what is needed to load them.
+
+        Args:
+            path: Path of the weights.
+            build_config: Path of the file that `write_build_config` or KerasTuner has written.
+        """
+        if self.stopped and self._states is not None:
+            self._weights.save_arrays(path)
+            return
+        self._weights.write(path)
+        if os.path.exists(build_config):
+            sync_file(Path(build_config))
 
     def write_build_config(self, path: str) -> None:
         """Write what Keras 3 needs to build the model, which KerasTuner writes after `fit`."""
         model = self._reporter.model
         if compat.KERAS_3 and model is not None:
-            Path(path).write_text(json.dumps(compat.input_spec(model)))
+            replace_file(Path(path), json.dumps(compat.input_spec(model)))
 
     @property
     def models_trained(self) -> int:

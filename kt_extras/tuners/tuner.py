@@ -26,6 +26,7 @@ from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest, interruptible
 from kt_extras.training.loop_guard import TrainingEnded
 from kt_extras.training.notes import Notes
+from kt_extras.tuners.environment_errors import environment_explained
 from kt_extras.tuners.fit_arguments import (
     accepts,
     check_epochs,
@@ -188,6 +189,7 @@ class Tuner(RecordedTuner):
 
         Raises:
             KeyboardInterrupt: The user has ended the search; everything is saved.
+            OSError: The disk is full or fails, say; the running trial is run again later.
             ValueError: The objective is a validation metric but there is nothing to validate on, or
                 not when a scheduler compares trials.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
@@ -205,7 +207,8 @@ class Tuner(RecordedTuner):
             with interruptible(visible=verbose > 0) as self._stop_request:
                 self._run_trials(fit_args, fit_kwargs)
 
-        self._role.search(run_trials, visible=verbose > 0)
+        with environment_explained(str(self.project_dir)):
+            self._role.search(run_trials, visible=verbose > 0)
 
     def run_trial(self, trial: Trial, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
         """Build and train the trial's model, once for each execution.
@@ -258,7 +261,10 @@ class Tuner(RecordedTuner):
             if run.stopped:
                 break
         if self._models.keeps_any:
-            run.write_weights(self._get_checkpoint_fname(trial.trial_id))
+            run.write_weights(
+                self._get_checkpoint_fname(trial.trial_id),
+                self._get_build_config_fname(trial.trial_id),
+            )
         return results
 
     def _train(self, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """The weights of a best epoch come back, whatever becomes of the trial and of the process."""
 
+import os
 from pathlib import Path
 
 import keras
@@ -76,7 +77,8 @@ def test_the_end_writes_the_weights_of_an_earlier_pause():
 
 def test_a_crash_while_the_file_is_written_loses_no_weights(monkeypatch):
     def torn(_, path):
-        Path(path).write_bytes(b"torn")
+        if isinstance(path, str):  # or a file in memory
+            Path(path).write_bytes(b"torn")
         raise SystemExit
 
     watched([3.0, 1.0]).save_arrays(PATH)
@@ -84,6 +86,37 @@ def test_a_crash_while_the_file_is_written_loses_no_weights(monkeypatch):
     with pytest.raises(SystemExit):
         watched([2.0, 4.0], best=1.0).write(PATH)
     assert weight_held() == 1
+
+
+def test_damaged_arrays_of_a_pause_count_as_missing():
+    watched([3.0, 1.0]).save_arrays(PATH)
+    Path(f"{PATH}.npz").write_bytes(b"")
+    watched([2.0, 4.0], best=1.0).write(PATH)
+    assert files() == [Path(f"{PATH}.npz")]
+    watched([2.0, 0.5], best=1.0).write(PATH)
+    assert weight_written() == 1
+
+
+def test_weights_are_synced_with_their_folder_before_they_count(monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    watched([3.0]).write(PATH)
+    written = [path for path in files() if path.suffix != ".npz"]
+    assert written
+    assert {path.stat().st_ino for path in [*written, Path("trial_0")]} <= set(synced)
+
+
+def test_weights_are_written_by_a_model_that_has_its_own_way():
+    class Own(keras.Sequential):
+        def save_weights(self, path):
+            Path(path).parent.mkdir()
+            Path(path).write_text("own")
+
+    keeper = BestWeights(lambda logs: logs["loss"])
+    keeper.set_model(Own([keras.Input((1,)), keras.layers.Dense(1)]))
+    keeper.on_epoch_end(0, {"loss": 1.0})
+    keeper.write(PATH)
+    assert Path(PATH).read_text() == "own"
 
 
 def test_without_a_loss_the_last_weights_are_kept():

@@ -1,6 +1,7 @@
 import pytest
 
 import kt_extras as kte
+from kt_extras.checkpoints.state_file import write_state
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.testing import OracleContract
 from tests.oracles.searches import LOSS, trained
@@ -70,9 +71,7 @@ def test_a_small_space_keeps_the_states_of_all_paused_trials(tmp_path):
                 trial.trial_id, {"val_loss": trial.hyperparameters["x"]}, step
             )
             if answer.status == "STOPPED":
-                path = states.path(trial.trial_id, step + 1)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
+                write_state(states.path(trial.trial_id, step + 1), {})
                 break
         trial.status = "COMPLETED"
         oracle.end_trial(trial)

@@ -2,12 +2,14 @@
 
 import inspect
 import signal
+import warnings
 from pathlib import Path
 
 import keras
 import pytest
 
 import kt_extras as kte
+from kt_extras.checkpoints.state_file import write_state
 from tests.tensorboard.conftest import Dashboard
 from tests.tuners.preset_arguments import COMMON, ONE_EXECUTION, PRUNER, Row, check_argument
 from tests.tuners.scheduled import (
@@ -90,6 +92,24 @@ def test_a_trial_is_trained_again_when_its_state_file_is_lost(tmp_path):
     assert all(
         set(second.history(n)["epoch"]) == set(range(len(c))) for n, c in curves(second).items()
     )
+
+
+def test_a_trial_is_trained_again_when_its_state_file_is_damaged(tmp_path):
+    whole = searched(asha(tmp_path / "whole", max_trials=4))
+    first = searched(asha(tmp_path, max_trials=None, max_total_epochs=3))
+    states = sorted(Path(first.project_dir).glob("trial_*/state-*"))
+    assert len(states) > 1
+    states[0].write_bytes(b"")
+    for state in states[1:]:
+        write_state(state, {"format": "of next year"})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        second = searched(asha(tmp_path, max_trials=4))
+    said = " ".join(str(warning.message) for warning in caught)
+    assert f"Skipped {states[0]}, which is empty or damaged" in said
+    assert "is trained again: `path`" in said
+    assert second.oracle.totals.failed == 0
+    assert curves(second) == curves(whole)
 
 
 def test_early_stopping_keeps_its_counter_when_a_trial_is_resumed(tmp_path):
