@@ -16,6 +16,10 @@ from kt_extras.losses.counted import (
 )
 from kt_extras.losses.labels import class_index
 
+_NOT_PROBABILITIES = (
+    "`y_pred` must hold probabilities between 0 and 1, got {}; pass `from_logits=True` for logits."
+)
+
 
 class Rows(NamedTuple):
     """The rows of a batch, flattened.
@@ -54,8 +58,9 @@ def rows(
         probabilities: Whether scores must lie between 0 and 1. Defaults to `False`.
 
     Raises:
-        ValueError: Shapes that do not belong together; labels that `class_index` rejects; when
-            executed eagerly, scores that are NaN or out of range, or weights below 0.
+        ValueError: Shapes that do not belong together; labels that `class_index` rejects; scores
+            that are not probabilities, which is an `InvalidArgumentError` in a graph; when executed
+            eagerly, scores that are NaN, or weights below 0.
 
     >>> batch = rows([1, 0], [[0.9], [0.2]], None, num_classes=2)
     >>> batch.truth.numpy().tolist(), batch.weights.numpy().tolist()
@@ -118,19 +123,26 @@ def _weights(sample_weight: Any, mask: Any, size: tf.Tensor, shape: tf.TensorSha
 
 
 def _of_sound_rows(scores: tf.Tensor, weights: tf.Tensor, probabilities: bool) -> tf.Tensor:
-    """Reject scores that can't be right, or in a graph let their rows weigh NaN."""
+    """Reject scores that can't be right; where none can be rejected, their rows weigh NaN.
+
+    In a graph those of a training that has diverged, NaN and infinity, are left to weigh NaN.
+    """
     if probabilities:  # to within rounding; NaN is unequal too
         wrong = tf.not_equal(tf.clip_by_value(scores, -0.001, 1.001), scores)
     else:
         wrong = tf.math.is_nan(scores)
-    if tf.executing_eagerly() and tf.reduce_any(wrong):
-        if tf.reduce_any(tf.math.is_nan(scores)):
-            raise ValueError("`y_pred` must hold numbers, got NaN; the training has diverged.")
-        raise ValueError(
-            "`y_pred` must hold probabilities between 0 and 1, got values from "
-            f"{float(tf.reduce_min(scores)):g} to {float(tf.reduce_max(scores)):g}; pass "
-            "`from_logits=True` for logits."
-        )
+    if tf.executing_eagerly():
+        if tf.reduce_any(wrong):
+            if tf.reduce_any(tf.math.is_nan(scores)):
+                raise ValueError("`y_pred` must hold numbers, got NaN; the training has diverged.")
+            least, most = float(tf.reduce_min(scores)), float(tf.reduce_max(scores))
+            shown = f"values from {least:g} to {most:g}"
+            raise ValueError(_NOT_PROBABILITIES.format(shown))
+    elif probabilities:
+        outside = tf.reduce_any(tf.logical_and(wrong, tf.math.is_finite(scores)))
+        check = tf.debugging.Assert(tf.logical_not(outside), [_NOT_PROBABILITIES.format("others")])
+        with tf.control_dependencies([check]):
+            weights = tf.identity(weights)
     if wrong.shape.rank > 1:
         wrong = tf.reduce_any(wrong, axis=-1)
     return tf.where(wrong, tf.constant(math.nan, tf.float64), weights)

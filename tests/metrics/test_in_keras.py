@@ -196,22 +196,40 @@ LOGITS = [lambda: metrics.BrierScore(3), lambda: metrics.ExpectedCalibrationErro
 
 @pytest.mark.parametrize("make", LOGITS)
 @pytest.mark.parametrize("wrong", [-0.1, 1.1])
-def test_logits_instead_of_probabilities_fail_or_give_nan_in_a_graph(make, wrong):
+def test_logits_instead_of_probabilities_are_rejected_and_give_nan_under_xla(make, wrong):
     logits, metric = P.copy(), make()
     logits[3, 1] = wrong
-    with pytest.raises(ValueError, match=r"`y_pred` must hold probabilities .* `from_logits=True`"):
+    message = r"`y_pred` must hold probabilities .* `from_logits=True`"
+    with pytest.raises(ValueError, match=message):
         metric.update_state(Y, logits)
-    for options in ({}, {"jit_compile": True}):
-        metric.reset_state()
-        in_graph(metric, **options)(tf.constant(Y), tf.constant(logits))
-        assert math.isnan(float(metric.result()))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        in_graph(metric)(tf.constant(Y), tf.constant(logits))
+    metric.reset_state()
+    in_graph(metric, jit_compile=True)(tf.constant(Y), tf.constant(logits))
+    assert math.isnan(float(metric.result()))
 
 
-def test_logits_of_a_model_are_not_measured_as_probabilities():
+@pytest.mark.parametrize("make", LOGITS)
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_scores_of_a_training_that_has_diverged_give_nan_in_a_graph(make, value):
+    scores, metric = P.copy(), make()
+    scores[3, 1] = value
+    in_graph(metric)(tf.constant(Y), tf.constant(scores))
+    assert math.isnan(float(metric.result()))
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_logits_of_a_model_are_not_measured_as_probabilities(jit_compile):
     made = [metrics.BrierScore(2), metrics.ExpectedCalibrationError(2, of="positive")]
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
-    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True), metrics=made)
-    logs = model.evaluate(10 * X, np.minimum(Y, 1), verbose=0, return_dict=True)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=made, jit_compile=jit_compile)
+    data = {"x": 10 * X, "y": np.minimum(Y, 1), "verbose": 0}
+    if not jit_compile:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="pass `from_logits=True`"):
+            model.evaluate(**data)
+        return
+    logs = model.evaluate(**data, return_dict=True)
     assert all(math.isnan(logs[metric.name]) for metric in made)
 
 
