@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import random
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -59,6 +60,7 @@ def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None
         model: A compiled model.
         build_config: The result of `model.get_build_config()` of the saved model, if there is one.
     """
+    mark_built(model)
     if not KERAS_3:
         return
     if not model.built and build_config:
@@ -69,6 +71,17 @@ def build_for_loading(model: keras.Model, build_config: Mapping[str, Any] | None
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built:  # it would be left out, with a warning
         optimizer.build(model.trainable_variables)
+
+
+def mark_built(model: keras.Model) -> None:
+    """Let Keras take a model for built if all layers that it is made of are.
+
+    Keras takes none for built that was never called itself, such as a pair of generator and
+    discriminator with a `train_step` of its own, and Keras 3 saves no weights of it.
+    """
+    layers = direct_layers(model)
+    if not model.built and layers and all(layer.built for layer in layers):
+        model.built = True
 
 
 def weights_file(model: keras.Model) -> memoryview | None:
@@ -97,10 +110,14 @@ class _WeightsInMemory(io.BytesIO):
 def load_weights(model: keras.Model, path: str) -> None:
     """Load weights that the same model has saved.
 
-    Keras 2 restores the optimizer's state when it is first used, and would warn at the end of the
-    program if it is not used.
+    The state of an optimizer is loaded if it has the same variables.  It has others if layers were
+    unfrozen during the training, or if a `train_step` gives it part of the weights; Keras 3 would
+    warn of that.  Keras 2 restores the optimizer's state when it is first used, and would warn at
+    the end of the program if it is not used.
     """
-    status = model.load_weights(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        status = model.load_weights(path)
     if not KERAS_3 and status is not None:
         status.expect_partial()
 

@@ -9,10 +9,18 @@ from typing import Any
 import keras
 import keras_tuner
 
+from kt_extras import compat
+from kt_extras.training.optimizer_check import OptimizerCheck
+
 _ONE_TRAINING = (
     "A scheduler gives epochs to one training of each trial, which it may pause and resume: call "
     "`fit` once, for one model.  For cross-validation, or for several trainings one after the "
     "other, use a tuner without a scheduler, such as `kt_extras.TPE`."
+)
+
+_NEVER_RESUMES = (
+    "Or use a tuner that never resumes a trial, such as `kt_extras.TPE` with a pruner, or "
+    '`kt_extras.ASHA(..., mode="stopping")`.'
 )
 
 
@@ -64,6 +72,7 @@ class LoopGuard(keras.callbacks.Callback):
                 "`callback.set_model(model)` must be called for each of the `callbacks` before the "
                 "first epoch: they save the weights, and stop the training."
             )
+        compat.mark_built(self.model)  # its weights can be saved then
 
     def _end_if_asked(self) -> None:
         if self._asked_to_stop():
@@ -76,12 +85,16 @@ class ScheduledLoopGuard(LoopGuard):
     Args:
         asked_to_stop: Returns whether the training was asked to stop.
         resumes: Whether the scheduler may resume a trial.
+        begins: Whether the trial begins, and is not resumed itself.  Defaults to True.
     """
 
-    def __init__(self, asked_to_stop: Callable[[], bool], *, resumes: bool) -> None:
+    def __init__(
+        self, asked_to_stop: Callable[[], bool], *, resumes: bool, begins: bool = True
+    ) -> None:
         super().__init__(asked_to_stop)
-        self._resumes = resumes
+        self._resumes, self._begins = resumes, begins
         self._begun = False
+        self._optimizers: OptimizerCheck | None = None  # of the first epoch
         self._last: int | None = None  # the last epoch
         self._trained: Any = None  # a weak reference to the model
 
@@ -95,6 +108,8 @@ class ScheduledLoopGuard(LoopGuard):
             raise _refused("`fit` is called a second time in one trial.")
         super().on_train_begin(logs)
         self._begun = True
+        if self._resumes and self._begins and getattr(self.model, "optimizer", None) is not None:
+            self._optimizers = OptimizerCheck(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """End the trial if it was asked to stop, or refuse the training.
@@ -116,9 +131,8 @@ class ScheduledLoopGuard(LoopGuard):
             raise keras_tuner.errors.FatalValueError(
                 "`callback.on_train_begin()` must be called for each of the `callbacks` before the "
                 "first epoch, after `set_model`: the scheduler pauses trials, and there a trial "
-                "that is resumed gets its weights, optimizer and random state back.  Or use a "
-                "tuner that never resumes a trial, such as `kt_extras.TPE` with a pruner, or "
-                '`kt_extras.ASHA(..., mode="stopping")`.'
+                "that is resumed gets its weights, optimizer and random state back.  "
+                + _NEVER_RESUMES
             )
         if getattr(self.model, "optimizer", None) is None:
             raise keras_tuner.errors.FatalValueError(
@@ -126,6 +140,33 @@ class ScheduledLoopGuard(LoopGuard):
                 "trials, and only the state of `model.optimizer` is saved with the weights.  Call "
                 "`model.compile(optimizer=...)` in `build`, and use `model.optimizer` in the loop."
             )
+        check, self._optimizers = self._optimizers, None
+        if check is not None:
+            _check_optimizers(check, self.model)
+
+
+def _check_optimizers(check: OptimizerCheck, model: keras.Model) -> None:
+    """Raise if something else than `model.optimizer` trains the model.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: That is so.
+    """
+    saved = (
+        "The scheduler pauses trials, and only the state of `model.optimizer` is saved with the "
+        "weights.  "
+    )
+    if others := check.others(model):
+        raise keras_tuner.errors.FatalValueError(
+            f"`model` must be trained by `model.optimizer` alone, and {', '.join(others)} trains "
+            f"it too.  {saved}For layers with rates of their own, one optimizer is enough: "
+            f"`kt_extras.optimizers.differential`.  {_NEVER_RESUMES}"
+        )
+    if check.has_moved_alone(model):
+        raise keras_tuner.errors.FatalValueError(
+            "`model.optimizer` must be the optimizer that trains the model: it has made no step, "
+            f"and the weights have changed.  {saved}Call `model.compile(optimizer=...)` with the "
+            f"one that the loop uses, or use `model.optimizer` in the loop.  {_NEVER_RESUMES}"
+        )
 
 
 def _refused(what: str) -> keras_tuner.errors.FatalValueError:

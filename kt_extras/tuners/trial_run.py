@@ -123,7 +123,11 @@ class TrialRun:
 
     def _guard(self) -> LoopGuard:
         if self._scheduled:
-            return ScheduledLoopGuard(self._asked_to_stop, resumes=self._states is not None)
+            return ScheduledLoopGuard(
+                self._asked_to_stop,
+                resumes=self._states is not None,
+                begins=self.epochs_before == 0,
+            )
         return LoopGuard(self._asked_to_stop)
 
     def _asked_to_stop(self) -> bool:

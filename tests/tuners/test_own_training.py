@@ -129,6 +129,109 @@ def test_a_model_without_its_optimizer_is_refused_under_a_scheduler():
         SCHEDULED["asha"](Own(loop), seed=0).search(X, Y, verbose=0)
 
 
+def loop_with(optimizer_of, model, x, y, callbacks, epochs, initial_epoch, **kwargs):
+    """Train as a loop with `GradientTape`, whose optimizer is another one than the model's."""
+    optimizer = optimizer_of(model)
+    for callback in callbacks:
+        callback.set_model(model)
+        callback.on_train_begin()
+    for epoch in range(initial_epoch, epochs):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, model(x)))
+        slopes = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(slopes, model.trainable_variables, strict=True))
+        for callback in callbacks:
+            callback.on_epoch_end(epoch, {"my_metric": float(loss)})
+        if model.stop_training:
+            break
+    return float(loss)
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULED))
+def test_a_loop_with_an_optimizer_that_is_not_saved_is_refused_at_once(kind):
+    def loop(model, *args, **kwargs):
+        return loop_with(lambda _: keras.optimizers.Adam(), model, *args, **kwargs)
+
+    tuner = SCHEDULED[kind](Own(loop), seed=0)
+    with pytest.raises(ValueError, match=r"`model\.optimizer` must be the optimizer that tr"):
+        tuner.search(X[:20], Y[:20], verbose=0)
+    assert tuner.oracle.totals.epochs == 0
+
+
+def test_a_loop_with_the_models_optimizer_is_resumed():
+    def loop(model, *args, **kwargs):
+        return loop_with(lambda model: model.optimizer, model, *args, **kwargs)
+
+    tuner = SCHEDULED["asha"](Own(loop), max_trials=4, seed=0)
+    tuner.search(X[:20], Y[:20], verbose=0)
+    assert "completed" in states(tuner)
+
+
+class Adversarial(keras.Model):
+    """A generator and a discriminator with an optimizer each, as Keras' examples write it.
+
+    It is never called itself, so that Keras 3 does not take it for built.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.generator = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
+        self.discriminator = keras.Sequential([keras.Input((64,)), keras.layers.Dense(1)])
+
+    def compile(self, d_optimizer, g_optimizer):
+        super().compile()
+        self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
+
+    def train_step(self, data):
+        x = data[0] if isinstance(data, tuple) else data
+        losses = {}
+        for part, optimizer, name, sign in (
+            (self.discriminator, self.d_optimizer, "d_loss", 1.0),
+            (self.generator, self.g_optimizer, "g_loss", -1.0),
+        ):
+            with tf.GradientTape() as tape:
+                made = self.discriminator(self.generator(x))
+                loss = sign * tf.reduce_mean(tf.sigmoid(made) - tf.sigmoid(self.discriminator(x)))
+            slopes = tape.gradient(loss, part.trainable_variables)
+            optimizer.apply_gradients(zip(slopes, part.trainable_variables, strict=True))
+            losses[name] = loss
+        return losses
+
+
+def adversarial(hp):
+    model = Adversarial()
+    rate = hp.Float("rate", 1e-4, 1e-2, sampling="log")
+    model.compile(keras.optimizers.Adam(rate), keras.optimizers.Adam(rate))
+    return model
+
+
+G_LOSS = keras_tuner.Objective("g_loss", "min")
+
+
+def test_a_model_with_several_optimizers_is_refused_under_a_scheduler():
+    tuner = kte.ASHA(adversarial, G_LOSS, max_epochs=4, seed=0)
+    optimizers = "model.d_optimizer, model.g_optimizer"
+    with pytest.raises(ValueError, match=f"by `model.optimizer` alone, and {optimizers} train"):
+        tuner.search(X[:20], verbose=0)
+
+
+@pytest.mark.parametrize(
+    "tuner",
+    [
+        lambda: kte.TPE(adversarial, G_LOSS, max_trials=2, seed=0),
+        lambda: kte.ASHA(adversarial, G_LOSS, max_epochs=2, max_trials=2, mode="stopping", seed=0),
+    ],
+)
+def test_a_model_with_several_optimizers_is_searched_where_trials_are_not_resumed(tuner):
+    tuner = tuner()
+    arguments = {"epochs": 2} if isinstance(tuner, kte.TPE) else {}
+    tuner.search(X[:20], verbose=0, **arguments)
+    assert "completed" in states(tuner)
+    model = tuner.get_best_models()[0]
+    assert any(np.any(weight) for weight in model.get_weights())
+    assert model.d_optimizer is not model.g_optimizer
+
+
 def folds(model, x, y, **kwargs):
     """Cross-validate on three folds, each with a model of its own."""
     histories = []
