@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import keras_tuner
 
+from kt_extras.arguments import is_number
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.running_tuner import running_tuner
 
@@ -47,6 +48,20 @@ def warn_without_epochs(names: Sequence[str], stacklevel: int) -> None:
         " Use `kt_extras.Tuner(oracle, hypermodel)`, which reports every epoch.",
         stacklevel=stacklevel + 1,
     )
+
+
+def as_step(given: object) -> int:
+    """Return the epoch that a worker reports as an integer.
+
+    >>> as_step(3.0)
+    3
+    >>> as_step("3")
+    Traceback (most recent call last):
+    ValueError: `step` must be an integer from 0, got '3'.
+    """
+    if not (is_number(given) and given % 1 == 0):  # type: ignore[operator]
+        raise ValueError(f"`step` must be an integer from 0, got {given!r}.")
+    return int(given)  # type: ignore[call-overload, no-any-return]
 
 
 def check_step(record: TrialRecord, step: int) -> None:

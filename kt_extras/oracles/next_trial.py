@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kt_extras.arrays import FloatArray
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.budget import ALL_TRAINED, ALL_TRIED, all_begun
-from kt_extras.records.events import TrialBegun, TrialEnded, TrialResumed
+from kt_extras.records.events import TrialBegun, TrialEnded, TrialResumed, plain
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.trial_end import Pause, closing
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.schedulers import Resume, Scheduler, Start
 from kt_extras.schedulers.rungs import unfilled
-from kt_extras.search import Sampler, Space, SpaceExhausted, State, trial_rng
+from kt_extras.search import History, Point, Sampler, Space, SpaceExhausted, State, trial_rng
 
 Step = TrialBegun | TrialResumed
 
@@ -117,7 +119,7 @@ class NextTrial:
         """Remove the files of states that nothing can need any more."""
         if self.scheduler is None or self.states is None:
             return
-        history = state.history
+        history = _saved(state)
         needed = self.scheduler.needed(history, max_trials=max_trials)
         if self._may_run_out(history.space, max_trials):  # then any paused trial may be resumed
             paused = history.states == State.PAUSED
@@ -130,6 +132,13 @@ class NextTrial:
                 )
             }
         )
+
+    def bring_state(self, record: TrialRecord) -> None:
+        """Copy the state of a trial's parent into its directory, before its worker reads it."""
+        parent, epochs = record.parent, record.paused_at_epoch
+        if self.states is None or parent is None or not self.states.exists(parent, epochs):
+            return  # an earlier attempt may have copied it
+        self.states.copy(parent, record.trial.trial_id, epochs)
 
     def _may_run_out(self, space: Space, max_trials: int | None) -> bool:
         """Tell whether a space has fewer points than the scheduler plans trials."""
@@ -147,7 +156,8 @@ class NextTrial:
     def _again(self, record: TrialRecord) -> TrialBegun:
         """Return a new attempt at a trial, from its last state if that is on disk."""
         kept, name = record.paused_at_epoch, record.trial.trial_id
-        if self.states is not None and kept and not self.states.exists(record.parent or name, kept):
+        sources = {record.parent or name, name}  # an earlier attempt may have copied the parent's
+        if self.states is not None and not any(self.states.exists(s, kept) for s in sources):
             kept = 0
         return TrialBegun(trial=name, values=dict(record.trial.values), kept=kept)
 
@@ -167,15 +177,59 @@ class NextTrial:
     def _fresh(self, state: SearchState, seed: int, step: Start) -> TrialBegun | None:
         """Return the beginning of a trial that never ran, or None if no point is left."""
         number, space = len(state.trials), state.history.space
-        rng = trial_rng(seed, number)
-        enqueued = bool(state.enqueued)
+        values, dropped = None, 0
+        if state.enqueued:
+            values, dropped = _queued(state, space, trial_rng(seed, number).random(len(space)))
+        enqueued = values is not None
         try:
-            if enqueued:
-                values = space.complete(state.enqueued[0], rng.random(len(space)))
-            else:
-                values = self.sampler.suggest(state.history, space, rng)
+            if values is None:
+                values = self.sampler.suggest(state.history, space, trial_rng(seed, number))
         except SpaceExhausted:
             self.reason = ALL_TRIED
             return None
-        event = TrialBegun(trial=f"{number:04d}", values=values, enqueued=enqueued)
+        name = _unused_id(state.trials)
+        event = TrialBegun(trial=name, values=plain(values), enqueued=enqueued, dropped=dropped)
         return replace(event, until=step.until, bracket=step.bracket) if step.until else event
+
+
+def _unused_id(trials: Collection[str]) -> str:
+    """Return the number of the next trial, or a higher one where a repair has lost trials."""
+    number = len(trials)
+    while f"{number:04d}" in trials:
+        number += 1
+    return f"{number:04d}"
+
+
+def _queued(state: SearchState, space: Space, draws: FloatArray) -> tuple[Point | None, int]:
+    """Return the first queued point that lies in the space, and how many before it do not.
+
+    While nothing is declared, the points wait.
+    """
+    if not len(space):
+        return None, 0
+    for dropped, values in enumerate(state.enqueued):
+        point = _completed(values, space, draws)
+        if point is not None:
+            return point, dropped
+    return None, len(state.enqueued)
+
+
+def _completed(values: Point, space: Space, draws: FloatArray) -> Point | None:
+    try:
+        return space.complete(values, draws)
+    except ValueError as error:
+        warnings.warn(
+            f"The queued point {values!r} is left out, since it does not lie in the space that is "
+            f"searched now: {error}",
+            stacklevel=2,
+        )
+        return None
+
+
+def _saved(state: SearchState) -> History:
+    """Return the history as it would be if all workers died now: without epochs not saved."""
+    lengths = state.history.epochs.copy()
+    records = list(state.trials.values())
+    for number in np.flatnonzero(state.history.states == State.RUNNING):
+        lengths[number] = min(lengths[number], records[number].paused_at_epoch)
+    return state.history.cut_to(lengths)

@@ -16,20 +16,20 @@ from typing import NoReturn
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.arguments import check_integer, check_protocol
 from kt_extras.bridge.metrics import NO_EPOCH, Metrics, encoded, split_last_epoch
 from kt_extras.bridge.objective import ObjectiveLike, value_in
 from kt_extras.bridge.trial_message import take_message
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.arguments import (
-    check_count,
     check_fraction,
-    check_protocol,
     check_sampler,
     refuse_unknown,
 )
 from kt_extras.oracles.budget import ALL_TRIED, Budget, Usage
 from kt_extras.oracles.drivers import (
+    as_step,
     check_step,
     refuse_scheduler,
     reports_at_end,
@@ -144,10 +144,11 @@ class SamplerOracle(RecordedOracle):
             check_protocol("pruner", pruner, Pruner, "should_stop")
         if scheduler is not None:
             check_protocol("scheduler", scheduler, Scheduler, "next_step")
-        check_count("max_retries_per_trial", max_retries_per_trial, minimum=0)
-        check_count("max_consecutive_failed_trials", max_consecutive_failed_trials, minimum=1)
+        check_integer("max_retries_per_trial", max_retries_per_trial, minimum=0)
+        check_integer("max_consecutive_failed_trials", max_consecutive_failed_trials, minimum=1)
         check_fraction("max_failure_fraction", max_failure_fraction)
         self._restores = False
+        self._project: Path | None = None
         self.budget = Budget(max_time, max_total_epochs, target, max_trials_without_improvement)
         self.max_failure_fraction = max_failure_fraction
         self._failure_count = FailureCount()
@@ -188,28 +189,30 @@ class SamplerOracle(RecordedOracle):
         """Return the next trial for a worker.
 
         Args:
-            tuner_id: The worker; while its trial runs, it is given the same one again.
+            tuner_id: The worker; while its trial runs, it is given the same one again.  If that
+                has reported epochs, the worker has been started anew, and so is the trial.
 
         Returns:
             A trial to run, or one whose status is `"STOPPED"` when nothing is left to do.
         """
         with self._changed:
-            if tuner_id in self.ongoing_trials:
-                return self.ongoing_trials[tuner_id]
-            self.tuner_ids.add(tuner_id)
-            self._sync_space()
-            event = self._next()
-            if event is None and self._more_may_follow():
-                return self._no_trial(TrialStatus.IDLE)
-            if event is None:
-                self.ended_because = self._with_failures(self.ended_because)
-                self.tuner_ids.discard(tuner_id)
-                return self._no_trial(TrialStatus.STOPPED)
-            self._recorder.write(event)
-            record = self._state.trials[event.trial]
-            self._copy_parent_state(record)
-            self._show(record.trial)
-            self.ongoing_trials[tuner_id] = record.trial
+            self._ensure_session()
+            record = self._in_hand(tuner_id)
+            if record is None:
+                self.tuner_ids.add(tuner_id)
+                self._sync_space()
+                event = self._next()
+                if event is None and self._more_may_follow():
+                    return self._no_trial(TrialStatus.IDLE)
+                if event is None:
+                    self.ended_because = self._with_failures(self.ended_because)
+                    self.tuner_ids.discard(tuner_id)
+                    return self._no_trial(TrialStatus.STOPPED)
+                self._recorder.write(event)
+                record = self._state.trials[event.trial]
+                self._show(record.trial)
+                self.ongoing_trials[tuner_id] = record.trial
+            self._next_trial.bring_state(record)
             self._recorder.save_trial(record.trial)
             return record.trial
 
@@ -234,12 +237,11 @@ class SamplerOracle(RecordedOracle):
                 the last one, or is above the epochs that the trial was given.
         """
         with self._changed:
-            record = self._running(trial_id)
-            check_step(record, int(step))
+            self._ensure_session()
+            record, step = self._running(trial_id), as_step(step)
+            check_step(record, step)
             metrics, is_last = split_last_epoch(metrics)
-            self._recorder.write(
-                EpochReported(trial=trial_id, step=int(step), metrics=encoded(metrics))
-            )
+            self._recorder.write(EpochReported(trial=trial_id, step=step, metrics=encoded(metrics)))
             if not (record.stop_asked or is_last) and self._should_stop(record, metrics):
                 self._recorder.write(StopRequested(trial=trial_id))
             if record.budget_used_up and not record.stop_asked:
@@ -274,6 +276,7 @@ class SamplerOracle(RecordedOracle):
                 saved by then.
         """
         with self._changed:
+            self._ensure_session()
             given = self._given_back(trial if trial_id is None else trial_id, status)
             take_message(given)
             record = self._running(given.trial_id)
@@ -295,23 +298,13 @@ class SamplerOracle(RecordedOracle):
         """
         self._restores = True
 
-    def open_session(self) -> None:
-        """Keep other processes from searching the project, and let the search's clock go on.
-
-        Raises:
-            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
-        """
-        self._failure_count = FailureCount()  # the program may have been fixed
-        super().open_session()
-
     def _set_project_dir(self, directory: str, project_name: str) -> None:
         if reports_at_end():
             if self.scheduler is not None:
                 refuse_scheduler()
             self._do_without_epochs(stacklevel=5)
         super()._set_project_dir(directory, project_name)
-        project = Path(directory) / project_name
-        self._next_trial.states = StateFiles(project) if self._restores else None
+        self._project = Path(directory) / project_name
 
     def _do_without_epochs(self, stacklevel: int = 3) -> None:
         """Ignore what needs the metrics of every epoch, and warn that it is ignored."""
@@ -320,8 +313,11 @@ class SamplerOracle(RecordedOracle):
             self.pruner, self.budget = None, replace(self.budget, max_total_epochs=None)
             warn_without_epochs(names, stacklevel)
 
-    def _show_loaded_state(self) -> None:
-        super()._show_loaded_state()
+    def _open_session(self, *, until_needed: bool = False) -> None:
+        super()._open_session(until_needed=until_needed)
+        self._failure_count = FailureCount()  # the program may have been fixed
+        states = self._restores and self._project is not None
+        self._next_trial.states = StateFiles(self._project) if states else None
         self._next_trial.forget_states(self._state, self.max_trials)
 
     # Decisions.
@@ -329,6 +325,18 @@ class SamplerOracle(RecordedOracle):
     def _no_trial(self, status: str) -> Trial:
         """Return an answer without a trial; KerasTuner would draw an id from Python's `random`."""
         return Trial(self.get_space(), trial_id="", status=status)
+
+    def _in_hand(self, tuner_id: str) -> TrialRecord | None:
+        """Return the trial that a worker has, None if it has none or has begun anew."""
+        trial = self.ongoing_trials.get(tuner_id)
+        if trial is None:
+            return None
+        record = self._state.trials[trial.trial_id]
+        if not record.unsaved:  # workers that train one model together have one id
+            return record
+        self._state.interrupt(trial.trial_id)
+        del self.ongoing_trials[tuner_id]
+        return None
 
     def _next(self) -> TrialBegun | TrialResumed | None:
         """Return the beginning of the next trial; if there is none, `ended_because` says why."""
@@ -344,7 +352,7 @@ class SamplerOracle(RecordedOracle):
     def _limit_reached(self) -> str | None:
         """Return which limit of the search is reached, None if none is."""
         totals = self._state.totals
-        spent = Usage(self.seconds(), totals.epochs, totals.best, totals.stale)
+        spent = Usage(self.seconds(), self._state.epochs, totals.best, totals.stale)
         return self.budget.reached(spent, maximised=self.objective.direction == "max")
 
     def _with_failures(self, reason: str | None) -> str | None:
@@ -373,13 +381,6 @@ class SamplerOracle(RecordedOracle):
         until = self._next_trial.extension(self._state, record, self.seed, self.max_trials)
         if until > record.trained and self._limit_reached() is None:
             self._recorder.write(BudgetExtended(trial=record.trial.trial_id, until=until))
-
-    def _copy_parent_state(self, record: TrialRecord) -> None:
-        """Copy the state of a parent into the trial's directory, before its worker reads it."""
-        if record.parent is not None and self._next_trial.states is not None:
-            self._next_trial.states.copy(
-                record.parent, record.trial.trial_id, record.paused_at_epoch
-            )
 
     def _should_stop(self, record: TrialRecord, metrics: Metrics) -> bool:
         """Return the pruner's decision, False where it has nothing to compare."""
@@ -432,18 +433,18 @@ class SamplerOracle(RecordedOracle):
 
     def _close(self, record: TrialRecord, event: TrialEnded) -> None:
         """Record the end of a trial, and free its worker."""
-        counted = record.counted
+        counted, name = record.counted, record.trial.trial_id
         self._recorder.write(event, sync=True)
-        self._recorder.save_trial(record.trial)
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            if trial.trial_id == name:
+                del self.ongoing_trials[tuner_id]
+        self._changed.notify_all()
         if record.counted and not counted:
-            self.end_order.append(record.trial.trial_id)
+            self.end_order.append(name)
+        self._recorder.save_trial(record.trial)
         if record.budget_used_up and self._next_trial.states is not None:
-            self._next_trial.states.written(record.trial.trial_id, record.trained)
+            self._next_trial.states.written(name, record.trained)
         if record.state is not TrialState.WAITING:
             self._failure_count = self._failure_count.after(record.state)
             self.when_ended(record)
         self._next_trial.forget_states(self._state, self.max_trials)
-        for tuner_id, trial in list(self.ongoing_trials.items()):
-            if trial.trial_id == record.trial.trial_id:
-                del self.ongoing_trials[tuner_id]
-        self._changed.notify_all()

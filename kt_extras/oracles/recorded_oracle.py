@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.arguments import check_flag
 from kt_extras.bridge.declarations import checked
 from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective
 from kt_extras.bridge.space_change import differences
@@ -67,8 +69,10 @@ class RecordedOracle(keras_tuner.Oracle):
     ) -> None:
         refuse_overridden(type(self))
         check_hyperparameters(hyperparameters)
-        check_count("max_trials", max_trials, minimum=1)
-        check_count("seed", seed, minimum=0)
+        for name in ("allow_new_entries", "tune_new_entries"):
+            check_flag(name, kwargs.get(name, True))
+        max_trials = check_count("max_trials", max_trials, minimum=1)
+        seed = check_count("seed", seed, minimum=0)
         super().__init__(
             objective=resolve_objective(objective),
             max_trials=max_trials,
@@ -81,6 +85,7 @@ class RecordedOracle(keras_tuner.Oracle):
         self.hyperparameters = checked(self.hyperparameters, self._unchecked)
         self.seed = random.randrange(2**31) if seed is None else seed
         self.seed_given = seed is not None
+        self._redeclared: keras_tuner.HyperParameters | None = None  # to be written
         self._recorder = Recorder(self.objective, self.hyperparameters, self.seed)
         # One lock for all that reads or changes state; waiting workers sleep on it.
         self._changed = threading.Condition(threading.RLock())
@@ -178,7 +183,8 @@ class RecordedOracle(keras_tuner.Oracle):
         """Replace the declared space, as after an edit of the program.
 
         Results are kept; a value that lies outside its new range counts as unknown.
-        Hyperparameters that a trial has declared while it ran stay.
+        Hyperparameters that a trial has declared while it ran stay.  It is written when the next
+        session is opened.
 
         Args:
             hyperparameters: All that are declared before the first trial.
@@ -187,16 +193,8 @@ class RecordedOracle(keras_tuner.Oracle):
             A line for each difference.
         """
         with self._changed:
-            now = keras_tuner.HyperParameters()
-            now.merge(hyperparameters.space)
-            found = [p for p in self.hyperparameters.space if p.name in self._state.found]
-            now.merge(found, overwrite=False)
-            changes = differences(self._state.history.space, to_space(now))
-            if changes:
-                config = now.get_config()
-                self._recorder.write(SpaceDeclared(hyperparameters=config, anew=True))
-                self.hyperparameters = self._state.hyperparameters
-            return changes
+            self._redeclared = hyperparameters
+            return self._declare_anew()
 
     def note_model(self, model: str | None) -> str | None:
         """Note which model is searched, for the records.
@@ -221,9 +219,10 @@ class RecordedOracle(keras_tuner.Oracle):
         Raises:
             TypeError: It is none of these.
             ValueError: A name or value that the space does not have; then no point is enqueued.
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
         points = enqueued_points(values)
-        with self._changed:
+        with self._changed, self._writing():
             if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
                 for point in points:
                     self.space.complete(point, np.full(len(self.space), 0.5))
@@ -234,7 +233,7 @@ class RecordedOracle(keras_tuner.Oracle):
         """Take back the trial of a worker that will not end it; it is run again first."""
         with self._changed:
             trial = self.ongoing_trials.pop(tuner_id, None)
-            if trial is not None:
+            if trial is not None and self._recorder.writes:
                 self._recorder.write(TrialAbandoned(trial=trial.trial_id))
 
     def wait_for_change(self, timeout: float) -> None:
@@ -256,25 +255,48 @@ class RecordedOracle(keras_tuner.Oracle):
         """Tell whether the project holds a search to go on with."""
         return self._recorder.exists()
 
-    def forget_recorded(self) -> None:
-        """Remove the records of an earlier search of the same project."""
-        self._recorder.clear()
+    def forget_recorded(self, remove_files: Callable[[], None] = lambda: None) -> None:
+        """Remove the records of an earlier search of the same project.
+
+        Args:
+            remove_files: Removes its other files. Defaults to a function that removes none.
+        """
+        self._recorder.clear(remove_files)
 
     def open_session(self) -> None:
         """Keep other processes from searching the project, and let the search's clock go on.
+
+        What this program has declared otherwise than it is recorded is written.
 
         Raises:
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
         with self._changed:
-            declared = self.hyperparameters
-            if self._recorder.open_session():
-                self._show_loaded_state()
-                self.hyperparameters.merge(declared, overwrite=False)
+            self._open_session()
 
     def close_session(self) -> None:
         """Let other processes search the project; the clock stands still until the next session."""
         self._recorder.close_session()
+
+    @contextmanager
+    def session(self, tuner_id: str | None = None) -> Iterator[None]:
+        """Hold a session; if the block raises, the trial of a worker is given back.
+
+        Args:
+            tuner_id: The worker. Defaults to None, for several workers.
+
+        Raises:
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        """
+        try:
+            self.open_session()
+            yield
+        except BaseException:
+            with suppress(Exception):  # the first error is the one to see
+                self.abandon(tuner_id or "")
+            raise
+        finally:
+            self.close_session()
 
     def save(self) -> None:
         """Do nothing: every change is in the journal before the call that made it returns."""
@@ -282,23 +304,50 @@ class RecordedOracle(keras_tuner.Oracle):
     def reload(self) -> None:
         """Take up the search that is recorded in the project's directory.
 
-        Trials that were running when it ended are run again first.
+        Trials that were running when it ended are run again first.  Nothing is written.
 
         Raises:
-            kt_extras.storage.journal.DamagedJournalError: A record cannot be read.
+            kt_extras.storage.journal.DamagedJournalError: A record cannot be read, or cannot have
+                happened.
             ValueError: The directory holds scores of another objective.
         """
         with self._changed:
-            declared = self.hyperparameters
             self._recorder.load()
-            self._show_loaded_state()
-            self.hyperparameters.merge(declared, overwrite=False)
+            self._take_up()
 
     # For the oracle that decides.
 
     @property
     def _state(self) -> SearchState:
         return self._recorder.state
+
+    def _open_session(self, *, until_needed: bool = False) -> None:
+        try:
+            if self._recorder.open_session(until_needed=until_needed):
+                self._take_up()
+            else:
+                self._declare_anew()
+        except BaseException:
+            self.close_session()
+            raise
+
+    def _ensure_session(self) -> None:
+        """Open a session that ends with this oracle, for a tuner of KerasTuner, which opens none.
+
+        If another oracle of this process has taken the project, only `open_session` and `reload`
+        take it back.
+        """
+        if not (self._recorder.writes or self._recorder.taken):
+            self._open_session(until_needed=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold a session for the moment of a write, unless there is one."""
+        if self._recorder.writes:
+            yield
+            return
+        with self.session():
+            yield
 
     def _running(self, trial_id: str) -> TrialRecord:
         record = self._state.trials.get(trial_id)
@@ -314,7 +363,24 @@ class RecordedOracle(keras_tuner.Oracle):
         """Record hyperparameters that were declared since the last call, perhaps by a trial."""
         if len(self.hyperparameters.space) != self._state.declared:
             config = self.hyperparameters.get_config()
-            self._recorder.write(SpaceDeclared(hyperparameters=config, trial=found_by))
+            self._recorder.declare(SpaceDeclared(hyperparameters=config, trial=found_by))
+
+    def _declare_anew(self) -> list[str]:
+        """Replace the declared space by the one of `redeclare`, if that is another one."""
+        if self._redeclared is None:
+            return []
+        now = keras_tuner.HyperParameters()
+        now.merge(self._redeclared.space)
+        found = [p for p in self.hyperparameters.space if p.name in self._state.found]
+        now.merge(found, overwrite=False)
+        changes = differences(self._state.history.space, to_space(now))
+        if changes:
+            config = now.get_config()
+            self._recorder.declare(SpaceDeclared(hyperparameters=config, anew=True))
+            self.hyperparameters = self._state.hyperparameters
+        if self._recorder.writes:
+            self._redeclared = None
+        return changes
 
     def _show(self, trial: Trial) -> None:
         """Add a trial to KerasTuner's attributes."""
@@ -322,15 +388,18 @@ class RecordedOracle(keras_tuner.Oracle):
             self.start_order.append(trial.trial_id)
         self.trials[trial.trial_id] = trial
 
-    def _show_loaded_state(self) -> None:
-        """Set KerasTuner's attributes from a state that was loaded from records."""
-        self.hyperparameters = self._state.hyperparameters
+    def _take_up(self) -> None:
+        """Go on with a state that was built from records, in the space that is declared now."""
+        declared, self.hyperparameters = self.hyperparameters, self._state.hyperparameters
+        self.trials, self.ongoing_trials, self.start_order = {}, {}, []
         for record in self._state.trials.values():
             self._show(record.trial)
         if self._state.seed is not None and not self.seed_given:
             self.seed = self._state.seed
         self.end_order = list(self._state.ended)
-        self._state.recover({trial.trial_id for trial in self.ongoing_trials.values()})
+        self._state.recover()
+        self._declare_anew()
+        self.hyperparameters.merge(declared, overwrite=False)
 
     def _set_project_dir(self, directory: str, project_name: str) -> None:
         """Set the directory of the project; called by the tuner.
@@ -343,5 +412,6 @@ class RecordedOracle(keras_tuner.Oracle):
                 f"`directory` must be on a local disk, where files can be locked and appended to, "
                 f"got {directory!r}.  Keep the records elsewhere with `storage=`."
             )
+        directory = str(Path(directory).absolute())  # wherever the process goes
         super()._set_project_dir(directory, project_name)
         self._recorder.open_project(Path(directory) / project_name)

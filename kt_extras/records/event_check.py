@@ -5,6 +5,7 @@ Every event is checked before it is written, and every record when it is read.
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -90,7 +91,8 @@ def _on_space(event: SpaceDeclared, state: SearchState) -> None:
     if event.trial is not None:
         _check_id("trial", event.trial)
     try:
-        declared = keras_tuner.HyperParameters.from_config(event.hyperparameters)
+        config = copy.deepcopy(event.hyperparameters)  # KerasTuner changes what it reads
+        declared = keras_tuner.HyperParameters.from_config(config)
         merged = keras_tuner.HyperParameters()
         merged.merge([] if event.anew else state.hyperparameters.space)
         merged.merge(declared, overwrite=False)

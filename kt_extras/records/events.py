@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from kt_extras.search import Point
 from kt_extras.storage.errors import StorageError
 
@@ -294,6 +296,11 @@ _FIELDS = {event: dataclasses.fields(event) for event in _KINDS.values()}
 _NAMES = {event: frozenset(f.name for f in fields) for event, fields in _FIELDS.items()}
 
 
+def plain(values: Mapping[str, Any]) -> Point:
+    """Return the values of hyperparameters as JSON can hold them, without the types of numpy."""
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+
+
 def to_record(event: Event) -> Record:
     """Return an event as JSON can hold it, without the fields at their default.
 
@@ -320,16 +327,17 @@ def from_record(record: Mapping[str, Any]) -> Event:
     >>> from_record({"kind": "stop", "trial": "0003", "t": 1.5, "of_tomorrow": 1})
     StopRequested(t=1.5, trial='0003', withdrawn=False)
     """
-    event = _KINDS.get(record.get("kind", ""))
+    kind = record.get("kind") if isinstance(record, Mapping) else None
+    event = _KINDS.get(kind) if isinstance(kind, str) else None
     if event is None:
         raise StorageError(
-            f"A record has the kind {record.get('kind')!r}, which this version of kt_extras does "
+            f"A record has the kind {kind!r}, which this version of kt_extras does "
             f"not know; it knows {sorted(_KINDS)}.  Upgrade kt_extras to the version that wrote it."
         )
     known = {name: value for name, value in record.items() if name in _NAMES[event]}
-    if known.get("takeovers"):
-        known["takeovers"] = tuple(Exploit(**exploit) for exploit in known["takeovers"])
     try:
+        if known.get("takeovers"):
+            known["takeovers"] = tuple(Exploit(**exploit) for exploit in known["takeovers"])
         return event(**known)
     except TypeError as error:
         raise StorageError(f"A record of the kind {event.kind!r} lacks a field: {error}.") from None

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras_tuner
 
-from kt_extras.arguments import check_directory, check_project_name
+from kt_extras.arguments import check_directory, check_integer, check_project_name
 from kt_extras.records.events import ProjectOpened
 from kt_extras.records.recorder import open_project_store
 from kt_extras.records.replay import Source, replay
@@ -67,7 +67,7 @@ def load_results(
             "as they were passed to the tuner."
         )
     source, records = Source(project, storage), list(store.read())
-    state = SearchState(_objective(records, source), keras_tuner.HyperParameters())
+    state = SearchState(recorded_objective(records, source), keras_tuner.HyperParameters())
     replay(records, state, source)
     state.recover()
     return RecordedSearch(state)
@@ -109,6 +109,7 @@ class RecordedSearch:
             num_trials: How many, best first; fewer if there are not as many with a score.
                 Defaults to 1.
         """
+        check_integer("num_trials", num_trials, minimum=0)
         records = self._state.trials
         trials = (record.trial for record in records.values())
         return [
@@ -117,7 +118,9 @@ class RecordedSearch:
         ]
 
 
-def _objective(records: Sequence[Mapping[str, Any]], source: Source) -> keras_tuner.Objective:
+def recorded_objective(
+    records: Sequence[Mapping[str, Any]], source: Source
+) -> keras_tuner.Objective:
     """Return the objective that was recorded last as `str` shows it; of several, their sum."""
     opened = [record for record in records if record.get("kind") == ProjectOpened.kind]
     recorded = [str(record.get("objective")) for record in opened[-1:]]

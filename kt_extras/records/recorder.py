@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +14,23 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from kt_extras.atomic_files import replace_file
-from kt_extras.records.events import Event, ProjectOpened, from_record, to_record
+from kt_extras.bridge.declarations import empty_like
+from kt_extras.records.event_check import check
+from kt_extras.records.events import Event, ProjectOpened, SpaceDeclared, to_record
+from kt_extras.records.replay import Source, replay
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.snapshot import snapshot_events
+from kt_extras.storage.errors import StorageError
 from kt_extras.storage.journal import FORMAT
+from kt_extras.storage.lock import ProjectInUseError
 from kt_extras.storage.store import Store, open_store
 
 
 class Recorder:
-    """Writes every event, then applies it to the state.
+    """Checks every event, writes it, and then applies it to the state.
 
-    Without a directory the search lives in memory alone.
+    Nothing is written or removed outside a session.  Without a directory the search lives in
+    memory alone.
 
     Args:
         objective: With its direction known.
@@ -33,6 +42,7 @@ class Recorder:
         directory: The project's, None until it is known.
         storage: The URL of a database to write to, None for a journal in the directory.
         model: Recorded, to tell whether another model is searched later.
+        taken: Whether another recorder of this process has ended the session.
     """
 
     def __init__(
@@ -47,8 +57,13 @@ class Recorder:
         self.storage: str | None = None
         self.model: str | None = None
         self._store: Store | None = None
-        self._begun = False  # whether the records in the store are those of `state`
-        self._session_began = time.monotonic()
+        self._in_session = False
+        self._until_needed = False  # whether another recorder of this process may end the session
+        self.taken = False
+        self._taken_up = False  # whether `state` began with the records that there are
+        self._unknown: str | None = None  # why `state` may not be what the records lead to
+        self._warned = False
+        self._began = time.monotonic()  # the time at which the search's clock was 0
 
     def open_project(self, directory: Path) -> None:
         """Use the store of a project.
@@ -56,24 +71,38 @@ class Recorder:
         Args:
             directory: The project's.
         """
+        self.close_session()
         self.directory = directory
         self._store = open_project_store(self.storage, directory)
-        self._begun = False
+        self._taken_up = False
 
     def exists(self) -> bool:
         """Tell whether there is a search to go on with."""
         return self._store is not None and self._store.exists()
 
-    def clear(self) -> None:
+    def clear(self, remove_files: Callable[[], None] = lambda: None) -> None:
         """Remove what an earlier search has recorded.
+
+        Args:
+            remove_files: Removes its other files. Defaults to a function that removes none.
 
         Raises:
             kt_extras.storage.lock.ProjectInUseError: It is still being searched.
         """
         if self._store is not None:
-            self._store.acquire()
-            self._store.delete()
-            self._store.release()
+            try:
+                self._acquire(self._store)
+                self._store.delete()
+                remove_files()
+            finally:
+                self._store.release()
+
+    # Writing.
+
+    @property
+    def writes(self) -> bool:
+        """Whether an event can be written now: in a session, or in memory alone."""
+        return self._store is None or self._in_session
 
     def write(self, event: Event, *, sync: bool = False) -> None:
         """Write an event, then apply it to the state.
@@ -81,87 +110,185 @@ class Recorder:
         Args:
             event: What happens; its time is set here.
             sync: Whether to wait until it is on the disk. Defaults to False.
+
+        Raises:
+            ValueError: It cannot happen; nothing is written or changed.
+            kt_extras.storage.StorageError: An earlier event could not be written.  Nothing is
+                written until `open_session` or `load` has read what is on the disk.
         """
-        event = replace(event, t=round(self.seconds(), 3))
         if self._store is not None:
-            self._begin(self._store)
-            self._store.append(to_record(event), sync=sync)
-        self.state.apply(event)
+            self._write_project()
+        self._write(event, sync=sync)
         if self._store is not None and sync and self._store.outgrown():
             self._store.compact(map(to_record, snapshot_events(self.state)))
 
-    def load(self) -> None:
-        """Apply all events that the project's records hold."""
-        if self._store is not None:
-            self.state.forget_space()  # the records hold all of it
-            for event in self._store.read():
-                self.state.apply(from_record(event))
-            self._begun = True
-        self._session_began = time.monotonic() - self.state.clock
-        self._check_objective()
+    def declare(self, event: SpaceDeclared) -> None:
+        """Write that hyperparameters were declared; outside a session, apply it alone.
 
-    def open_session(self) -> bool:
-        """Keep others from writing, and let the clock go on.
-
-        Returns:
-            Whether another process has gone on with the search in the meantime.
-
-        Raises:
-            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        The next session reads the records anew, and has to declare it again.
         """
-        before = self.state.clock
-        if self._store is not None:
-            self._store.acquire()
-            if not self._begun and self._store.exists():
-                self.load()
-            for record in self._store.news() if self._begun else ():
-                self.state.apply(from_record(record))
-        self._session_began = time.monotonic() - self.state.clock
-        return self.state.clock > before
-
-    def close_session(self) -> None:
-        """Let other processes write."""
-        if self._store is not None:
-            self._store.release()
+        if self.writes:
+            self.write(event)
+            return
+        check(event, self.state)
+        self.state.apply(event)
+        self._unknown = "hyperparameters were declared that are not written"
 
     def save_trial(self, trial: Trial) -> None:
-        """Write `trial.json`, the file that KerasTuner's readers look at."""
-        if self.directory is not None:
-            path = self.directory / f"trial_{trial.trial_id}" / "trial.json"
+        """Write `trial.json`, the file that KerasTuner's readers look at, if that is possible."""
+        if self.directory is None:
+            return
+        path = self.directory / f"trial_{trial.trial_id}" / "trial.json"
+        try:
             replace_file(path, json.dumps(trial.get_state()))
+        except OSError as error:
+            if not self._warned:
+                warnings.warn(
+                    f"{path} cannot be written ({error}); the search goes on without such files, "
+                    "which KerasTuner's own readers look at.",
+                    stacklevel=2,
+                )
+            self._warned = True
 
     def seconds(self) -> float:
         """Return the time that the search has taken, over all sessions."""
-        return time.monotonic() - self._session_began
+        return time.monotonic() - self._began
 
-    def _begin(self, store: Store) -> None:
-        """Write the first record, where there is none yet."""
-        if self._begun:
+    def _write(self, event: Event, *, sync: bool = False) -> None:
+        event = replace(event, t=round(self.seconds(), 3))
+        check(event, self.state)
+        if self._store is not None:
+            self._check_session()
+            self._unknown = "an event may have been written in part"
+            self._store.append(to_record(event), sync=sync)
+            self._taken_up = True
+        self.state.apply(event)
+        self._unknown = None
+
+    def _check_session(self) -> None:
+        """Raise unless no one else can write, and the state is what the records lead to."""
+        if self.taken:
+            raise ProjectInUseError(str(self.directory), "another oracle of this process")
+        if not self._in_session:
+            raise RuntimeError("`open_session` must be called before anything is written.")
+        if self._unknown is not None:
+            raise StorageError(
+                f"Nothing more is written to {self.directory}, since {self._unknown}.  Search "
+                "again: that reads what is on the disk, and goes on from there."
+            )
+
+    def _write_project(self) -> None:
+        """Write the first record, and again if the objective or the format is another one."""
+        state, objective = self.state, str(self.state.objective)
+        if state.format == FORMAT and state.objective_recorded == objective:
             return
-        if store.exists():
+        seed = self.seed if state.seed is None else state.seed
+        model = self.model if state.model is None else state.model
+        self._write(ProjectOpened(format=FORMAT, objective=objective, seed=seed, model=model))
+
+    # Reading.
+
+    def load(self) -> None:
+        """Build the state anew from the records of the project.
+
+        Raises:
+            kt_extras.storage.DamagedJournalError: A record cannot be read, or cannot have happened.
+            ValueError: There are scores of another objective.
+        """
+        if self._store is not None and self.directory is not None:
+            state = self._new_state()
+            replay(self._store.read(), state, Source(self.directory, self.storage))
+            self._check_objective(state)
+            self.state, self._taken_up, self._unknown = state, True, None
+            self.taken = False
+        self._began = time.monotonic() - self.state.clock
+
+    # Sessions.
+
+    def open_session(self, *, until_needed: bool = False) -> bool:
+        """Keep others from writing, and let the clock go on.
+
+        Args:
+            until_needed: Whether another oracle of this process may end the session, and this one
+                ends those of others; no search is taken up that `load` has not read. Defaults to
+                False.
+
+        Returns:
+            Whether the state was built anew: another process has gone on with the search, or what
+            is on the disk was not known.
+
+        Raises:
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+            RuntimeError: The project holds another search.
+        """
+        if self._store is None:
+            return False
+        if until_needed and not self._taken_up and self._store.exists():
             raise RuntimeError(
                 f"The project {self.directory} holds another search.  Call `reload()` to go on "
                 "with it, choose another `project_name`, or pass `overwrite=True` to the tuner."
             )
-        self._begun = True
-        self._record_project()
+        try:
+            self._acquire(self._store, until_needed=until_needed)
+            anew = self._catch_up(self._store)
+        except BaseException:
+            self.close_session()
+            raise
+        self._in_session, self.taken, self._until_needed = True, False, until_needed
+        _in_session.add(self)
+        self._began = time.monotonic() - self.state.clock
+        return anew
 
-    def _record_project(self) -> None:
-        objective = str(self.state.objective)
-        opened = ProjectOpened(format=FORMAT, objective=objective, seed=self.seed, model=self.model)
-        self.write(opened)
+    def close_session(self) -> None:
+        """Let other processes write."""
+        self._in_session = False
+        _in_session.discard(self)
+        if self._store is not None:
+            self._store.release()
 
-    def _check_objective(self) -> None:
+    def _acquire(self, store: Store, *, until_needed: bool = False) -> None:
+        """Lock the project, if need be after the ends of sessions of other oracles here."""
+        try:
+            store.acquire()
+        except ProjectInUseError:
+            others = [other for other in _in_session if other._place == self._place]
+            for other in others:
+                if other is not self and (until_needed or other._until_needed):
+                    other.close_session()
+                    other.taken = True
+            store.acquire()
+
+    def _catch_up(self, store: Store) -> bool:
+        """Read what is recorded, unless the state is what that leads to; return whether it was."""
+        if not self._taken_up and not store.exists():
+            if self._unknown is None:
+                return False
+            self.state, self._unknown = self._new_state(), None
+            return True
+        known = self._taken_up and self._unknown is None
+        if known and next(iter(store.news()), None) is None:
+            return False
+        self.load()
+        return True
+
+    @property
+    def _place(self) -> tuple[str | None, Path | None]:
+        return self.storage, self.directory and self.directory.resolve()
+
+    def _new_state(self) -> SearchState:
+        return SearchState(self.state.objective, empty_like(self.state.hyperparameters))
+
+    def _check_objective(self, state: SearchState) -> None:
         """Scores of two objectives cannot be compared; before the first score nothing is lost."""
-        now, recorded = str(self.state.objective), self.state.objective_recorded
-        if now == recorded:
-            return
-        if self.state.totals.best is not None:
+        now, recorded = str(state.objective), state.objective_recorded
+        if now != recorded and state.totals.best is not None:
             raise ValueError(
                 f"`objective` is now {now}, but {self.directory} holds scores of {recorded}.  "
                 "Choose another `project_name`, or pass `overwrite=True`."
             )
-        self._record_project()
+
+
+_in_session: weakref.WeakSet[Recorder] = weakref.WeakSet()  # the recorders that hold a session
 
 
 def open_project_store(storage: str | None, directory: Path) -> Store:

@@ -40,7 +40,6 @@ from kt_extras.records.events import (
 from kt_extras.records.scores import score_at_pause
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import History, Point
-from kt_extras.storage.journal import FORMAT
 
 
 @dataclass
@@ -52,7 +51,7 @@ class Totals:
         pruned: Trials that were stopped early.
         failed: Trials that failed or are infeasible.
         rejected: Models that `constraint` refused.
-        epochs: Epochs trained, over all executions.
+        epochs: Epochs trained, over all executions; those of an attempt count until the next one.
         best: The best score, None before the first.
         stale: Trials with a score that ended since the best one.
         promotions: How often a trial was given more epochs.
@@ -73,7 +72,8 @@ class Totals:
 class SearchState:
     """All that is known of a search.
 
-    It is changed by `apply` alone; `forget_space` and `recover` prepare and complete a reload.
+    It is changed by `apply` alone, with events that `kt_extras.records.event_check.check` accepts.
+    What follows from a death is no event: `recover` and `interrupt` let trials wait.
 
     Args:
         objective: With its direction known.
@@ -86,6 +86,7 @@ class SearchState:
         ended: Ids of counted trials, in the order of their first end.
         totals: Sums over the trials.
         clock: Seconds on the search's clock at the last event.
+        format: As recorded, None before the first event.
         seed: As recorded, None before the first event.
         objective_recorded: As recorded.
         model: As recorded, None if it is unknown.
@@ -106,6 +107,7 @@ class SearchState:
         self.ended: list[str] = []
         self.totals = Totals()
         self.clock = 0.0
+        self.format: int | None = None
         self.seed: int | None = None
         self.objective_recorded = str(objective)
         self.model: str | None = None
@@ -120,11 +122,6 @@ class SearchState:
         """Change the state by one event."""
         self.clock = max(self.clock, event.t)
         self._apply(event)
-
-    def forget_space(self) -> None:
-        """Begin with nothing declared, as before the first event."""
-        self.hyperparameters = empty_like(self.hyperparameters)
-        self._refresh_space()
 
     def recover(self, ongoing: Container[str] = ()) -> None:
         """Let the trials that were running when the last session ended wait to be run again.
@@ -144,7 +141,17 @@ class SearchState:
         more = [name for name in interrupted if name not in ongoing]
         self.waiting = deque(dict.fromkeys([*still_open, *more]))
 
+    def interrupt(self, name: str) -> None:
+        """Let a running trial wait to be run again, before others, since its worker has died."""
+        if name not in self.waiting:
+            self.waiting.appendleft(name)
+
     # Looking at it.
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained, without those of attempts that failed or died and are made again."""
+        return self.totals.epochs - sum(self.trials[name].unsaved for name in self.waiting)
 
     def interrupted(self) -> list[str]:
         """Return the trials that are running, oldest first; after a reload no worker runs them."""
@@ -158,13 +165,8 @@ class SearchState:
 
     @_apply.register
     def _on_project(self, event: ProjectOpened) -> None:
-        if event.format > FORMAT:
-            raise RuntimeError(
-                f"The journal has format {event.format}, written by a newer kt_extras; this one "
-                f"reads up to {FORMAT}.  Upgrade kt_extras, or choose another `project_name`."
-            )
+        self.format, self.model = event.format, event.model
         self.seed, self.objective_recorded = event.seed, event.objective
-        self.model = event.model
 
     @_apply.register
     def _on_space(self, event: SpaceDeclared) -> None:
@@ -258,6 +260,7 @@ class SearchState:
     def _on_restore(self, event: SnapshotCompleted) -> None:
         self.found, self.ended = set(event.found), list(event.ended)
         self.waiting, self.totals = deque(event.waiting), Totals(**event.totals)
+        self.totals.epochs = sum(record.reports for record in self.trials.values())
         for name in self.ended:
             self.trials[name].counted = True
 
@@ -287,6 +290,7 @@ class SearchState:
         if event.trial in self.waiting:
             self.waiting.remove(event.trial)
         run, kept = record.executions[0] if record.executions else {}, event.kept
+        self.totals.epochs -= record.reports
         record.trial = self._trial(event.trial, event.values)
         record.executions, record.results, record.stop_asked = [], {}, False
         record.state, record.began, record.ended = TrialState.RUNNING, event.t, None
@@ -296,6 +300,7 @@ class SearchState:
         self.history.restart(record.number, kept)
         if kept:
             record.executions.append({step: m for step, m in run.items() if step < kept})
+            self.totals.epochs += record.reports
             for step, metrics in record.executions[0].items():
                 self._add_epoch(record, step, metrics)
             self._set_score(record, *score_at_pause(record, self.objective))

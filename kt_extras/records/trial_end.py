@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.bridge.metrics import Metrics, encoded
 from kt_extras.bridge.trial_state import TrialState
-from kt_extras.records.events import TrialEnded
+from kt_extras.records.events import TrialEnded, plain
 from kt_extras.records.trial_record import TrialRecord
 
 
@@ -120,8 +120,8 @@ def closing(
         state=state.value,
         status=state.status(scored=score is not None),
         score=None if score is None else float(score),
-        best_step=best_step,
-        values=dict(values),
+        best_step=None if best_step is None else int(best_step),
+        values=plain(values),
         message=message,
         results=encoded(results),
     )

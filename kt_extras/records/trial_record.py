@@ -55,6 +55,17 @@ class TrialRecord:
         return max(self.executions[0]) + 1 if self.executions and self.executions[0] else 0
 
     @property
+    def reports(self) -> int:
+        """How many epochs were reported, over all executions."""
+        return sum(map(len, self.executions))
+
+    @property
+    def unsaved(self) -> int:
+        """How many of them another attempt would train again: those after its last pause."""
+        first = self.executions[0] if self.executions else {}
+        return self.reports - sum(step < self.paused_at_epoch for step in first)
+
+    @property
     def budget_used_up(self) -> bool:
         """Whether it has trained all the epochs of its budget."""
         return self.epoch_budget is not None and self.trained >= self.epoch_budget

@@ -6,6 +6,7 @@ Losses are minimised, and the loss of a failed trial is `inf`.
 
 from __future__ import annotations
 
+import copy
 import enum
 import math
 from collections.abc import Iterator, Sequence
@@ -302,6 +303,16 @@ class History(Sequence[Observation]):
         history._losses = np.where(reached, self.best_by(epochs), math.inf)[rows]
         return history
 
+    def cut_to(self, lengths: IntArray) -> History:
+        """Return the same trials with shorter curves; it shares what this one may change.
+
+        Args:
+            lengths: Shape ``(n,)``: the number of epochs of each trial, at most what it has.
+        """
+        history = copy.copy(self)
+        history._curves = self._curves.cut_to(lengths)
+        return history
+
     def moved_to(self, space: Space) -> History:
         """Return the same trials in another space, as when hyperparameters were added."""
         history = History(space, self.sign)
@@ -336,6 +347,11 @@ class _CurveColumns:
         if row < len(self._losses):  # without reports there is no row
             self._losses[row, length:], self._best[row, length:] = math.nan, math.nan
             self._lengths[row] = min(self._lengths[row], length)
+
+    def cut_to(self, lengths: IntArray) -> _CurveColumns:
+        columns = copy.copy(self)
+        columns._lengths = lengths
+        return columns
 
     def best_by(self, rows: int, epochs: int) -> FloatArray:
         reached = np.minimum(self.lengths(rows), epochs)

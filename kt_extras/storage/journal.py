@@ -148,7 +148,7 @@ class Journal:
             StorageError: The journal is not the one that was read: another search has begun in its
                 place.
         """
-        at = self._at
+        at, seen = self._at, self._at.torn
         at.torn, at.pending = 0, b""
         *lines, rest = self._unread().split(b"\n")
         total = at.count + len(lines)
@@ -166,13 +166,13 @@ class Journal:
             end = at.last[1] + len(line) + 1
             at.advance(end, line, numbered=found.number is not None)
             yield found.record
-        if rest:
+        at.torn = len(rest)
+        if len(rest) > seen:  # of which no warning was given yet
             warnings.warn(
                 f"Dropped a torn last record ({len(rest)} B) of {self.path}: the process ended "
                 "while writing it, the power failed, or the disk was full.",
                 stacklevel=2,
             )
-            at.torn = len(rest)
 
     def acquire(self) -> None:
         """Keep other processes from writing, until `release` or the end of this process.

@@ -1,0 +1,83 @@
+"""Applies what has been recorded, after a check of each record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kt_extras.records.event_check import check
+from kt_extras.records.events import Event, from_record
+from kt_extras.records.search_state import SearchState
+from kt_extras.storage.errors import DamagedJournalError, StorageError
+
+
+def replay(records: Iterable[Mapping[str, Any]], state: SearchState, source: Source) -> None:
+    """Apply records to a state.
+
+    Args:
+        records: All of a project, oldest first.
+        state: A new one; it is what the records before the first bad one lead to, if one is bad.
+        source: Where the records are, for errors.
+
+    Raises:
+        kt_extras.storage.DamagedJournalError: A record says what cannot have happened.
+        RuntimeError: The records have been written by a newer version.
+    """
+    for number, record in enumerate(records, 1):
+        state.apply(checked(record, state, source, number))
+
+
+def checked(record: Mapping[str, Any], state: SearchState, source: Source, number: int) -> Event:
+    """Return the event of a record that can be applied to a state.
+
+    Args:
+        record: As the store has it.
+        state: The search until then.
+        source: Where the record is, for errors.
+        number: Its number there, from 1.
+
+    Raises:
+        kt_extras.storage.DamagedJournalError: It cannot be applied.
+        RuntimeError: It has been written by a newer version.
+    """
+    try:
+        event = from_record(record)
+        check(event, state)
+    except (StorageError, ValueError) as error:
+        raise source.damaged(number, str(error)) from error
+    return event
+
+
+class Source:
+    """Where the records of a project are.
+
+    Args:
+        directory: The project's.
+        storage: The URL of a database, None for a journal in the directory.
+    """
+
+    def __init__(self, directory: Path, storage: str | None = None) -> None:
+        self.directory, self._storage = directory, storage
+
+    def __str__(self) -> str:
+        if self._storage is None:
+            return str(self.directory)
+        return f"the project {self.directory.name!r} in `storage`"
+
+    def damaged(self, number: int, reason: str) -> DamagedJournalError:
+        """Return the error for a record that cannot be applied.
+
+        >>> raise Source(Path("runs/digits")).damaged(7, "`step` must be an integer, got 'x'.")
+        Traceback (most recent call last):
+        kt_extras.storage.errors.DamagedJournalError: Record 7 of runs/digits is damaged: `step`
+        must be an integer, got 'x'.  `python -m kt_extras repair runs/digits` saves what can be
+        saved, and says what cannot.
+        """
+        place = str(self.directory)
+        if self._storage is not None:
+            place = f"--storage URL --project {self.directory.name}"
+        return DamagedJournalError(
+            f"Record {number} of {self} is damaged: {reason}  `python -m kt_extras repair {place}` "
+            "saves what can be saved, and says what cannot."
+        )
