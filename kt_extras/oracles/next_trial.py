@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kt_extras.arguments import plain
 from kt_extras.arrays import FloatArray
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.budget import ALL_TRAINED, ALL_TRIED, all_begun
-from kt_extras.records.events import TrialBegun, TrialEnded, TrialResumed, plain
+from kt_extras.records.events import TrialBegun, TrialEnded, TrialResumed
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.trial_end import Pause, closing
 from kt_extras.records.trial_record import TrialRecord

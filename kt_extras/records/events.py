@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
 from kt_extras.search import Point
 from kt_extras.storage.errors import StorageError
 
@@ -294,11 +292,6 @@ _KINDS: dict[str, type[Event]] = {
 }
 _FIELDS = {event: dataclasses.fields(event) for event in _KINDS.values()}
 _NAMES = {event: frozenset(f.name for f in fields) for event, fields in _FIELDS.items()}
-
-
-def plain(values: Mapping[str, Any]) -> Point:
-    """Return the values of hyperparameters as JSON can hold them, without the types of numpy."""
-    return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
 
 
 def to_record(event: Event) -> Record:

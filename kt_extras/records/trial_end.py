@@ -9,9 +9,10 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.arguments import plain
 from kt_extras.bridge.metrics import Metrics, encoded
 from kt_extras.bridge.trial_state import TrialState
-from kt_extras.records.events import TrialEnded, plain
+from kt_extras.records.events import TrialEnded
 from kt_extras.records.trial_record import TrialRecord
 
 
@@ -121,7 +122,7 @@ def closing(
         status=state.status(scored=score is not None),
         score=None if score is None else float(score),
         best_step=None if best_step is None else int(best_step),
-        values=plain(values),
+        values=plain(dict(values)),
         message=message,
         results=encoded(results),
     )

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import keras
@@ -17,7 +18,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
-from kt_extras.arguments import check_directory, check_flag, check_project_name
+from kt_extras.arguments import check_directory, check_flag, check_integer, check_project_name
 from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.weight_files import Keep
@@ -29,6 +30,7 @@ from kt_extras.records.tables import history_of, table
 from kt_extras.training.global_state import settings_kept
 from kt_extras.tuners.compile_overrides import compile_with
 from kt_extras.tuners.model_fingerprint import FirstModel, model_change
+from kt_extras.tuners.project_files import remove_search_files
 from kt_extras.tuners.roles import is_worker
 from kt_extras.tuners.search_monitor import resumption
 from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
@@ -77,21 +79,23 @@ class RecordedTuner(keras_tuner.Tuner):
         project = str(project_name or "untitled_project")
         oracle.use_storage(storage)
         oracle._set_project_dir(str(directory or "."), project)
+        directory = Path(directory or ".").absolute()  # wherever the process goes
         _check_resume(resume, project, oracle.is_recorded(), overwrite)
         if overwrite:
-            oracle.forget_recorded()
+            oracle.forget_recorded(partial(remove_search_files, directory / project))
         self._declared = oracle.hyperparameters.copy()  # before the model declares its own
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
         build = partial(RecordedTuner._try_build, self)  # a subclass asks its `constraint` too
         self._models = TrainedModels(self, oracle, keep_checkpoints, build)
         self._model: str | None = None  # what tells it from others
+        self._model_fits_plainly = False  # whether its `fit` is that of Keras
         self._restore_settings: Callable[[], None] | None = None
         super().__init__(
             oracle,
             hypermodel,
             directory=directory,
             project_name=project_name,
-            overwrite=overwrite,
+            overwrite=False,  # KerasTuner would remove all that is in the directory
             **kwargs,
         )
 
@@ -119,6 +123,7 @@ class RecordedTuner(keras_tuner.Tuner):
         Raises:
             FileNotFoundError: `keep_checkpoints` is lower than `num_models`.
         """
+        check_integer("num_models", num_models, minimum=0)
         trials = self.oracle.get_best_trials(num_models)
         if type(self).load_model is RecordedTuner.load_model:  # another one has files of its own
             self._models.check(trials)
@@ -131,6 +136,7 @@ class RecordedTuner(keras_tuner.Tuner):
         Args:
             num_trials: How many, best first; fewer if there are not as many with a score.
         """
+        check_integer("num_trials", num_trials, minimum=0)
         found = map(self._models.hyperparameters, self.oracle.get_best_trials(num_trials))
         return BestList(found, self._local_oracle.trial_records)
 
@@ -259,11 +265,15 @@ class RecordedTuner(keras_tuner.Tuner):
     # Before the trials.
 
     def _populate_initial_space(self) -> None:
-        """Find the hyperparameters that the model declares."""
-        if self.hypermodel is None:
-            return
-        self._declare_space(self.oracle)
-        self._local_oracle.note_model(self._model)
+        """Find the hyperparameters that the model declares, unless there is a search to go on with.
+
+        KerasTuner looks for one in the project's directory alone; it may be in a database.
+        """
+        if self._local_oracle.is_recorded():
+            self.reload()
+        elif self.hypermodel is not None:
+            self._declare_space(self.oracle)
+            self._local_oracle.note_model(self._model)
 
     def _declare_space(self, oracle: keras_tuner.Oracle) -> None:
         """Declare to an oracle what the model declares, in every branch; no model is used."""
@@ -273,7 +283,7 @@ class RecordedTuner(keras_tuner.Tuner):
         with settings_kept(), random_state_kept():
             build = FirstModel(self.hypermodel.build)
             declare_space(build, oracle.get_space, oracle.update_space)
-        self._model = build.fingerprint
+        self._model, self._model_fits_plainly = build.fingerprint, build.trains_plainly
 
     def _declared_now(self) -> keras_tuner.HyperParameters:
         """Return the space as this program declares it, whatever the journal holds."""

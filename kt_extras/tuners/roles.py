@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras_tuner
@@ -81,9 +81,7 @@ class Local:
             run_trials: Runs one trial after the other.
             visible: Whether to show the progress line.
         """
-        self._oracle.open_session()
-        monitor = None
-        try:
+        with self._oracle.session(self._tuner.tuner_id):
             self._tuner.on_search_begin()
             self._models.remove_leftovers()
             begins_again = self._overwrite and not self._oracle.trials
@@ -92,12 +90,8 @@ class Local:
                 self._oracle, project, visible=visible, clear_boards=begins_again
             )
             self.monitor = monitor
-            run_trials()
-        finally:
-            if monitor is not None:
-                monitor.close()
-            self._oracle.abandon(self._tuner.tuner_id)
-            self._oracle.close_session()
+            with _closed(monitor):
+                run_trials()
         self._tuner.on_search_end()
         monitor.report_ending()
 
@@ -133,15 +127,12 @@ class Chief:
             run_trials: Not used: the workers run the trials.
             visible: Whether to show the progress and the trials that have ended.
         """
-        self._oracle.open_session()
-        monitor = SearchMonitor(self._oracle, self._project, visible=visible)
-        try:
-            self._models.remove_leftovers()
-            with self._reporting(monitor):
-                self._serve()
-        finally:
-            monitor.close()
-            self._oracle.close_session()
+        with self._oracle.session():
+            monitor = SearchMonitor(self._oracle, self._project, visible=visible)
+            with _closed(monitor):
+                self._models.remove_leftovers()
+                with self._reporting(monitor):
+                    self._serve()
         monitor.report_ending()
 
     @contextmanager
@@ -164,6 +155,18 @@ class Chief:
 
 
 Role = Local | Chief | Worker
+
+
+@contextmanager
+def _closed(monitor: SearchMonitor) -> Iterator[None]:
+    """Close a monitor at the end of a block, whose error is the one to see."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            monitor.close()
+        raise
+    monitor.close()
 
 
 def role_of(
