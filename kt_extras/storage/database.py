@@ -226,17 +226,25 @@ class Database:
             raise ProjectInUseError(self.project) from None
 
     def _write(self, record: Mapping[str, Any], text: str, *, sync: bool) -> None:
-        checksum = zlib.crc32(text.encode())
         with self._session.transaction(sync=sync) as connection:
             project, last = self._place or self._find(connection) or self._create(connection)
             if connection.execute(_COUNT, {"of_project": project, "last": last}).rowcount != 1:
                 raise self._changed(self._find(connection), (project, last))
             self._place = None  # until the record is known to be written
-            row = {"project": project, "sequence": last + 1, "kind": record.get("kind")}
-            connection.execute(_INSERT, row | {"checksum": checksum, "record": text})
-            self._update_tables(connection, project, record)
+            checksum = self._insert(connection, (project, last + 1), record, text)
         self._place = project, last + 1
         self._seen, self._mark = last + 1, (project, checksum)
+
+    def _insert(
+        self, connection: sa.Connection, place: Place, record: Mapping[str, Any], text: str
+    ) -> int:
+        """Insert a record at a place, bring the tables up to date, and return its checksum."""
+        project, sequence = place
+        checksum = zlib.crc32(text.encode())
+        row = {"project": project, "sequence": sequence, "kind": record.get("kind")}
+        connection.execute(_INSERT, row | {"checksum": checksum, "record": text})
+        self._update_tables(connection, project, record)
+        return checksum
 
     def _write_again(
         self,
