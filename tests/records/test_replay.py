@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import keras_tuner
@@ -20,7 +21,9 @@ import kt_extras as kte
 from kt_extras.records.events import from_record
 from kt_extras.records.scores import best_epochs
 from kt_extras.records.search_state import SearchState
+from kt_extras.storage import StorageError
 from kt_extras.storage.journal import Journal
+from tests.records.faulty_store import faulty
 from tests.records.test_snapshot import COST, seen
 
 LENIENT = {"max_retries_per_trial": 1, "max_failure_fraction": None, "seed": 0}
@@ -41,7 +44,9 @@ costs = st.sampled_from([0.1, 0.2, 0.5, 0.9, float("nan"), float("inf")])
 
 
 class Search(RuleBasedStateMachine):
-    """Workers that train, fail, give back or die, and a program that is killed and begun again."""
+    """Workers that train, fail, give back or die, and are begun again under the same name; sessions;
+    a disk that fails; and a program that is killed and begun again.
+    """
 
     kind = "pruner"
 
@@ -56,10 +61,12 @@ class Search(RuleBasedStateMachine):
     def begin(self):
         oracle = MAKE[self.kind]()
         oracle._set_project_dir(str(self.directory), "project")
+        self.store = faulty(oracle)
         return oracle
 
     @rule(worker=workers)
     def create(self, worker):
+        self.running.pop(worker, None)
         trial = self.oracle.create_trial(worker)
         if trial.status == "RUNNING":
             self.running[worker] = trial
@@ -105,9 +112,45 @@ class Search(RuleBasedStateMachine):
     @rule()
     def kill_and_reload(self):
         if Journal(self.journal).exists():
+            self.oracle.close_session()  # as the death of a process does
             self.oracle = self.begin()
             self.oracle.reload()
             self.running = {}
+
+    @rule()
+    def reload_in_the_same_object(self):
+        if Journal(self.journal).exists():
+            self.oracle.reload()
+            self.running = {}
+
+    @rule()
+    def close_and_open_a_session(self):
+        self.oracle.close_session()
+        self.oracle.open_session()
+
+    @rule(worker=workers, when=st.sampled_from(["before", "after"]), data=st.data())
+    def disk_fails(self, worker, when, data):
+        acts = {"create": self.create, "enqueue": lambda _: self.oracle.enqueue({"x": 0.5})}
+        if worker in self.running:
+            acts |= {"end": lambda w: self.end(w, "INVALID"), "abandon": self.oracle.abandon}
+        self.store.fails = when
+        act = acts[data.draw(st.sampled_from(sorted(acts)))]
+        with suppress(OSError):  # nothing was written where there is no further trial
+            act(worker)
+        if self.store.fails:
+            self.store.fails = None
+            return
+        with suppress(StorageError):
+            self.oracle.abandon(worker)
+        self.oracle.close_session()
+        self.oracle.open_session()
+        self.running = {}
+
+    @invariant()
+    def epochs_are_those_of_the_trials(self):
+        state = self.oracle._state
+        assert state.totals.epochs == sum(record.reports for record in state.trials.values())
+        assert 0 <= state.epochs <= state.totals.epochs
 
     @invariant()
     def replayed_journal_equals_live_state(self):
