@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -130,6 +131,21 @@ def check_directory(given: object) -> None:
     """
     if given is not None and not isinstance(given, (str, os.PathLike)):
         raise TypeError(f"`directory` must be a path or None, got {given!r}.")
+
+
+def plain(value: Any) -> Any:
+    """Return a value with Python's own numbers in place of NumPy's, in lists and dictionaries too.
+
+    >>> plain({"units": np.int64(3), "rates": np.array([0.5])})
+    {'units': 3, 'rates': [0.5]}
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,17 +1,25 @@
-"""Hyperparameters that warn where one of them is declared again in another way."""
+"""Hyperparameters whose declarations are checked: their values, and whether they agree."""
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import keras_tuner
+
+from kt_extras.arguments import plain
+from kt_extras.bridge.declared_ranges import check_declared
 
 _NO_RANGE = ("name", "conditions", "default")
 
 
 class CheckedHyperParameters(keras_tuner.HyperParameters):
-    """Warns once of each hyperparameter that is declared again with another kind or range.
+    """Refuses values that cannot be recorded, and warns once of each contradiction.
+
+    Numbers of NumPy are taken for those of Python.  A contradiction is a hyperparameter that is
+    declared again with another kind or range.
 
     KerasTuner passes over the later declaration silently: `hp.Choice("x", ["a", "b"])` after
     `hp.Float("x", 0.0, 1.0)` returns a number.
@@ -38,6 +46,26 @@ class CheckedHyperParameters(keras_tuner.HyperParameters):
         """Return a copy that warns of no name again."""
         return checked(self, self.unchecked)
 
+    def Choice(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 - KerasTuner's names
+        """Declare as KerasTuner does, with values that can be recorded."""
+        return super().Choice(**_arguments("Choice", args, kwargs))
+
+    def Int(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+        """Declare as KerasTuner does, with a range that can be recorded."""
+        return super().Int(**_arguments("Int", args, kwargs))
+
+    def Float(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+        """Declare as KerasTuner does, with a range that can be recorded."""
+        return super().Float(**_arguments("Float", args, kwargs))
+
+    def Boolean(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+        """Declare as KerasTuner does, with a default that can be recorded."""
+        return super().Boolean(**_arguments("Boolean", args, kwargs))
+
+    def Fixed(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+        """Declare as KerasTuner does, with a value that can be recorded."""
+        return super().Fixed(**_arguments("Fixed", args, kwargs))
+
     def _retrieve(self, hp: Any) -> Any:
         """Return the value of a hyperparameter that is being declared."""
         first = self._in_force(hp)
@@ -47,7 +75,7 @@ class CheckedHyperParameters(keras_tuner.HyperParameters):
                 f"The hyperparameter {hp.name!r} is declared as {_call(hp)}, but it was declared "
                 f"before as {_call(first)}, which stays in force, as in KerasTuner.  Give one of "
                 "them another name, or both the same range.",
-                stacklevel=3,
+                stacklevel=4,
             )
         return super()._retrieve(hp)
 
@@ -72,7 +100,9 @@ def checked(
     """
     made = CheckedHyperParameters(unchecked)
     made.merge(hyperparameters)
-    made.values = dict(hyperparameters.values)
+    for hp in made.space:
+        vars(hp).update(plain(vars(hp)))
+    made.values = plain(dict(hyperparameters.values))
     return made
 
 
@@ -81,6 +111,23 @@ def empty_like(hyperparameters: keras_tuner.HyperParameters) -> keras_tuner.Hype
     if isinstance(hyperparameters, CheckedHyperParameters):
         return CheckedHyperParameters(hyperparameters.unchecked)
     return keras_tuner.HyperParameters()
+
+
+def _arguments(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a declaration by name, checked, as Python's own numbers.
+
+    >>> import numpy as np
+    >>> _arguments("Choice", ("units", np.array([8, 16])), {})["values"]
+    [8, 16]
+    """
+    method = getattr(keras_tuner.HyperParameters, kind)
+    bound = inspect.signature(method).bind(None, *args, **kwargs)
+    bound.apply_defaults()
+    given = {name: plain(value) for name, value in bound.arguments.items() if name != "self"}
+    if isinstance(given.get("values"), Iterable) and not isinstance(given["values"], str):
+        given["values"] = list(given["values"])
+    check_declared(kind, given)
+    return given
 
 
 def _call(hp: Any) -> str:

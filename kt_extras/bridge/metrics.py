@@ -26,11 +26,32 @@ NO_EPOCH = -1
 def split_last_epoch(metrics: Mapping[str, float]) -> tuple[Metrics, bool]:
     """Return an epoch's metrics without the mark `LAST_EPOCH`, and whether they had it.
 
+    Raises:
+        TypeError: They are no dictionary of names, or a value is not a number.
+        ValueError: A value is a text.
+
     >>> split_last_epoch({"loss": 0.5, LAST_EPOCH: 1.0})
     ({'loss': 0.5}, True)
     """
-    plain = {name: float(value) for name, value in metrics.items() if name != LAST_EPOCH}
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"`metrics` must be a dictionary of names and numbers, got {metrics!r}.")
+    plain = {_text(k): _number(k, v) for k, v in metrics.items() if k != LAST_EPOCH}
     return plain, LAST_EPOCH in metrics
+
+
+def _text(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"`metrics` must have texts as names, got {name!r}.")
+    return name
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"`metrics` must be numbers, got {value!r} for {name!r}; leave it out of the report."
+        ) from None
 
 
 def encoded(metrics: Mapping[str, float]) -> dict[str, float | str]:

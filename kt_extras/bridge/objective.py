@@ -77,8 +77,8 @@ def resolve_objective(objective: ObjectiveLike) -> Any:
     if objective is None or isinstance(objective, keras_tuner.Objective):
         if objective is not None and objective.direction not in {"min", "max"}:
             raise ValueError(
-                f"`direction` of the `objective` {objective.name!r} must be 'min' or 'max', got "
-                f"{objective.direction!r}."
+                "`direction` of an objective must be 'min' or 'max', got "
+                f"{objective.direction!r} for the `objective` {objective.name!r}."
             )
         return objective
     raise TypeError(

@@ -14,6 +14,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.errors import FailedTrialError
 
+from kt_extras.bridge.declared_ranges import DeclarationError
 from kt_extras.bridge.spaces import to_space
 from kt_extras.search import Point, Space
 
@@ -43,6 +44,8 @@ def declare_space(
         hp.values = dict(point) if point is not None else hp.values
         try:
             build(hp)
+        except DeclarationError:  # as in a trial, which it would end
+            raise
         except FailedTrialError:
             pass  # the model is too large, for example; its declarations are used
         except Exception:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, Union
 
+from kt_extras.arguments import is_integer
 from kt_extras.checkpoints.best_weights import HELD
 
 Keep = Union[int, Literal["best", "all", "none"]]  # noqa: UP007 - Python 3.10
@@ -96,8 +97,8 @@ class WeightFiles:
 def _limit(keep: Keep) -> int | None:
     if isinstance(keep, str) and keep in {"best", "all", "none"}:
         return {"best": 1, "all": None, "none": 0}[keep]
-    if isinstance(keep, int) and not isinstance(keep, bool) and keep >= 1:
-        return keep
+    if not isinstance(keep, str) and is_integer(keep) and keep >= 1:
+        return int(keep)
     raise ValueError(
         "`keep_checkpoints` must be a number of trials from 1, 'best' (that is 1), 'all' or "
         f"'none', got {keep!r}."

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 import keras_tuner
-import numpy as np
 
-from kt_extras.arguments import check_integer, check_protocol, is_number
+from kt_extras.arguments import check_integer, check_protocol, is_finite, is_number, plain
+from kt_extras.bridge.declared_ranges import check_declared
 from kt_extras.oracles.borrowed_names import argument_here, class_here
 from kt_extras.samplers.evolution import Evolution
 from kt_extras.samplers.gaussian_process import GaussianProcess
@@ -112,12 +112,15 @@ def check_hyperparameters(given: object) -> None:
 
     Raises:
         TypeError: It is not.
+        ValueError: It declares a hyperparameter with a value that no trial could use.
     """
     if given is not None and not isinstance(given, keras_tuner.HyperParameters):
         raise TypeError(
             "`hyperparameters` must be a `keras_tuner.HyperParameters` that declares the space, or "
             f"None, got {given!r}.  To try values first, use `enqueue` of the tuner."
         )
+    for hp in given.space if given is not None else ():
+        check_declared(type(hp).__name__, plain(hp.get_config()))
 
 
 def enqueued_points(given: Points) -> list[Point]:
@@ -126,6 +129,7 @@ def enqueued_points(given: Points) -> list[Point]:
     Raises:
         TypeError: It is neither a mapping, nor a `HyperParameters`, nor a list of these.
 
+    >>> import numpy as np
     >>> enqueued_points([{"units": np.int64(3)}, {"units": 4}])
     [{'units': 3}, {'units': 4}]
     """
@@ -203,4 +207,11 @@ def _plain_values(point: object) -> Point:
             "`values` must be a dictionary of values, a `keras_tuner.HyperParameters` or a list "
             f"of these, got {point!r}."
         )
-    return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+    for name, value in (found := plain(dict(values))).items():
+        if not isinstance(name, str):
+            raise TypeError(f"`values` must have texts as names, got {name!r}.")
+        if not isinstance(value, (str, bool)) and not is_finite(value):
+            raise ValueError(
+                f"`values` must be texts, bools or finite numbers, got {value!r} for {name!r}."
+            )
+    return found

@@ -14,7 +14,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from kt_extras.arguments import is_number
+from kt_extras.arguments import is_finite, is_number
 from kt_extras.arrays import FloatArray
 
 Value = Any
@@ -218,7 +218,9 @@ class Choice:
 
     def __post_init__(self) -> None:
         if not self.options:
-            raise ValueError(f"`options` of {self.name!r} must have at least one value, got none.")
+            raise ValueError(f"`options` of {self.name!r} must have at least one value, got ().")
+        for option in self.options:
+            _check_option(self.name, "options", option)
         if self.ordered:
             object.__setattr__(self, "options", tuple(sorted(self.options)))
 
@@ -266,15 +268,23 @@ def Fixed(  # noqa: N802
     name: str, value: Value, conditions: tuple[Condition, ...] = ()
 ) -> Choice:
     """Return a dimension with a single value."""
+    _check_option(name, "value", value)
     return Choice(name, (value,), conditions=conditions)
 
 
 Dimension = Union[Float, Int, Choice]  # noqa: UP007 - Python 3.10 cannot use `|` at run time here
 
 
+def _check_option(name: str, argument: str, value: Value) -> None:
+    if is_number(value) and not is_finite(value):
+        raise ValueError(f"`{argument}` of {name!r} must be finite, got {value!r}.")
+
+
 def _check_range(dimension: Float | Int) -> None:
     name, low, high = dimension.name, dimension.low, dimension.high
     step, sampling = dimension.step, dimension.sampling
+    _check_number(dimension, "low", low)
+    _check_number(dimension, "high", high)
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(
             f"`low` of {name!r} must not exceed `high`, both finite, got {low!r} and {high!r}."
@@ -286,10 +296,22 @@ def _check_range(dimension: Float | Int) -> None:
             f"`low` of {name!r} must be positive for sampling {sampling!r}, got {low!r}; "
             'use `sampling="linear"` or raise `low`.'
         )
+    if step is None:
+        return
+    _check_number(dimension, "step", step)
     smallest = 0 if sampling == "linear" else 1
-    if step is not None and not step > smallest:
+    if not smallest < step < math.inf:
         raise ValueError(
             f"`step` of {name!r} must be above {smallest} for sampling {sampling!r}, got {step!r}."
+        )
+
+
+def _check_number(dimension: Float | Int, argument: str, value: object) -> None:
+    whole = isinstance(dimension, Int)
+    if not is_number(value) or (whole and is_finite(value) and value % 1):  # type: ignore[operator]
+        raise ValueError(
+            f"`{argument}` of {dimension.name!r} must be {'an integer' if whole else 'a number'}, "
+            f"got {value!r}."
         )
 
 

@@ -155,7 +155,10 @@ class Space:
             if name not in self.names:
                 near = difflib.get_close_matches(name, self.names, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(self.names)}."
-                raise ValueError(f"The space has no hyperparameter {name!r}; {hint}")
+                raise ValueError(
+                    "`values` must name hyperparameters of the space.  The space has no "
+                    f"hyperparameter {name!r}; {hint}"
+                )
 
 
 def point_key(point: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
@@ -190,7 +193,10 @@ def _is_active(dimension: Dimension, point: Mapping[str, Value]) -> bool:
 
 def _checked_unit(dimension: Dimension, value: Value) -> float:
     if not dimension.contains(value):
-        raise ValueError(f"{dimension.name!r} must be {describe(dimension)}, got {value!r}.")
+        raise ValueError(
+            "`values` must be in the ranges of the space: "
+            f"{dimension.name!r} must be {describe(dimension)}, got {value!r}."
+        )
     return dimension.to_unit(value)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import keras
@@ -38,16 +39,48 @@ def callbacks_for(given: CallbacksLike, trial: Any) -> Callbacks:
     return [_copied(callback) for callback in _checked(given)]
 
 
+def check_callbacks(given: Any) -> None:
+    """Raise what `callbacks_for` would raise in a trial, as far as it is known before.
+
+    Raises:
+        keras_tuner.errors.FatalTypeError: As for `callbacks_for`, or a function that cannot be
+            called with `(hp, trial)`.
+
+    >>> check_callbacks([keras.callbacks.EarlyStopping])
+    Traceback (most recent call last):
+    keras_tuner.src.errors.FatalTypeError: `callbacks` must hold `keras.callbacks.Callback` ...
+    """
+    if given is None:
+        return
+    if isinstance(given, type) or not callable(given):
+        for callback in _checked(given):
+            _copied(callback)
+        return
+    try:
+        inspect.signature(given).bind(None, None)
+    except TypeError:
+        raise _wrong(given) from None
+    except ValueError:  # it tells nothing of its arguments
+        return
+
+
 def _checked(callbacks: Any) -> Callbacks:
     if isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks]
-    for callback in callbacks:
+    if isinstance(callbacks, (str, Mapping, type)) or not isinstance(callbacks, Iterable):
+        raise _wrong(callbacks)
+    found = list(callbacks)
+    for callback in found:
         if not isinstance(callback, keras.callbacks.Callback):
-            raise keras_tuner.errors.FatalTypeError(
-                "`callbacks` must hold `keras.callbacks.Callback` objects, or be one function "
-                f"`(hp, trial) -> callbacks`; got {callback!r}."
-            )
-    return list(callbacks)
+            raise _wrong(callback)
+    return found
+
+
+def _wrong(given: Any) -> keras_tuner.errors.FatalTypeError:
+    return keras_tuner.errors.FatalTypeError(
+        "`callbacks` must hold `keras.callbacks.Callback` objects, or be one function "
+        f"`(hp, trial) -> callbacks`; got {given!r}."
+    )
 
 
 def _copied(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:

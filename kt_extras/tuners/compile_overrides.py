@@ -10,6 +10,9 @@ import keras
 
 from kt_extras import compat
 
+_ROOMS = {"optimizer": keras.optimizers, "loss": keras.losses, "metrics": keras.metrics}
+_BY_LOSS = {"accuracy", "acc", "crossentropy", "ce"}  # metrics that Keras chooses by the loss
+
 
 def compile_with(model: keras.Model, **overrides: Any) -> None:
     """Compile a model again with other arguments, or for the first time.
@@ -28,6 +31,40 @@ def compile_with(model: keras.Model, **overrides: Any) -> None:
     given = {name: _copied(value) for name, value in overrides.items() if value}
     if given:
         model.compile(**{**compat.compile_arguments(model), **given})
+
+
+def check_overrides(**overrides: Any) -> None:
+    """Raise unless Keras knows each optimizer, loss and metric that is given by its name.
+
+    Args:
+        **overrides: As for `compile_with`.
+
+    Raises:
+        ValueError: Keras does not know it, or it is of another kind.
+
+    >>> check_overrides(optimizer="sgd", loss="msse")
+    Traceback (most recent call last):
+    ValueError: `loss` must be one that Keras knows by its name, or an object or a function, got
+    'msse'.
+    """
+    for name, value in overrides.items():
+        if name != "optimizer" and isinstance(value, (list, tuple, Mapping)):
+            for item in value.values() if isinstance(value, Mapping) else value:
+                check_overrides(**{name: item})
+        elif value is not None and not _is_known(name, value):
+            raise ValueError(
+                f"`{name}` must be one that Keras knows by its name, or an object or a function, "
+                f"got {value!r}."
+            )
+
+
+def _is_known(name: str, value: Any) -> bool:
+    if not isinstance(value, str):
+        return callable(value) or hasattr(value, "get_config") or isinstance(value, Mapping)
+    try:
+        return value in _BY_LOSS or not isinstance(_ROOMS[name].get(value), str)
+    except ValueError:
+        return False
 
 
 def _copied(value: Any) -> Any:

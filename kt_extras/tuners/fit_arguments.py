@@ -17,7 +17,14 @@ from kt_extras.oracles.borrowed_names import argument_here
 from kt_extras.schedulers import Scheduler
 
 _EPOCHS_POSITION = 3  # of `epochs` in `keras.Model.fit`
+_SCHEDULED = (
+    "the scheduler sets how long each trial trains.  Set `max_epochs` of the tuner instead."
+)
 _UNEXPECTED = re.compile(r"([\w.<>]*\bfit\(\)) got an unexpected keyword argument '(\w+)'")
+_TWICE = {
+    "callbacks": "add yours to the ones that it is given, `callbacks=[*callbacks, ...]`.",
+    "epochs": "leave it out in `search`; with a scheduler, leave it out here and set `max_epochs`.",
+}
 _VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
 
 
@@ -44,18 +51,18 @@ def check_epochs(fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None
     """Raise if the user sets the epochs, which the scheduler sets.
 
     Raises:
-        ValueError: That is so.
+        keras_tuner.errors.FatalValueError: That is so.
     """
     for name in ("epochs", "initial_epoch"):
         if name in fit_kwargs:
-            raise ValueError(
-                f"`{name}` can't be passed to `search`, got {fit_kwargs[name]!r}: the scheduler "
-                "sets how long each trial trains.  Set `max_epochs` of the tuner instead."
+            raise keras_tuner.errors.FatalValueError(
+                f"`{name}` can't be passed to `search` or `run_trial`, got {fit_kwargs[name]!r}: "
+                f"{_SCHEDULED}"
             )
     if len(fit_args) > _EPOCHS_POSITION:
-        raise ValueError(
-            "`epochs` can't be passed to `search`, not by position either: the scheduler sets "
-            "how long each trial trains.  Set `max_epochs` of the tuner instead."
+        raise keras_tuner.errors.FatalValueError(
+            "`epochs` can't be passed to `search` or `run_trial`, not by position either: "
+            f"{_SCHEDULED}"
         )
 
 
@@ -137,7 +144,8 @@ def refuse_unexpected(error: TypeError, given: Collection[str], constructor: Any
         constructor: The class of the tuner, to which the argument may belong.
 
     Raises:
-        keras_tuner.errors.FatalTypeError: `fit` takes no argument of this name.
+        keras_tuner.errors.FatalTypeError: `fit` takes no argument of this name, or a `fit` of the
+            user's own has set one of its own besides.
 
     >>> error = TypeError("Model.fit() got an unexpected keyword argument 'epoch'")
     >>> try:
@@ -146,14 +154,32 @@ def refuse_unexpected(error: TypeError, given: Collection[str], constructor: Any
     ...     print(str(refused).partition("takes ")[2])
     no argument `epoch`; did you mean `epochs`?
     """
+    # Without `verbose` the training is tried once more.
+    twice = next((n for n in given if n != "verbose" and passed_twice(n, error)), None)
+    if twice is not None:
+        raise keras_tuner.errors.FatalTypeError(
+            f"`{twice}` is passed on to `model.fit` by this `HyperModel.fit`, which also sets it: "
+            + _TWICE.get(twice, "leave it out in one of the two, or in `search`.")
+        ) from error
     found = _UNEXPECTED.match(str(error))
     if found is None or found[2] not in given:
         return
-    name, fit = found[2], list(inspect.signature(keras.Model.fit).parameters)
+    raise unexpected(found[1], found[2], constructor) from error
+
+
+def unexpected(fit: str, name: str, constructor: Any) -> keras_tuner.errors.FatalTypeError:
+    """Return what to say of an argument of `search` that a training does not take.
+
+    Args:
+        fit: The training, as it is called.
+        name: The argument.
+        constructor: The class of the tuner, to which it may belong.
+    """
+    arguments = list(inspect.signature(keras.Model.fit).parameters)
     known = inspect.signature(constructor).parameters
-    near = difflib.get_close_matches(name, fit, n=1, cutoff=0.75)
+    near = difflib.get_close_matches(name, arguments, n=1, cutoff=0.75)
     borrowed = argument_here(name, known)
-    if name in fit:
+    if name in arguments:
         cure = "let it take `**kwargs`, and call `model.fit(..., **kwargs)`."
     elif name in known:
         cure = f"pass it to the constructor of `{constructor.__name__}`."
@@ -163,9 +189,9 @@ def refuse_unexpected(error: TypeError, given: Collection[str], constructor: Any
         cure = f"in the constructor of `{constructor.__name__}`, {borrowed}"
     else:
         cure = "leave it out, or let a `HyperModel.fit` of your own take it."
-    raise keras_tuner.errors.FatalTypeError(
-        f"`{found[1]}`, which gets the arguments of `search`, takes no argument `{name}`; {cure}"
-    ) from error
+    return keras_tuner.errors.FatalTypeError(
+        f"`{fit}`, which gets the arguments of `search`, takes no argument `{name}`; {cure}"
+    )
 
 
 def accepts(function: Any, argument: str) -> bool:

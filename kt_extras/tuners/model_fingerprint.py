@@ -36,16 +36,20 @@ class FirstModel:
 
     Attributes:
         fingerprint: None before the first model, and if it is not one of Keras.
+        trains_plainly: Whether all models have the method `fit` of Keras, and there was one.
     """
 
     def __init__(self, build: Callable[[keras_tuner.HyperParameters], Any]) -> None:
         self._build, self._is_first = build, True
         self.fingerprint: str | None = None
+        self.trains_plainly = False
 
     def __call__(self, hp: keras_tuner.HyperParameters) -> Any:
         """Build a model."""
         first, self._is_first = self._is_first, False
         model = self._build(hp)
+        plain = isinstance(model, keras.Model) and type(model).fit is keras.Model.fit
+        self.trains_plainly = plain and (first or self.trains_plainly)
         if first and isinstance(model, keras.Model):
             self.fingerprint = fingerprint(model)
         return model
@@ -63,6 +67,6 @@ def model_change(before: str, now: str | None) -> str:
     return (
         f"The model has changed since the search began: with default hyperparameters it had "
         f"{before}, and now it has {now}.  Scores of both are compared with each other, and "
-        "weights from before may not fit.  Pass `overwrite=True` to begin anew, or another "
+        "weights from before may not fit.  Pass `overwrite=True` to begin again, or another "
         "`project_name`."
     )

@@ -128,9 +128,9 @@ class PBT(Tuner):
         logger: Any = None,
         **unknown: NoReturn,
     ) -> None:
+        refuse_limits_of_trials(unknown)
         refuse_unknown(unknown, type(self))
         names = names_in("mutable", mutable)
-        refuse_limits_of_trials(unknown)
         oracle = PBTOracle(
             objective,
             population_size,

@@ -41,6 +41,7 @@ def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metri
     if isinstance(results, keras.callbacks.History):
         return _best_epoch(results.history, objective)
     if isinstance(results, Mapping):
+        _refuse_curves(results, objective)
         return _with_objective(results, objective), None
     try:
         return {objective.name: float(results)}, None
@@ -50,6 +51,29 @@ def final_metrics(results: Any, objective: keras_tuner.Objective) -> tuple[Metri
             f"Keras `History` or a list of these, got {results!r} of {type(results)}.  Is a "
             "`return` missing?"
         ) from None
+
+
+def refuse_evaluation(result: Any) -> None:
+    """Raise if one training has returned several numbers, which would be taken for executions.
+
+    Args:
+        result: What the `fit` of a model has returned that was the only one to be trained.
+
+    Raises:
+        keras_tuner.errors.FatalTypeError: It has.
+
+    >>> refuse_evaluation([0.5]), refuse_evaluation({"loss": 0.5})
+    (None, None)
+    """
+    if not isinstance(result, (list, tuple)) or len(result) < 2:
+        return
+    if all(isinstance(value, (int, float, np.number)) for value in result):
+        raise keras_tuner.errors.FatalTypeError(
+            f"`HyperModel.fit` must return one number for one model, got {len(result)}: "
+            f"{[float(value) for value in result]}.  The mean of a list would be the score, which "
+            "is meant for folds.  If this is what `model.evaluate` returns, pass it "
+            "`return_dict=True`; or return the history of `model.fit`."
+        )
 
 
 def check_single(objective: keras_tuner.Objective, metrics: Mapping[str, Any]) -> None:
@@ -84,6 +108,21 @@ def _best_epoch(
     losses = [loss_of(objective, value_in(objective, metrics)) for metrics in epochs]
     best = losses.index(min(losses))
     return _with_objective(epochs[best], objective), best
+
+
+def _refuse_curves(results: Mapping[str, Any], objective: keras_tuner.Objective) -> None:
+    """Raise if a dictionary holds a value for each epoch, as that of a `History` does.
+
+    Raises:
+        keras_tuner.errors.FatalTypeError: It does.
+    """
+    for name in names_of(objective):
+        if isinstance(results.get(name), (list, tuple)) and len(results[name]) != 1:
+            raise keras_tuner.errors.FatalTypeError(
+                f"`HyperModel.fit` must return one number for {name!r}, got {len(results[name])}, "
+                "as for each epoch.  Return the `History` that `model.fit` returns, and not its "
+                "`history`; then the best epoch counts."
+            )
 
 
 def _with_objective(metrics: Mapping[str, Any], objective: keras_tuner.Objective) -> Metrics:

@@ -9,21 +9,26 @@ from typing import Any, Literal, Union
 
 import keras
 import keras_tuner
+import tensorflow as tf
 from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
+from kt_extras.arguments import check_integer
+from kt_extras.atomic_files import tidy
 from kt_extras.bridge.objective import loss_of
-from kt_extras.checkpoints.best_weights import load_arrays
+from kt_extras.checkpoints.best_weights import HELD, load_arrays
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.resume import TrainedWith
+from kt_extras.checkpoints.state_file import UnreadableStateError
 from kt_extras.checkpoints.weight_files import Keep, WeightFiles
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.records.trial_record import TrialRecord
-from kt_extras.training.callbacks import callbacks_for
+from kt_extras.training.callbacks import callbacks_for, check_callbacks
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.reporter import EpochReporter
 from kt_extras.tuners.fit_arguments import passed_twice
+from kt_extras.tuners.fit_check import check_fit
 
 Epochs = Union[int, Literal["best"], None]  # noqa: UP007 - Python 3.10
 
@@ -55,6 +60,7 @@ class TrainedModels:
         """Remove the files that a process which died has left."""
         over = (e for e in self._oracle.trial_records() if e.state not in {"running", "waiting"})
         self._checkpoints.tidy(map(self._outcome, over))
+        tidy(Path(self._tuner.project_dir))
 
     def check(self, trials: Sequence[Trial]) -> None:
         """Raise unless there are weights of all these trials.
@@ -81,6 +87,13 @@ class TrainedModels:
         try:
             self._load_weights(model, trial)
         except Exception as error:
+            if (damaged := self._damaged_file(trial, error)) is not None:
+                raise ValueError(
+                    f"The weights of trial {trial.trial_id!r} cannot be loaded: {damaged} is "
+                    f"empty or damaged ({type(error).__name__}), as after a loss of power.  "
+                    "Restore a copy of it, or train the model once more: `refit(..., trial="
+                    f"tuner.oracle.get_trial({trial.trial_id!r}))`."
+                ) from error
             raise ValueError(
                 f"The weights of trial {trial.trial_id!r} do not fit the model that is built now "
                 f"({type(error).__name__}), so the model has changed since the trial was trained.  "
@@ -95,10 +108,19 @@ class TrainedModels:
         with maybe_distribute(self._tuner.distribution_strategy):
             if load_arrays(model, path):
                 return
-            compat.build_for_loading(
-                model, json.loads(config.read_text()) if config.exists() else None
-            )
+            compat.build_for_loading(model, _read_config(config))
             compat.load_weights(model, path)
+
+    def _damaged_file(self, trial: Trial, error: Exception) -> str | None:
+        """Return the file for which a trial's weights cannot be loaded, None if all can be read."""
+        path = self._tuner._get_checkpoint_fname(trial.trial_id)
+        if isinstance(error, UnreadableStateError):
+            return f"{path}{HELD}"
+        if isinstance(error, (OSError, tf.errors.OpError)) and not _lacks_weight(error):
+            return path
+        config = Path(self._tuner._get_build_config_fname(trial.trial_id))
+        damaged = config.exists() and not _read_config(config) and config.read_bytes() != b"null"
+        return str(config) if damaged else None
 
     def hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
         """Return a copy of a trial's hyperparameters as they were in its best epoch."""
@@ -125,6 +147,9 @@ class TrainedModels:
                 `HyperModel.fit`, and ends the training after the best epoch.
         """
         last = _last_epoch(trial, epochs)
+        check_callbacks(kwargs.get("callbacks"))
+        if self._tuner._calls_model_fit:
+            check_fit(args, kwargs, type(self._tuner))
         hp = self.hyperparameters(trial)
         end = _End(last)
         callbacks = [*callbacks_for(kwargs.get("callbacks"), trial), end]
@@ -158,14 +183,28 @@ class TrainedModels:
         return trial.trial_id, record.number, loss_of(self._oracle.objective, trial.score)
 
 
+def _lacks_weight(error: Exception) -> bool:
+    """Tell whether a weight is not in a file that can be read, as TensorFlow says on Keras 2."""
+    return isinstance(error, tf.errors.NotFoundError) and "not found in checkpoint" in str(error)
+
+
+def _read_config(path: Path) -> Any:
+    """Return what a model is built from, None if the file is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def _last_epoch(trial: Trial, epochs: Epochs) -> int | None:
     """Return how many epochs to train, None if only the training itself knows.
 
     Raises:
         ValueError: That is the trial's best epoch, and no epoch of the trial is known.
     """
-    if epochs not in {"best", None}:
-        return int(epochs or 0)
+    if epochs is not None and epochs != "best":
+        check_integer("epochs", epochs, minimum=1, hint="or 'best', or None")
+        return int(epochs)
     if trial.best_step is not None:
         return int(trial.best_step) + 1
     if epochs is None:
@@ -221,6 +260,10 @@ def trial_to_refit(tuner: keras_tuner.Tuner, given: Trial | None) -> Trial:
         if not best:
             raise RuntimeError("No trial has a score yet; run `search` before `refit`.")
         return best[0]
+    if not isinstance(given, Trial):
+        raise TypeError(
+            f"`trial` must be a trial, as from `oracle.get_best_trials()`, or None, got {given!r}."
+        )
     if given.score is None:
         raise ValueError(
             f"`trial` {given.trial_id!r} has no score and so no best epoch (its status is "

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import keras
 import keras_tuner
+import tensorflow as tf
 from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
@@ -18,14 +19,16 @@ from kt_extras.bridge.trial_message import add_message
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.reused_model import ReusedModel
-from kt_extras.oracles.arguments import check_executions, other_oracle, refuse_unknown
+from kt_extras.oracles.arguments import check_count, check_executions, other_oracle, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.training.callbacks import check_callbacks
 from kt_extras.training.gc_freeze import gc_freezer
 from kt_extras.training.global_state import clear_session
 from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest, interruptible
 from kt_extras.training.loop_guard import TrainingEnded
 from kt_extras.training.notes import Notes
+from kt_extras.tuners.compile_overrides import check_overrides
 from kt_extras.tuners.environment_errors import environment_explained
 from kt_extras.tuners.fit_arguments import (
     accepts,
@@ -36,8 +39,9 @@ from kt_extras.tuners.fit_arguments import (
     passed_twice,
     refuse_unexpected,
 )
+from kt_extras.tuners.fit_check import check_fit, verbosity
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
-from kt_extras.tuners.returned_metrics import final_metrics
+from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 from kt_extras.tuners.roles import role_of
 from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint
@@ -136,8 +140,16 @@ class Tuner(RecordedTuner):
             )
         refuse_unknown(unknown, type(self))
         check_executions(executions_per_trial)
+        max_model_size = check_count("max_model_size", max_model_size, minimum=1)
+        check_overrides(optimizer=optimizer, loss=loss, metrics=metrics)
+        _check_strategy(distribution_strategy)
         if constraint is not None and not callable(constraint):
             raise TypeError(f"`constraint` must be a function (hp, model), got {constraint!r}.")
+        if not (hypermodel is None or callable(hypermodel) or hasattr(hypermodel, "build")):
+            raise TypeError(
+                "`hypermodel` must be a `HyperModel` or a function `build(hp)`, got "
+                f"{hypermodel!r}."
+            )
         if hypermodel is None and type(self).run_trial is Tuner.run_trial:
             raise ValueError(
                 "`hypermodel` must be a `HyperModel` or a function `build(hp)`, got None; only a "
@@ -190,12 +202,12 @@ class Tuner(RecordedTuner):
         Raises:
             KeyboardInterrupt: The user has ended the search; everything is saved.
             OSError: The disk is full or fails, say; the running trial is run again later.
-            ValueError: The objective is a validation metric but there is nothing to validate on, or
-                not when a scheduler compares trials.
+            TypeError: `keras.Model.fit` has no such argument, or it has the wrong type.
+            ValueError: An argument is out of its range; the objective is a validation metric but
+                there is nothing to validate on, or not when a scheduler compares trials.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
-        given = fit_kwargs.pop("verbose", None)  # the same as 1
-        verbose = 1 if given in {None, "auto"} else int(given)
+        verbose = verbosity(fit_kwargs.pop("verbose", None))
         self._shows_epochs = verbose > 1
         self._notes = Notes(visible=verbose > 0)
         if self._role.trains:
@@ -236,6 +248,7 @@ class Tuner(RecordedTuner):
             states=self._states,
         )
         if self._local_oracle.scheduler is not None:
+            check_epochs(args, kwargs)
             kwargs["epochs"] = self._local_oracle.scheduler.max_epochs
             kwargs["initial_epoch"] = run.epochs_before
             self._resumes_trial = run.epochs_before > 0
@@ -258,6 +271,8 @@ class Tuner(RecordedTuner):
                 compat.forget_model(results[-1])
             if results and run.models_trained > 1:  # folds, say: what they say together counts
                 results[-1] = final_metrics(results[-1], self.oracle.objective)[0]
+            elif results and run.models_trained == 1:
+                refuse_evaluation(results[-1])
             if run.stopped:
                 break
         if self._models.keeps_any:
@@ -327,6 +342,10 @@ class Tuner(RecordedTuner):
         if (scheduler := self._local_oracle.scheduler) is not None:
             check_epochs(fit_args, fit_kwargs)
             check_validation_freq(scheduler, self.oracle.objective, fit_kwargs)
+        if self._runs_with_keras:
+            check_callbacks(fit_kwargs.get("callbacks"))
+        if self._calls_model_fit:
+            check_fit(fit_args, fit_kwargs, type(self))
         if self._trains_with_keras:
             check_validation(self.oracle.objective, fit_args, fit_kwargs)
 
@@ -350,10 +369,23 @@ class Tuner(RecordedTuner):
         return self._runs_with_keras and fit is keras_tuner.HyperModel.fit
 
     @property
+    def _calls_model_fit(self) -> bool:
+        """Whether that `model.fit` is Keras' own."""
+        own = type(self)._build_and_fit_model is not keras_tuner.Tuner._build_and_fit_model
+        return self._trains_with_keras and self._model_fits_plainly and not own
+
+    @property
     def _takes_verbose(self) -> bool:
         """Whether `verbose` can be passed to what trains."""
         own = self.hypermodel is None or accepts(self.hypermodel.fit, "verbose")
         return own and accepts(self.run_trial, "verbose")
+
+
+def _check_strategy(given: Any) -> None:
+    if given is not None and not isinstance(given, tf.distribute.Strategy):
+        raise TypeError(
+            f"`distribution_strategy` must be a `tf.distribute.Strategy` or None, got {given!r}."
+        )
 
 
 def _check_one_execution(executions: int) -> None:

@@ -118,3 +118,53 @@ def test_a_misspelt_argument_of_search_uses_up_no_trial(kind):
     assert "failed" not in {row["state"] for row in tuner.results()}
     tuner.search(**FIT, epochs=1, verbose=0)
     assert [row["state"] for row in tuner.results()] == ["completed"] * 2
+
+
+class SetsEpochs(kte.ASHA):
+    """Tunes the epochs as KerasTuner's users do, which a scheduler cannot honour."""
+
+    def run_trial(self, trial, *args, **kwargs):
+        return super().run_trial(trial, *args, **{**kwargs, "epochs": 1})
+
+
+def test_epochs_that_a_run_trial_sets_are_refused_under_a_scheduler():
+    tuner = SetsEpochs(only_rate, "val_loss", max_epochs=4, max_trials=2, seed=0)
+    with pytest.raises(ValueError, match=r"`epochs` can't be passed .*`run_trial`, got 1"):
+        tuner.search(**FIT, verbose=0)
+    assert tuner.oracle.totals.epochs == 0
+
+
+class SetsAgain(keras_tuner.HyperModel):
+    """Has a `fit` that sets an argument which is passed on to it too."""
+
+    def __init__(self, **own):
+        super().__init__()
+        self.own = own
+
+    def build(self, hp):
+        return only_rate(hp)
+
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, **self.own, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("own", "cure", "given"),
+    [
+        ({"callbacks": []}, "add yours to the ones that it is given", {}),
+        ({"epochs": 2}, "leave it out in `search`", {"epochs": 2}),
+        ({"shuffle": True}, "leave it out in one of the two", {}),
+    ],
+)
+def test_an_argument_that_is_set_twice_ends_the_search_with_what_to_do(own, cure, given):
+    tuner = kte.TPE(SetsAgain(**own), "val_loss", max_trials=2, seed=0)
+    message = f"`{next(iter(own))}` is passed on .* also sets it: {cure}"
+    with pytest.raises(TypeError, match=message):
+        tuner.search(**FIT, **given, verbose=0)
+    assert "failed" not in {row["state"] for row in tuner.results()}
+
+
+def test_epochs_that_a_fit_sets_are_refused_under_a_scheduler():
+    tuner = kte.ASHA(SetsAgain(epochs=2), "val_loss", max_epochs=4, seed=0)
+    with pytest.raises(TypeError, match="with a scheduler, leave it out here and set `max_epochs`"):
+        tuner.search(**FIT, verbose=0)
