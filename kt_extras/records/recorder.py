@@ -13,7 +13,7 @@ from pathlib import Path
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
-from kt_extras.atomic_files import replace_file
+from kt_extras.atomic_files import replace_file, tidy
 from kt_extras.bridge.declarations import empty_like
 from kt_extras.records.event_check import check
 from kt_extras.records.events import Event, ProjectOpened, SpaceDeclared, to_record
@@ -63,6 +63,7 @@ class Recorder:
         self._taken_up = False  # whether `state` began with the records that there are
         self._unknown: str | None = None  # why `state` may not be what the records lead to
         self._warned = False
+        self._tidied = False  # whether the project's folders were looked through
         self._began = time.monotonic()  # the time at which the search's clock was 0
 
     def open_project(self, directory: Path) -> None:
@@ -74,7 +75,7 @@ class Recorder:
         self.close_session()
         self.directory = directory
         self._store = open_project_store(self.storage, directory)
-        self._taken_up = False
+        self._taken_up = self._tidied = False
 
     def exists(self) -> bool:
         """Tell whether there is a search to go on with."""
@@ -230,6 +231,7 @@ class Recorder:
             )
         try:
             self._acquire(self._store, until_needed=until_needed)
+            self._tidy_once()
             anew = self._catch_up(self._store)
         except BaseException:
             self.close_session()
@@ -245,6 +247,12 @@ class Recorder:
         _in_session.discard(self)
         if self._store is not None:
             self._store.release()
+
+    def _tidy_once(self) -> None:
+        """Remove what killed processes have left, at the first session alone: it reads folders."""
+        if self.directory is not None and not self._tidied:
+            tidy(self.directory)
+        self._tidied = True
 
     def _acquire(self, store: Store, *, until_needed: bool = False) -> None:
         """Lock the project, if need be after the ends of sessions of other oracles here."""

@@ -1,6 +1,9 @@
 """A whole search through the oracle, with its records in a database."""
 
+import json
 import math
+import os
+import zlib
 
 import keras_tuner
 import pytest
@@ -9,6 +12,7 @@ import kt_extras as kte
 from kt_extras.records import recorder
 from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
+from kt_extras.storage.errors import StorageError
 from kt_extras.storage.journal import Journal
 from tests.storage.queries import rows
 
@@ -58,6 +62,23 @@ def run(oracle, *, trials):
         crashed = record.number == 2 and record.attempt == 1
         trial.status = "INVALID" if crashed else "COMPLETED"
         oracle.end_trial(trial)
+
+
+class Parabola(kte.Tuner):
+    """Ends a trial after one step, in which a test may do something."""
+
+    def __init__(self, directory, hook=lambda: None, **settings):
+        space = keras_tuner.HyperParameters()
+        space.Float("x", 0.0, 1.0)
+        oracle = kte.SamplerOracle(
+            kte.samplers.Random(), objective=COST, max_trials=4, seed=0, hyperparameters=space
+        )
+        self.hook = hook
+        super().__init__(oracle, directory=directory, project_name="p", **settings)
+
+    def run_trial(self, trial):
+        self.hook()
+        return {"cost": trial.hyperparameters.get("x") ** 2}
 
 
 def outcomes(oracle):
@@ -122,3 +143,71 @@ def test_tables_hold_what_the_oracle_holds(tmp_path, url, project, in_database):
             f"AND trial = '{record.trial.trial_id}'",
         )
         assert dict(values)["x"] == record.trial.hyperparameters.get("x")
+
+
+@pytest.mark.parametrize("storage", [None, "sqlite:///runs.db"])
+def test_search_goes_on_where_it_was_when_the_program_goes_elsewhere(
+    tmp_path, monkeypatch, storage
+):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+    tuner = Parabola("runs", lambda: monkeypatch.chdir(elsewhere), storage=storage)
+    tuner.search(verbose=0)
+    assert len(tuner.results()) == 4
+    assert list(elsewhere.iterdir()) == []
+    monkeypatch.chdir(tmp_path)
+    assert Parabola("runs", storage=storage).results() == tuner.results()
+
+
+def test_search_ends_with_an_error_when_its_database_is_removed(tmp_path):
+    path = tmp_path / "runs.db"
+
+    def remove():
+        for name in ("", "-wal", "-shm"):
+            path.with_name(path.name + name).unlink(missing_ok=True)
+
+    tuner = Parabola(tmp_path, remove, storage=f"sqlite:///{path}")
+    with pytest.raises(StorageError, match="its file or its log was removed"):
+        tuner.search(verbose=0)
+
+
+@pytest.mark.parametrize("content", [b"", b"0123", b"\0" * 200])
+def test_search_begins_with_its_first_record_after_a_torn_one(tmp_path, content):
+    journal = tmp_path / "p" / "journal.jsonl"
+    journal.parent.mkdir()
+    journal.write_bytes(content)
+    Parabola(tmp_path).search(verbose=0)
+    assert next(Journal(journal).read())["kind"] == "project"
+    assert len(Parabola(tmp_path).results()) == 4
+
+
+def test_search_of_format_1_goes_on_and_is_refused_by_older_versions(tmp_path):
+    Parabola(tmp_path).search(verbose=0)
+    journal = tmp_path / "p" / "journal.jsonl"
+    texts = [json.dumps(record).encode() for record in Journal(journal).read()]
+    assert texts[0].count(b'"format": 2')
+    texts[0] = texts[0].replace(b'"format": 2', b'"format": 1')
+    journal.write_bytes(b"".join(b"%08x %b\n" % (zlib.crc32(text), text) for text in texts))
+    before = Parabola(tmp_path).results()
+    tuner = Parabola(tmp_path)
+    tuner.oracle.max_trials = 5
+    tuner.search(verbose=0)
+    assert tuner.results()[:4] == before
+    records = list(Journal(journal).read())
+    formats = [record["format"] for record in records if record["kind"] == "project"]
+    assert formats == [1, 2]
+    assert records[len(texts)]["kind"] == "project"
+
+
+def test_next_session_removes_what_a_killed_one_was_writing(tmp_path):
+    Parabola(tmp_path).search(verbose=0)
+    left = tmp_path / "p" / "trial_0000" / ".trial.json.elsewhere.1-0.kte-tmp"
+    left.write_text("{")
+    os.utime(left, (0, 0))
+    Parabola(tmp_path)
+    assert left.exists()
+    tuner = Parabola(tmp_path)
+    tuner.oracle.max_trials = 5
+    tuner.search(verbose=0)
+    assert not left.exists()
