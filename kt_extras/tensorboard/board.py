@@ -36,7 +36,7 @@ _RUNNING = "running"
 _SEARCH = "search"
 _WORDS = (_RUNNING, *STATES)
 _TRAIN = "train"  # the run in which Keras writes the curves of the training
-_OWNER = "project"  # a file in the run `search` with what tells one project from another
+_OF_TRIAL = ("evaluation", _TRAIN, "validation")  # the runs of a trial, below each execution
 # The columns that every trial has, before those of its Keras metrics.
 _OWN_COLUMNS = {
     "score": "The objective of the search.",
@@ -261,12 +261,14 @@ class SearchBoard:
 
     def clear(self) -> None:
         """Delete the runs of an earlier search in `log_dir`; other files and runs stay."""
+        directories = events.directories(self.log_dir)
+        shared = any(_is_project(directory) for directory in directories)
         for version in events.versions(self.log_dir, (_SEARCH,)):
-            events.remove(version.run_dir)
-        for directory in events.directories(self.log_dir):
+            events.remove_run(version.run_dir, but=events.COLUMNS if shared else None)
+        for directory in directories:
             trial = os.path.basename(directory)
             if events.versions(directory, _WORDS) or events.files(self._final_run(trial)):
-                events.remove(directory)
+                _remove_trial(directory)
         project_dir(self._root, self._project, self._owner)
 
     # Runs.
@@ -288,7 +290,7 @@ class SearchBoard:
             return
         events.append(events.new_file_behind(run), records)
         for version in events.versions(parent, _WORDS):
-            events.remove(version.run_dir)
+            events.remove_run(version.run_dir)
 
     def _append(self, records: Sequence[events.Record]) -> None:
         """Add to the search's own run, which may have moved since the last call."""
@@ -297,7 +299,11 @@ class SearchBoard:
         run = _search_run(self.log_dir)
         if os.path.dirname(self._search_file) != run:
             self._search_file = events.new_file(run)
-        events.append(self._search_file, records)
+        try:
+            events.append(self._search_file, records)
+        except BaseException:
+            self._search_file = ""  # nobody reads on behind a part of a record
+            raise
 
     # Columns.
 
@@ -364,13 +370,33 @@ def project_dir(log_dir: str, project: str, owner: str) -> str:
     """
     if not owner:
         return log_dir
-    path = os.path.join(_search_run(log_dir), _OWNER)
+    path = os.path.join(_search_run(log_dir), events.OWNER)
     written = events.read_text(path)
     if written is None:
         events.write_text(path, owner)
     if written in {None, owner}:
         return log_dir
     return project_dir(os.path.join(log_dir, project), project, owner)
+
+
+def _is_project(directory: str) -> bool:
+    """Tell whether another project writes to this directory below its own."""
+    return events.exists(os.path.join(_search_run(directory), events.OWNER))
+
+
+def _remove_trial(directory: str) -> None:
+    """Delete the runs of a trial; what others have written beside them stays."""
+    for version in events.versions(directory, _WORDS):
+        events.remove_run(version.run_dir)
+    executions = [
+        path
+        for path in events.directories(directory)
+        if os.path.basename(path).startswith("execution")
+    ]
+    for parent in (*executions, directory):
+        for run in _OF_TRIAL:
+            events.remove_of_keras(os.path.join(parent, run))
+        events.remove_of_keras(parent)
 
 
 def _search_run(log_dir: str) -> str:

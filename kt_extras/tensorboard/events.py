@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 SUFFIX = ".kt_extras"
 #: Part of the name of a file with the description of a search's columns.
 COLUMNS = ".columns"
+#: The name of a file with what tells one project from another.
+OWNER = "project"
+# What Keras' own callback writes to the directory of a trial and to its runs.
+_OF_KERAS = ("events.out.tfevents.", "keras_embedding.ckpt", "projector_config.pbtxt")
 _VERSION = "brain.Event:2"  # the format in which TensorBoard expects metadata with each tag
 
 
@@ -165,11 +169,11 @@ def keep_only(version: Version, words: Collection[str]) -> None:
     """Delete the older versions beside this one; a newer one is another process's."""
     for other in versions(version.parent, words):
         if other != version and other.number <= version.number:
-            remove(other.run_dir)
+            remove_run(other.run_dir)
 
 
 def copy(old: str, new: str, *, but: str) -> None:
-    """Copy the files of a run.
+    """Copy our files of a run, all of them or none.
 
     Args:
         old: Directory of the run.
@@ -177,10 +181,13 @@ def copy(old: str, new: str, *, but: str) -> None:
         but: The kind of event files that are left out.
     """
     _gfile().makedirs(new)
-    for name in _names(old):
-        source = os.path.join(old, name)
-        if not (name.endswith(but + SUFFIX) or _gfile().isdir(source)):
-            _gfile().copy(source, os.path.join(new, name), overwrite=True)
+    try:
+        for name in _names(old):
+            if _is_ours(name) and not name.endswith(but + SUFFIX):
+                _gfile().copy(os.path.join(old, name), os.path.join(new, name), overwrite=True)
+    except BaseException:
+        remove_run(new)
+        raise
 
 
 def clear_row(run_dir: str) -> None:
@@ -192,12 +199,41 @@ def clear_row(run_dir: str) -> None:
         _gfile().remove(path)
 
 
-def remove(directory: str) -> None:
-    """Delete a directory and all below it, unless another process was quicker."""
+def remove_run(run_dir: str, *, but: str | None = None) -> None:
+    """Delete our files of a run, and its directory if nothing else is in it.
+
+    Args:
+        run_dir: Directory of the run.
+        but: The kind of event files that stay.  Defaults to None.
+    """
+    names = [name for name in _names(run_dir) if _is_ours(name)]
+    _remove(run_dir, [name for name in names if but is None or not name.endswith(but + SUFFIX)])
+
+
+def remove_of_keras(directory: str) -> None:
+    """Delete what Keras' callback has written to a directory, which goes too if it is empty then.
+
+    Args:
+        directory: The directory of a trial, or of one of its runs.
+    """
+    _remove(directory, [name for name in _names(directory) if name.startswith(_OF_KERAS)])
+
+
+def _remove(directory: str, names: Iterable[str]) -> None:
+    """Delete files, unless another process was quicker, and their directory if it is empty then."""
     import tensorflow as tf
 
     with contextlib.suppress(tf.errors.NotFoundError):
-        tf.io.gfile.rmtree(directory)
+        for name in names:
+            path = os.path.join(directory, name)
+            if not tf.io.gfile.isdir(path):
+                tf.io.gfile.remove(path)
+        if not _names(directory):
+            tf.io.gfile.rmtree(directory)
+
+
+def _is_ours(name: str) -> bool:
+    return name.endswith(SUFFIX) or name == OWNER
 
 
 def directories(directory: str) -> list[str]:
@@ -225,11 +261,11 @@ def exists(path: str) -> bool:
 
 
 def read_text(path: str) -> str | None:
-    """Return the contents of a file, None if there is none."""
+    """Return the contents of a file, None if there is none or it is empty."""
     if not exists(path):
         return None
     with _gfile().GFile(path) as file:
-        return str(file.read())
+        return str(file.read()) or None
 
 
 def write_text(path: str, text: str) -> None:

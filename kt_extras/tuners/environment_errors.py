@@ -78,7 +78,9 @@ def environment_explained(project: str) -> Iterator[None]:
     >>> with environment_explained("runs/digits"):
     ...     raise OSError(errno.ENOSPC, "No space left on device", "state.npz")
     Traceback (most recent call last):
-    OSError: [Errno 28] No space left on device.  Make room on the disk.  Then call `search` again: ...
+    OSError: [Errno 28] No space left on device.  Make room on the disk.  Then call `search` again:
+    the trials that have ended are kept in runs/digits, and those that were running are run again:
+    'state.npz'
     """
     try:
         yield
@@ -94,7 +96,7 @@ def _explained(error: Exception, project: str) -> OSError:
     advice = _DISK.get(code or 0, "Give this process the right and the means to write there.")
     text = (
         f"{what}.  {advice}  Then call `search` again: the trials that have ended are kept in "
-        f"{project}, and those that were running are run again."
+        f"{project}, and those that were running are run again"
     )
     path = next((e.filename for e in _causes(error) if getattr(e, "filename", None)), None)
     return OSError(code, text, path) if code else OSError(text)

@@ -20,6 +20,7 @@ from kt_extras.search import Point, Space
 from kt_extras.search.dimensions import Dimension
 from kt_extras.tensorboard import Progress, SearchBoard
 from kt_extras.tensorboard.board import Rungs, owner_of
+from kt_extras.tensorboard.failures import tolerated
 from kt_extras.tuners.progress_line import ProgressLine, Status
 from kt_extras.tuners.trial_lines import cells, number, trial_line
 
@@ -71,9 +72,10 @@ class SearchMonitor:
 
     def trial_began(self, trial: Trial, log_dir: str) -> None:
         """Show a trial in a TensorBoard directory."""
-        board = self.board(log_dir)
-        self._describe(log_dir)
-        board.begin_trial(trial.trial_id, dict(trial.hyperparameters.values))
+        with tolerated(log_dir):
+            board = self.board(log_dir)
+            self._describe(log_dir)
+            board.begin_trial(trial.trial_id, dict(trial.hyperparameters.values))
 
     def epoch_ended(self) -> None:
         """Show an epoch."""
@@ -89,22 +91,27 @@ class SearchMonitor:
             return
         self._line.advance(self._done, self._expected())
         for log_dir, board in self._boards.items():
-            self._describe(log_dir)
-            self._write_row(board, record, final=record.state is not TrialState.PAUSED)
-            board.report(self._progress())
-            if self._oracle.scheduler is not None:
-                board.report_rungs(self._rungs(), self._oracle.totals.epochs)
+            with tolerated(log_dir):
+                self._describe(log_dir)
+                self._write_row(board, record, final=record.state is not TrialState.PAUSED)
+                board.report(self._progress())
+                if self._oracle.scheduler is not None:
+                    board.report_rungs(self._rungs(), self._oracle.totals.epochs)
 
     def close(self) -> None:
         """End the progress line, and write the final rows and tables for TensorBoard."""
         self._line.close()
-        for board in self._boards.values():
-            for record in self._oracle.trial_records():
-                name = record.trial.trial_id
-                if record.state is TrialState.PAUSED and board.is_unfinished(name):
-                    self._write_row(board, record, final=True)
-            if self._oracle.scheduler is not None:
-                board.write_tables(self._rungs(lineage=True), self._oracle.totals.epochs)
+        for log_dir, board in self._boards.items():
+            with tolerated(log_dir):
+                self._finish(board)
+
+    def _finish(self, board: SearchBoard) -> None:
+        for record in self._oracle.trial_records():
+            name = record.trial.trial_id
+            if record.state is TrialState.PAUSED and board.is_unfinished(name):
+                self._write_row(board, record, final=True)
+        if self._oracle.scheduler is not None:
+            board.write_tables(self._rungs(lineage=True), self._oracle.totals.epochs)
 
     def report_ending(self) -> None:
         """Print why the search has ended, and which trials of this session have failed."""

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kt_extras.checkpoints.random_state import set_seed
 from kt_extras.checkpoints.resume import ResumeTraining, TrainedWith
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.tensorboard.board import owner_of, project_dir
+from kt_extras.tensorboard.failures import tolerated
 from kt_extras.training.batch_check import BatchCheck
 from kt_extras.training.callback_paths import begin_part, give_own_paths
 from kt_extras.training.callbacks import Callbacks, callbacks_for
@@ -33,6 +35,7 @@ from kt_extras.training.loop_guard import LoopGuard, ScheduledLoopGuard
 from kt_extras.training.notes import Notes
 from kt_extras.training.quiet import QuietProgress
 from kt_extras.training.reporter import EpochReporter, scalars
+from kt_extras.training.tolerant_callback import make_tolerant
 from kt_extras.tuners.returned_metrics import check_single, missing_objective
 from kt_extras.tuners.search_monitor import SearchMonitor
 
@@ -98,10 +101,13 @@ class TrialRun:
             folders.append(f"execution{execution}")
         for callback in own:
             if getattr(callback, "log_dir", None):
-                callback.log_dir = self._log_dir(str(callback.log_dir))
+                root = str(callback.log_dir)
+                callback.log_dir = self._log_dir(root)
+                if isinstance(callback, keras.callbacks.TensorBoard):
+                    make_tolerant(callback, partial(tolerated, root))
             give_own_paths(callback, folders, self._notes.add, made_for_trial=callable(given))
             begin_part(callback, self.epochs_before)
-        if boards and self._monitor is not None and execution == 0:
+        if self._monitor is not None and execution == 0:
             for log_dir in boards:
                 self._monitor.trial_began(self._trial, str(log_dir))
         self._reporter = EpochReporter(self._report, self.epochs_before)
@@ -119,7 +125,9 @@ class TrialRun:
     def _log_dir(self, given: str) -> str:
         """Return where the project writes in a directory for TensorBoard."""
         owner = owner_of(str(self._tuner.project_dir), given)
-        return project_dir(given, self._tuner.project_name, owner)
+        with tolerated(given):
+            return project_dir(given, self._tuner.project_name, owner)
+        return given
 
     def _guard(self) -> LoopGuard:
         if self._scheduled:

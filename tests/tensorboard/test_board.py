@@ -1,5 +1,6 @@
 """A search read back with TensorBoard's own readers and HParams handlers."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import kt_extras
 from kt_extras.search import Choice, Condition, Float, Int, Space
@@ -196,6 +198,60 @@ def test_clearing_leaves_another_project_in_the_same_directory_alone(log_dir, lo
     assert list(look().trials()) == ["b/0000"]
     assert SearchBoard(log_dir, "val_loss", "a", "a").log_dir == str(log_dir)
     assert SearchBoard(log_dir, "val_loss", "b", "b").log_dir == second.log_dir
+
+
+@pytest.mark.parametrize("name", ["b", "search", "0000", "train", "running"])
+def test_clearing_leaves_another_project_alone_whatever_its_name_is(log_dir, look, name):
+    first, second = (SearchBoard(log_dir, "val_loss", each, f"runs/{each}") for each in ("a", name))
+    for board in (first, second):
+        board.describe(SPACE)
+        run(board, "0000")
+        board.report(Progress(1, None, 4, 1.0, best=0.5))
+    columns = list(look().columns)
+    assert columns
+    first.clear()
+    assert list(look().trials()) == [f"{name}/0000"]
+    assert list(look().columns) == columns
+    assert SearchBoard(log_dir, "val_loss", name, f"runs/{name}").log_dir == second.log_dir
+
+
+def test_clearing_leaves_the_files_of_the_user_alone(board, log_dir):
+    theirs = ["search/notes.txt", "search/mine/x", "0000/train/x", "0000/mine/x", "0001/x"]
+    for name in theirs:
+        (log_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        (log_dir / name).write_text("mine")
+    for trial in ("0000", "0001"):
+        run(board, trial)
+    board.report(Progress(1, None, 4, 1.0, best=0.5))
+    run(board, "0000", more=1.0)  # a new column
+    board.clear()
+    found = [path.relative_to(log_dir).as_posix() for path in log_dir.rglob("*") if path.is_file()]
+    assert sorted(found) == sorted(theirs)
+
+
+def test_nothing_is_lost_when_the_disk_was_full_for_a_while(board, log_dir, look, monkeypatch):
+    run(board, "0000")
+    board.report(Progress(1, None, 4, 1.0, best=0.5))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.io.gfile, "copy", full)
+        with pytest.raises(OSError, match="No space"):
+            run(board, "0001", more=1.0)
+    run(board, "0002", more=1.0)
+    board.report(Progress(2, None, 4, 1.0, best=0.25))
+    [latest] = [name for name in look().runs if name.startswith("search")]
+    curve = look().curve(latest, "best/val_accuracy/by_trials")
+    assert curve == [(1, 0.5), (2, 0.25)]
+
+
+def test_a_project_is_known_again_when_the_file_of_its_name_was_torn(log_dir):
+    first = SearchBoard(log_dir, "val_loss", "a", "runs/a")
+    run(first, "0000")
+    (log_dir / "search" / "project").write_text("")
+    assert SearchBoard(log_dir, "val_loss", "a", "runs/a").log_dir == first.log_dir
 
 
 def test_a_running_trial_is_shown_without_numbers(board, look):

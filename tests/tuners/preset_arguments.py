@@ -74,7 +74,7 @@ def check_argument(preset, name, row):
 
     project = Path("untitled_project")
     project.mkdir()
-    (project / "earlier.txt").touch()
+    (project / "tuner0.json").touch()
     default = {"objective": "val_loss", "hyperparameters": declared("default")}
     given = {**default, name: row.value}
     if isinstance(row, Refused):
@@ -129,9 +129,9 @@ COMMON = {
     "storage": Refused("nowhere", "`storage` must be a URL"),
     "keep_checkpoints": Row(3, lambda tuner: tuner._models._checkpoints.keep),
     "constraint": attribute(accept, "_constraint"),
-    "directory": attribute("elsewhere", "directory"),
+    "directory": Row("elsewhere", lambda tuner: str(Path(tuner.directory).relative_to(Path.cwd()))),
     "project_name": attribute("digits", "project_name"),
-    "overwrite": Row(True, lambda tuner: not Path(tuner.project_dir, "earlier.txt").exists()),
+    "overwrite": Row(True, lambda tuner: not Path(tuner.project_dir, "tuner0.json").exists()),
     "max_model_size": attribute(1000, "max_model_size"),
     "optimizer": attribute("sgd", "optimizer"),
     "loss": attribute("mae", "loss"),

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import keras
 import keras_tuner
 import numpy as np
 import pytest
 
 import kt_extras as kte
+from kt_extras import compat
 from tests.tuners.models import VALIDATION, XV, YV, X, Y, build, build_dict_inputs, halves
 
 
@@ -45,6 +48,31 @@ def test_an_error_names_keep_checkpoints_when_too_few_are_kept():
     tuner = search(keep_checkpoints=2, epochs=1)
     with pytest.raises(FileNotFoundError, match=r"`keep_checkpoints=2` keeps .* 2 best trials"):
         tuner.get_best_models(3)
+
+
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda content: bytes(len(content))])
+def test_damaged_weights_are_named_with_their_trial_and_a_way_out(damage):
+    tuner = search(max_trials=1, epochs=1)
+    (best,) = tuner.oracle.get_best_trials()
+    for file in tuner._models._checkpoints._files(best.trial_id):
+        file.write_bytes(damage(file.read_bytes()))
+    message = (
+        r"trial '0000' cannot be loaded: .*checkpoint.* empty or damaged .*`refit\(..., trial="
+    )
+    with pytest.raises(ValueError, match=message):
+        tuner.get_best_models()
+    tuner.refit(X, Y, trial=best, verbose=0)
+
+
+@pytest.mark.skipif(not compat.KERAS_3, reason="Keras 2 needs no build configuration")
+def test_a_build_configuration_that_is_damaged_counts_as_missing():
+    tuner = search(max_trials=1, epochs=1)
+    Path(tuner._get_build_config_fname("0000")).write_bytes(b"")
+    assert len(tuner.get_best_models()) == 1
+    tuner = search(build_dict_inputs, halves(X), (halves(XV), YV), max_trials=1, overwrite=True)
+    Path(tuner._get_build_config_fname("0000")).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"'0000' cannot be loaded: .*build_config.json is empty"):
+        tuner.get_best_models()
 
 
 def test_a_pruned_trial_among_the_best_keeps_its_weights():
