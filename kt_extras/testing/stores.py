@@ -81,6 +81,18 @@ class StoreContract:
                 assert raised, f"`append` of {value} did not raise ValueError"
             _check_equal(store.read(), [_note(0)], what="after `append` raised")
 
+    def test_append_raises_for_values_that_could_not_be_read_again(self) -> None:
+        with self._project() as connect:
+            store, deep = connect(), _note(0)
+            store.append(_note(0))
+            for _ in range(100_000):
+                deep = {"nest": deep}
+            assert _raised(lambda: store.append(deep), ValueError), (
+                "`append` of a record that nests too deeply to be read did not raise ValueError"
+            )
+            store.append(_note(1))
+            _check_equal(connect().read(), map(_note, range(2)), what="after `append` raised")
+
     def test_news_are_the_records_after_the_last_one_read(self) -> None:
         with self._project() as connect:
             writer, reader = connect(), connect()
@@ -136,6 +148,28 @@ class StoreContract:
                 "`append` after another one's `append` did not raise ProjectInUseError"
             )
             _check_equal(second.read(), map(_note, range(2)), what="after `append` raised")
+
+    def test_append_raises_after_the_project_was_removed(self) -> None:
+        with self._project() as connect:
+            first, second = connect(), connect()
+            first.append(_note(0))
+            second.delete()
+            assert _raised(lambda: first.append(_note(1)), Exception), (
+                "`append` did not raise, though the records before it were removed"
+            )
+            assert not connect().exists(), "`append` to a removed project began another one"
+
+    def test_news_raise_after_the_project_was_replaced(self) -> None:
+        with self._project() as connect:
+            first, second = connect(), connect()
+            for number in range(2):
+                first.append(_note(number))
+            second.delete()
+            for number in range(3, 6):
+                second.append(_note(number))
+            assert _raised(lambda: list(first.news()), Exception), (
+                "`news` did not raise, though the records that were read are not there any more"
+            )
 
     def test_deleted_project_is_empty(self) -> None:
         with self._project() as connect:

@@ -51,6 +51,19 @@ class Rereading(Journal):
         return Journal(self.path).read()
 
 
+class BeginsAnew(Journal):
+    def append(self, record, *, sync=False):
+        if not self.path.exists():
+            Journal(self.path).append(record)
+        else:
+            super().append(record, sync=sync)
+
+
+class FollowsAnother(Journal):
+    def news(self):
+        return iter(())
+
+
 class Unlocked(Journal):
     def acquire(self):
         pass
@@ -76,6 +89,8 @@ class LosesAtCompaction(Journal):
     [
         (Reversed, "records_are_read_in_order_as_they_were_written", "read by the store"),
         (Rereading, "news_are_the_records_after_the_last_one_read", "when nothing was written"),
+        (BeginsAnew, "append_raises_after_the_project_was_removed", "before it were removed"),
+        (FollowsAnother, "news_raise_after_the_project_was_replaced", "are not there any more"),
         (
             Unlocked,
             "acquire_raises_while_another_writer_has_the_lock",
