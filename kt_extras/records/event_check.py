@@ -80,16 +80,17 @@ def _on_project(event: ProjectOpened, _: SearchState) -> None:
             f"The records have format {event.format}, written by a newer kt_extras; this one "
             f"reads up to {FORMAT}.  Upgrade kt_extras, or choose another `project_name`."
         )
-    _check_text("objective", event.objective)
+    _check_is("objective", event.objective, str)
     if event.seed is not None:
         _check_integer("seed", event.seed)
     if event.model is not None:
-        _check_text("model", event.model)
+        _check_is("model", event.model, str)
 
 
 def _on_space(event: SpaceDeclared, state: SearchState) -> None:
     if event.trial is not None:
         _check_id("trial", event.trial)
+    _check_is("anew", event.anew, bool)
     try:
         config = copy.deepcopy(event.hyperparameters)  # KerasTuner changes what it reads
         declared = keras_tuner.HyperParameters.from_config(config)
@@ -113,7 +114,8 @@ def _on_begin(event: TrialBegun, state: SearchState) -> None:
     _check_scheduled(event)
     _check_integer("kept", event.kept, maximum=MAX_EPOCHS)
     _check_integer("dropped", event.dropped)
-    queued = event.dropped + bool(event.enqueued)
+    _check_is("enqueued", event.enqueued, bool)
+    queued = event.dropped + event.enqueued
     if queued > len(state.enqueued):
         raise ValueError(f"`enqueued` must be a queued point, but {len(state.enqueued)} are left.")
     if event.trial not in state.trials:
@@ -155,6 +157,7 @@ def _on_report(event: EpochReported, state: SearchState) -> None:
 
 
 def _on_stop(event: StopRequested, state: SearchState) -> None:
+    _check_is("withdrawn", event.withdrawn, bool)
     _check_state(_known(event.trial, state), TrialState.RUNNING)
 
 
@@ -170,16 +173,21 @@ def _on_past(event: PastTrial, state: SearchState) -> None:
     _check_ending(event)
     _check_scheduled(event)
     _check_number("began", event.began, minimum=0)
+    _check_is("stop_asked", event.stop_asked, bool)
+    _check_is("executions", event.executions, list)
     for run in event.executions:
         _check_columns(run)
 
 
 def _on_restore(event: SnapshotCompleted, state: SearchState) -> None:
+    for name in ("found", "ended", "waiting"):
+        _check_is(name, getattr(event, name), list)
     parents = (taken.parent for record in state.trials.values() for taken in record.exploits)
     for trial in (*event.ended, *event.waiting, *parents):
         _known(trial, state)
     for name in event.found:
-        _check_text("found", name)
+        _check_is("found", name, str)
+    _check_is("totals", event.totals, dict)
     for name, value in event.totals.items():
         if name not in _TOTALS:
             raise ValueError(f"`totals` must be of {sorted(_TOTALS)}, got {name!r}.")
@@ -231,11 +239,13 @@ def _check_scheduled(event: TrialBegun | PastTrial) -> None:
     _check_integer("attempt", event.attempt)
     _check_integer("rested", event.rested, maximum=MAX_EPOCHS)
     _check_number("spent", event.spent, minimum=0)
+    _check_is("takeovers", event.takeovers, tuple)
     for exploit in event.takeovers:
         _check_exploit(exploit)
 
 
 def _check_exploit(exploit: Exploit) -> None:
+    _check_is("takeovers", exploit, Exploit)
     _check_integer("epoch", exploit.epoch, maximum=MAX_EPOCHS)
     _check_id("parent", exploit.parent)
     _check_integer("generation", exploit.generation)
@@ -244,6 +254,8 @@ def _check_exploit(exploit: Exploit) -> None:
 
 
 def _check_ending(event: TrialEnded) -> None:
+    _check_is("state", event.state, str)
+    _check_is("status", event.status, str)
     if event.state not in _STATES or event.state == TrialState.RUNNING:
         raise ValueError(f"`state` must be that of a trial that has ended, got {event.state!r}.")
     if event.status not in _STATUSES:
@@ -254,22 +266,28 @@ def _check_ending(event: TrialEnded) -> None:
         _check_integer("best_step", event.best_step, maximum=MAX_EPOCHS)
     _check_values("values", event.values)
     if event.message is not None:
-        _check_text("message", event.message)
+        _check_is("message", event.message, str)
     _check_metrics("results", event.results)
 
 
 def _check_columns(run: dict[str, Any]) -> None:
     """Check the epochs of an execution in columns."""
+    _check_is("executions", run, dict)
     steps, metrics = run.get("steps"), run.get("metrics")
     if not isinstance(steps, list) or not isinstance(metrics, dict):
         raise ValueError(f"`executions` must have `steps` and `metrics`, got {run!r}.")
     for step in steps:
         _check_integer("steps", step, maximum=MAX_EPOCHS - 1)
     for name, column in metrics.items():
-        _check_text("metrics", name)
+        _check_is("metrics", name, str)
         if not isinstance(column, list) or len(column) != len(steps):
             raise ValueError(f"`metrics` must have {len(steps)} values of {name!r}.")
         _check_measured(name, (value for value in column if value is not None))
+
+
+def _check_is(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise ValueError(f"`{name}` must be of the type {kind.__name__}, got {value!r}.")
 
 
 def _check_integer(
@@ -287,11 +305,6 @@ def _check_number(name: str, value: object, *, minimum: float = -math.inf) -> No
         raise ValueError(f"`{name}` must be at least {minimum}, got {value!r}.")
 
 
-def _check_text(name: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise ValueError(f"`{name}` must be a text, got {value!r}.")
-
-
 def _check_id(name: str, value: object) -> None:
     if not isinstance(value, str) or _ID.fullmatch(value) is None:
         raise ValueError(
@@ -301,10 +314,9 @@ def _check_id(name: str, value: object) -> None:
 
 def _check_values(name: str, values: object) -> None:
     """Check the values of hyperparameters."""
-    if not isinstance(values, dict):
-        raise ValueError(f"`{name}` must be a dictionary of values, got {values!r}.")
+    _check_is(name, values, dict)
     for key, value in values.items():
-        _check_text(name, key)
+        _check_is(name, key, str)
         if isinstance(value, (str, bool)) or value is None:
             continue
         if not isinstance(value, (int, float)) or not _fits(value):
@@ -315,10 +327,9 @@ def _check_values(name: str, values: object) -> None:
 
 
 def _check_metrics(name: str, metrics: object) -> None:
-    if not isinstance(metrics, dict):
-        raise ValueError(f"`{name}` must be a dictionary of metrics, got {metrics!r}.")
+    _check_is(name, metrics, dict)
     for key, value in metrics.items():
-        _check_text(name, key)
+        _check_is(name, key, str)
         _check_measured(key, (value,))
 
 

@@ -44,8 +44,8 @@ costs = st.sampled_from([0.1, 0.2, 0.5, 0.9, float("nan"), float("inf")])
 
 
 class Search(RuleBasedStateMachine):
-    """Workers that train, fail, give back or die, and are begun again under the same name; sessions;
-    a disk that fails; and a program that is killed and begun again.
+    """Workers that train, fail, give back or die, sessions, disks that fail, and programs that are
+    killed and begun again.
     """
 
     kind = "pruner"
