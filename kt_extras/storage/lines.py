@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kt_extras.storage.encoding import Record, to_record, to_text
 
 _NUMBER = re.compile(r',?"n":(\d{1,18})(,"sync":1)?\}\Z')
+_LONGEST = 40  # characters of that
 
 
 class ChecksumError(ValueError):
@@ -27,8 +27,7 @@ class ChecksumError(ValueError):
     """
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """What a line holds.
 
     Attributes:
@@ -79,10 +78,10 @@ def from_line(line: bytes) -> Line:
     if checksum != b"%08x" % zlib.crc32(content):
         raise ChecksumError("its checksum does not match")
     text = content.decode()
-    found = _NUMBER.search(text)
+    found = _NUMBER.search(text, max(0, len(text) - _LONGEST))
     if found is None:
-        return Line(to_record(text), None, synced=False)
-    return Line(to_record(text[: found.start()] + "}"), int(found[1]), synced=bool(found[2]))
+        return Line(to_record(text), None, False)
+    return Line(to_record(text[: found.start()] + "}"), int(found[1]), bool(found[2]))
 
 
 def was_on_disk(lines: Sequence[bytes]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import sqlite3
@@ -20,6 +21,7 @@ from kt_extras.storage.sql import sa
 
 _BUSY_SECONDS = 60.0  # that a process waits for others to finish writing
 _WRITING = "kte_writing"
+_IN_USE = ("", "-wal")
 _LOGS = ("-wal", "-journal")  # beside the file; they hold what is not in it yet
 
 
@@ -42,7 +44,7 @@ class SQLite:
         arguments = {} if "timeout" in url.query else {"timeout": _BUSY_SECONDS}
         self._engine = engine(self.url, {**arguments, "check_same_thread": False})
         self._path = Path(str(self.url.database))
-        self._files: dict[Path, tuple[int, int]] = {}  # those in use, by device and inode
+        self._files: dict[str, tuple[int, int]] = {}  # those in use, by device and inode
         self._lock: FileLock | None = None
         sa.event.listen(self._engine, "connect", _set_up)
         sa.event.listen(self._engine, "begin", _begin)
@@ -126,9 +128,9 @@ class SQLite:
 
     def _note_files(self) -> None:
         """Note which files are in use; the log is there from the first change on."""
-        for path in (self._path, self._path.with_name(f"{self._path.name}-wal")):
-            if path not in self._files and (found := _identity(path)):
-                self._files[path] = found
+        if len(self._files) < len(_IN_USE):
+            paths = (f"{self._path}{ending}" for ending in _IN_USE)
+            self._files = {path: found for path in paths if (found := _identity(path))}
 
     def _check_files(self) -> None:
         if any(_identity(path) != known for path, known in self._files.items()):
@@ -149,9 +151,9 @@ def _with_absolute_path(url: sa.URL) -> sa.URL:
     return url.set(database=str(Path(database).absolute()))
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
