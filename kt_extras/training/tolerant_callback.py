@@ -30,8 +30,9 @@ def make_tolerant(
     >>> callback.on_epoch_end(0)
     """
     callback._tolerated = tolerated
-    if not hasattr(type(callback), "_is_tolerant"):
-        callback.__class__ = _tolerant(type(callback))
+    kind: Any = type(callback)
+    if not hasattr(kind, "_is_tolerant"):
+        callback.__class__ = _tolerant(kind)
 
 
 @lru_cache

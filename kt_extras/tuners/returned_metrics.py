@@ -77,12 +77,17 @@ def refuse_evaluation(result: Any) -> None:
 
 
 def check_single(objective: keras_tuner.Objective, metrics: Mapping[str, Any]) -> None:
-    """Raise if the objective is a metric with several values.
+    """Raise if the objective is a metric with several values, or a text.
 
     Raises:
         keras_tuner.errors.FatalValueError: It is.
     """
     for name in names_of(objective):
+        if isinstance(metrics.get(name), str):
+            raise keras_tuner.errors.FatalValueError(
+                f"`objective` {name!r} must be a number, and the training reports "
+                f"{metrics[name]!r}.  Report a number, or leave it out where there is none."
+            )
         if np.size(metrics.get(name, 0)) != 1:
             raise keras_tuner.errors.FatalValueError(
                 f"`objective` {name!r} must be a single number, and this metric has "
@@ -111,18 +116,19 @@ def _best_epoch(
 
 
 def _refuse_curves(results: Mapping[str, Any], objective: keras_tuner.Objective) -> None:
-    """Raise if a dictionary holds a value for each epoch, as that of a `History` does.
+    """Raise if a dictionary holds several curves, as that of a `History` does.
 
     Raises:
         keras_tuner.errors.FatalTypeError: It does.
     """
-    for name in names_of(objective):
-        if isinstance(results.get(name), (list, tuple)) and len(results[name]) != 1:
-            raise keras_tuner.errors.FatalTypeError(
-                f"`HyperModel.fit` must return one number for {name!r}, got {len(results[name])}, "
-                "as for each epoch.  Return the `History` that `model.fit` returns, and not its "
-                "`history`; then the best epoch counts."
-            )
+    name = names_of(objective)[0]
+    curves = [value for value in results.values() if isinstance(value, (list, tuple))]
+    if name in results and 1 < len(curves) == len(results) and len(set(map(len, curves))) == 1:
+        raise keras_tuner.errors.FatalTypeError(
+            f"`HyperModel.fit` must return one number for {name!r}, got {len(curves[0])}, as for "
+            "each epoch.  Return the `History` that `model.fit` returns, and not its `history`; "
+            "then the best epoch counts."
+        )
 
 
 def _with_objective(metrics: Mapping[str, Any], objective: keras_tuner.Objective) -> Metrics:
@@ -145,5 +151,6 @@ def missing_objective(
         )
     return keras_tuner.errors.FatalValueError(
         f"`objective` {names_of(objective)} is not among the metrics that the training reports: "
-        f"{sorted(metrics)}.  Choose one of these, or add it to `model.compile(metrics=...)`."
+        f"{sorted(metrics)}.  Choose one of these, or add it to `model.compile(metrics=...)`; a "
+        "value of None does not count."
     )

@@ -208,6 +208,9 @@ class TrialRun:
     def _loss_in(self, logs: Mapping[str, Any]) -> float | None:
         objective = self._tuner.oracle.objective
         check_single(objective, logs)
+        for name, logged in logs.items():
+            if logged is None or isinstance(logged, str):
+                self._notes.add(f"{name!r} is not recorded in epochs in which it is no number.")
         value = value_in(objective, scalars(logs))
         return None if value is None else loss_of(objective, value)
 
