@@ -13,6 +13,7 @@ from pathlib import Path
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.arguments import plain
 from kt_extras.atomic_files import replace_file, tidy
 from kt_extras.bridge.declarations import empty_like
 from kt_extras.records.event_check import check
@@ -141,7 +142,7 @@ class Recorder:
             return
         path = self.directory / f"trial_{trial.trial_id}" / "trial.json"
         try:
-            replace_file(path, json.dumps(trial.get_state()))
+            replace_file(path, json.dumps(plain(trial.get_state())))
         except OSError as error:
             if not self._warned:
                 warnings.warn(
@@ -156,7 +157,8 @@ class Recorder:
         return time.monotonic() - self._began
 
     def _write(self, event: Event, *, sync: bool = False) -> None:
-        event = replace(event, t=round(self.seconds(), 3))
+        fields = plain(vars(event))  # a sampler or a space may hold NumPy's numbers
+        event = replace(event, **{**fields, "t": round(self.seconds(), 3)})
         check(event, self.state)
         if self._store is not None:
             self._check_session()
