@@ -283,6 +283,17 @@ def test_the_best_epoch_is_that_of_the_reported_curve(fit):
     assert again.evaluate(XV, YV, verbose=0)[0] == pytest.approx(row["score"])
 
 
+def evaluated(model, *args, **kwargs):
+    model.fit(*args, **kwargs)
+    return model.evaluate(XV, YV, verbose=0)
+
+
+def test_the_list_that_evaluate_returns_is_refused_where_its_mean_would_be_the_score():
+    tuner = tpe(Own(evaluated), "val_loss")
+    with pytest.raises(TypeError, match="pass it `return_dict=True`"):
+        tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
+
+
 def test_the_best_epoch_is_the_last_when_only_the_end_gives_the_objective():
     def fit(model, *args, **kwargs):
         model.fit(*args, **kwargs)

@@ -3,7 +3,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from kt_extras.tuners.returned_metrics import final_metrics
+from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 
 COST = keras_tuner.Objective("val_cost", "min")
 
@@ -60,3 +60,21 @@ def test_an_error_mentions_return_when_there_is_no_result(results):
 def test_an_error_lists_the_metrics_when_the_objective_is_missing(results):
     with pytest.raises(keras_tuner.errors.FatalValueError, match=r"`objective` .*\['loss'\]"):
         final_metrics(results, COST)
+
+
+@pytest.mark.parametrize("values", [[3.0, 1.0], (2.0,) * 5, []])
+def test_a_dictionary_with_a_value_for_each_epoch_is_refused(values):
+    message = rf"return one number for 'val_cost', got {len(values)}, as .* Return the `History`"
+    with pytest.raises(keras_tuner.errors.FatalTypeError, match=message):
+        final_metrics({"val_cost": values, "loss": values}, COST)
+
+
+@pytest.mark.parametrize("result", [[0.5, 0.9], (np.float32(0.5), 1)])
+def test_several_numbers_from_one_training_are_refused(result):
+    with pytest.raises(keras_tuner.errors.FatalTypeError, match=r"got 2: .* `return_dict=True`"):
+        refuse_evaluation(result)
+
+
+@pytest.mark.parametrize("result", [0.5, [0.5], [{"loss": 1.0}] * 2, {"loss": 1.0}, None, "ab"])
+def test_other_results_of_one_training_are_left_alone(result):
+    refuse_evaluation(result)
