@@ -25,8 +25,8 @@ from kt_extras.storage.journal import FILE_NAME, FORMAT, Journal
 from kt_extras.storage.salvage import Left, left_of_journal, new_directory, replace_journal
 from kt_extras.storage.store import Store
 
-_TRIAL = re.compile(r'"trial":\s?"([\w-]{1,64})"')
-_FOLDER = re.compile(r"trial_([\w-]{1,64})")
+_TRIAL = re.compile(r'"trial":\s?"([0-9A-Za-z_-]{1,64})"')
+_FOLDER = re.compile(r"trial_([0-9A-Za-z_-]{1,64})")
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,12 @@ def _lost_trials(found: Iterable[Left], saved: Salvaged, directory: Path | None)
     named: set[str] = set()
     for left in found:
         named.update(_TRIAL.findall(" ".join(left.pieces)))
-        named.update(str(r["trial"]) for _, r in left.records if isinstance(r.get("trial"), str))
+        named.update(str(record.get("trial")) for _, record in left.records if "trial" in record)
     if directory is not None and directory.is_dir():
         folders = map(_FOLDER.fullmatch, os.listdir(directory))
         named.update(folder[1] for folder in folders if folder)
+    # Others name no folder of the project, whatever they say.
+    named = {name for name in named if _FOLDER.fullmatch(f"trial_{name}")}
     return sorted(named - set(saved.state.trials))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 
 _FULL = "make room there, then search again: it goes on where it ended"
 _NO_RIGHT = "give this process the right to write there, then search again"
@@ -34,6 +36,15 @@ class RemovedRecordsError(StorageError):
     Traceback (most recent call last):
     kt_extras.storage.errors.RemovedRecordsError: `storage` sqlite:///runs.db was removed while it
     was in use
+    """
+
+
+class RemovedJournalError(RemovedRecordsError, FileNotFoundError):
+    """A journal was removed or cut while it was in use.
+
+    >>> raise RemovedJournalError("runs/digits/journal.jsonl was removed or cut")
+    Traceback (most recent call last):
+    kt_extras.storage.errors.RemovedJournalError: runs/digits/journal.jsonl was removed or cut
     """
 
 
@@ -78,17 +89,23 @@ class DamagedRecordError(StorageError):
         return type(self), self._arguments
 
 
-def with_remedy(error: OSError, path: str | os.PathLike[str]) -> OSError:
-    """Return an error of the operating system that says what to do, of the same class.
+@contextlib.contextmanager
+def with_remedy(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let errors of the operating system say what to do; their classes stay.
 
     Args:
-        error: The error.
-        path: What could not be written.
+        path: What the block writes.
 
-    >>> str(with_remedy(OSError(errno.ENOSPC, "No space left on device"), "journal.jsonl"))
-    "[Errno 28] No space left on device; make room there, then search again: it goes on where it
-    ended: 'journal.jsonl'"
+    >>> with with_remedy("journal.jsonl"):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device; make room there, then search again: it goes on
+    where it ended: 'journal.jsonl'
     """
-    if error.errno not in _REMEDIES:
-        return error
-    return OSError(error.errno, f"{error.strerror}; {_REMEDIES[error.errno]}", str(path))
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        text = f"{error.strerror}; {_REMEDIES[error.errno]}"
+        raise OSError(error.errno, text, str(path)) from error

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from kt_extras.atomic_files import make_directory, sync_entry
 from kt_extras.storage.encoding import Record
 from kt_extras.storage.errors import DamagedJournalError as DamagedJournalError  # public here too
-from kt_extras.storage.errors import StorageError, with_remedy
+from kt_extras.storage.errors import RemovedJournalError, RemovedRecordsError, with_remedy
 from kt_extras.storage.journal_snapshot import JournalSnapshot
 from kt_extras.storage.lines import ChecksumError, from_line, to_line, was_on_disk
 from kt_extras.storage.lock import FileLock, ProjectInUseError
@@ -106,15 +106,13 @@ class Journal:
 
         Raises:
             ProjectInUseError: Another process has written to the journal since the last call.
-            FileNotFoundError: The file was removed or cut since the last call.
+            RemovedJournalError: The file was removed or cut since the last call.
             OSError: The disk is full or read-only. The next `append` cuts off a part of a record.
             ValueError: JSON cannot hold the record; nothing is written.
         """
         line, end = to_line(record, self._at.count + 1, sync=sync), self._at.last[1]
-        try:
+        with with_remedy(self.path):
             self._write(line, end, sync=sync)
-        except OSError as error:
-            raise with_remedy(error, self.path) from error
         self._at.advance(end + len(line), line, numbered=True)
 
     def read(self) -> Iterator[Record]:
@@ -145,8 +143,8 @@ class Journal:
 
         Raises:
             DamagedJournalError: As for `read`.
-            StorageError: The journal is not the one that was read: another search has begun in its
-                place.
+            RemovedRecordsError: The journal is not the one that was read: another search has begun
+                in its place.
         """
         at, seen = self._at, self._at.torn
         at.torn, at.pending = 0, b""
@@ -232,7 +230,7 @@ class Journal:
         with open(self.path, "rb") as file:
             file.seek(begin)
             if self._at.mark and file.read(_MARK) != self._at.mark:
-                raise StorageError(
+                raise RemovedRecordsError(
                     f"{self.path} was replaced since it was read.  Make the tuner again to see the "
                     "search that it holds now."
                 )
@@ -286,9 +284,11 @@ class Journal:
             f"`python -m kt_extras repair {self.path.parent}`."
         )
 
-    def _gone(self) -> FileNotFoundError:
-        reason = "was removed or cut while it was in use"
-        return FileNotFoundError(errno.ENOENT, reason, str(self.path))
+    def _gone(self) -> RemovedJournalError:
+        return RemovedJournalError(
+            f"{self.path} was removed or cut while it was in use.  Put it back if there is a copy, "
+            "and search again."
+        )
 
 
 def _is_whole(line: bytes) -> bool:

@@ -135,11 +135,9 @@ class FileLock:
             os.close(descriptor)
 
     def _opened(self) -> int:
-        try:
+        with with_remedy(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise with_remedy(error, self.path) from error
 
     def _take(self, descriptor: int) -> None:
         try:

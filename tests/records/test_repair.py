@@ -228,6 +228,21 @@ def test_journal_that_an_editor_has_saved_anew_is_whole_again(directory):
     assert results(directory) == expected
 
 
+def test_record_that_names_another_folder_moves_nothing(directory):
+    outside = directory / "outside"
+    outside.mkdir()
+    journal = Journal(directory / "p" / "journal.jsonl")
+    list(journal.read())
+    for trial in ("x/../../outside", "../outside", 7, None):
+        journal.append({"kind": "create", "trial": trial, "values": {}, "t": 9.0})
+    (directory / "p" / "trial_x").mkdir()
+    done = repair(directory / "p")
+    assert list(done.lost_trials) == ["7", "None", "x"]
+    assert len(done.lost_records) == 4
+    assert outside.exists()
+    check_goes_on(directory)
+
+
 def test_repair_can_be_repeated(directory):
     for number in (1, 2):
         damage(directory, place_of(directory, '"end"'))
