@@ -24,6 +24,7 @@ from kt_extras.records.events import (
     to_record,
 )
 from kt_extras.records.search_state import SearchState
+from kt_extras.records.trial_record import TrialRecord
 from kt_extras.storage.errors import StorageError
 
 Numbered = tuple[int, Record]
@@ -69,13 +70,8 @@ class Salvaged:
         return len(self.state.ended), sum(epochs), len(self.records)
 
     def with_gaps(self) -> set[str]:
-        """Return the ids of the trials that lack an epoch between others."""
-        trials = self.state.trials.items()
-        return {
-            name
-            for name, trial in trials
-            if any(sorted(run) != list(range(len(run))) for run in trial.executions)
-        }
+        """Return the ids of the trials that lack an epoch between others, or their best one."""
+        return {name for name, trial in self.state.trials.items() if _has_gaps(trial)}
 
     def _apply_all(self, refused: set[int]) -> int | None:
         """Apply all records; return the place of one that cannot be, though it passes its check."""
@@ -154,3 +150,10 @@ def _event(record: Record) -> Event | None:
 
 def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0
+
+
+def _has_gaps(trial: TrialRecord) -> bool:
+    runs, best = trial.executions, trial.trial.best_step
+    if any(sorted(run) != list(range(len(run))) for run in runs):
+        return True
+    return trial.trial.score is not None and len(runs) == 1 and best not in runs[0]
