@@ -106,7 +106,7 @@ def sync_file(path: Path) -> None:
 
     >>> sync_file(Path(__file__))
     """
-    with path.open("rb") as file:
+    with path.open("r+b" if sys.platform == "win32" else "rb") as file:
         os.fsync(file.fileno())
     sync_entry(path)
 

@@ -54,11 +54,16 @@ class _Place:
     covered: int = 0
     snapshot_size: int = 0
 
-    def advance(self, end: int, line: bytes, *, numbered: bool) -> None:
-        """Go on by a line that ends at a byte."""
-        self.last, self.mark = (self.last[1], end), line[:_MARK]
-        self.count, self.numbered = self.count + 1, numbered
-        self.torn, self.pending = 0, b""
+    def after(self, end: int, line: bytes, *, numbered: bool) -> _Place:
+        """Return what is known behind one more line, which ends at a byte."""
+        return _Place(
+            last=(self.last[1], end),
+            mark=line[:_MARK],
+            count=self.count + 1,
+            numbered=numbered,
+            covered=self.covered,
+            snapshot_size=self.snapshot_size,
+        )
 
 
 class Journal:
@@ -113,7 +118,7 @@ class Journal:
         line, end = to_line(record, self._at.count + 1, sync=sync), self._at.last[1]
         with with_remedy(self.path):
             self._write(line, end, sync=sync)
-        self._at.advance(end + len(line), line, numbered=True)
+        self._at = self._at.after(end + len(line), line, numbered=True)  # in one step
 
     def read(self) -> Iterator[Record]:
         """Yield the records in order; those of a snapshot replace the ones before it.
@@ -146,10 +151,10 @@ class Journal:
             RemovedRecordsError: The journal is not the one that was read: another search has begun
                 in its place.
         """
-        at, seen = self._at, self._at.torn
-        at.torn, at.pending = 0, b""
+        seen = self._at.torn
+        self._at.torn, self._at.pending = 0, b""
         *lines, rest = self._unread().split(b"\n")
-        total = at.count + len(lines)
+        total = self._at.count + len(lines)
         for index, line in enumerate(lines):
             try:
                 found = from_line(line)
@@ -161,10 +166,10 @@ class Journal:
                 raise self._damaged(str(error), total) from None
             if problem := self._disorder(found.number):
                 raise self._damaged(problem, total)
-            end = at.last[1] + len(line) + 1
-            at.advance(end, line, numbered=found.number is not None)
+            end = self._at.last[1] + len(line) + 1
+            self._at = self._at.after(end, line, numbered=found.number is not None)
             yield found.record
-        at.torn = len(rest)
+        self._at.torn = len(rest)
         if len(rest) > seen:  # of which no warning was given yet
             warnings.warn(
                 f"Dropped a torn last record ({len(rest)} B) of {self.path}: the process ended "

@@ -21,7 +21,7 @@ from kt_extras.storage.sql import sa
 
 _BUSY_SECONDS = 60.0  # that a process waits for others to finish writing
 _WRITING = "kte_writing"
-_IN_USE = ("", "-wal")
+_IN_USE = ("", "-wal", "-shm")
 _LOGS = ("-wal", "-journal")  # beside the file; they hold what is not in it yet
 
 

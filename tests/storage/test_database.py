@@ -302,7 +302,7 @@ def _steps(raw, database, mark):
     return steps
 
 
-@pytest.mark.parametrize("removed", [("", "-wal", "-shm"), ("",), ("-wal",)])
+@pytest.mark.parametrize("removed", [("", "-wal", "-shm"), ("",), ("-wal",), ("-shm",)])
 @pytest.mark.parametrize("replaced", [False, True])
 def test_file_that_is_removed_while_it_is_in_use_is_noticed(tmp_path, removed, replaced):
     path = tmp_path / "runs.db"
