@@ -172,6 +172,8 @@ class NextTrial:
             if step.parent is not None:
                 event = replace(event, parent=source, values=step.point)
             return event
+        if step.parent is not None and self.states.exists(name, record.paused_at_epoch):
+            return TrialResumed(trial=name, until=step.until)  # the parent's state is lost
         # Its state was removed since nothing seemed to need it, or is lost: it begins again.
         return TrialBegun(trial=name, values=dict(record.trial.values), until=step.until)
 
