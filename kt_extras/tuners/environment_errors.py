@@ -7,6 +7,7 @@ the trial or its hyperparameters, so it must not be recorded as their failure.
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import sysconfig
 import traceback
@@ -35,11 +36,22 @@ _DISK = {getattr(errno, name): text for name, text in _ADVICE.items() if hasattr
 # h5py and TensorFlow say what has happened in words alone.
 _SAID = {os.strerror(code): code for code in _DISK}
 _SAY = (OSError, RuntimeError, tf.errors.OpError)
+# Those of the operating system; TensorFlow's others may be of memory or of a device.
+_OF_SYSTEM = (
+    OSError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+)
 
 _PACKAGE = Path(__file__).parents[1]
-_WRITING = tuple(
-    str(_PACKAGE / part)
-    for part in ("atomic_files.py", "checkpoints", "oracles", "records", "storage")
+_WRITING = (
+    *(
+        str(_PACKAGE / part)
+        for part in ("atomic_files.py", "checkpoints", "oracles", "records", "storage")
+    ),
+    # KerasTuner's, which writes the configuration of a model.
+    str(Path(inspect.getfile(keras_tuner.Tuner)).parents[1] / "utils.py"),
 )
 _LIBRARIES = (
     str(_PACKAGE),
@@ -98,14 +110,14 @@ def _explained(error: Exception, project: str) -> OSError:
         f"{what}.  {advice}  Then call `search` again: the trials that have ended are kept in "
         f"{project}, and those that were running are run again"
     )
-    path = next((e.filename for e in _causes(error) if getattr(e, "filename", None)), None)
+    path = next(filter(None, (getattr(e, "filename", None) for e in _causes(error))), None)
     return OSError(code, text, path) if code else OSError(text)
 
 
 def _is_of_machine(error: BaseException) -> bool:
     if isinstance(error, (StorageError, ProjectInUseError)) or _code(error) is not None:
         return True
-    return isinstance(error, OSError) and _raised_where_we_write(error)
+    return isinstance(error, _OF_SYSTEM) and _raised_where_we_write(error)
 
 
 def _code(error: BaseException) -> int | None:

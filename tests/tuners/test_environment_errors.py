@@ -1,6 +1,7 @@
 """Errors of the machine end a search, and no trial is recorded as failed for them."""
 
 import errno
+import inspect
 import os
 import shutil
 
@@ -127,3 +128,10 @@ def test_a_trial_is_run_again_after_an_error_of_the_machine(error):
 def test_a_file_that_is_missing_in_the_users_code_is_the_trials_failure():
     rows = searched(FileNotFoundError(errno.ENOENT, "no such file", "train.csv"))
     assert [state for state, _ in rows] == ["completed", "failed", "completed"]
+
+
+def test_a_configuration_that_cannot_be_written_ends_the_search(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises((OSError, tf.errors.OpError)) as caught:
+        inspect.getmodule(keras_tuner.Tuner).utils.save_json(str(tmp_path / "file" / "a"), {})
+    assert is_environment(caught.value)
