@@ -20,6 +20,7 @@ from kt_extras.calibration.thresholds import fit_thresholds
 from kt_extras.callbacks.copied_callback import CopiedCallback
 from kt_extras.running_tuner import running_tuner
 from kt_extras.tensorboard import events
+from kt_extras.tensorboard.failures import tolerated
 
 _RUN = "evaluation"
 _SUFFIX = ".pictures"
@@ -88,6 +89,9 @@ class EvaluationBoard(CopiedCallback):
         check_data("validation_data", validation_data)
         check_integer("every", 1 if every is None else every, minimum=1)
         check_integer("batch_size", batch_size, minimum=1)
+        check_integer("seed", seed, minimum=0)
+        if not isinstance(log_dir, (str, os.PathLike)):
+            raise TypeError(f"`log_dir` must be a path, got {log_dir!r}.")
         check_method(method)
         self.log_dir = os.fspath(log_dir)
         self.validation_data = validation_data
@@ -140,7 +144,8 @@ class EvaluationBoard(CopiedCallback):
             events.Record(_image(name, figure), self._epoch or 0)
             for name, figure in figures.items()
         ]
-        events.append(self._path, records)
+        with tolerated(self.log_dir):
+            events.append(self._path, records)
 
     def _figures(self, y: Any, raw: Any, weights: Any) -> dict[str, Any]:
         """Return the pictures by name."""

@@ -43,8 +43,8 @@ class StateFiles:
             return False
         if not (whole := _is_whole(path)):
             warnings.warn(
-                f"Skipped {path}, which is empty or damaged, as after a loss of power: trial "
-                f"{trial_id!r} is trained again from an older state or from its beginning.",
+                f"Skipped {path}, which is empty or damaged, as after a loss of power: what "
+                "needs it is trained again from an older state, or from the beginning.",
                 stacklevel=2,
             )
         return whole

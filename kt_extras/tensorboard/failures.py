@@ -18,6 +18,7 @@ def tolerated(log_dir: str | os.PathLike[str]) -> Iterator[None]:
         log_dir: The directory in which the block writes.
 
     >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
     ...     with tolerated("full-disk"):
     ...         raise OSError(28, "No space left on device")
     >>> str(caught[0].message).partition(":")[0]

@@ -29,9 +29,9 @@ def make_tolerant(
     >>> make_tolerant(callback, lambda: suppress(OSError))
     >>> callback.on_epoch_end(0)
     """
-    callback._tolerated = tolerated
+    callback.kt_extras_tolerated = tolerated
     kind: Any = type(callback)
-    if not hasattr(kind, "_is_tolerant"):
+    if not hasattr(kind, "kt_extras_is_tolerant"):
         callback.__class__ = _tolerant(kind)
 
 
@@ -41,12 +41,12 @@ def _tolerant(kind: type[Any]) -> type[Any]:
     own = [n for n in _HOOKS if getattr(kind, n) is not getattr(keras.callbacks.Callback, n)]
     members = {name: _hook(getattr(kind, name)) for name in own}
     names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
-    return type(kind.__name__, (kind,), {**members, **names, "_is_tolerant": True})
+    return type(kind.__name__, (kind,), {**members, **names, "kt_extras_is_tolerant": True})
 
 
 def _hook(method: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: Any, *args: Any, **kwargs: Any) -> None:
-        with self._tolerated():
+        with self.kt_extras_tolerated():
             method(self, *args, **kwargs)
 
     return run
