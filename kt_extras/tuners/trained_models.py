@@ -257,9 +257,10 @@ def trial_to_refit(tuner: keras_tuner.Tuner, given: Trial | None) -> Trial:
         raise ValueError("`refit` needs a `hypermodel` to build and fit; this tuner has none.")
     if given is None:
         best = tuner.oracle.get_best_trials(1)
-        if not best:
-            raise RuntimeError("No trial has a score yet; run `search` before `refit`.")
-        return best[0]
+        try:
+            return best[0]
+        except IndexError as error:  # it says why there is none
+            raise RuntimeError(f"There is no best trial for `refit`.  {error}") from None
     if not isinstance(given, Trial):
         raise TypeError(
             f"`trial` must be a trial, as from `oracle.get_best_trials()`, or None, got {given!r}."

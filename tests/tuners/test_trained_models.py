@@ -142,7 +142,7 @@ def test_a_refit_stops_at_the_best_epoch_when_fit_sets_the_epochs():
 
 def test_a_refit_needs_a_trial_with_a_score():
     tuner = kte.TPE(build, "val_accuracy", max_trials=2, max_model_size=10, seed=0)
-    with pytest.raises(RuntimeError, match="run `search` before `refit`"):
+    with pytest.raises(RuntimeError, match=r"no best trial for `refit`.*call `search` first"):
         tuner.refit(X, Y)
     tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
     with pytest.raises(ValueError, match="`trial` '0000' has no score"):
@@ -156,3 +156,13 @@ def test_a_refit_needs_a_model():
 
     with pytest.raises(ValueError, match="`refit` needs a `hypermodel`"):
         Parabola(kte.TPEOracle(max_trials=2, seed=0)).refit(X, Y)
+
+
+def test_refit_says_why_no_trial_has_a_score(tmp_path):
+    def not_compiled(hp):
+        return keras.Sequential([keras.Input((64,)), keras.layers.Dense(hp.Int("units", 1, 9))])
+
+    tuner = kte.TPE(not_compiled, "val_loss", max_trials=2, seed=0, directory=tmp_path)
+    tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
+    with pytest.raises(RuntimeError, match=r"(?s)for `refit`.*2 failed.*You must .*compile"):
+        tuner.refit(X, Y, verbose=0)
