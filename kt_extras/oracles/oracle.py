@@ -57,6 +57,15 @@ from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.schedulers import Scheduler
 from kt_extras.search import Sampler, State
 
+_STATUSES = (  # with which a trial may be handed back
+    TrialStatus.COMPLETED,
+    TrialStatus.STOPPED,
+    TrialStatus.RUNNING,
+    TrialStatus.INVALID,
+    TrialStatus.FAILED,
+    TrialStatus.IDLE,
+)
+
 
 class SamplerOracle(RecordedOracle):
     """A KerasTuner oracle made of a sampler, a pruner and a scheduler.
@@ -271,7 +280,8 @@ class SamplerOracle(RecordedOracle):
             trial_id: The same as an ID in place of `trial`.  Defaults to None.
 
         Raises:
-            ValueError: It is called completed but never reported the objective.
+            ValueError: It is called completed but never reported the objective, or its status is
+                not one of KerasTuner's.
             RuntimeError: Too many trials have crashed, or been rejected in a row.  Everything is
                 saved by then.
         """
@@ -414,11 +424,14 @@ class SamplerOracle(RecordedOracle):
     def _given_back(self, trial: Trial | str | None, status: str) -> Trial:
         """Return the trial that `end_trial` was given, with its status."""
         if isinstance(trial, Trial):
-            return trial
-        if not isinstance(trial, str):
+            given = trial
+        elif isinstance(trial, str):
+            given = copy.copy(self._running(trial).trial)
+            given.status = status
+        else:
             raise TypeError(f"`trial` must be a trial or the ID of one, got {trial!r}.")
-        given: Trial = copy.copy(self._running(trial).trial)
-        given.status = status
+        if given.status not in _STATUSES:
+            raise ValueError(f"`status` must be one of {list(_STATUSES)}, got {given.status!r}.")
         return given
 
     def _check_failures(self, last: str) -> None:

@@ -363,6 +363,14 @@ def test_end_trial_names_its_argument_when_it_is_no_trial():
         make().end_trial(3)
 
 
+def test_end_trial_refuses_a_status_that_keras_tuner_does_not_have():
+    oracle = make()
+    trial = oracle.create_trial("worker")
+    with pytest.raises(ValueError, match=r"`status` must be one of .*, got 'PERFECT'"):
+        oracle.end_trial(trial.trial_id, "PERFECT")
+    assert oracle.trial_record(trial.trial_id).state == "running"
+
+
 def test_enqueue_accepts_hyperparameters_and_lists():
     oracle = make()
     oracle.hyperparameters.Int("units", 1, 9)
