@@ -24,6 +24,8 @@ _UNEXPECTED = re.compile(r"([\w.<>]*\bfit\(\)) got an unexpected keyword argumen
 _TWICE = {
     "callbacks": "add yours to the ones that it is given, `callbacks=[*callbacks, ...]`.",
     "epochs": "leave it out in `search`; with a scheduler, leave it out here and set `max_epochs`.",
+    "initial_epoch": "the scheduler sets it, since it resumes trainings.  For several trainings "
+    "one after the other, use a tuner without a scheduler, such as `kt_extras.TPE`.",
 }
 _VALIDATION_POSITION = 6  # of `validation_split` in `keras.Model.fit`; `validation_data` follows
 

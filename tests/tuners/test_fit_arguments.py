@@ -164,7 +164,14 @@ def test_an_argument_that_is_set_twice_ends_the_search_with_what_to_do(own, cure
     assert "failed" not in {row["state"] for row in tuner.results()}
 
 
-def test_epochs_that_a_fit_sets_are_refused_under_a_scheduler():
-    tuner = kte.ASHA(SetsAgain(epochs=2), "val_loss", max_epochs=4, seed=0)
-    with pytest.raises(TypeError, match="with a scheduler, leave it out here and set `max_epochs`"):
+@pytest.mark.parametrize(
+    ("own", "cure"),
+    [
+        ({"epochs": 2}, "with a scheduler, leave it out here and set `max_epochs`"),
+        ({"initial_epoch": 2}, "use a tuner without a scheduler"),
+    ],
+)
+def test_epochs_that_a_fit_sets_are_refused_under_a_scheduler(own, cure):
+    tuner = kte.ASHA(SetsAgain(**own), "val_loss", max_epochs=4, seed=0)
+    with pytest.raises(TypeError, match=cure):
         tuner.search(**FIT, verbose=0)
