@@ -10,7 +10,7 @@ from typing import Any
 import keras_tuner
 
 from kt_extras.arguments import plain
-from kt_extras.bridge.declared_ranges import check_declared
+from kt_extras.bridge.declared_ranges import DeclarationError, check_declared
 
 _NO_RANGE = ("name", "conditions", "default")
 
@@ -121,7 +121,13 @@ def _arguments(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict
     [8, 16]
     """
     method = getattr(keras_tuner.HyperParameters, kind)
-    bound = inspect.signature(method).bind(None, *args, **kwargs)
+    try:
+        bound = inspect.signature(method).bind(None, *args, **kwargs)
+    except TypeError as error:
+        known = list(inspect.signature(method).parameters)[1:]
+        raise DeclarationError(
+            f"`hp.{kind}` must be called with {', '.join(known)}, but {error}."
+        ) from None
     bound.apply_defaults()
     given = {name: plain(value) for name, value in bound.arguments.items() if name != "self"}
     if isinstance(given.get("values"), Iterable) and not isinstance(given["values"], str):

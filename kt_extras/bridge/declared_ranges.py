@@ -12,9 +12,10 @@ from kt_extras.arguments import is_finite
 from kt_extras.search.dimensions import SAMPLINGS
 
 _KINDS = (bool, int, float, str)  # of values, as JSON and KerasTuner's protocol hold them
+_MAX_INTEGER = 2**63
 
 
-class DeclarationError(keras_tuner.errors.FatalValueError):  # type: ignore[misc]
+class DeclarationError(keras_tuner.errors.FatalValueError):
     """A hyperparameter is declared with a value that no trial could use."""
 
 
@@ -64,10 +65,10 @@ def _check_choice(given: Mapping[str, Any]) -> None:
 def _check_range(kind: str, given: Mapping[str, Any]) -> None:
     """Check the arguments of an `Int` or a `Float`."""
     whole = kind == "Int"
-    rule = "an integer" if whole else "a finite number"
+    rule = "an integer of 64 bits" if whole else "a finite number"
     low, high, step = (_number(given.get(name)) for name in ("min_value", "max_value", "step"))
     for name, number in (("min_value", low), ("max_value", high)):
-        if number is None or (whole and number % 1):
+        if number is None or (whole and (number % 1 or not abs(number) < _MAX_INTEGER)):
             raise _wrong(given, name, rule)
     if low is None or high is None or low > high:
         raise _wrong(given, "min_value", f"at most `max_value`, {given['max_value']!r}")
@@ -87,6 +88,8 @@ def _check_range(kind: str, given: Mapping[str, Any]) -> None:
 
 
 def _is_value(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) < _MAX_INTEGER
     return type(value) in _KINDS and (not isinstance(value, float) or math.isfinite(value))
 
 

@@ -17,7 +17,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial
 
-from kt_extras.arguments import check_flag
+from kt_extras.arguments import check_flag, check_integer
 from kt_extras.bridge.declarations import checked
 from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective
 from kt_extras.bridge.space_change import differences
@@ -143,6 +143,8 @@ class RecordedOracle(keras_tuner.Oracle):
         A trial that was paused and runs again has the score that it had when it was paused.
         """
         with self._changed:
+            if num_trials is not None:  # which KerasTuner takes for all of them
+                check_integer("num_trials", num_trials, minimum=0)
             best = best_trials(self.trials.values(), self.objective, num_trials)
             return BestList(best, self.trial_records)
 
@@ -353,7 +355,7 @@ class RecordedOracle(keras_tuner.Oracle):
         record = self._state.trials.get(trial_id)
         if record is None:
             raise KeyError(
-                f"`trial_id` {trial_id!r} is not among the {len(self.trials)} known trials."
+                f"`trial_id` must be one of the {len(self.trials)} known trials, got {trial_id!r}."
             )
         if record.state is not TrialState.RUNNING:
             raise ValueError(f"Trial {trial_id!r} is not running: it is {record.state}.")

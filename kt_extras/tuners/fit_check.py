@@ -6,6 +6,7 @@ Only what the arguments alone tell is checked, and only where `model.fit` itself
 from __future__ import annotations
 
 import inspect
+import math
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -147,7 +148,7 @@ def _check_weights(given: Mapping[str, Any]) -> None:
 
 def _check_data(given: Mapping[str, Any]) -> None:
     x, validation = given.get("x"), given.get("validation_data")
-    if x is None:
+    if x is None and (given.get("y") is None or not compat.KERAS_3):  # of a model without inputs
         raise ValueError(f"`x` must be {_DATA}, got None.")
     for name in ("x", "y", "sample_weight"):
         if given.get(name) is not None:
@@ -159,8 +160,11 @@ def _check_data(given: Mapping[str, Any]) -> None:
                     f"`{name}` must be left out where `x` is a data set that holds it, got "
                     f"{_shown(given[name])}."
                 )
+    _check_end("x", x, "steps_per_epoch", given)
+    _check_split(given)
     if validation is None:
         return
+    _check_end("validation_data", validation, "validation_steps", given)
     if not isinstance(validation, (tuple, list)):
         _check_kind("validation_data", validation)
     elif not 1 <= len(validation) <= 3:
@@ -182,6 +186,38 @@ def _check_kind(name: str, value: Any) -> None:
         raise TypeError(
             f"`{name}` must be {_DATA}, got {_shown(value)}; pass `np.asarray(...)` of it."
         )
+
+
+def _check_end(name: str, value: Any, steps: str, given: Mapping[str, Any]) -> None:
+    """Raise if a data set has no batch, or no end."""
+    if not isinstance(value, tf.data.Dataset):
+        return
+    batches = int(value.cardinality())
+    if batches == 0:
+        raise ValueError(f"`{name}` must have at least one batch, got a data set of 0 batches.")
+    if batches == tf.data.INFINITE_CARDINALITY and given.get(steps) is None:
+        raise ValueError(
+            f"`{steps}` must be given where `{name}` repeats for ever, got None; or leave out "
+            "`repeat()`."
+        )
+
+
+def _check_split(given: Mapping[str, Any]) -> None:
+    """Raise if `validation_split` leaves no row to train on, or none to validate on."""
+    split, rows = given.get("validation_split"), next(_row_counts(given.get("x")), None)
+    if split and rows and not 0 < math.floor(rows * (1 - split)) < rows:
+        raise ValueError(
+            f"`validation_split` must leave rows on both sides, got {split!r} of {rows} rows."
+        )
+
+
+def plain_numbers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with Python's own numbers in place of NumPy's; Keras takes not all of them.
+
+    >>> plain_numbers({"validation_freq": np.int64(2)})
+    {'validation_freq': 2}
+    """
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in kwargs.items()}
 
 
 def _check_rows(given: Mapping[str, Any], of: str = "") -> None:

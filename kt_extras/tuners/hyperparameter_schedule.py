@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from kt_extras.arguments import check_integer
 from kt_extras.model_reuse.replay import ReplayHyperparameters, Target
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.records.trial_record import TrialRecord
@@ -39,6 +41,7 @@ class HyperparameterSchedule:
 
     def at(self, epoch: int) -> Point:
         """Return the values in an epoch, counted from 0."""
+        check_integer("epoch", epoch, minimum=0)
         parts = zip(reversed(self.starts), reversed(self.points), strict=True)
         return next(point for start, point in parts if start <= epoch)
 
@@ -61,14 +64,23 @@ class HyperparameterSchedule:
 
     @classmethod
     def from_json(cls, text: str) -> HyperparameterSchedule:
-        """Read what `to_json` has written."""
-        read = json.loads(text)
-        return cls(
-            tuple(part["from_epoch"] for part in read["schedule"]),
-            tuple(part["values"] for part in read["schedule"]),
-            read["epochs"],
-            tuple(read["mutable"]),
-        )
+        """Read what `to_json` has written.
+
+        Raises:
+            ValueError: It has not written that.
+        """
+        try:
+            read = json.loads(text)
+            return cls(
+                tuple(part["from_epoch"] for part in read["schedule"]),
+                tuple(part["values"] for part in read["schedule"]),
+                read["epochs"],
+                tuple(read["mutable"]),
+            )
+        except (TypeError, ValueError, KeyError):
+            raise ValueError(
+                f"`text` must be what `to_json` has written, got {reprlib.repr(text)}."
+            ) from None
 
     def callbacks(
         self, targets: Mapping[str, Target] | None = None
@@ -84,6 +96,10 @@ class HyperparameterSchedule:
             are kept.
         """
         first = self.points[0]
+        known = {name for point in self.points for name in point}
+        for name in targets or {}:
+            if name not in known:
+                raise ValueError(f"`targets` must name some of {sorted(known)}, got {name!r}.")
         names = sorted({n for point in self.points for n in point if point[n] != first.get(n)})
         return [ReplayHyperparameters(self.at, names, targets)] if names else []
 

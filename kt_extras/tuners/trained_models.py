@@ -78,6 +78,10 @@ class TrainedModels:
 
     def load(self, trial: Trial) -> keras.Model:
         """Return a trial's model with the weights of its best epoch."""
+        if not isinstance(trial, Trial):
+            raise TypeError(
+                f"`trial` must be a trial, as from `oracle.get_best_trials()`, got {trial!r}."
+            )
         self.check([trial])
         with settings_kept(), random_state_kept():
             return self._loaded(trial)

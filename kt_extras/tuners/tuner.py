@@ -39,7 +39,7 @@ from kt_extras.tuners.fit_arguments import (
     passed_twice,
     refuse_unexpected,
 )
-from kt_extras.tuners.fit_check import check_fit, verbosity
+from kt_extras.tuners.fit_check import check_fit, plain_numbers, verbosity
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 from kt_extras.tuners.roles import role_of
@@ -145,7 +145,7 @@ class Tuner(RecordedTuner):
         _check_strategy(distribution_strategy)
         if constraint is not None and not callable(constraint):
             raise TypeError(f"`constraint` must be a function (hp, model), got {constraint!r}.")
-        if not (hypermodel is None or callable(hypermodel) or hasattr(hypermodel, "build")):
+        if not _is_hypermodel(hypermodel):
             raise TypeError(
                 "`hypermodel` must be a `HyperModel` or a function `build(hp)`, got "
                 f"{hypermodel!r}."
@@ -208,6 +208,7 @@ class Tuner(RecordedTuner):
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
         verbose = verbosity(fit_kwargs.pop("verbose", None))
+        fit_kwargs = plain_numbers(fit_kwargs)
         self._shows_epochs = verbose > 1
         self._notes = Notes(visible=verbose > 0)
         if self._role.trains:
@@ -256,16 +257,7 @@ class Tuner(RecordedTuner):
         for execution in range(self.executions_per_trial):
             ours = run.callbacks(callbacks, execution)
             run.set_seed(execution)
-            try:
-                results.append(self._build_and_fit_model(trial, *args, callbacks=ours, **kwargs))
-            except TrainingEnded:
-                run.write_build_config(self._get_build_config_fname(trial.trial_id))
-            except ValueError as error:
-                run.batches.explain(error)
-                raise
-            except TypeError as error:
-                refuse_unexpected(error, {"callbacks", *kwargs}, type(self))
-                raise
+            results += self._results_of(run, trial, args, {**kwargs, "callbacks": ours})
             run.raise_if_interrupted()
             if results and isinstance(results[-1], keras.callbacks.History):
                 compat.forget_model(results[-1])
@@ -281,6 +273,22 @@ class Tuner(RecordedTuner):
                 self._get_build_config_fname(trial.trial_id),
             )
         return results
+
+    def _results_of(
+        self, run: TrialRun, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> list[Any]:
+        """Build and train a model; return what its training returned, if it came to its end."""
+        try:
+            return [self._build_and_fit_model(trial, *args, **kwargs)]
+        except TrainingEnded:
+            run.write_build_config(self._get_build_config_fname(trial.trial_id))
+            return []
+        except ValueError as error:
+            run.batches.explain(error)
+            raise
+        except TypeError as error:
+            refuse_unexpected(error, set(kwargs), type(self))
+            raise
 
     def _train(self, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run a trial; without `verbose`, if its own training passes that to `fit` itself."""
@@ -379,6 +387,13 @@ class Tuner(RecordedTuner):
         """Whether `verbose` can be passed to what trains."""
         own = self.hypermodel is None or accepts(self.hypermodel.fit, "verbose")
         return own and accepts(self.run_trial, "verbose")
+
+
+def _is_hypermodel(given: Any) -> bool:
+    """Return whether models can be built with it, or it is None; a model or a class is neither."""
+    if isinstance(given, (type, keras.Model)):
+        return not issubclass(given, keras_tuner.HyperModel) if isinstance(given, type) else False
+    return given is None or callable(given) or isinstance(given, keras_tuner.HyperModel)
 
 
 def _check_strategy(given: Any) -> None:
