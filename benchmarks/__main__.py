@@ -23,6 +23,7 @@ COMMANDS = (
     ("long_search", "--real", "300"),
     ("imbalanced_data", "--tables", "churn"),
     ("kit_cost",),
+    ("bad_inputs",),
 )
 
 

@@ -5,7 +5,39 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kt_extras.arguments import is_integer
 from kt_extras.arrays import FloatArray
+
+
+def numbers(name: str, given: ArrayLike) -> FloatArray:
+    """Return an argument as an array of floats.
+
+    Raises:
+        ValueError: It does not hold numbers.
+
+    >>> numbers("weights", "balanced")
+    Traceback (most recent call last):
+    ValueError: `weights` must be numbers, got 'balanced'.
+    """
+    try:
+        if given is None or isinstance(given, str):  # which NumPy takes for NaN, or reads
+            raise TypeError
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"`{name}` must be numbers, got {given!r}.") from None
+
+
+def check_num_classes(value: object) -> None:
+    """Raise unless a number of classes is an integer from 2.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not (is_integer(value) and value >= 2):  # type: ignore[operator]
+        raise ValueError(
+            f"`num_classes` must be at least 2, got {value!r}; an integer, and a binary problem "
+            "has 2."
+        )
 
 
 def checked_weights(weights: ArrayLike) -> FloatArray:
@@ -17,7 +49,7 @@ def checked_weights(weights: ArrayLike) -> FloatArray:
     >>> checked_weights([1, 3]).tolist()
     [1.0, 3.0]
     """
-    w = np.asarray(weights, dtype=np.float64)
+    w = numbers("weights", weights)
     if w.size == 0 or not (w.ndim == 1 or (w.ndim == 2 and w.shape[1] == 2)):
         raise ValueError(
             "`weights` must have shape (c,), or (c, 2) for multi-label data, "
@@ -42,7 +74,7 @@ def checked_costs(costs: ArrayLike, *, num_classes: int | None = None) -> FloatA
     >>> checked_costs([[0, 1], [5, 0]], num_classes=2).tolist()
     [[0.0, 1.0], [5.0, 0.0]]
     """
-    matrix = np.asarray(costs, dtype=np.float64)
+    matrix = numbers("costs", costs)
     c = len(matrix) if num_classes is None and matrix.ndim else num_classes
     if c is None or c < 2 or matrix.shape != (c, c):
         size = f"({num_classes}, {num_classes})" if num_classes else "(c, c) with c at least 2"
@@ -82,7 +114,7 @@ def checked_counts(
     >>> checked_counts([3, 1]).tolist()
     [3.0, 1.0]
     """
-    n = np.asarray(counts, dtype=np.float64)
+    n = numbers(name, counts)
     if n.ndim != 1 or len(n) < min_classes:
         raise ValueError(
             f"`{name}` must have shape (c,) with c at least {min_classes}, one number for each "

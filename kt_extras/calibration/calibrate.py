@@ -8,11 +8,13 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kt_extras.arguments import check_integer
 from kt_extras.calibration.criteria import Criterion, CriterionLike, criterion_of
 from kt_extras.calibration.fitting import Method, fit_calibration
 from kt_extras.calibration.layers import Decision
 from kt_extras.calibration.predictions import ForwardPass, predictions
 from kt_extras.calibration.thresholds import fit_thresholds
+from kt_extras.class_arguments import numbers
 
 ThresholdLike = Union[str, float, ArrayLike, Criterion, None]  # noqa: UP007 - Python 3.10
 
@@ -67,6 +69,9 @@ def calibrate(
     >>> {name: values.shape for name, values in sure.predict(x, verbose=0).items()}
     {'probabilities': (200, 1), 'decision': (200,)}
     """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"`model` must be a trained model of Keras, got {model!r}.")
+    check_integer("batch_size", batch_size, minimum=1)
     if y_cal is None and (hasattr(x_cal, "shape") or isinstance(x_cal, (dict, list, tuple))):
         raise TypeError(
             "`y_cal` may be left out only if `x_cal` is a data set of batches `(x, y)`, got "
@@ -84,7 +89,7 @@ def calibrate(
     )
     calibrated = np.asarray(layer(outputs))
     if isinstance(threshold, (str, keras.metrics.Metric)) or hasattr(threshold, "preferences"):
-        metric = criterion_of(cast("CriterionLike", threshold))
+        metric = criterion_of(cast("CriterionLike", threshold), name="threshold")
         threshold = fit_thresholds(
             labels, calibrated, metric, sample_weight=weights, multi_label=multi_label
         ).values
@@ -103,7 +108,7 @@ def _fitted_threshold(threshold: Any, n_columns: int, multi_label: bool) -> Any:
     """Return one threshold for a binary problem, else one for each column."""
     binary = n_columns <= 2 and not multi_label
     neutral = 0.5 if binary or multi_label else 1 / n_columns
-    found = np.asarray(neutral if threshold is None else threshold, dtype=np.float64)
+    found = numbers("threshold", neutral if threshold is None else threshold)
     if found.ndim == 0 and not binary and (threshold is None or multi_label):
         found = np.full(n_columns, found)
     if found.shape != (() if binary else (n_columns,)) or not ((found >= 0) & (found <= 1)).all():

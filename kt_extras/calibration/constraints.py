@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from kt_extras.arguments import is_number
 from kt_extras.arrays import FloatArray
 from kt_extras.calibration.confusion import ROUNDING, ConfusionPath, Counts
 
@@ -83,5 +84,5 @@ class PrecisionAtRecall:
 
 
 def _check_fraction(name: str, value: float) -> None:
-    if not 0 < value <= 1:
+    if not (is_number(value) and 0 < value <= 1):
         raise ValueError(f"`{name}` must lie in (0, 1], got {value!r}.")

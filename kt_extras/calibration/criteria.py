@@ -14,8 +14,10 @@ from typing import ClassVar, Protocol, Union
 
 import numpy as np
 
+from kt_extras.arguments import is_finite
 from kt_extras.arrays import FloatArray
 from kt_extras.calibration.confusion import ROUNDING, ConfusionPath, Counts, ratio
+from kt_extras.class_arguments import numbers
 
 
 class Criterion(Protocol):
@@ -52,7 +54,7 @@ class FBeta:
     beta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.beta < float("inf"):
+        if not (is_finite(self.beta) and self.beta > 0):
             raise ValueError(f"`beta` must be above 0 and finite, got {self.beta!r}; 1 is F1.")
 
     @property
@@ -188,14 +190,14 @@ class ExpectedCost:
     name: ClassVar[str] = "expected_cost"
 
     def __post_init__(self) -> None:
-        matrix = np.asarray(self.costs, dtype=np.float64)
+        matrix = numbers("costs", self.costs)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
             raise ValueError(
                 "`costs` must have a row for each true class and a column for each "
                 f"decision, shape (k, k) with k at least 2, got shape {matrix.shape}."
             )
         if not np.isfinite(matrix).all():
-            raise ValueError("`costs` must be finite, got NaN or infinite costs.")
+            raise ValueError(f"`costs` must be finite, got {matrix.tolist()}.")
         object.__setattr__(self, "costs", tuple(map(tuple, matrix.tolist())))
 
     def values(self, path: ConfusionPath) -> FloatArray:
@@ -217,12 +219,13 @@ _NAMED: dict[str, Callable[[], Criterion]] = {
 }
 
 
-def criterion_of(metric: CriterionLike) -> Criterion:
+def criterion_of(metric: CriterionLike, *, name: str = "metric") -> Criterion:
     """Return a criterion by its name, or as it was given.
 
     Args:
         metric: `"f1"`, `"f2"`, `"f0.5"` and so on, `"youden_j"`, `"balanced_accuracy"`,
             `"geometric_mean"`, `"mcc"`, or a criterion.
+        name: Name of the argument, for the messages. Defaults to `"metric"`.
 
     Raises:
         ValueError: The name is not known, or is that of a criterion with an argument.
@@ -235,15 +238,15 @@ def criterion_of(metric: CriterionLike) -> Criterion:
         if hasattr(metric, "values") and hasattr(metric, "preferences"):
             return metric
         raise TypeError(
-            "`metric` must be a name or a criterion of `kte.calibration`, got "
-            f"{type(metric).__name__}; Keras' metrics and those of `kte.metrics` are not criteria."
+            f"`{name}` must be a name or a criterion of `kte.calibration`, got "
+            f"{metric!r}; Keras' metrics and those of `kte.metrics` are not criteria."
         )
     if re.fullmatch(r"f\d+(\.\d+)?", metric):
         return FBeta(float(metric[1:]))
     if metric in _NAMED:
         return _NAMED[metric]()
     raise ValueError(
-        f"`metric` must be 'f1' (or another beta), {', '.join(map(repr, _NAMED))}, or a criterion "
+        f"`{name}` must be 'f1' (or another beta), {', '.join(map(repr, _NAMED))}, or a criterion "
         "such as `ExpectedCost(costs)`, `RecallAtPrecision(0.9)` or "
         f"`PrecisionAtRecall(0.9)`, got {metric!r}."
     )

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.class_arguments import numbers
 from kt_extras.compat import require_tensorflow
 
 Numbers = Union[float, Sequence[float]]  # noqa: UP007 - Python 3.10
@@ -99,7 +100,7 @@ class TemperatureScaling(CalibrationLayer):
 
     def __init__(self, temperature: Numbers, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.temperature = np.asarray(temperature, dtype=np.float64).tolist()
+        self.temperature = numbers("temperature", temperature).tolist()
         if not np.all(np.asarray(self.temperature) > 0):
             raise ValueError(f"`temperature` must be above 0, got {temperature!r}.")
 
@@ -238,7 +239,9 @@ class Decision(keras.layers.Layer):
     def __init__(self, thresholds: Numbers, *, exclusive: bool = True, **kwargs: Any) -> None:
         require_tensorflow(type(self).__name__)
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
-        self.thresholds = np.asarray(thresholds, dtype=np.float64).tolist()
+        self.thresholds = numbers("thresholds", thresholds).tolist()
+        if not np.isfinite(self.thresholds).all():
+            raise ValueError(f"`thresholds` must be finite, got {thresholds!r}.")
         self.exclusive = exclusive
         if exclusive and np.ndim(self.thresholds) == 1 and not min(self.thresholds) > 0:
             raise ValueError(

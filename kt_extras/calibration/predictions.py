@@ -107,7 +107,11 @@ def check_data(name: str, data: Any) -> None:
     batches = not isinstance(data, (tuple, list, dict, str)) and not hasattr(data, "shape")
     batches = batches and (hasattr(data, "__getitem__") or hasattr(data, "__iter__"))
     if not (arrays or batches):
-        got = "None" if data is None else type(data).__name__
+        got = (
+            repr(data)
+            if data is None or isinstance(data, (str, int, float))
+            else type(data).__name__
+        )
         raise TypeError(
             f"`{name}` must be `(x, y)`, `(x, y, sample_weight)` or a data set of batches of "
             f"these, got {got}; Keras does not pass callbacks the `validation_data` of `fit`, so "

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kt_extras.arguments import is_integer
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.calibration.sample import Kind, Sample, check_sample
 
@@ -102,8 +103,8 @@ def reliability(
     >>> curve.predicted.tolist(), curve.observed.tolist()
     ([0.2, 0.9], [0.5, 1.0])
     """
-    if n_bins < 1:
-        raise ValueError(f"`n_bins` must be at least 1, got {n_bins!r}.")
+    if not (is_integer(n_bins) and n_bins >= 1):
+        raise ValueError(f"`n_bins` must be at least 1, got {n_bins!r}; an integer.")
     if strategy not in {"uniform", "quantile"}:
         raise ValueError(f"`strategy` must be 'uniform' or 'quantile', got {strategy!r}.")
     if of not in {"predicted", "positive"} or (of == "positive" and sample.kind is not Kind.BINARY):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kt_extras.arrays import FloatArray, IntArray
+from kt_extras.class_arguments import numbers
 
 _SUM = 1e-3  # by which the probabilities of a row may miss 1: half precision does
 
@@ -104,7 +105,7 @@ def check_scores(y_score: ArrayLike, kind: Kind) -> NDArray[np.floating[Any]]:
 def _checked_scores(y_score: ArrayLike) -> NDArray[np.floating[Any]]:
     scores = np.asarray(y_score)
     if not np.issubdtype(scores.dtype, np.floating):
-        scores = scores.astype(np.float64)
+        scores = numbers("y_score", y_score)
     if scores.ndim not in {1, 2} or scores.size == 0:
         raise ValueError(
             "`y_score` must have shape (n,) or (n, k) and at least one row, "
@@ -181,14 +182,15 @@ def _checked_labels(y_true: ArrayLike, shape: tuple[int, ...], kind: Kind) -> In
 def _checked_weights(sample_weight: ArrayLike | None, n: int) -> FloatArray:
     if sample_weight is None:
         return np.ones(n)
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = numbers("sample_weight", sample_weight)
     if weights.shape == (n, 1):
         weights = weights.reshape(n)
     if weights.shape != (n,):
         raise ValueError(f"`sample_weight` must have shape ({n},), got {weights.shape}.")
     if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
         raise ValueError(
-            "`sample_weight` must be finite, at least 0, and above 0 for at least one row."
+            "`sample_weight` must be finite, at least 0, and above 0 for at least one row, got "
+            f"values from {weights.min():g} to {weights.max():g}."
         )
     return weights
 

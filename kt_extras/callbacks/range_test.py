@@ -178,7 +178,9 @@ def learning_rate_range_test(
 
 def _check_ready(model: keras.Model) -> None:
     if getattr(model, "optimizer", None) is None:
-        raise ValueError("`model` must be compiled before a range test; call `model.compile`.")
+        raise ValueError(
+            f"`model` must be compiled before a range test, got {model!r}; call `model.compile`."
+        )
     if not model.built:
         raise ValueError(
             "`model` must have its variables, so that they can be restored; call it on a batch, "

@@ -90,6 +90,7 @@ class ThresholdCalibration(CopiedCallback):
             raise ValueError(f"`fit_on` must be 'half' or 'all', got {fit_on!r}.")
         check_integer("every", every, minimum=1)
         check_integer("batch_size", batch_size, minimum=1)
+        check_integer("seed", seed, minimum=0)
         self.validation_data = validation_data
         self.metric = criterion_of(metric)
         self.fit_on = fit_on

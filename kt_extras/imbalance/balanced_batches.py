@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.compat import CALLS_ON_EPOCH_BEGIN, PyDataset
 from kt_extras.imbalance.labels import single_labels
@@ -74,6 +74,8 @@ class BalancedBatches(PyDataset):
         size = len(classes) if epoch_size is None else epoch_size
         check_integer("batch_size", batch_size, minimum=1)
         check_integer("epoch_size", size, minimum=1)
+        check_integer("seed", seed, minimum=0)
+        check_integer("first_epoch", first_epoch, minimum=0)
         self.batch_size, self.epoch_size, self.seed = batch_size, size, seed
         self.epoch, self._begun = first_epoch, not CALLS_ON_EPOCH_BEGIN
         self._members = [np.flatnonzero(classes == number) for number in np.unique(classes)]
@@ -154,7 +156,7 @@ def _fractions(classes: IntArray, ratio: float | Mapping[int, float]) -> FloatAr
         fractions = np.array([ratio[number] for number in present.tolist()], dtype=np.float64)
         if not (np.isfinite(fractions).all() and (fractions > 0).all()):
             raise ValueError(f"`ratio` must have fractions above 0, got {dict(ratio)}.")
-    elif 0 < ratio <= 1:
+    elif is_number(ratio) and 0 < ratio <= 1:
         fractions = np.maximum(counts, ratio * counts.max())
     else:
         raise ValueError(

@@ -21,6 +21,23 @@ def check_list(name: str, values: Sequence[str]) -> None:
         raise ValueError(f"`{name}` must be a list, got {values!r}; pass [{values!r}].")
 
 
+def check_methods(methods: Sequence[str], known: Sequence[str]) -> None:
+    """Raise unless an argument lists some of the methods that there are.
+
+    >>> check_methods([], ["none", "mixup"])
+    Traceback (most recent call last):
+    ValueError: `methods` must have one of none, mixup, got none of them: [].
+    """
+    check_list("methods", methods)
+    if not methods:
+        raise ValueError(
+            f"`methods` must have one of {', '.join(known)}, got none of them: {methods!r}."
+        )
+    for method in methods:
+        if method not in known:
+            raise ValueError(f"`methods` must be some of {', '.join(known)}, got {method!r}.")
+
+
 def checked_range(name: str, given: float | tuple[float, float]) -> tuple[float, float]:
     """Return the two ends of a range, equal ones for a single number.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, is_finite
 from kt_extras.arrays import FloatArray
 from kt_extras.class_arguments import checked_costs, checked_weights
 
@@ -41,8 +41,10 @@ def cost_matrix(
     if not isinstance(costs, Mapping):
         raise ValueError(
             "`costs` must be a mapping from (true class, decision) to cost, got "
-            f"{type(costs).__name__}; a matrix is used as it is, without `cost_matrix`."
+            f"{type(costs).__name__} {costs!r}; a matrix is used as it is, without `cost_matrix`."
         )
+    if not (is_finite(default) and default >= 0):
+        raise ValueError(f"`default` must be a finite cost of at least 0, got {default!r}.")
     matrix = np.full((num_classes, num_classes), float(default))
     np.fill_diagonal(matrix, 0.0)
     for pair, cost in costs.items():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kt_extras.arguments import is_integer
 from kt_extras.arrays import IntArray
 
 
@@ -64,8 +65,8 @@ def class_counts(
     """
     if isinstance(y, ClassCounts):
         return y
-    if num_classes is not None and not num_classes >= 1:
-        raise ValueError(f"`num_classes` must be at least 1, got {num_classes!r}.")
+    if num_classes is not None and not (is_integer(num_classes) and num_classes >= 1):
+        raise ValueError(f"`num_classes` must be at least 1, got {num_classes!r}; an integer.")
     if hasattr(y, "element_spec"):
         from kt_extras.imbalance.label_batches import label_batches  # loads TensorFlow
 

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kt_extras.imbalance.checks import check_list, checked_range
+from kt_extras.arguments import check_integer
+from kt_extras.imbalance.checks import check_methods, checked_range
 from kt_extras.imbalance.choices import choose
 from kt_extras.running_tuner import check_fit_is_overridden
 
@@ -117,9 +118,10 @@ class Mixer:
         prefix: str = "",
     ) -> None:
         low, high = checked_range("alpha", alpha)
-        check_list("methods", methods)
-        if not methods:
-            raise ValueError(f"`methods` must have one of {', '.join(METHODS)}, got none.")
+        check_methods(methods, METHODS)
+        check_integer("seed", seed, minimum=0)
+        if num_classes is not None:
+            check_integer("num_classes", num_classes, minimum=2)
         for method in methods:
             _layer(method, low, seed)
             _layer(method, high, seed)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from kt_extras.arguments import check_integer
 from kt_extras.arrays import Array
-from kt_extras.imbalance.checks import check_list, checked_array, checked_range
+from kt_extras.imbalance.checks import check_methods, checked_array, checked_range
 from kt_extras.imbalance.choices import choose
 from kt_extras.imbalance.labels import class_counts
 from kt_extras.imbalance.resampling import (
@@ -83,9 +84,8 @@ class Resampler:
         prefix: str = "",
     ) -> None:
         ratios, neighbors = checked_range("ratio", ratio), checked_range("k_neighbors", k_neighbors)
-        check_list("methods", methods)
-        if not methods:
-            raise ValueError(f"`methods` must have one of {', '.join(METHODS)}, got none.")
+        check_methods(methods, METHODS)
+        check_integer("seed", seed, minimum=0)
         for method in methods:
             for value, count in zip(ratios, neighbors, strict=True):
                 check_arguments(method, value, count)

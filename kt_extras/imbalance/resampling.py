@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kt_extras.arguments import check_integer
+from kt_extras.arguments import check_integer, is_number
 from kt_extras.arrays import Array, IntArray
 from kt_extras.imbalance.checks import checked_array
 from kt_extras.imbalance.labels import single_labels
@@ -81,6 +81,7 @@ def resample(
     ((6, 2), [3, 3])
     """
     check_arguments(method, ratio, k_neighbors)
+    check_integer("seed", seed, minimum=0)
     if method == "none":
         return x, y
     inputs, given = checked_array(x, y), np.asarray(y)
@@ -114,7 +115,7 @@ def check_arguments(method: str, ratio: float, k_neighbors: float) -> None:
     """
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}.")
-    if not 0 < ratio <= 1:
+    if not (is_number(ratio) and 0 < ratio <= 1):
         raise ValueError(
             f"`ratio` must be above 0 and at most 1, got {ratio!r}; 1 makes the classes equal."
         )

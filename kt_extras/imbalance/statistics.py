@@ -113,14 +113,23 @@ def effective_numbers(counts: ArrayLike, *, beta: float = 0.999) -> FloatArray:
     [1.0, 6.513, 10.0]
     """
     n = checked_counts(counts)
-    if not 0 <= beta < 1:
+    check_beta(beta)
+    if beta == 0:
+        return np.minimum(n, 1.0)
+    return -np.expm1(n * math.log(beta)) / (1.0 - beta)
+
+
+def check_beta(beta: object) -> None:
+    """Raise unless a number can be the `beta` of `effective_numbers`.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    if not (is_number(beta) and 0 <= beta < 1):  # type: ignore[operator]
         raise ValueError(
             f"`beta` must be at least 0 and below 1, got {beta!r}; the paper's values are "
             "0.9, 0.99, 0.999 and 0.9999."
         )
-    if beta == 0:
-        return np.minimum(n, 1.0)
-    return -np.expm1(n * math.log(beta)) / (1.0 - beta)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_class_weight
 
+from kt_extras.arguments import is_finite
 from kt_extras.arrays import FloatArray
 from kt_extras.class_arguments import checked_weights
 from kt_extras.imbalance.labels import (
@@ -21,7 +22,7 @@ from kt_extras.imbalance.labels import (
     class_counts,
     single_labels,
 )
-from kt_extras.imbalance.statistics import effective_numbers
+from kt_extras.imbalance.statistics import check_beta, effective_numbers
 
 #: What `class_weights` takes for `scheme`.
 SCHEMES = ("balanced", "inverse_sqrt", "effective_number")
@@ -69,7 +70,8 @@ def class_weights(
     """
     if scheme not in SCHEMES:
         raise ValueError(f"`scheme` must be one of {', '.join(SCHEMES)}, got {scheme!r}.")
-    if absent is not None and not (np.isfinite(absent) and absent >= 0):
+    check_beta(beta)
+    if absent is not None and not (is_finite(absent) and absent >= 0):
         raise ValueError(f"`absent` must be a finite weight, at least 0, got {absent!r}.")
     counts = class_counts(y, num_classes=num_classes, multi_label=multi_label)
     _check_presence(counts, absent)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kt_extras.arguments import is_number
 from kt_extras.losses.checks import nan_as_inputs
 from kt_extras.losses.classification import check_at_least
 from kt_extras.losses.labels import binary_labels, mean_over_labels
@@ -97,7 +98,7 @@ class AsymmetricLoss(RowLoss):
         super().__init__(reduction=reduction, name=name)
         check_at_least("gamma_positive", gamma_positive, minimum=0)
         check_at_least("gamma_negative", gamma_negative, minimum=0)
-        if not 0 <= margin < 1:
+        if not (is_number(margin) and 0 <= margin < 1):
             raise ValueError(f"`margin` must lie in [0, 1), got {margin!r}.")
         self.gamma_positive, self.gamma_negative = float(gamma_positive), float(gamma_negative)
         self.margin = float(margin)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
+from kt_extras.arguments import is_finite
 from kt_extras.compat import with_keras_mask
 from kt_extras.losses.checks import nan_as_inputs
 from kt_extras.losses.counted import checked_ignore_class, of_other_classes, with_valid_labels
@@ -113,5 +113,5 @@ def check_at_least(name: str, value: float, *, minimum: float) -> None:
     Traceback (most recent call last):
     ValueError: `gamma` must be finite and at least 0, got -1.0.
     """
-    if not (np.isfinite(value) and value >= minimum):
+    if not (is_finite(value) and value >= minimum):
         raise ValueError(f"`{name}` must be finite and at least {minimum:g}, got {value!r}.")

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from kt_extras.class_arguments import numbers
 from kt_extras.losses.classification import (
     ClassificationLoss,
     check_at_least,
@@ -89,7 +90,7 @@ class SparseFocalCrossentropy(ClassificationLoss):
             from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
         )
         check_at_least("gamma", gamma, minimum=0)
-        self.alpha = np.asarray(alpha, dtype=np.float64)
+        self.alpha = numbers("alpha", alpha)
         if self.alpha.ndim > 1 or not (np.isfinite(self.alpha).all() and (self.alpha >= 0).all()):
             raise ValueError(
                 "`alpha` must be a number or one a class, finite and at least 0, "

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from kt_extras.arguments import is_finite
 from kt_extras.arrays import FloatArray
 from kt_extras.class_arguments import checked_counts
 from kt_extras.losses.class_weights import ClassWeights
@@ -93,9 +94,9 @@ class LDAM(ClassificationLoss):
         super().__init__(
             from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
         )
-        if not (np.isfinite(max_margin) and max_margin >= 0):
+        if not (is_finite(max_margin) and max_margin >= 0):
             raise ValueError(f"`max_margin` must be finite and at least 0, got {max_margin!r}.")
-        if not (np.isfinite(scale) and scale > 0):
+        if not (is_finite(scale) and scale > 0):
             raise ValueError(f"`scale` must be finite and above 0, got {scale!r}.")
         self.class_counts = checked_counts(
             class_counts, name="class_counts", min_classes=2, allow_zero=False

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from kt_extras.class_arguments import numbers
 from kt_extras.losses.labels import aligned, mean_over_labels
 from kt_extras.losses.logits import precise
 from kt_extras.losses.row_loss import RowLoss
@@ -58,7 +58,7 @@ class PinballLoss(RowLoss):
         name: str | None = "pinball_loss",
     ) -> None:
         super().__init__(reduction=reduction, name=name)
-        self.quantiles = np.asarray(quantiles, dtype=np.float64)
+        self.quantiles = numbers("quantiles", quantiles)
         within = (self.quantiles > 0) & (self.quantiles < 1)
         if self.quantiles.ndim > 1 or not self.quantiles.size or not within.all():
             raise ValueError(

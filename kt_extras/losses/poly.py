@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from kt_extras.arguments import is_finite
 from kt_extras.losses.classification import ClassificationLoss, crossentropy
 
 
@@ -72,7 +72,7 @@ class Poly1Crossentropy(ClassificationLoss):
         super().__init__(
             from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
         )
-        if not (np.isfinite(epsilon) and epsilon >= -1):
+        if not (is_finite(epsilon) and epsilon >= -1):
             raise ValueError(
                 f"`epsilon` must be finite and at least -1, got {epsilon!r}; below it the loss "
                 "would fall as a row gets worse."

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kt_extras.arguments import is_number
 from kt_extras.losses.classification import ClassificationLoss, crossentropy
 
 
@@ -80,7 +81,7 @@ class SparseSmoothedCrossentropy(ClassificationLoss):
         super().__init__(
             from_logits=from_logits, ignore_class=ignore_class, reduction=reduction, name=name
         )
-        if not 0 <= label_smoothing <= 1:
+        if not (is_number(label_smoothing) and 0 <= label_smoothing <= 1):
             raise ValueError(f"`label_smoothing` must lie in [0, 1], got {label_smoothing!r}.")
         self.label_smoothing = float(label_smoothing)
 

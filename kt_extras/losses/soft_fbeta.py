@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from kt_extras.arguments import is_finite
 from kt_extras.compat import keras_mask
 from kt_extras.losses.checks import nan_as_inputs
 from kt_extras.losses.classification import columns
@@ -97,7 +97,7 @@ class SoftFBetaLoss(RowLoss):
         name: str | None = "soft_fbeta_loss",
     ) -> None:
         super().__init__(reduction=reduction, name=name)
-        if not (np.isfinite(beta) and beta > 0):
+        if not (is_finite(beta) and beta > 0):
             raise ValueError(f"`beta` must be finite and above 0, got {beta!r}.")
         if average not in _AVERAGES:
             raise ValueError(f"`average` must be one of {', '.join(_AVERAGES)}, got {average!r}.")

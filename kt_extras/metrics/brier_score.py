@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kt_extras.class_arguments import check_num_classes
 from kt_extras.compat import require_tensorflow
 from kt_extras.losses.counted import checked_ignore_class
 from kt_extras.metrics.probabilities import probabilities
@@ -70,10 +71,7 @@ class BrierScore(keras.metrics.Metric):
     ) -> None:
         require_tensorflow(type(self).__name__)
         super().__init__(name=name, dtype=dtype)
-        if not num_classes >= 2:
-            raise ValueError(
-                f"`num_classes` must be at least 2, got {num_classes!r}; a binary problem has 2."
-            )
+        check_num_classes(num_classes)
         self.num_classes = num_classes
         self.ignore_class = checked_ignore_class(ignore_class)
         self.from_logits = from_logits

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kt_extras.arguments import is_integer
+from kt_extras.class_arguments import check_num_classes
 from kt_extras.compat import require_tensorflow
 from kt_extras.losses.counted import checked_ignore_class
 from kt_extras.metrics.probabilities import probabilities
@@ -75,11 +77,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
     ) -> None:
         require_tensorflow(type(self).__name__)
         super().__init__(name=name, dtype=dtype)
-        if not num_classes >= 2:
-            raise ValueError(
-                f"`num_classes` must be at least 2, got {num_classes!r}; a binary problem has 2."
-            )
-        if not 1 <= n_bins <= _CELLS:
+        check_num_classes(num_classes)
+        if not (is_integer(n_bins) and 1 <= n_bins <= _CELLS):
             raise ValueError(f"`n_bins` must lie between 1 and {_CELLS}, got {n_bins!r}.")
         if strategy not in _STRATEGIES:
             raise ValueError(f"`strategy` must be 'uniform' or 'quantile', got {strategy!r}.")

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from kt_extras.arguments import is_number
+from kt_extras.class_arguments import check_num_classes
 from kt_extras.compat import require_tensorflow
 from kt_extras.losses.counted import checked_ignore_class
 from kt_extras.metrics.rows import rows
@@ -48,16 +49,13 @@ class ConfusionMetric(keras.metrics.Metric):
     ) -> None:
         require_tensorflow(type(self).__name__)
         super().__init__(name=name, dtype=dtype)
-        if not num_classes >= 2:
-            raise ValueError(
-                f"`num_classes` must be at least 2, got {num_classes!r}; a binary problem has 2."
-            )
+        check_num_classes(num_classes)
         if threshold is not None and num_classes != 2:
             raise ValueError(
                 f"`threshold` is for two classes, got {threshold!r} with `num_classes` "
                 f"{num_classes}; with more the largest score decides."
             )
-        if not (threshold is None or is_number(threshold)):
+        if not (threshold is None or (is_number(threshold) and threshold == threshold)):  # not NaN
             raise ValueError(f"`threshold` must be a number or None, got {threshold!r}.")
         self.num_classes = num_classes
         self.ignore_class = checked_ignore_class(ignore_class)

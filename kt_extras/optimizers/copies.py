@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import keras
 
+from kt_extras.schedules.arguments import check_rate
 from kt_extras.schedules.rates import Rate
 
 
@@ -26,6 +28,10 @@ def with_learning_rate(optimizer: Any, rate: Rate, *, name: str | None = None) -
     >>> adam.beta_1, float(adam.learning_rate)
     (0.5, 0.25)
     """
+    if not hasattr(optimizer, "get_config"):
+        raise TypeError(f"`optimizer` must be an optimizer of Keras, got {optimizer!r}.")
+    if isinstance(rate, (str, Real)):
+        check_rate("rate", rate, zero=True)
     config = optimizer.get_config()
     if "inner_optimizer" in config:  # a LossScaleOptimizer
         inner = with_learning_rate(optimizer.inner_optimizer, rate, name=name)

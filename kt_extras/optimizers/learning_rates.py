@@ -61,6 +61,8 @@ def scale_learning_rate(optimizer: Any, by: float) -> None:
     {'learning_rate': 0.25}
     """
     by = check_rate("by", by)
+    if not hasattr(optimizer, "get_config"):
+        raise TypeError(f"`optimizer` must be an optimizer of Keras, got {optimizer!r}.")
     parts = compat.optimizer_parts(optimizer)
     scaled = {id(schedule): schedule for part in parts for schedule in _schedules(part)}
     for schedule in scaled.values():  # shared by the parts of `differential`, so changed once

@@ -35,10 +35,10 @@ class Chain(LearningRateSchedule):
 
     def __init__(self, schedules: Sequence[Rate], durations: Sequence[int]) -> None:
         require_tensorflow(type(self).__name__)
+        if not isinstance(schedules, Sequence) or not schedules:
+            raise ValueError(f"`schedules` must hold at least one schedule, got {schedules!r}.")
         self.schedules = [check_schedule("schedules", schedule) for schedule in schedules]
         self.durations = [check_steps("durations", steps) for steps in durations]
-        if not self.schedules:
-            raise ValueError("`schedules` must hold at least one schedule, got none.")
         if len(self.durations) != len(self.schedules) - 1:
             raise ValueError(
                 "`durations` must have one entry fewer than `schedules`, since the last schedule "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kt_extras.arguments import is_finite
 from kt_extras.schedules.arguments import check_fraction, check_rate, check_steps
 from kt_extras.schedules.warm_up import WarmUp
 
@@ -71,7 +72,7 @@ def cosine_restarts(
     warmup_steps = check_steps("warmup_steps", warmup_steps, minimum=0)
     remaining = check_steps("total_steps", total_steps, minimum=warmup_steps + 1) - warmup_steps
     cycles = check_steps("cycles", cycles)
-    if not growth >= 1:
+    if not (is_finite(growth) and growth >= 1):
         raise ValueError(f"`growth` must be at least 1, got {growth!r}; 2 doubles every cycle.")
     first = remaining / sum(float(growth) ** n for n in range(cycles))
     if not first >= 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Union
 
@@ -78,6 +78,8 @@ def tunable(
     >>> float(schedule(50))
     0.0
     """
+    if not hasattr(hp, "conditional_scope"):
+        raise TypeError(f"`hp` must be the `keras_tuner.HyperParameters` of `build`, got {hp!r}.")
     total = check_steps("steps_per_epoch", steps_per_epoch) * check_steps("epochs", epochs)
     families = _check_families(families)
     family = families[0]
@@ -99,8 +101,8 @@ def tunable(
 
 
 def _check_families(families: Sequence[str]) -> list[str]:
-    unknown = [name for name in families if name not in FAMILIES]
-    if isinstance(families, str) or unknown or not families:
+    listed = isinstance(families, Collection) and not isinstance(families, str) and families
+    if not listed or any(name not in FAMILIES for name in families):
         raise ValueError(
             f"`families` must be a list of some of {', '.join(FAMILIES)}, got {families!r}."
         )
@@ -109,7 +111,7 @@ def _check_families(families: Sequence[str]) -> list[str]:
 
 def _peak(hp: keras_tuner.HyperParameters, name: str, given: _Range) -> float:
     """Return the highest rate, which is a hyperparameter if a range was given."""
-    if not isinstance(given, Sequence):
+    if isinstance(given, str) or not isinstance(given, Sequence):
         return check_rate("learning_rate", given)
     rates = [check_rate("learning_rate", rate) for rate in given]
     if len(rates) != 2 or rates[0] >= rates[1]:

@@ -183,7 +183,7 @@ def test_nan_is_accepted_if_all_methods_draw_rows():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"methods": ["smotes"]}, "`method` must be one of"),
+        ({"methods": ["smotes"]}, "`methods` must be some of .*got 'smotes'"),
         ({"methods": []}, "`methods` must have one of none, .*, got none"),
         ({"ratio": (0.0, 1.0)}, "`ratio` must be above 0"),
         ({"ratio": (1.0, 0.5)}, r"`ratio` must be a number or a pair \(low, high\)"),

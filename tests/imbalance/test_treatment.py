@@ -272,7 +272,7 @@ def test_a_split_that_takes_all_rows_of_a_class_is_refused(correction):
         ([0, 2], {}, r"every class from 0 to the highest, got \[1, 0, 1\] rows"),
         (CLASSES, {"outputs": 1}, "`outputs` must be 3 for these labels of 3 classes, got 1"),
         (BINARY, {"outputs": 3}, "`outputs` must be 1 or 2 for these labels of 2 classes, got 3"),
-        (BINARY, {"methods": ["rose"]}, "`method` must be one of"),
+        (BINARY, {"methods": ["rose"]}, "`methods` must be some of"),
         (BINARY, {"methods": "smote"}, "`methods` must be a list, got 'smote'"),
     ],
 )
