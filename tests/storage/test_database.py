@@ -8,14 +8,17 @@ import threading
 import zlib
 from pathlib import Path
 
+import keras_tuner
 import pytest
 
 from kt_extras.records.query_tables import SearchTables
+from kt_extras.records.repair import repair
+from kt_extras.storage.damaged_database import DamagedDatabase
 from kt_extras.storage.database import Database
 from kt_extras.storage.errors import DamagedRecordError, RemovedRecordsError, StorageError
 from kt_extras.storage.lock import ProjectInUseError
 from tests.storage.queries import rows
-from tests.storage.search import PROJECT, search
+from tests.storage.search import PROJECT, create, search
 
 
 def write(database, records):
@@ -407,3 +410,49 @@ def test_database_is_read_where_nothing_can_be_written(folder_of_others, killed)
         database.acquire()
     database.release()
     assert sorted(os.listdir(folder_of_others)) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE kte_records SET record = '#' || record WHERE {here}",
+        "DELETE FROM kte_records WHERE {here}",
+    ],
+)
+def test_repair_of_a_database_keeps_whole_and_damaged_records(url, project, database, change):
+    objective = str(keras_tuner.Objective("cost", "min"))
+    records = [{**PROJECT, "objective": objective}, *search()[1:]]
+    write(database, records)
+    before = rows(url, f"SELECT trial, state, score FROM kte_trials WHERE {_of(project)}")
+    database.release()
+    rows(url, change.format(here=f"{_of(project)} AND sequence = 2"))  # the first beginning
+    done = repair(None, storage=url, project=project)
+    assert (done.saved, list(done.lost_records), list(done.lost_trials)) == (9, [2], [])
+    begun = create("0000", t=1.5, units=0)
+    assert list(database.read()) == [records[0], begun, *records[2:]]
+    found = f"SELECT trial, state, score FROM kte_trials WHERE {_of(project)}"
+    assert rows(url, found) == before
+    kept = f"{project} (damaged 1)"
+    assert done.kept == f"the project {kept!r} of the database"
+    assert rows(url, f"SELECT count(*) FROM kte_trials WHERE {_of(kept)}") == [(2,)]
+    assert repair(None, storage=url, project=project).kept is None
+
+
+def test_records_on_whole_pages_of_a_damaged_file_are_left(tmp_path):
+    url, path = f"sqlite:///{tmp_path}/runs.db", tmp_path / "runs.db"
+    with DamagedDatabase(url, "digits") as database:
+        write(database, [{"kind": "note", "number": number} for number in range(2000)])
+    content = bytearray(path.read_bytes())
+    place = content.index(b'"number":1500}') // 4096 * 4096
+    content[place : place + 4096] = bytes(4096)
+    path.write_bytes(content)
+    with pytest.raises(StorageError):
+        list(Database(url, "digits").read())
+    left = DamagedDatabase(url, "digits").left()
+    numbers = [record["number"] for _, record in left.records]
+    assert 1900 < len(numbers) < 2000
+    assert numbers == [number for number in range(2000) if number + 1 not in left.lost]
+
+
+def _of(project):
+    return f"project = (SELECT id FROM kte_projects WHERE name = '{project}')"
