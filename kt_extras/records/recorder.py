@@ -53,6 +53,7 @@ class Recorder:
         seed: int,
     ) -> None:
         self.state = SearchState(objective, hyperparameters)
+        self._objective = str(objective)
         self.directory: Path | None = None
         self.seed = seed
         self.storage: str | None = None
@@ -142,7 +143,7 @@ class Recorder:
             return
         path = self.directory / f"trial_{trial.trial_id}" / "trial.json"
         try:
-            replace_file(path, json.dumps(plain(trial.get_state())))
+            replace_file(path, json.dumps(trial.get_state(), default=plain))
         except OSError as error:
             if not self._warned:
                 warnings.warn(
@@ -181,9 +182,10 @@ class Recorder:
             )
 
     def _write_project(self) -> None:
-        """Write the first record, and again if the objective or the format is another one."""
-        state, objective = self.state, str(self.state.objective)
-        if state.format == FORMAT and state.objective_recorded == objective:
+        """Write the first record, and another one if that has changed, or a repair has lost it."""
+        state, objective = self.state, self._objective
+        same = state.format == FORMAT and state.objective_recorded == objective
+        if same and state.seed is not None:
             return
         seed = self.seed if state.seed is None else state.seed
         model = self.model if state.model is None else state.model
@@ -290,7 +292,7 @@ class Recorder:
 
     def _check_objective(self, state: SearchState) -> None:
         """Scores of two objectives cannot be compared; before the first score nothing is lost."""
-        now, recorded = str(state.objective), state.objective_recorded
+        now, recorded = self._objective, state.objective_recorded
         if now != recorded and state.totals.best is not None:
             raise ValueError(
                 f"`objective` is now {now}, but {self.directory} holds scores of {recorded}.  "

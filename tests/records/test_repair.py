@@ -130,6 +130,19 @@ def test_one_bad_line_anywhere_loses_no_trial(directory, place, kind):
     check_goes_on(directory)
 
 
+def test_seed_is_recorded_again_after_a_repair_has_lost_it(directory):
+    damage(directory, 0)
+    assert repair(directory / "p", objective=COST).settings_lost
+    make(directory, trials=TRIALS + 1).search(verbose=0)
+    assert b'"seed":0' in b"".join(lines_of(directory))
+
+
+def test_trial_that_has_lost_its_best_epoch_is_named(directory):
+    lines, best = lines_of(directory), place_of(directory, '"report"', '"0001"', '"step":2')
+    write_lines(directory, lines[:best] + lines[best + 1 :])
+    assert repair(directory / "p", objective=COST).hurt_trials == ["0001"]
+
+
 def test_report_names_what_is_lost(directory, capsys):
     kept = [line for line in lines_of(directory) if b'"0002"' not in line]
     report = place_of(directory, '"report"', '"0004"', '"step":1')

@@ -96,6 +96,7 @@ class Disk:
     Attributes:
         fault: What goes wrong next.
         failed: Whether a call has raised an error.
+        interrupted: Whether Ctrl-C came in a call.
         room: Bytes that can still be written; None for no limit.
         process: The one whose calls come now.
         allowed: Returns whether a path may be changed; others are noted in `strays`.
@@ -110,7 +111,7 @@ class Disk:
         self.ordered = ordered
         self.fault: Fault | None = None
         self.room: int | None = None
-        self.failed = False
+        self.failed = self.interrupted = False
         self.process = Process(5_000_000)
         self.allowed: Callable[[str], bool] = lambda _: True
         self.strays: list[str] = []
@@ -435,6 +436,7 @@ class Disk:
         elif part is not None and fault.kind == "kill":
             part()
         if fault.kind == "interrupt":
+            self.interrupted = True
             raise KeyboardInterrupt
         self.kill(process)
         raise Killed

@@ -278,7 +278,6 @@ class Runner:
 
     def _interrupt_at(self, call: int, after: int) -> None:
         self.disk.fault = Fault("interrupt", call, after=bool(after))
-        self._interrupting = True
 
     def _full(self, room: int) -> None:
         self.disk.room = room
@@ -411,8 +410,11 @@ class Runner:
     def _program(self, process: Process, make: Callable[[], ArithmeticTuner]) -> None:
         """Let a process make a tuner and search, and check what it leaves behind."""
         with self.disk.used_by(process):
-            self._process, self._credits, self.disk.failed = process, 0.0, False
+            self._process, self._credits = process, 0.0
+            self.disk.failed = self.disk.interrupted = False
+            began = self.clock.monotonic
             error = self._attempt(make)
+            self.model.searched += self.clock.monotonic - began
         self._in_session, self._pending = False, ""
         if self._violation is not None:
             raise self._violation
@@ -446,7 +448,8 @@ class Runner:
     def _failed(self, error: BaseException) -> None:
         """Check that a search may have ended in this way."""
         self.model.cut_short += 1
-        if isinstance(error, KeyboardInterrupt) and self._interrupting:
+        asked = self._interrupting or self.disk.interrupted
+        if isinstance(error, KeyboardInterrupt) and asked:
             self._interrupting = False
         elif isinstance(error, RuntimeError) and "crashed" in str(error) and self.model.crashed:
             pass
@@ -621,7 +624,7 @@ class Runner:
         self._over, model = False, self.model
         harmed = {*done.lost_trials, *done.hurt_trials}
         model.ends = {name: end for name, end in model.ends.items() if name not in harmed}
-        model.recorded = {}
+        model.recorded, model.clock = {}, 0.0
         model.polluted |= harmed
         model.crashed |= harmed
         model.disturbed, model.queue = True, None

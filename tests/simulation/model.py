@@ -61,6 +61,8 @@ class Model:
         crashed: Trials in which the user's code has failed.
         polluted: Trials that were reported something else than arithmetic.
         cut_short: How many sessions have ended without giving their trial back.
+        clock: Seconds on the search's clock when it was last seen on the disk.
+        searched: Seconds for which processes have searched.
     """
 
     seed: int | None = None
@@ -72,12 +74,14 @@ class Model:
     crashed: set[str] = field(default_factory=set)
     polluted: set[str] = field(default_factory=set)
     cut_short: int = 0
+    clock: float = 0.0
+    searched: float = 0.0
 
     def power_cut(self) -> None:
         """Forget what was not synced; an end is."""
         if not self.ends:
             self.seed = None
-        self.recorded = {}
+        self.recorded, self.clock = {}, 0.0
         if self.queue:
             self.queue = None
 
@@ -111,6 +115,12 @@ class Model:
     def see(self, state: Any) -> None:
         """Check what is on the disk, and expect to find it there again."""
         self.check(state)
+        if not self.clock <= state.clock <= self.searched + 0.01:
+            raise Violation(
+                f"the search's clock was {self.clock}, and is {state.clock} after "
+                f"{self.searched} seconds"
+            )
+        self.clock = state.clock
         self.recorded = {
             trial: End(record.state.value, record.trial.score, record.trained)
             for trial, record in state.trials.items()
