@@ -10,6 +10,7 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.bridge.declared_ranges import DeclarationError
 from kt_extras.bridge.metrics import NO_EPOCH, metric_history
 from kt_extras.bridge.objective import names_of
 from kt_extras.tuners.returned_metrics import final_metrics
@@ -121,6 +122,8 @@ def is_fatal(error: Exception, *, proven: bool) -> bool:
     """
     if not isinstance(error, keras_tuner.errors.FatalError):
         return False
+    if isinstance(error, DeclarationError):  # it would recur, and is no fault of the point
+        return True
     return not proven or not raised_in_library(error, *_VALIDATORS)
 
 
