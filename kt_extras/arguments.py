@@ -133,12 +133,17 @@ def check_directory(given: object) -> None:
         raise TypeError(f"`directory` must be a path or None, got {given!r}.")
 
 
+_PLAIN = frozenset({str, bool, int, float})
+
+
 def plain(value: Any) -> Any:
     """Return a value with Python's own numbers in place of NumPy's, in lists and dictionaries too.
 
     >>> plain({"units": np.int64(3), "rates": np.array([0.5])})
     {'units': 3, 'rates': [0.5]}
     """
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

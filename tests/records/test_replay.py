@@ -54,13 +54,13 @@ class Search(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.oracle = self.begin()
-        self.oracle.hyperparameters.Float("x", 0.0, 1.0)
-        self.oracle.hyperparameters.Choice("c", ["a", "b"])
         self.running = {}  # what each worker has in hand
 
     def begin(self):
         oracle = MAKE[self.kind]()
         oracle._set_project_dir(str(self.directory), "project")
+        oracle.hyperparameters.Float("x", 0.0, 1.0)
+        oracle.hyperparameters.Choice("c", ["a", "b"])
         self.store = faulty(oracle)
         return oracle
 
