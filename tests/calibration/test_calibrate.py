@@ -223,7 +223,7 @@ def test_a_threshold_is_a_probability(threshold):
 
 
 def test_a_metric_of_keras_is_refused_as_a_threshold():
-    with pytest.raises(TypeError, match=r"`metric` must be a name .* got AUC"):
+    with pytest.raises(TypeError, match=r"`threshold` must be a name .* got AUC"):
         calibrate(model(), X, Y, threshold=keras.metrics.AUC())
 
 
