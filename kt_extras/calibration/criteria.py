@@ -239,7 +239,8 @@ def criterion_of(metric: CriterionLike, *, name: str = "metric") -> Criterion:
             return metric
         raise TypeError(
             f"`{name}` must be a name or a criterion of `kte.calibration`, got "
-            f"{type(metric).__name__} {metric!r}; Keras' metrics and those of `kte.metrics` are not criteria."
+            f"{type(metric).__name__} {metric!r}; Keras' metrics and those of `kte.metrics` are "
+            "not criteria."
         )
     if re.fullmatch(r"f\d+(\.\d+)?", metric):
         return FBeta(float(metric[1:]))
