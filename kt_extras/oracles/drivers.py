@@ -61,7 +61,7 @@ def as_step(given: object) -> int:
     """
     if not (is_number(given) and given % 1 == 0):  # type: ignore[operator]
         raise ValueError(f"`step` must be an integer from 0, got {given!r}.")
-    return int(given)  # type: ignore[call-overload, no-any-return]
+    return int(given)  # type: ignore[call-overload]
 
 
 def check_step(record: TrialRecord, step: int) -> None:

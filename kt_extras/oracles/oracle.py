@@ -323,11 +323,10 @@ class SamplerOracle(RecordedOracle):
             self.pruner, self.budget = None, replace(self.budget, max_total_epochs=None)
             warn_without_epochs(names, stacklevel)
 
-    def _open_session(self, *, until_needed: bool = False) -> None:
-        super()._open_session(until_needed=until_needed)
+    def _begin_session(self) -> None:
         self._failure_count = FailureCount()  # the program may have been fixed
-        states = self._restores and self._project is not None
-        self._next_trial.states = StateFiles(self._project) if states else None
+        if self._restores and self._project is not None:
+            self._next_trial.states = StateFiles(self._project)  # with those of other processes
         self._next_trial.forget_states(self._state, self.max_trials)
 
     # Decisions.

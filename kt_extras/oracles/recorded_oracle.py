@@ -329,9 +329,13 @@ class RecordedOracle(keras_tuner.Oracle):
                 self._take_up()
             else:
                 self._declare_anew()
+            self._begin_session()
         except BaseException:
             self.close_session()
             raise
+
+    def _begin_session(self) -> None:
+        """Called when a session has been opened."""
 
     def _ensure_session(self) -> None:
         """Open a session that ends with this oracle, for a tuner of KerasTuner, which opens none.
@@ -393,7 +397,8 @@ class RecordedOracle(keras_tuner.Oracle):
     def _take_up(self) -> None:
         """Go on with a state that was built from records, in the space that is declared now."""
         declared, self.hyperparameters = self.hyperparameters, self._state.hyperparameters
-        self.trials, self.ongoing_trials, self.start_order = {}, {}, []
+        for known in (self.trials, self.ongoing_trials, self.start_order):
+            known.clear()
         for record in self._state.trials.values():
             self._show(record.trial)
         if self._state.seed is not None and not self.seed_given:

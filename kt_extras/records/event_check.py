@@ -312,7 +312,7 @@ def _check_id(name: str, value: object) -> None:
         )
 
 
-def _check_values(name: str, values: object) -> None:
+def _check_values(name: str, values: Any) -> None:
     """Check the values of hyperparameters."""
     _check_is(name, values, dict)
     for key, value in values.items():
@@ -326,7 +326,7 @@ def _check_values(name: str, values: object) -> None:
             )
 
 
-def _check_metrics(name: str, metrics: object) -> None:
+def _check_metrics(name: str, metrics: Any) -> None:
     _check_is(name, metrics, dict)
     for key, value in metrics.items():
         _check_is(name, key, str)
