@@ -91,8 +91,8 @@ class SamplerOracle(RecordedOracle):
             trials (too large, out of memory, NaN loss) do not count. Defaults to 3.
         max_time: Seconds or a `datetime.timedelta` that the search may take, over all sessions;
             the time between sessions does not count.
-        max_total_epochs: Maximum number of epochs over all trials and executions. Defaults to
-            None, no limit.
+        max_total_epochs: Maximum number of epochs over all trials and executions; those of an
+            attempt that is made again do not count. Defaults to None, no limit.
         target: A score in the objective's own scale; one as good or better ends the search.
         max_trials_without_improvement: How many trials with a score may follow the best one.
             Defaults to None, no limit.
