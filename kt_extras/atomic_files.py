@@ -106,9 +106,18 @@ def sync_file(path: Path) -> None:
 
     >>> sync_file(Path(__file__))
     """
+    sync_content(path)
+    sync_entry(path)
+
+
+def sync_content(path: Path) -> None:
+    """Wait until what is in a file is on the disk; its entry is not waited for.
+
+    Args:
+        path: The file.
+    """
     with path.open("r+b" if sys.platform == "win32" else "rb") as file:
         os.fsync(file.fileno())
-    sync_entry(path)
 
 
 def sync_entry(path: Path) -> None:

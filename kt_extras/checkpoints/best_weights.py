@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from kt_extras import compat
-from kt_extras.atomic_files import atomic_write, sync_file
+from kt_extras.atomic_files import atomic_write, sync_content, sync_entry
 from kt_extras.checkpoints.state_file import UnreadableStateError, read_state, write_state
 
 #: The suffix of the file in which the weights of a paused trial are kept, beside Keras' own file.
@@ -133,7 +133,8 @@ def _write_weights(model: keras.Model, path: Path) -> None:
     model.save_weights(str(path))
     for part in path.parent.glob(f"{path.name}*"):
         if part.is_file():
-            sync_file(part)
+            sync_content(part)
+    sync_entry(path)
 
 
 def _take_over(model: keras.Model, path: str) -> bool:

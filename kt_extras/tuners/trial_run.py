@@ -16,7 +16,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras import compat
-from kt_extras.atomic_files import replace_file, sync_file
+from kt_extras.atomic_files import replace_file, sync_content
 from kt_extras.bridge.metrics import LAST_EPOCH, epochs_reported, reported_epochs
 from kt_extras.bridge.objective import loss_of, value_in
 from kt_extras.checkpoints.best_weights import BestWeights
@@ -167,9 +167,9 @@ class TrialRun:
         if self.stopped and self._states is not None:
             self._weights.save_arrays(path)
             return
-        self._weights.write(path)
         if os.path.exists(build_config):
-            sync_file(Path(build_config))
+            sync_content(Path(build_config))  # and its entry with that of the weights
+        self._weights.write(path)
 
     def write_build_config(self, path: str) -> None:
         """Write what Keras 3 needs to build the model, which KerasTuner writes after `fit`."""

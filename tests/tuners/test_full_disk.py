@@ -111,3 +111,24 @@ def test_a_search_ends_when_the_users_own_callback_finds_no_room(code):
     with pytest.raises(OSError, match=r"mine\.csv"):
         searched(callbacks=[Writes()])
     assert [state for state, _ in rows(searched())] == ["completed"] * 2
+
+
+def test_all_that_a_trial_needs_is_synced_before_its_end_is_recorded(monkeypatch):
+    synced, missing = set(), []
+    fsync = os.fsync
+
+    def watched(descriptor):
+        fsync(descriptor)
+        inode = os.fstat(descriptor).st_ino
+        journal = Path("untitled_project/journal.jsonl")
+        if inode == journal.stat().st_ino and b'"end"' in journal.read_bytes().splitlines()[-1]:
+            here = Path("untitled_project/trial_0000")
+            needed = [here, *(file for file in here.iterdir() if file.name != "trial.json")]
+            missing.extend(path.name for path in needed if path.stat().st_ino not in synced)
+        synced.add(inode)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    tuner = kte.TPE(wide, "val_accuracy", max_trials=1, seed=0)
+    tuner.search(X, Y, validation_data=VALIDATION, epochs=1, verbose=0)
+    assert len(list(Path("untitled_project/trial_0000").iterdir())) > 1
+    assert missing == []
