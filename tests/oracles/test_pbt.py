@@ -151,3 +151,26 @@ def test_a_member_that_is_killed_goes_on_from_the_state_that_it_took_over(tmp_pa
         again = population_in(tmp_path / f"{number}")
         assert outcome(again) == outcome(whole)
         assert again.totals.epochs == whole.totals.epochs
+
+
+def test_states_are_kept_that_a_running_member_would_need_if_it_died(tmp_path):
+    oracle = kte.PBTOracle(LOSS, population_size=2, max_epochs=3, interval=1, seed=0)
+    oracle.restore_states()
+    oracle._set_project_dir(str(tmp_path), "project")
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+    states = StateFiles(tmp_path / "project")
+
+    def end(trial, epochs):
+        write_state(states.path(trial.trial_id, epochs), {})
+        trial.status = "STOPPED"
+        oracle.end_trial(trial)
+
+    for epochs in (1, 2):
+        one, two = oracle.create_trial("one"), oracle.create_trial("two")
+        for trial, loss in ((one, 0.1), (two, 0.9)):
+            oracle.update_trial(trial.trial_id, {"val_loss": loss}, epochs - 1)
+        end(one, epochs)
+        if epochs == 2:  # the other one has reported that epoch, too, but its state is not there
+            assert all(states.exists(trial.trial_id, 1) for trial in (one, two))
+        end(two, epochs)
+    assert not any(states.exists(trial.trial_id, 1) for trial in (one, two))

@@ -208,3 +208,15 @@ def test_trial_without_reports_can_be_restarted():
     history.restart(0)
     assert history.epochs.tolist() == [0]
     assert history.losses.tolist() == [math.inf]
+
+
+def test_curves_are_shorter_in_a_history_that_is_cut():
+    history = history_of(math.inf, math.inf, state=State.RUNNING)
+    for number, step, loss in [(0, 0, 0.5), (0, 1, 0.1), (1, 0, 0.4)]:
+        history.report(number, step, loss)
+    cut = history.cut_to(np.array([1, 1]))
+    assert cut.epochs.tolist() == [1, 1]
+    assert cut.best_by(9).tolist() == [0.5, 0.4]
+    assert [curve.losses.tolist() for curve in cut.curves(State.RUNNING)] == [[0.5], [0.4]]
+    assert history.epochs.tolist() == [2, 1]
+    assert history.best_by(9).tolist() == [0.1, 0.4]
