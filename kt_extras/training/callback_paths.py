@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from kt_extras.atomic_files import replace_file
 
 _NAMES = re.compile(r"_?(.*_)?(path|filepath|file|filename|dir|logdir|directory|folder)")
 _DIRECTORIES = ("dir", "directory", "folder")
@@ -69,7 +73,7 @@ def begin_part(callback: keras.callbacks.Callback, epochs: int) -> None:
 
     A `CSVLogger` keeps the rows of these epochs, and no others.  A `BackupAndRestore` begins with
     an empty directory: what a trial trains is decided by the search, and a trial that is run again
-    begins anew.
+    begins from the start.
 
     Args:
         callback: Any callback, before its `on_train_begin`.
@@ -113,12 +117,12 @@ def _is_below(path: str, other: str) -> bool:
 def _may_be_read(callback: keras.callbacks.Callback, name: str, path: str) -> bool:
     if type(callback).__name__ == _OPENED:
         return True
-    if name in _KNOWN and _is_kerass(callback):
+    if name in _KNOWN and _is_of_keras(callback):
         return False
     return os.path.isfile(path) or (name not in _KNOWN and os.path.isdir(path))
 
 
-def _is_kerass(callback: keras.callbacks.Callback) -> bool:
+def _is_of_keras(callback: keras.callbacks.Callback) -> bool:
     """Tell whether a callback's class is one of Keras or of this package, or derived from one."""
     kinds = type(callback).__mro__[: -len(keras.callbacks.Callback.__mro__)]
     return any(kind.__module__.split(".")[0] in _PACKAGES for kind in kinds)
@@ -152,8 +156,9 @@ def _keep_rows(path: str, separator: str, epochs: int) -> None:
     """Remove the rows of a CSV file from an epoch on, and leave its header."""
     if not os.path.exists(path):
         return
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:  # it may be torn
         header, *rows = list(csv.reader(file, delimiter=separator)) or [[]]
     kept = [row for row in rows if row and row[0].isdigit() and int(row[0]) < epochs]
-    with open(path, "w", newline="") as file:
-        csv.writer(file, delimiter=separator).writerows([header, *kept] if header else kept)
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=separator).writerows([header, *kept] if header else kept)
+    replace_file(Path(path), text.getvalue())

@@ -1,5 +1,6 @@
 """Whatever the callbacks of a user write to a path is a trial's own."""
 
+import errno
 import os
 from pathlib import Path
 from typing import ClassVar
@@ -121,6 +122,22 @@ def test_rows_after_the_resumed_epoch_are_removed():
     begin_part(logger, 2)
     assert Path("log.csv").read_text().splitlines() == ["epoch;loss", "0;1.0", "1;0.9"]
     assert logger.append
+
+
+def test_rows_are_kept_whatever_the_last_write_has_left(monkeypatch):
+    whole = b"epoch;loss\n0;1.0\n1;0.9\n"
+    Path("log.csv").write_bytes(whole + b"2;0.\xff\x00")
+    begin_part(keras.callbacks.CSVLogger("log.csv", separator=";"), 2)
+    kept = Path("log.csv").read_bytes()
+    assert kept.split() == whole.split()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        begin_part(keras.callbacks.CSVLogger("log.csv", separator=";"), 1)
+    assert Path("log.csv").read_bytes() == kept
 
 
 @pytest.mark.parametrize(
