@@ -113,13 +113,17 @@ def random_history(chance: random.Random) -> History:
     draw = chance.randrange
     kinds = {name: often for name, often in _OFTEN.items() if chance.random() < _SHARE}
     kinds |= {"search": 8, "run": 9}
+
+    def call() -> int:
+        return 1 + draw(chance.choice((60, 250)))
+
     arguments = {
-        "run": lambda: (1 + draw(12),),
-        "kill_at": lambda: (1 + draw(60), draw(2)),
-        "cut_at": lambda: (1 + draw(60), draw(2)),
-        "interrupt_at": lambda: (1 + draw(40), draw(2)),
+        "run": lambda: (1 + draw(chance.choice((8, 40))),),
+        "kill_at": lambda: (call(), draw(2)),
+        "cut_at": lambda: (call(), draw(2)),
+        "interrupt_at": lambda: (call(), draw(2)),
         "full": lambda: (draw(4000),),
-        "error_at": lambda: (1 + draw(40), draw(2), draw(len(_ERRORS))),
+        "error_at": lambda: (call(), draw(2), draw(len(_ERRORS))),
         "reader": lambda: (draw(3),),
         "enqueue": lambda: (draw(2), draw(11)),
         "mistake": lambda: (draw(len(MISTAKES)),),
@@ -363,7 +367,7 @@ class Runner:
                 self.model.crashed.add(trial)
                 self.model.disturbed = True
                 self.model.queue = None
-            self._check_live()
+            self._check_live(self._state_on_disk())
 
     def _edit(self) -> None:
         """The user narrows the range of `x`."""
@@ -425,10 +429,10 @@ class Runner:
                 self._power_cut()
         elif error is not None:
             self._failed(error)
-        else:
+        stored = self._check_disk()
+        if error is None:
             self._interrupting = False
-            self._check_live()
-        self._check_disk()
+            self._check_live(stored)
 
     def _attempt(self, make: Callable[[], ArithmeticTuner]) -> BaseException | None:
         try:
@@ -503,7 +507,7 @@ class Runner:
             step = self._steps.popleft()
             self._take(step)
             if step[0] in _ARMED:  # let it strike before the next step
-                self._credits = 12
+                self._credits = 30
         if what == "epoch" and self._pending:
             return self._misbehave(trial)
         return None
@@ -548,10 +552,10 @@ class Runner:
         self._repaired()
         self._interrupting = False
         self._search()
-        state = self._state_on_disk()
-        process = self.disk.new_process()
-        with self.disk.used_by(process):
-            tuner = self._loaded()
+        tuner = self._live
+        assert tuner is not None
+        state = state_of(tuner)
+        with self.disk.used_by(self.disk.new_process()):
             for trial, end in outcome_of(state).items():
                 if end.state in {"completed", "pruned"} and trial not in self.model.polluted:
                     self._check_weights(tuner, state, trial)
@@ -575,19 +579,23 @@ class Runner:
 
     # Laws.
 
-    def _check_live(self) -> None:
+    def _check_live(self, stored: Any) -> None:
         """Check that what is on the disk leads to the state of the process."""
         assert self._live is not None
-        live, stored = state_of(self._live), self._state_on_disk()
-        self.model.check(live)
+        live = state_of(self._live)
         if _summary(live) != _summary(stored):
             raise Violation("the state on the disk is not the one of the process")
 
-    def _check_disk(self) -> None:
-        """Check that the search can be loaded, that nothing is lost, and that nobody has it."""
-        with self._no_fault():
-            self.model.see(self._state_on_disk())
+    def _check_disk(self) -> Any:
+        """Check that the search can be loaded, that nothing is lost, and that nobody has it.
+
+        Returns:
+            The state that the records lead to.
+        """
+        state = self._state_on_disk()
+        self.model.see(state)
         self._check_lock()
+        return state
 
     def _check_lock(self) -> None:
         """Check that the lock was given back, unless a process searches."""

@@ -15,7 +15,7 @@ from tests.simulation.shrink import as_test, shrunk
 
 COUNT = int(os.environ.get("KT_EXTRAS_HISTORIES", "2000"))
 SEED = int(os.environ.get("KT_EXTRAS_HISTORY_SEED", "0"))
-PARTS = 20
+PARTS = 40  # each a test, and so with a time limit of its own
 
 
 @pytest.fixture
