@@ -19,6 +19,7 @@ COMMANDS = (
     ("search_overhead", "--trials", "12", "--rounds", "1", "--warm", "200"),
     ("crash_safety", "--kills", "200"),
     ("crash_safety", "--kills", "30", "--keras"),
+    ("simulation", "--histories", "100000"),
     ("long_search", "--trials", "10000"),
     ("long_search", "--real", "300"),
     ("imbalanced_data", "--tables", "churn"),
