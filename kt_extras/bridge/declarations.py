@@ -12,6 +12,10 @@ import keras_tuner
 from kt_extras.arguments import plain
 from kt_extras.bridge.declared_ranges import DeclarationError, check_declared
 
+_SIGNATURES = {
+    kind: inspect.signature(getattr(keras_tuner.HyperParameters, kind))
+    for kind in ("Boolean", "Choice", "Fixed", "Float", "Int")
+}
 _NO_RANGE = ("name", "conditions", "default")
 
 
@@ -100,9 +104,11 @@ def checked(
     """
     made = CheckedHyperParameters(unchecked)
     made.merge(hyperparameters)
-    for hp in made.space:
-        vars(hp).update(plain(vars(hp)))
-    made.values = plain(dict(hyperparameters.values))
+    made.values = dict(hyperparameters.values)
+    if not isinstance(hyperparameters, CheckedHyperParameters):
+        for hp in made.space:
+            vars(hp).update(plain(vars(hp)))
+        made.values = plain(made.values)
     return made
 
 
@@ -120,11 +126,11 @@ def _arguments(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict
     >>> _arguments("Choice", ("units", np.array([8, 16])), {})["values"]
     [8, 16]
     """
-    method = getattr(keras_tuner.HyperParameters, kind)
+    signature = _SIGNATURES[kind]
     try:
-        bound = inspect.signature(method).bind(None, *args, **kwargs)
+        bound = signature.bind(None, *args, **kwargs)
     except TypeError as error:
-        known = list(inspect.signature(method).parameters)[1:]
+        known = list(signature.parameters)[1:]
         raise DeclarationError(
             f"`hp.{kind}` must be called with {', '.join(known)}, but {error}."
         ) from None

@@ -51,7 +51,7 @@ def check_declared(kind: str, given: Mapping[str, Any]) -> None:
 
 def _check_choice(given: Mapping[str, Any]) -> None:
     values, default, rule = given["values"], given.get("default"), "a list of texts, bools or "
-    rule += "finite numbers, all of one type, with at least one"
+    rule += "finite numbers (integers of 64 bits), all of one type, with at least one"
     if not isinstance(values, list) or not values:
         raise _wrong(given, "values", rule)
     if not all(map(_is_value, values)) or len({type(value) for value in values}) > 1:

@@ -122,7 +122,7 @@ def schedule_of(
             raise RuntimeError("No member has a score yet; call `search` first.")
         member = oracle.trial_record(leaders[0].trial_id).number
     if member not in records:
-        raise KeyError(f"`member` {member!r} is none of {sorted(records)}.")
+        raise KeyError(f"`member` must be one of {sorted(records)}, got {member!r}.")
     by_id = {record.trial.trial_id: record for record in records.values()}
     best = records[member].trial.best_step or 0
     parts = _path(records[member], by_id, records[member].generation_at(best))
