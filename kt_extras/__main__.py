@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         done = repair(
             given.directory, storage=given.storage, project=given.project, objective=objective
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write("".join(f"{line}\n" for line in _lines(done)))
