@@ -315,6 +315,7 @@ class RecordedOracle(keras_tuner.Oracle):
         """
         with self._changed:
             self._recorder.load()
+            self.ongoing_trials.clear()
             self._take_up()
 
     # For the oracle that decides.
@@ -326,9 +327,8 @@ class RecordedOracle(keras_tuner.Oracle):
     def _open_session(self, *, until_needed: bool = False) -> None:
         try:
             if self._recorder.open_session(until_needed=until_needed):
-                self._take_up()
-            else:
-                self._declare_anew()
+                self.ongoing_trials.clear()
+            self._take_up()
             self._begin_session()
         except BaseException:
             self.close_session()
@@ -395,16 +395,19 @@ class RecordedOracle(keras_tuner.Oracle):
         self.trials[trial.trial_id] = trial
 
     def _take_up(self) -> None:
-        """Go on with a state that was built from records, in the space that is declared now."""
+        """Go on with the state that the records lead to, in the space that is declared now.
+
+        A trial that no worker has, since its beginning was interrupted, waits to be run again.
+        """
         declared, self.hyperparameters = self.hyperparameters, self._state.hyperparameters
-        for known in (self.trials, self.ongoing_trials, self.start_order):
-            known.clear()
+        self.trials.clear()
+        self.start_order.clear()
         for record in self._state.trials.values():
             self._show(record.trial)
         if self._state.seed is not None and not self.seed_given:
             self.seed = self._state.seed
         self.end_order = list(self._state.ended)
-        self._state.recover()
+        self._state.recover({trial.trial_id for trial in self.ongoing_trials.values()})
         self._declare_anew()
         self.hyperparameters.merge(declared, overwrite=False)
 

@@ -227,6 +227,7 @@ class Recorder:
             RuntimeError: The project holds another search.
         """
         if self._store is None:
+            self._began = time.monotonic() - self.state.clock
             return False
         if until_needed and not self._taken_up and self._store.exists():
             raise RuntimeError(

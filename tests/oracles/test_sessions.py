@@ -234,6 +234,26 @@ def test_the_same_tuner_goes_on_after_a_record_that_could_not_be_written(tmp_pat
     assert ends == ["0000", "0001", "0002"]
 
 
+@pytest.mark.parametrize("interrupted", ["_show", "_sync_space", "update_space"])
+def test_a_trial_is_run_again_that_an_interrupt_has_kept_from_its_worker(
+    tmp_path, monkeypatch, interrupted
+):
+    tuner = Search(tmp_path)
+    method, calls = getattr(tuner.oracle, interrupted), []
+
+    def interrupt_once(*args, **kwargs):
+        calls.append(method(*args, **kwargs))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuner.oracle, interrupted, interrupt_once)
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(verbose=0)
+    tuner.search(verbose=0)
+    assert [row["state"] for row in tuner.results()] == ["completed"] * 3
+    assert tuner.oracle.end_order == ["0000", "0001", "0002"]
+
+
 def test_nothing_is_written_after_a_record_that_could_not_be_written(tmp_path):
     oracle = oracle_in(tmp_path)
     store = faulty(oracle)
