@@ -85,7 +85,9 @@ class BestWeights(keras.callbacks.Callback):
         elif self._weights is not None:
             model.set_weights(self._weights)
         _write_weights(model, Path(path))
-        _held(path).unlink(missing_ok=True)  # only after the file is complete
+        if _held(path).exists():  # removed only after the file is complete
+            _held(path).unlink()
+            sync_entry(Path(path))  # or a power cut may bring back the arrays, which are preferred
         self._written, self._weights = self._best, None
 
     @property

@@ -66,6 +66,7 @@ _OFTEN = {
     "cell": 2,
     "kill": 3,
     "kill_at": 5,
+    "kill_ending": 3,
     "cut": 2,
     "cut_at": 4,
     "interrupt": 2,
@@ -119,6 +120,7 @@ def random_history(chance: random.Random) -> History:
 
     arguments = {
         "run": lambda: (1 + draw(chance.choice((8, 40))),),
+        "kill_ending": lambda: (1 + draw(10),),
         "kill_at": lambda: (call(), draw(2)),
         "cut_at": lambda: (call(), draw(2)),
         "interrupt_at": lambda: (call(), draw(2)),
@@ -171,6 +173,7 @@ class Runner:
         self._process: Process | None = None
         self._in_session = False
         self._credits = 0.0
+        self._ends = 0  # of trials, until the process is killed at one
         self._references = {
             seed: undisturbed(history.kind, seed) for seed in map(drawn_seed, self._draws)
         }
@@ -255,6 +258,15 @@ class Runner:
             self.disk.kill(self._process)
             raise Killed
         self._end_process()
+
+    def _kill_ending(self, ends: int) -> None:
+        """Kill the process when a trial has been trained and its end is not on record yet.
+
+        Args:
+            ends: At which end from now on, from 1.
+        """
+        if self._in_session:
+            self._ends, self._credits = ends, math.inf
 
     def _kill_at(self, call: int, after: int) -> None:
         self.disk.fault = Fault("kill", call, after=bool(after))
@@ -414,7 +426,7 @@ class Runner:
     def _program(self, process: Process, make: Callable[[], ArithmeticTuner]) -> None:
         """Let a process make a tuner and search, and check what it leaves behind."""
         with self.disk.used_by(process):
-            self._process, self._credits = process, 0.0
+            self._process, self._credits, self._ends = process, 0.0, 0
             self.disk.failed = self.disk.interrupted = False
             began = self.clock.monotonic
             error = self._attempt(make)
@@ -495,10 +507,10 @@ class Runner:
             self.model.begins(trial, epoch, self._reference)
             return None
         if what == "ended":
-            record = self._live.oracle.trial_record(trial)
-            if record.state.value != "waiting":
-                self.model.ends[trial] = End(record.state.value, record.trial.score, record.trained)
-                self.model.recorded.pop(trial, None)
+            self._ended(self._live.oracle.trial_record(trial))
+        self._ends -= what == "ending"
+        if what == "ending" and self._ends == 0:
+            self._kill()
         self._credits -= 1
         while self._credits <= 0:
             if not self._steps:
@@ -506,11 +518,19 @@ class Runner:
                 break
             step = self._steps.popleft()
             self._take(step)
-            if step[0] in _ARMED:  # let it strike before the next step
+            if step[0] in _ARMED and self._ends <= 0:  # let it strike before the next step
                 self._credits = 30
         if what == "epoch" and self._pending:
             return self._misbehave(trial)
         return None
+
+    def _ended(self, record: Any) -> None:
+        """Note that the end of a trial was acknowledged."""
+        if record.state.value != "waiting":
+            trial = record.trial
+            end = End(record.state.value, trial.score, record.trained)
+            self.model.ends[trial.trial_id] = end
+            self.model.recorded.pop(trial.trial_id, None)
 
     def _misbehave(self, trial: str) -> str:
         pending, self._pending = self._pending, ""
@@ -538,6 +558,7 @@ class Runner:
             self.disk.kill(self._process)
         self._live = self._process = None
         self._old = []
+        training.forget_process()
 
     def _power_cut(self) -> None:
         self._end_process()

@@ -20,6 +20,9 @@ FAULTS = {
     "the power is cut and the entries of folders are lost": History(
         "random", (("search",), ("run", 99), ("cut",))
     ),
+    "the power is cut after a resumed trial has replaced the weights of its pause": History(
+        "asha", (("search",), ("run", 34), ("cut",)), seed=3
+    ),
     "a program with another space reads the results of a running search": History(
         "random", (("search",), ("reader", 1))
     ),

@@ -20,7 +20,7 @@ import keras_tuner
 import numpy as np
 
 import kt_extras as kte
-from kt_extras import compat
+from kt_extras import atomic_files, compat
 from kt_extras.checkpoints import full_state
 from kt_extras.oracles.asha import ASHAOracle
 from kt_extras.oracles.bohb import BOHBOracle
@@ -238,6 +238,11 @@ def tuner_in(
     if max_trials is not None:
         oracle.max_trials = max_trials
     return ArithmeticTuner(oracle, at, directory=str(directory), project_name=PROJECT)
+
+
+def forget_process() -> None:
+    """Forget what modules know of a process that has ended."""
+    getattr(atomic_files, "_new", set()).clear()
 
 
 def nothing(*_: Any, **__: Any) -> Any:
