@@ -5,7 +5,6 @@ import inspect
 import os
 import shutil
 
-import keras
 import keras_tuner
 import pytest
 import tensorflow as tf
@@ -15,7 +14,6 @@ from kt_extras.checkpoints.state_file import write_state
 from kt_extras.storage.errors import StorageError
 from kt_extras.storage.lock import ProjectInUseError
 from kt_extras.tuners.environment_errors import environment_explained, is_environment
-from tests.tuners.models import VALIDATION, X, Y, build
 
 COST = keras_tuner.Objective("cost", "min")
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
