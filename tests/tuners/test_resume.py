@@ -38,7 +38,7 @@ def test_an_unchanged_program_reports_no_difference(capsys):
     Sphere(small)
     said = capsys.readouterr().out
     assert "4 trials done, 0 to go" in said
-    assert "changed" not in said
+    assert "changed" not in said.partition("Resuming")[2]  # the folder may be called anything
 
 
 def test_a_larger_range_is_printed_and_searched(capsys):
