@@ -133,7 +133,7 @@ def check_directory(given: object) -> None:
         raise TypeError(f"`directory` must be a path or None, got {given!r}.")
 
 
-_PLAIN = frozenset({str, bool, int, float})
+_PLAIN = frozenset({type(None), str, bool, int, float})
 
 
 def plain(value: Any) -> Any:
@@ -142,14 +142,14 @@ def plain(value: Any) -> Any:
     >>> plain({"units": np.int64(3), "rates": np.array([0.5])})
     {'units': 3, 'rates': [0.5]}
     """
-    if value is None or type(value) in _PLAIN:
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, dict):
-        return {plain(key): plain(item) for key, item in value.items()}
+        return {plain(k): v if type(v) in _PLAIN else plain(v) for k, v in value.items()}
     return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 

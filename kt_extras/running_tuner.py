@@ -1,4 +1,4 @@
-"""The KerasTuner tuner in one of whose methods the program is, and its trial.
+"""Finds the KerasTuner tuner that is running, and its trial.
 
 KerasTuner tells neither `build(hp)` nor a callback which tuner and which trial it belongs to, so
 they are looked up in the calls that have not returned yet.

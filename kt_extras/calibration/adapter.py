@@ -25,8 +25,7 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
     Args:
         model: With one output of shape ``(n, 1)`` or ``(n,)``, or ``(n, k)`` if there are k
             classes.
-        classes: Names of the classes in the order of the outputs; Defaults to 0, 1, and so
-            on.
+        classes: Names of the classes in the order of the outputs. Defaults to 0, 1, and so on.
         from_logits: Whether the model puts out logits. Defaults to `False`.
         batch_size: Rows predicted at a time. Defaults to `256`.
 

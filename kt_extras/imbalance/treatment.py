@@ -65,11 +65,12 @@ class Treatment:
         Raises:
             ValueError: `validation_split` takes all rows of a class, as where labels are sorted.
         """
-        y = data[1] if len(data) > 1 else arguments.get("y")
-        if y is not None and arguments.get("validation_data") is None:
-            check_split(y, arguments.get("validation_split") or 0.0)
         if self.resampler is not None:
             return self.resampler.fit(model, *data, **arguments)
+        y = data[1] if len(data) > 1 else arguments.get("y")
+        fraction = arguments.get("validation_split")
+        if fraction and y is not None and arguments.get("validation_data") is None:
+            check_split(y, fraction)
         return model.fit(*data, class_weight=self.class_weight, **arguments)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kt_extras.losses.checks import checked
+from kt_extras.losses.checks import checked, nan_as_inputs
 
 
 def class_labels(
@@ -230,4 +230,4 @@ def _fractions(y_true: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
 def _largest(y_true: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     fractions = _fractions(y_true, weights.dtype)
     index = tf.argmax(fractions, axis=-1, output_type=tf.int32)
-    return index, weights * tf.where(tf.math.is_nan(fractions[..., 0]), fractions[..., 0], 1)
+    return index, nan_as_inputs(weights, fractions)

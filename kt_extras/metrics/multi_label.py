@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kt_extras.arguments import check_integer
 from kt_extras.compat import keras_mask, require_tensorflow
+from kt_extras.losses.counted import aligned_weights
 
 _AVERAGES = ("macro", "micro")
 
@@ -81,7 +82,11 @@ class MultiLabel(keras.metrics.Metric):
                     f"labels, got shape {given.shape}."
                 )
         given = [truth, scores]
-        weights = [_of_every_label(w, scores) for w in (sample_weight, mask) if w is not None]
+        weights = [
+            _of_every_label(weight, scores, name)
+            for name, weight in (("`sample_weight`", sample_weight), ("The mask of `y_pred`", mask))
+            if weight is not None
+        ]
         if weights:
             given.append(tf.reduce_prod(tf.stack(weights), axis=0))
         if self.average == "micro":
@@ -116,9 +121,7 @@ class MultiLabel(keras.metrics.Metric):
         return cls(**{**config, "metric": metric})
 
 
-def _of_every_label(sample_weight: Any, scores: tf.Tensor) -> tf.Tensor:
+def _of_every_label(weights: Any, scores: tf.Tensor, name: str) -> tf.Tensor:
     """Return a weight of every label, in the shape of the scores."""
-    weights = tf.cast(sample_weight, tf.float32)
-    missing = scores.shape.rank - weights.shape.rank
-    weights = tf.reshape(weights, tf.concat([tf.shape(weights), [1] * missing], 0))
-    return tf.broadcast_to(weights, tf.shape(scores))
+    found = aligned_weights(weights, scores.shape, name=name, dtype=tf.float32)
+    return tf.broadcast_to(found, tf.shape(scores))

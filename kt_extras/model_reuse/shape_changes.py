@@ -12,7 +12,7 @@ import keras_tuner
 from keras_tuner.engine import hyperparameters as kinds
 
 from kt_extras import compat
-from kt_extras.checkpoints.random_state import random_state, set_random_state
+from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.model_reuse.model_comparison import alike, description
 from kt_extras.model_reuse.optimizer_settings import differing_settings
 from kt_extras.model_reuse.optimizer_update import same_slots
@@ -126,13 +126,9 @@ def _range(one: Any) -> dict[str, Any]:
 @contextmanager
 def _unnoticed() -> Iterator[None]:
     """Leave no trace in the random streams, and in the names that Keras generates."""
-    state = random_state()
-    random.seed(0)
-    try:
-        with compat.own_names():
-            yield
-    finally:
-        set_random_state(state)
+    with random_state_kept(), compat.own_names():
+        random.seed(0)
+        yield
 
 
 def _built(build: Build, hp: keras_tuner.HyperParameters, inputs: Any) -> keras.Model:

@@ -8,13 +8,13 @@ import keras
 
 from kt_extras import compat
 
-_CURE = (
+_HINT = (
     "A generator or iterator can be used once only, so the first trial may have used it up: pass "
     "arrays, a `tf.data.Dataset` or a `keras.utils.Sequence`, or make the generator in "
     "`HyperModel.fit`.  Or a filter, or `steps_per_epoch`, leaves nothing."
 )
 
-_NO_BATCH = f"The training data gave no batch.  {_CURE}"
+_NO_BATCH = f"The training data gave no batch.  {_HINT}"
 
 
 class BatchCheck(keras.callbacks.Callback):
@@ -69,7 +69,7 @@ class BatchCheck(keras.callbacks.Callback):
             ValueError: There was none.
         """
         if self._validation.missing:
-            raise ValueError(f"The validation data gave no batch.  {_CURE}")
+            raise ValueError(f"The validation data gave no batch.  {_HINT}")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Raise if there was no batch.

@@ -118,6 +118,13 @@ def test_method_and_strength_are_hyperparameters():
 
 
 @needs_layers
+def test_a_mixer_is_refused_in_a_plain_build():
+    rule = r"calls `model.fit` with the arguments of `search`.*kte.imbalance.Mixer\(hp\)"
+    with pytest.raises(ValueError, match=rule):
+        keras_tuner.RandomSearch(Mixer, "val_loss", max_trials=1, directory="here")
+
+
+@needs_layers
 def test_a_fixed_strength_is_not_a_hyperparameter():
     hp = keras_tuner.HyperParameters()
     assert Mixer(hp, methods=["mixup", "none"], alpha=0.3).alpha == 0.3

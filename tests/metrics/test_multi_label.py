@@ -99,6 +99,12 @@ def test_another_number_of_labels_is_refused():
         metric.update_state(Y, P)
 
 
+def test_weights_of_another_number_of_rows_are_refused():
+    metric = metrics.MultiLabel(metrics.F1Score(2), 4)
+    with pytest.raises(ValueError, match="`sample_weight` must have a weight for each row"):
+        metric.update_state(Y, P, W[:7])
+
+
 def test_masked_rows_do_not_count():
     tokens = RNG.integers(1, 4, (30, 6)) * (np.arange(6) < RNG.integers(1, 7, (30, 1)))
     y = RNG.integers(0, 2, (30, 6, 4))
