@@ -154,7 +154,7 @@ TUNER: dict[str, list[Any]] = {
     ],
     "optimizer": [3, "addam"],
     "loss": [3, "msse"],
-    "metrics": [3, "acuracy"],
+    "metrics": [3, "acuracy"],  # codespell:ignore acuracy
 }
 HALVING: dict[str, list[Any]] = {
     "max_epochs": [0, -1, 1.5, "27", None, True],

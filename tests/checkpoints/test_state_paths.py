@@ -37,9 +37,7 @@ def test_a_state_counts_as_missing_when_it_is_damaged(states, damage):
     content = path.read_bytes()
     assert damage(content) != content
     path.write_bytes(damage(content))
-    with pytest.warns(
-        UserWarning, match=r"empty or damaged, .* is trained again"
-    ):
+    with pytest.warns(UserWarning, match=r"empty or damaged, .* is trained again"):
         assert not states.exists("0000", 3)
 
 

@@ -86,7 +86,10 @@ def test_gaussian_process_is_better_than_random_search(problem):
     [
         ({"n_startup_trials": 0}, "`n_startup_trials` must be an integer from 1, got 0"),
         ({"candidates": 1}, "`candidates` must be an integer from 2, got 1"),
-        ({"exploration": float("nan")}, "`exploration` must be a finite number of at least 0, got nan"),
+        (
+            {"exploration": float("nan")},
+            "`exploration` must be a finite number of at least 0, got nan",
+        ),
         ({"random_fraction": 1.5}, r"`random_fraction` must be in \[0, 1\], got 1.5"),
     ],
 )
