@@ -207,7 +207,7 @@ def two_outputs():
         (model, Y, {"threshold": [0.1, 0.2]}, "`threshold` must be a metric or one number"),
         (lambda: model(3, "softmax"), Y3, {"threshold": 0.5}, "or 3 numbers, one a class"),
         (model, Y, {"threshold": np.nan}, "`threshold` must be a metric or one number"),
-        (model, Y, {"threshold": "f"}, "`metric` must be 'f1'"),
+        (model, Y, {"threshold": "f"}, "`threshold` must be 'f1'"),
         (two_outputs, Y, {}, "`model` must have one output, got 2"),
     ],
 )
