@@ -64,7 +64,7 @@ def _lines(done: Repair) -> list[str]:
     if done.lost_trials:
         lines.append(f"Lost trials: {', '.join(done.lost_trials)}.")
     if done.hurt_trials:
-        lines.append(f"Trials that have lost some records: {', '.join(done.hurt_trials)}.")
+        lines.append(f"Trials that may have lost some records: {', '.join(done.hurt_trials)}.")
     if done.settings_lost:
         lines.append("The seed is lost: pass the `seed` of the search to the tuner again.")
     return lines

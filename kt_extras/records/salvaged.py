@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import keras_tuner
 
+from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.event_check import check
 from kt_extras.records.events import (
     Event,
@@ -70,8 +71,15 @@ class Salvaged:
         return len(self.state.ended), sum(epochs), len(self.records)
 
     def with_gaps(self) -> set[str]:
-        """Return the ids of the trials that lack an epoch between others, or their best one."""
-        return {name for name, trial in self.state.trials.items() if _has_gaps(trial)}
+        """Return the ids of trials that lack an epoch between others, their best one, or an end.
+
+        A trial without an end may have been running when the search stopped.
+        """
+        return {
+            name
+            for name, trial in self.state.trials.items()
+            if trial.state is TrialState.RUNNING or _has_gaps(trial)
+        }
 
     def _apply_all(self, refused: set[int]) -> int | None:
         """Apply all records; return the place of one that cannot be, though it passes its check."""

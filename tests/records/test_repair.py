@@ -143,6 +143,12 @@ def test_trial_that_has_lost_its_best_epoch_is_named(directory):
     assert repair(directory / "p", objective=COST).hurt_trials == ["0001"]
 
 
+def test_trial_that_has_lost_its_end_is_named(directory):
+    lines, end = lines_of(directory), place_of(directory, '"end"', '"0001"')
+    write_lines(directory, lines[:end] + lines[end + 1 :])
+    assert repair(directory / "p", objective=COST).hurt_trials == ["0001"]
+
+
 def test_report_names_what_is_lost(directory, capsys):
     kept = [line for line in lines_of(directory) if b'"0002"' not in line]
     report = place_of(directory, '"report"', '"0004"', '"step":1')
@@ -155,7 +161,7 @@ def test_report_names_what_is_lost(directory, capsys):
     )
     assert "Lost records: 13-17, 25." in said
     assert "Lost trials: 0002." in said
-    assert "Trials that have lost some records: 0004." in said
+    assert "Trials that may have lost some records: 0004." in said
     assert (directory / "p" / "damaged-1" / "trial_0002" / "trial.json").exists()
     assert not (directory / "p" / "trial_0002").exists()
 
