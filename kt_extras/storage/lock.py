@@ -124,9 +124,11 @@ class FileLock:
             os.close(descriptor)
             self._remove()
         else:  # removed while it is locked, since later it may be another process's lock
-            if _is_at(descriptor, self.path):
-                self._remove()
-            os.close(descriptor)
+            try:
+                if _is_at(descriptor, self.path):
+                    self._remove()
+            finally:  # Ctrl-C must not keep the lock
+                os.close(descriptor)
 
     def close_in_child(self) -> None:
         """Close the file in a forked child without releasing the parent's lock."""

@@ -656,7 +656,7 @@ class Runner:
         model.recorded, model.clock = {}, 0.0
         model.polluted |= harmed
         model.crashed |= harmed
-        model.disturbed, model.queue = True, None
+        model.disturbed, model.queue, model.repaired = True, None, True
         if done.settings_lost:
             model.seed, model.seed_lost = None, True
         self._check_disk()

@@ -53,6 +53,7 @@ class Model:
     Attributes:
         seed: The seed of the search, None before it is on record.
         seed_lost: Whether a repair has said that the seed is lost.
+        repaired: Whether damaged records were repaired, after which other trials may be promoted.
         ends: The last acknowledged end of each trial.
         recorded: The last end of each trial that was seen on the disk; a power cut may take it.
         queue: Points that were enqueued, in order; None once some may be lost.
@@ -67,6 +68,7 @@ class Model:
 
     seed: int | None = None
     seed_lost: bool = False
+    repaired: bool = False
     ends: dict[str, End] = field(default_factory=dict)
     recorded: dict[str, End] = field(default_factory=dict)
     queue: list[float] | None = field(default_factory=list)
@@ -92,6 +94,8 @@ class Model:
             return
         if end.state in FINAL:
             raise Violation(f"trial {trial} has ended, {end.state}, and is run again")
+        if self.repaired and epoch == 0:
+            return  # its state was removed when the records that are lost now said to
         known = (trial, epoch) in reference.begins and not self.disturbed
         if epoch != end.epochs and not known:
             raise Violation(
