@@ -25,6 +25,7 @@ def folder():
     gc.unfreeze()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_law_is_broken_in_random_histories(part, folder):
     for number in range(part, COUNT, PARTS):
