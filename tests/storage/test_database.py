@@ -423,14 +423,14 @@ def test_repair_of_a_database_keeps_whole_and_damaged_records(url, project, data
     objective = str(keras_tuner.Objective("cost", "min"))
     records = [{**PROJECT, "objective": objective}, *search()[1:]]
     write(database, records)
-    before = rows(url, f"SELECT trial, state, score FROM kte_trials WHERE {_of(project)}")
+    found = f"SELECT trial, state, score FROM kte_trials WHERE {_of(project)} ORDER BY trial"
+    before = rows(url, found)
     database.release()
     rows(url, change.format(here=f"{_of(project)} AND sequence = 2"))  # the first beginning
     done = repair(None, storage=url, project=project)
     assert (done.saved, list(done.lost_records), list(done.lost_trials)) == (9, [2], [])
     begun = create("0000", t=1.5, units=0)
     assert list(database.read()) == [records[0], begun, *records[2:]]
-    found = f"SELECT trial, state, score FROM kte_trials WHERE {_of(project)}"
     assert rows(url, found) == before
     kept = f"{project} (damaged 1)"
     assert done.kept == f"the project {kept!r} of the database"
