@@ -59,6 +59,7 @@ def same(weights, others):
     return len(weights) == len(others) and all(map(np.array_equal, weights, others))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_four_epochs_and_six_in_a_new_process_equal_ten_epochs(name, straight, in_two_halves):
     assert same(straight[name], in_two_halves[name])

@@ -68,6 +68,7 @@ def test_state_files_are_kept_for_paused_trials_only(searched_asha):
         assert len(states) <= (row["state"] == "paused")
 
 
+@pytest.mark.slow
 def test_best_models_have_the_scores_of_their_trials(searched_asha):
     check_best_models(searched_asha)
 

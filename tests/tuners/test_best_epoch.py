@@ -78,6 +78,7 @@ def interrupted(tuner, epoch):
     return tuner
 
 
+@pytest.mark.slow
 def test_the_best_trial_keeps_its_score_when_it_is_interrupted(tmp_path):
     tuner = interrupted(asha(tmp_path), 2)
     promoted = next(row for row in tuner.results() if row["epochs"] >= 2 and row["score"])
@@ -110,6 +111,7 @@ def test_a_diverged_member_has_no_score_when_it_is_interrupted(loss, tmp_path):
         assert [trial.trial_id for trial in found.get_best_trials(2)] == ["0001"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_does_not_count_as_an_attempt(tmp_path):
     for _ in range(6):
         tuner = interrupted(asha(tmp_path, min_epochs=2), 0)

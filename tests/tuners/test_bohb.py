@@ -30,6 +30,7 @@ def test_every_argument_has_a_row():
     assert set(ROWS) == set(inspect.signature(kte.BOHB).parameters) - {"unknown"}
 
 
+@pytest.mark.slow
 def test_a_search_trains_as_many_epochs_as_planned(tmp_path):
     tuner = kte.BOHB(
         build, "val_loss", max_epochs=4, reduction_factor=2, seed=0, directory=str(tmp_path)

@@ -51,6 +51,7 @@ searched()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")
 def test_a_search_ends_and_goes_on_when_its_weights_find_no_room():
     command = [sys.executable, "-c", FILL, ROOT, "30000"]

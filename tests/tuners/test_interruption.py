@@ -134,6 +134,7 @@ def rows(tuner):
     return [(row["state"], row["epochs"], row["score"]) for row in tuner.results()]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_default_handler")
 def test_a_resumed_search_finds_what_an_uninterrupted_one_finds():
     with pytest.raises(KeyboardInterrupt):

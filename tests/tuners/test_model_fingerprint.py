@@ -23,6 +23,7 @@ def compiled(layers):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "arguments", "epochs"),
     [

@@ -273,6 +273,7 @@ def test_a_pruner_compares_first_folds_and_ends_the_trial_with_its_fold():
 # Best epochs.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", [returned, lambda *a, **k: returned(*a, **k)["val_loss"]])
 def test_the_best_epoch_is_that_of_the_reported_curve(fit):
     tuner = tpe(Own(fit), "val_loss")
@@ -304,6 +305,7 @@ def test_the_best_epoch_is_the_last_when_only_the_end_gives_the_objective():
     assert [(row["score"], row["best_epoch"]) for row in tuner.results()] == [(0.25, 2)]
 
 
+@pytest.mark.slow
 def test_refit_asks_for_epochs_when_none_was_reported(tmp_path):
     def fit(model, *args, callbacks=None, epochs=None, **kwargs):
         return min(model.fit(*args, epochs=epochs or 2, **kwargs).history["val_loss"])
@@ -375,6 +377,7 @@ def test_a_seed_fixes_the_training_of_a_run_trial():
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kte.TPE, FitsItself])
 def test_the_seed_of_keras_repeats_a_search_without_one(kind):
     found = []
@@ -428,6 +431,7 @@ def uncompiled(hp):
     return keras.Sequential([keras.Input((64,)), *layers])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [uncompiled, build])
 def test_models_are_compiled_with_copies_of_what_the_tuner_was_given(model):
     tuner = kte.TPE(

@@ -98,6 +98,7 @@ def test_a_refit_on_the_same_data_equals_the_best_model():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_refit_trains_to_the_best_epoch_of_the_given_trial():
     seen = []
 
@@ -128,6 +129,7 @@ class OwnEpochs(keras_tuner.HyperModel):
         return model.fit(*args, epochs=2, **kwargs)
 
 
+@pytest.mark.slow
 def test_a_refit_stops_at_the_best_epoch_when_fit_sets_the_epochs():
     tuner = kte.TPE(OwnEpochs(), "val_accuracy", max_trials=1, seed=0)
     tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
