@@ -4,6 +4,12 @@ import pytest
 
 from tests.simulation.history import History, violation_of
 
+# A process that is killed closes none of its files, and they are collected at any time.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning",
+    "ignore:Exception ignored in.*FileIO:pytest.PytestUnraisableExceptionWarning",
+)
+
 FAULTS = {
     "a member of a population that took over a state is killed before its end": History(
         "pbt", (("search",), ("run", 34), ("kill",))
@@ -62,6 +68,12 @@ FAULTS = {
     ),
     "a line of the journal is nested too deeply": History(
         "random", (("search",), ("run", 99), ("damage", 5, 4))
+    ),
+    "the line of a trial's end is lost": History(
+        "tpe", (("search",), ("run", 19), ("damage", 0, 13))
+    ),
+    "Ctrl-C comes while the lock is given back": History(
+        "random", (("search",), ("run", 10), ("interrupt_at", 8, 0), ("cell",))
     ),
 }
 

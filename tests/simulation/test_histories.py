@@ -17,6 +17,12 @@ COUNT = int(os.environ.get("KT_EXTRAS_HISTORIES", "2000"))
 SEED = int(os.environ.get("KT_EXTRAS_HISTORY_SEED", "0"))
 PARTS = 40  # each a test, and so with a time limit of its own
 
+# A process that is killed closes none of its files, and they are collected at any time.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning",
+    "ignore:Exception ignored in.*FileIO:pytest.PytestUnraisableExceptionWarning",
+)
+
 
 @pytest.fixture
 def folder():
