@@ -7,6 +7,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,11 @@ class Recorder:
         self._warned = False
         self._tidied = False  # whether the project's folders were looked through
         self._began = time.monotonic()  # the time at which the search's clock was 0
+
+    def __del__(self) -> None:
+        """Give the lock back: a session that nobody has closed ends with its oracle."""
+        with suppress(Exception):  # it was never whole, or the interpreter is ending
+            self.close_session()
 
     def open_project(self, directory: Path) -> None:
         """Use the store of a project.

@@ -16,7 +16,7 @@ from kt_extras.storage.sql import sa
 # Drivers that know the arguments `connect_timeout` and `application_name`.
 _DRIVERS = {"psycopg", "psycopg2"}
 _CONNECT_SECONDS = 15  # within which the server must answer
-_LOCK_SECONDS = 3.0  # within which the server notices that the last holder was killed
+_LOCK_SECONDS = 1.0  # within which the server notices that the last holder was killed
 _NAME_LENGTH = 63  # of an application, as the server cuts it
 
 _locks = sa.table(

@@ -1,5 +1,6 @@
 """A whole search through the oracle, with its records in a database."""
 
+import gc
 import json
 import math
 import os
@@ -110,6 +111,17 @@ def test_interrupted_search_in_a_database_ends_as_one_in_a_journal(
     again = make(tmp_path, "cut")
     again.reload()
     assert outcomes(again) == outcomes(oracle)
+
+
+def test_session_that_nobody_closed_ends_with_its_oracle(tmp_path, in_database):
+    in_database()
+    for _ in range(2):
+        oracle = make(tmp_path, "cut")
+        if oracle.is_recorded():
+            oracle.reload()
+        oracle.create_trial("worker")
+        del oracle
+        gc.collect()  # the records stay open in the fixture
 
 
 def test_database_holds_the_records_of_the_journal(tmp_path, url, project, in_database):
