@@ -77,6 +77,15 @@ def verbosity(given: Any) -> int:
     raise ValueError(f"`verbose` must be 0, 1, 2 or 'auto', got {given!r}.")
 
 
+def plain_numbers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with Python's own numbers in place of NumPy's; Keras takes not all of them.
+
+    >>> plain_numbers({"validation_freq": np.int64(2)})
+    {'validation_freq': 2}
+    """
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in kwargs.items()}
+
+
 def _by_name(args: Sequence[Any], kwargs: Mapping[str, Any], constructor: Any) -> dict[str, Any]:
     if len(args) > len(_NAMES):
         raise TypeError(
@@ -209,15 +218,6 @@ def _check_split(given: Mapping[str, Any]) -> None:
         raise ValueError(
             f"`validation_split` must leave rows on both sides, got {split!r} of {rows} rows."
         )
-
-
-def plain_numbers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments with Python's own numbers in place of NumPy's; Keras takes not all of them.
-
-    >>> plain_numbers({"validation_freq": np.int64(2)})
-    {'validation_freq': 2}
-    """
-    return {k: v.item() if isinstance(v, np.generic) else v for k, v in kwargs.items()}
 
 
 def _check_rows(given: Mapping[str, Any], of: str = "") -> None:

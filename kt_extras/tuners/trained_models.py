@@ -15,7 +15,6 @@ from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
 from kt_extras.arguments import check_integer
-from kt_extras.atomic_files import tidy
 from kt_extras.bridge.objective import loss_of
 from kt_extras.checkpoints.best_weights import HELD, load_arrays
 from kt_extras.checkpoints.random_state import random_state_kept
@@ -60,7 +59,6 @@ class TrainedModels:
         """Remove the files that a process which died has left."""
         over = (e for e in self._oracle.trial_records() if e.state not in {"running", "waiting"})
         self._checkpoints.tidy(map(self._outcome, over))
-        tidy(Path(self._tuner.project_dir))
 
     def check(self, trials: Sequence[Trial]) -> None:
         """Raise unless there are weights of all these trials.
