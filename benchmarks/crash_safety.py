@@ -17,7 +17,6 @@ import collections
 import contextlib
 import json
 import random
-import shutil
 import signal
 import tempfile
 import time
@@ -32,10 +31,7 @@ from benchmarks.killed_searches import (
     Search,
     arithmetic,
     cost,
-    events,
-    finished,
     in_child,
-    repeated,
     trained,
 )
 
@@ -57,7 +53,7 @@ def main() -> None:
     for name, search in searches.items():
         show(name, torment(search, -(-options.kills // len(searches)), chance))
     if not options.keras:
-        show("KerasTuner RandomSearch", torment_theirs(options.kills, chance))
+        show("KerasTuner RandomSearch", torment(Theirs(), options.kills, chance))
 
 
 def show(name: str, counts: collections.Counter[str]) -> None:
@@ -80,82 +76,94 @@ def torment(search: Search, kills: int, chance: random.Random) -> collections.Co
     with tempfile.TemporaryDirectory() as directory:
         began = time.monotonic()
         in_child(lambda: search(directory))
-        whole, length = finished(directory), time.monotonic() - began
+        whole, length = search.finished(directory), time.monotonic() - began
     while counts["kills"] < kills:
-        directory = tempfile.mkdtemp()
         counts["searches"] += 1
-        code = None
-        while code != 0 and counts["kills"] < kills:
-            before, written = finished(directory), len(events(directory))
-            code = in_child(lambda: search(directory), chance.uniform(0, length))  # noqa: B023
-            counts["kills"] += code == -signal.SIGKILL
-            counts["amid"] += code == -signal.SIGKILL and len(events(directory)) > written
-            counts["reloads"] += 1
-            counts["reloaded"] += code in {0, -signal.SIGKILL}
-            after = finished(directory)
-            counts["lost"] += sum(after.get(name) != end for name, end in before.items())
-            if code not in {0, -signal.SIGKILL}:
-                break  # it cannot go on any more
-        if code == -signal.SIGKILL:
-            in_child(lambda: search(directory))  # noqa: B023 - called at once
-        counts["repeated"] += repeated(directory)
-        ends = finished(directory)
-        given_up = any(score == GIVEN_UP for _, score, *_ in ends.values())
+        with tempfile.TemporaryDirectory() as directory:
+            works = torment_once(search, directory, kills, chance, length, counts)
+            if works:
+                in_child(lambda: search(directory))
+            counts["repeated"] += search.repeated(directory)
+            ends = search.finished(directory)
+        given_up = any(GIVEN_UP in end for end in ends.values())
         counts["given_up"] += given_up
         counts["same"] += not given_up and ends == whole
-        shutil.rmtree(directory)
     return counts
 
 
-# KerasTuner's own files.
+def torment_once(
+    search: Search,
+    directory: str,
+    kills: int,
+    chance: random.Random,
+    length: float,
+    counts: collections.Counter[str],
+) -> bool:
+    """Kill one search until it has ended, or enough kills have hit; return whether it can go on.
 
-
-def torment_theirs(kills: int, chance: random.Random) -> collections.Counter[str]:
-    """Do the same to KerasTuner's random search, as far as its files tell."""
-    counts: collections.Counter[str] = collections.Counter()
-    with tempfile.TemporaryDirectory() as directory:
-        began = time.monotonic()
-        in_child(lambda: theirs(directory).search(verbose=0))
-        whole, length = completed(directory), time.monotonic() - began
+    Args:
+        search: The search.
+        directory: Where it is.
+        kills: How many kills to count.
+        chance: Says when to kill.
+        length: How many seconds it takes.
+        counts: Of what was found; changed.
+    """
     while counts["kills"] < kills:
-        directory = tempfile.mkdtemp()
-        counts["searches"] += 1
-        code = None
-        while code != 0 and counts["kills"] < kills:
-            before = completed(directory)
-            work = lambda: theirs(directory).search(verbose=0)  # noqa: E731, B023
-            code = in_child(work, chance.uniform(0, length))
-            counts["kills"] += code == -signal.SIGKILL
-            counts["amid"] += code == -signal.SIGKILL and completed(directory) != before
-            counts["reloads"] += 1
-            counts["reloaded"] += code in {0, -signal.SIGKILL}
-            counts["lost"] += len(before.keys() - completed(directory).keys())
-            if code not in {0, -signal.SIGKILL}:
-                break
-        if code == -signal.SIGKILL:
-            in_child(work)
-        begun = Path(directory, "begun")
-        counts["repeated"] += begun.read_text().count("again") if begun.exists() else 0
-        counts["same"] += completed(directory) == whole
-        shutil.rmtree(directory)
-    return counts
+        before, written = search.finished(directory), search.written(directory)
+        code = in_child(lambda: search(directory), chance.uniform(0, length))
+        if code != -signal.SIGKILL:
+            return code == 0
+        counts["kills"] += 1
+        counts["amid"] += search.written(directory) > written
+        after = search.finished(directory)
+        counts["lost"] += sum(after.get(name) != end for name, end in before.items())
+        counts["reloads"] += 1
+        if in_child(lambda: search.load(directory)) != 0:
+            return False
+        counts["reloaded"] += 1
+    return True
 
 
-def theirs(directory: str) -> keras_tuner.Tuner:
-    """Return KerasTuner's random search over the same space."""
-    hp = keras_tuner.HyperParameters()
-    for index in range(3):
-        hp.Float(f"float_{index}", 1e-4, 1.0, sampling="log")
-    hp.Choice("kind", ["a", "b", "c"])
+class Theirs(Search):
+    """KerasTuner's random search over the same space, as far as its files tell."""
 
-    class Fast(keras_tuner.RandomSearch):
-        def run_trial(self, trial: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002
-            again = "again" if trial.trial_id in completed(directory) else "first"
-            with open(Path(directory, "begun"), "a") as file:
-                file.write(f"{trial.trial_id} {again}\n")
-            return {"cost": cost(trial, 0)}
+    def __call__(self, directory: str) -> None:
+        """Run the search in a directory to its end, or go on with it."""
+        self.load(directory).search(verbose=0)
 
-    return Fast(None, COST, max_trials=TRIALS, seed=1, hyperparameters=hp, directory=directory)
+    def load(self, directory: str) -> keras_tuner.Tuner:
+        """Return its tuner, which has loaded what the directory holds."""
+        hp = keras_tuner.HyperParameters()
+        for index in range(3):
+            hp.Float(f"float_{index}", 1e-4, 1.0, sampling="log")
+        hp.Choice("kind", ["a", "b", "c"])
+
+        class Fast(keras_tuner.RandomSearch):
+            def run_trial(self, trial: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ARG002
+                again = "again" if trial.trial_id in completed(directory) else "first"
+                with open(Path(directory, "begun"), "a") as file:
+                    file.write(f"{trial.trial_id} {again}\n")
+                return {"cost": cost(trial, 0)}
+
+        return Fast(None, COST, max_trials=TRIALS, seed=1, hyperparameters=hp, directory=directory)
+
+    def written(self, directory: str) -> int:
+        """Return how many trials have begun."""
+        return len(_begun(directory))
+
+    def finished(self, directory: str) -> dict[str, Any]:
+        """Return the completed trials with their values."""
+        return completed(directory)
+
+    def repeated(self, directory: str) -> int:
+        """Return how often a trial was begun again after it was completed."""
+        return sum(line.endswith("again") for line in _begun(directory))
+
+
+def _begun(directory: str) -> list[str]:
+    path = Path(directory, "begun")
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def completed(directory: str) -> dict[str, Any]:

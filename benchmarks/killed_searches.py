@@ -30,28 +30,84 @@ GIVEN_UP = "Given up"  # how the message of a trial begins at which the process 
 _PAUSE = 0.001  # seconds an epoch of the arithmetic takes
 _PEEK = os.WEXITED | os.WNOHANG | os.WNOWAIT if hasattr(os, "WEXITED") else 0
 
-Search = Callable[[str], Any]  # runs a search in a directory to its end, or goes on with it
+
+class Search:
+    """A search that can be killed and gone on with, whose records are in a journal."""
+
+    def __call__(self, directory: str) -> None:
+        """Run the search in a directory to its end, or go on with it."""
+        raise NotImplementedError
+
+    def load(self, directory: str) -> Any:
+        """Load what the directory holds, and do no more."""
+        raise NotImplementedError
+
+    def written(self, directory: str) -> int:
+        """Return how many records there are."""
+        return len(events(directory))
+
+    def finished(self, directory: str) -> dict[str, Any]:
+        """Return how each trial that has ended for good has ended."""
+        return finished(directory)
+
+    def repeated(self, directory: str) -> int:
+        """Return how often a trial was begun again after it had ended for good."""
+        return repeated(directory)
+
+
+@dataclass(frozen=True)
+class Arithmetic(Search):
+    """A search whose epochs are a formula.
+
+    Args:
+        make: The oracle's class.
+        given: Its arguments.
+    """
+
+    make: Callable[..., kte.SamplerOracle]
+    given: dict[str, Any]
+
+    def __call__(self, directory: str) -> None:
+        """Run the search in a directory to its end, or go on with it."""
+        oracle = self.load(directory)
+        oracle.open_session()
+        while (trial := oracle.create_trial("worker")).status != "STOPPED":
+            first = oracle.trial_record(trial.trial_id).paused_at_epoch
+            for step in range(first, 9):
+                time.sleep(_PAUSE)
+                values = {"cost": cost(trial, step)}
+                if oracle.update_trial(trial.trial_id, values, step).status == "STOPPED":
+                    break
+            trial.status = "COMPLETED"
+            oracle.end_trial(trial)
+        oracle.close_session()
+
+    def load(self, directory: str) -> kte.SamplerOracle:
+        """Return its oracle, which has loaded what the directory holds."""
+        oracle = self.make(objective=COST, seed=1, **self.given)
+        oracle._set_project_dir(directory, PROJECT)
+        for index in range(3):
+            oracle.hyperparameters.Float(f"float_{index}", 1e-4, 1.0, sampling="log")
+        oracle.hyperparameters.Choice("kind", ["a", "b", "c"])
+        if oracle.is_recorded():
+            oracle.reload()
+        return oracle
 
 
 def arithmetic() -> dict[str, Search]:
     """Return a search for each kind of oracle; an epoch is a formula."""
-    given = {"objective": COST, "seed": 1}
-    scheduled = {**given, "max_epochs": 9, "max_trials": 12}
+    pruner = kte.MedianPruner(n_startup_trials=3)
     return {
-        "TPE, pruned": lambda d: _loop(
-            kte.TPEOracle(**given, max_trials=30, pruner=kte.MedianPruner(n_startup_trials=3)), d
-        ),
-        "Evolution": lambda d: _loop(kte.EvolutionOracle(**given, max_trials=30), d),
-        "ASHA": lambda d: _loop(kte.ASHAOracle(**scheduled), d),
-        "BOHB": lambda d: _loop(kte.BOHBOracle(**{**given, "max_epochs": 9, "max_trials": 20}), d),
-        "PBT": lambda d: _loop(
-            kte.PBTOracle(**given, max_epochs=6, population_size=6, mutable=None), d
-        ),
+        "TPE, pruned": Arithmetic(kte.TPEOracle, {"max_trials": 30, "pruner": pruner}),
+        "Evolution": Arithmetic(kte.EvolutionOracle, {"max_trials": 30}),
+        "ASHA": Arithmetic(kte.ASHAOracle, {"max_epochs": 9, "max_trials": 12}),
+        "BOHB": Arithmetic(kte.BOHBOracle, {"max_epochs": 9, "max_trials": 20}),
+        "PBT": Arithmetic(kte.PBTOracle, {"max_epochs": 6, "population_size": 6, "mutable": None}),
     }
 
 
 @dataclass(frozen=True)
-class Trained:
+class Trained(Search):
     """A search that trains small Keras models.
 
     Args:
@@ -67,18 +123,18 @@ class Trained:
     def __call__(self, directory: str) -> None:
         """Run the search in a directory to its end, or go on with it."""
         x, y = _rows()
-        self.tuner(directory).search(
+        self.load(directory).search(
             x, y, validation_data=(x, y), batch_size=32, verbose=0, **self.fit
         )
 
-    def tuner(self, directory: str) -> kte.Tuner:
+    def load(self, directory: str) -> kte.Tuner:
         """Return its tuner, which has loaded what the directory holds."""
         return self.make(
             _build, "val_loss", seed=1, directory=directory, project_name=PROJECT, **self.given
         )
 
 
-def trained() -> dict[str, Trained]:
+def trained() -> dict[str, Search]:
     """Return searches that train small Keras models."""
     pruner = kte.MedianPruner(n_startup_trials=3)
     return {
@@ -101,27 +157,6 @@ def _build(hp: keras_tuner.HyperParameters) -> keras.Model:
     # Eagerly: a graph would take most of the time.
     model.compile(optimizer, "binary_crossentropy", run_eagerly=True)
     return model
-
-
-def _loop(oracle: keras_tuner.Oracle, directory: str) -> None:
-    """Run the trials of an oracle; what an epoch gives follows from the hyperparameters alone."""
-    oracle._set_project_dir(directory, PROJECT)
-    for index in range(3):
-        oracle.hyperparameters.Float(f"float_{index}", 1e-4, 1.0, sampling="log")
-    oracle.hyperparameters.Choice("kind", ["a", "b", "c"])
-    if oracle.is_recorded():
-        oracle.reload()
-    oracle.open_session()
-    while (trial := oracle.create_trial("worker")).status != "STOPPED":
-        first = oracle.trial_record(trial.trial_id).paused_at_epoch
-        for step in range(first, 9):
-            time.sleep(_PAUSE)
-            values = {"cost": cost(trial, step)}
-            if oracle.update_trial(trial.trial_id, values, step).status == "STOPPED":
-                break
-        trial.status = "COMPLETED"
-        oracle.end_trial(trial)
-    oracle.close_session()
 
 
 def cost(trial: Any, step: int) -> float:

@@ -28,7 +28,7 @@ from typing import Any
 
 from benchmarks.killed_searches import (
     GIVEN_UP,
-    Trained,
+    Search,
     events,
     finished,
     in_child,
@@ -77,7 +77,7 @@ def main() -> None:
         print(f"| {name} | {' | '.join(map(str, cells))} |", flush=True)
 
 
-def torment(search: Trained, cuts: int, chance: random.Random) -> collections.Counter[str]:
+def torment(search: Search, cuts: int, chance: random.Random) -> collections.Counter[str]:
     """Cut the power of a search so many times; return what was counted."""
     counts: collections.Counter[str] = collections.Counter()
     with file_system() as image, mounted(image) as directory:
@@ -105,7 +105,7 @@ def torment(search: Trained, cuts: int, chance: random.Random) -> collections.Co
 
 
 def look_after(
-    search: Trained,
+    search: Search,
     directory: str,
     promised: list[dict[str, Any]],
     counts: collections.Counter[str],
@@ -121,12 +121,12 @@ def look_after(
     left = events(directory)
     counts["amid"] += bool(promised)
     counts["lost"] += sum(event not in left for event in promised if event["kind"] == "end")
-    counts["reloaded"] += in_child(lambda: search.tuner(directory)) == 0
+    counts["reloaded"] += in_child(lambda: search.load(directory)) == 0
     scored = [end for end in finished(directory).values() if end[1] not in {None, GIVEN_UP}]
     wanted = min(len(scored), 10)
 
     def load() -> None:
-        found = search.tuner(directory).get_best_models(wanted)
+        found = search.load(directory).get_best_models(wanted)
         assert len(found) >= wanted, found
 
     if wanted:
@@ -134,7 +134,7 @@ def look_after(
         counts["loaded"] += in_child(load) == 0
 
 
-def cut(search: Trained, image: Path, seconds: float) -> list[dict[str, Any]] | None:
+def cut(search: Search, image: Path, seconds: float) -> list[dict[str, Any]] | None:
     """Run a search on a file system and cut its power after so many seconds.
 
     Args:

@@ -63,8 +63,8 @@ def _lines(done: Repair) -> list[str]:
         lines.append(f"Lost records: {_ranges(done.lost_records)}.")
     if done.lost_trials:
         lines.append(f"Lost trials: {', '.join(done.lost_trials)}.")
-    if done.hurt_trials:
-        lines.append(f"Trials that may have lost some records: {', '.join(done.hurt_trials)}.")
+    if done.incomplete_trials:
+        lines.append(f"Trials that may have lost some records: {', '.join(done.incomplete_trials)}.")
     if done.settings_lost:
         lines.append("The seed is lost: pass the `seed` of the search to the tuner again.")
     return lines

@@ -37,7 +37,7 @@ class Repair:
         saved: How many records were saved.
         lost_records: The numbers of those that were not.
         lost_trials: The ids of trials of which nothing is known any more.
-        hurt_trials: The ids of other trials that have lost some of their records, and of those
+        incomplete_trials: The ids of other trials that have lost some of their records, and of those
             without an end, which may have lost it.
         settings_lost: Whether the seed of the search is among what was lost.
         kept: Where the damaged records are; None if all were whole, and nothing was changed.
@@ -46,7 +46,7 @@ class Repair:
     saved: int
     lost_records: Sequence[int] = ()
     lost_trials: Sequence[str] = ()
-    hurt_trials: Sequence[str] = ()
+    incomplete_trials: Sequence[str] = ()
     settings_lost: bool = False
     kept: str | None = None
 
@@ -165,7 +165,7 @@ def _outcome(
         saved=len(saved.records),
         lost_records=sorted({*best.lost, *(number for number, _ in saved.left_out if number)}),
         lost_trials=lost_trials,
-        hurt_trials=sorted(named & set(saved.state.trials) | saved.with_gaps()),
+        incomplete_trials=sorted(named & set(saved.state.trials) | saved.with_gaps()),
         settings_lost=saved.state.seed is None,
         kept=kept,
     )

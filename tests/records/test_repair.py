@@ -140,13 +140,13 @@ def test_seed_is_recorded_again_after_a_repair_has_lost_it(directory):
 def test_trial_that_has_lost_its_best_epoch_is_named(directory):
     lines, best = lines_of(directory), place_of(directory, '"report"', '"0001"', '"step":2')
     write_lines(directory, lines[:best] + lines[best + 1 :])
-    assert repair(directory / "p", objective=COST).hurt_trials == ["0001"]
+    assert repair(directory / "p", objective=COST).incomplete_trials == ["0001"]
 
 
 def test_trial_that_has_lost_its_end_is_named(directory):
     lines, end = lines_of(directory), place_of(directory, '"end"', '"0001"')
     write_lines(directory, lines[:end] + lines[end + 1 :])
-    assert repair(directory / "p", objective=COST).hurt_trials == ["0001"]
+    assert repair(directory / "p", objective=COST).incomplete_trials == ["0001"]
 
 
 def test_report_names_what_is_lost(directory, capsys):

@@ -651,7 +651,7 @@ class Runner:
             done = repair(self._project, objective=training.COST)
         self._end_process()
         self._over, model = False, self.model
-        harmed = {*done.lost_trials, *done.hurt_trials}
+        harmed = {*done.lost_trials, *done.incomplete_trials}
         model.ends = {name: end for name, end in model.ends.items() if name not in harmed}
         model.recorded, model.clock = {}, 0.0
         model.polluted |= harmed
