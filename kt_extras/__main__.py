@@ -64,7 +64,9 @@ def _lines(done: Repair) -> list[str]:
     if done.lost_trials:
         lines.append(f"Lost trials: {', '.join(done.lost_trials)}.")
     if done.incomplete_trials:
-        lines.append(f"Trials that may have lost some records: {', '.join(done.incomplete_trials)}.")
+        lines.append(
+            f"Trials that may have lost some records: {', '.join(done.incomplete_trials)}."
+        )
     if done.settings_lost:
         lines.append("The seed is lost: pass the `seed` of the search to the tuner again.")
     return lines

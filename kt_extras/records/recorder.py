@@ -7,7 +7,6 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,11 +68,6 @@ class Recorder:
         self._tidied = False  # whether the project's folders were looked through
         self._began = time.monotonic()  # the time at which the search's clock was 0
 
-    def __del__(self) -> None:
-        """Give the lock back: a session that nobody has closed ends with its oracle."""
-        with suppress(Exception):  # it was never whole, or the interpreter is ending
-            self.close_session()
-
     def open_project(self, directory: Path) -> None:
         """Use the store of a project.
 
@@ -83,6 +77,8 @@ class Recorder:
         self.close_session()
         self.directory = directory
         self._store = open_project_store(self.storage, directory)
+        # A session that nobody closes ends with its oracle, whoever else holds the store.
+        weakref.finalize(self, self._store.release).atexit = False
         self._taken_up = self._tidied = False
 
     def exists(self) -> bool:

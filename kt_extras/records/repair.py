@@ -37,8 +37,8 @@ class Repair:
         saved: How many records were saved.
         lost_records: The numbers of those that were not.
         lost_trials: The ids of trials of which nothing is known any more.
-        incomplete_trials: The ids of other trials that have lost some of their records, and of those
-            without an end, which may have lost it.
+        incomplete_trials: The ids of other trials that have lost some of their records, and of
+            those without an end, which may have lost it.
         settings_lost: Whether the seed of the search is among what was lost.
         kept: Where the damaged records are; None if all were whole, and nothing was changed.
     """

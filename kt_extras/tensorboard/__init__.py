@@ -3,6 +3,7 @@
 Importing this package loads neither TensorFlow nor TensorBoard; writing does.
 """
 
-from kt_extras.tensorboard.board import Progress, SearchBoard
+from kt_extras.tensorboard.board import SearchBoard
+from kt_extras.tensorboard.progress import Progress
 
 __all__ = ["Progress", "SearchBoard"]

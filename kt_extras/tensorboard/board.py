@@ -16,86 +16,33 @@ A later version of a row or of the columns is a new run with a number, and the f
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kt_extras.search.space import Space
 from kt_extras.tensorboard import domains, events
+from kt_extras.tensorboard.columns import (
+    OWN_COLUMNS,
+    metric_infos,
+    metric_name,
+    read_experiment,
+    tag_of,
+)
+from kt_extras.tensorboard.progress import Progress, Rungs
+from kt_extras.tensorboard.project_dirs import SEARCH, is_project, project_dir, search_run
 
 if TYPE_CHECKING:
-    from tensorboard.plugins.hparams.api_pb2 import Experiment, HParamInfo, MetricInfo
+    from tensorboard.plugins.hparams.api_pb2 import HParamInfo
 
 STATES = ("completed", "pruned", "paused", "infeasible", "failed", "rejected")
 
 _RUNNING = "running"
-_SEARCH = "search"
 _WORDS = (_RUNNING, *STATES)
 _TRAIN = "train"  # the run in which Keras writes the curves of the training
 _OF_TRIAL = ("evaluation", _TRAIN, "validation")  # the runs of a trial, below each execution
-# The columns that every trial has, before those of its Keras metrics.
-_OWN_COLUMNS = {
-    "score": "The objective of the search.",
-    "pruned": "1 if the trial was stopped early because others were better, else 0.",
-    "best_epoch": "The epoch with the best score.",
-    "epochs": "How many epochs the trial was trained.",
-}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The state of the whole search at a moment, over all its sessions.
-
-    Args:
-        trials: Finished trials; None if they are no measure of progress.
-        pruned: Those of them that were stopped early; None if none can be.
-        epochs: Epochs trained, of all trials.
-        seconds: Time spent.
-        best: Best score so far on the user's own scale; None before the first.
-
-    >>> Progress(trials=3, pruned=1, epochs=12, seconds=40.5, best=0.9).pruned
-    1
-    """
-
-    trials: int | None
-    pruned: int | None
-    epochs: int
-    seconds: float
-    best: float | None
-
-
-@dataclass(frozen=True)
-class Rungs:
-    """What a scheduler has done with a search so far.
-
-    Args:
-        reached: For each number of epochs that is a rung, the trials that have trained as long.
-        promotions: How often a trial was given more epochs.  Defaults to 0.
-        exploits: How often a member of a population has taken over from another.  Defaults to 0.
-        lineage: One row an exploit: its epoch, the member, the parent, and what changed.
-
-    >>> Rungs({1: ["0000", "0001"], 3: ["0001"]}, promotions=1).table().splitlines()[2:]
-    ['| 1 | 2 | 0000, 0001 |', '| 3 | 1 | 0001 |']
-    """
-
-    reached: Mapping[int, Sequence[str]]
-    promotions: int = 0
-    exploits: int = 0
-    lineage: Sequence[tuple[int, str, str, str]] = ()
-
-    def table(self) -> str:
-        """Return which trials reached which rung, as Markdown."""
-        rows = [(str(k), str(len(v)), ", ".join(v)) for k, v in sorted(self.reached.items())]
-        return _markdown(("epochs", "trials", "which"), rows)
-
-    def lineage_table(self) -> str:
-        """Return which trial copied which, as Markdown."""
-        rows = [(str(epoch), *rest) for epoch, *rest in self.lineage]
-        return _markdown(("epoch", "member", "from", "hyperparameters"), rows)
 
 
 class SearchBoard:
@@ -201,7 +148,7 @@ class SearchBoard:
         }
         numbers = {name: v for name, v in {**metrics, **own}.items() if _is_finite(v)}
         records = [self._start(trial_id, state, values), _end(state)]
-        records += [events.scalar(_tag(name), float(v), number) for name, v in numbers.items()]
+        records += [events.scalar(tag_of(name), float(v), number) for name, v in numbers.items()]
         for name, points in (schedule or {}).items():
             records += [events.scalar(f"hyperparameters/{name}", v, at) for at, v in points]
         self._write_row(trial_id, state, records, final=final)
@@ -227,7 +174,7 @@ class SearchBoard:
         }
         records = []
         if progress.pruned is not None and progress.trials is not None:
-            pruned = events.scalar(f"{_SEARCH}/pruned_trials", progress.pruned, progress.trials)
+            pruned = events.scalar(f"{SEARCH}/pruned_trials", progress.pruned, progress.trials)
             records.append(pruned)
         if _is_finite(progress.best):
             records += [
@@ -247,23 +194,23 @@ class SearchBoard:
         counts = {f"rungs/{level}_epochs": len(names) for level, names in rungs.reached.items()}
         counts |= {"promotions": rungs.promotions} if rungs.promotions else {}
         counts |= {"exploits": rungs.exploits} if rungs.exploits else {}
-        curves = [events.scalar(f"{_SEARCH}/{tag}", n, epochs) for tag, n in counts.items()]
+        curves = [events.scalar(f"{SEARCH}/{tag}", n, epochs) for tag, n in counts.items()]
         self._append(curves)
 
     def write_tables(self, rungs: Rungs, epochs: int) -> None:
         """Write which trials reached which rung, and which trial copied which, as they are now."""
         records = []
         if rungs.reached:
-            records.append(events.text(f"{_SEARCH}/rungs", rungs.table(), epochs))
+            records.append(events.text(f"{SEARCH}/rungs", rungs.table(), epochs))
         if rungs.lineage:
-            records.append(events.text(f"{_SEARCH}/lineage", rungs.lineage_table(), epochs))
+            records.append(events.text(f"{SEARCH}/lineage", rungs.lineage_table(), epochs))
         self._append(records)
 
     def clear(self) -> None:
         """Delete the runs of an earlier search in `log_dir`; other files and runs stay."""
         directories = events.directories(self.log_dir)
-        shared = any(_is_project(directory) for directory in directories)
-        for version in events.versions(self.log_dir, (_SEARCH,)):
+        shared = any(is_project(directory) for directory in directories)
+        for version in events.versions(self.log_dir, (SEARCH,)):
             events.remove_run(version.run_dir, but=events.COLUMNS if shared else None)
         for directory in directories:
             trial = os.path.basename(directory)
@@ -296,7 +243,7 @@ class SearchBoard:
         """Add to the search's own run, which may have moved since the last call."""
         if not records:
             return
-        run = _search_run(self.log_dir)
+        run = search_run(self.log_dir)
         if os.path.dirname(self._search_file) != run:
             self._search_file = events.new_file(run)
         try:
@@ -327,61 +274,24 @@ class SearchBoard:
         """Bring the description on disk up to date; a change makes a new version of its run."""
         from tensorboard.plugins.hparams import summary
 
-        run = _search_run(self._root)
-        known = _read_experiment(run)
+        run = search_run(self._root)
+        known = read_experiment(run)
         infos = {info.name: info for info in known.hparam_infos} if known else {}
-        names = {_name(info) for info in known.metric_infos} if known else set()
+        names = {metric_name(info) for info in known.metric_infos} if known else set()
         state = domains.state_info(self._state_column, _WORDS)
         hparams = list({state.name: state, **infos, **self._infos}.values())
-        metrics = _metric_infos((names | self._metrics) - set(_OWN_COLUMNS), {*infos, *self._infos})
+        metrics = metric_infos((names | self._metrics) - set(OWN_COLUMNS), {*infos, *self._infos})
         if known and list(known.hparam_infos) == hparams and list(known.metric_infos) == metrics:
             return
         record = events.Record(summary.experiment_pb(hparams, metrics))
         if known is None:
             events.append(events.new_file(run, events.COLUMNS), [record])
             return
-        [*_, latest] = events.versions(self._root, (_SEARCH,))
-        version = events.Version(latest.number + 1, _SEARCH, self._root)
+        [*_, latest] = events.versions(self._root, (SEARCH,))
+        version = events.Version(latest.number + 1, SEARCH, self._root)
         events.copy(run, version.run_dir, but=events.COLUMNS)
         events.append(events.new_file(version.run_dir, events.COLUMNS), [record])
-        events.keep_only(version, (_SEARCH,))
-
-
-def owner_of(project: str, log_dir: str) -> str:
-    """Return what tells a project from others, the same when both directories are moved.
-
-    Args:
-        project: Path of the project's directory.
-        log_dir: Directory of TensorBoard, or the URL of one.
-    """
-    path = os.path.abspath(project)
-    with contextlib.suppress(ValueError):  # another drive
-        return path if "://" in log_dir else os.path.relpath(path, log_dir)
-    return path
-
-
-def project_dir(log_dir: str, project: str, owner: str) -> str:
-    """Return where a project writes below `log_dir`: a directory of its own if another has that.
-
-    Args:
-        log_dir: As the user gives it.
-        project: Name of the project.
-        owner: What tells it from others; an empty string for none.
-    """
-    if not owner:
-        return log_dir
-    path = os.path.join(_search_run(log_dir), events.OWNER)
-    written = events.read_text(path)
-    if written is None:
-        events.write_text(path, owner)
-    if written in {None, owner}:
-        return log_dir
-    return project_dir(os.path.join(log_dir, project), project, owner)
-
-
-def _is_project(directory: str) -> bool:
-    """Tell whether another project writes to this directory below its own."""
-    return events.exists(os.path.join(_search_run(directory), events.OWNER))
+        events.keep_only(version, (SEARCH,))
 
 
 def _remove_trial(directory: str) -> None:
@@ -399,30 +309,12 @@ def _remove_trial(directory: str) -> None:
         events.remove_of_keras(parent)
 
 
-def _search_run(log_dir: str) -> str:
-    """Return the run of a search's own curves."""
-    versions = events.versions(log_dir, (_SEARCH,))
-    return versions[-1].run_dir if versions else os.path.join(log_dir, _SEARCH)
-
-
 def _end(state: str) -> events.Record:
     from tensorboard.plugins.hparams import api_pb2, summary
 
     succeeded = state in ("completed", "pruned", "paused")
     status = api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE
     return events.Record(summary.session_end_pb(status))
-
-
-def _metric_infos(metrics: set[str], hparams: Collection[str]) -> list[MetricInfo]:
-    """Return the columns of metrics; one that is named like a hyperparameter says what it is."""
-    from tensorboard.plugins.hparams import api
-
-    columns = {**_OWN_COLUMNS, **{name: f"{name} at the best epoch." for name in sorted(metrics)}}
-    shown = {name: f"{name} (metric)" if name in hparams else name for name in columns}
-    return [
-        api.Metric(_tag(name), display_name=shown[name], description=text).as_proto()
-        for name, text in columns.items()
-    ]
 
 
 def _latest(parent: str, *, but: str | None = None) -> int:
@@ -433,29 +325,6 @@ def _latest(parent: str, *, but: str | None = None) -> int:
         but: A word whose number may be used again by another word.
     """
     return max((v.number - (v.word == but) for v in events.versions(parent, _WORDS)), default=0)
-
-
-def _read_experiment(run_dir: str) -> Experiment | None:
-    from tensorboard.plugins.hparams import metadata
-
-    for event in events.read(run_dir):
-        for value in event.summary.value:
-            if value.tag == metadata.EXPERIMENT_TAG:
-                return metadata.parse_experiment_plugin_data(value.metadata.plugin_data.content)
-    return None
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _tag(name: str) -> str:
-    return f"trial/{name}"
-
-
-def _name(info: MetricInfo) -> str:
-    return info.name.tag.removeprefix("trial/")
 
 
 def _is_finite(value: float | None) -> TypeGuard[float]:

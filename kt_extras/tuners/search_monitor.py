@@ -19,8 +19,9 @@ from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import Point, Space
 from kt_extras.search.dimensions import Dimension
 from kt_extras.tensorboard import Progress, SearchBoard
-from kt_extras.tensorboard.board import Rungs, owner_of
 from kt_extras.tensorboard.failures import tolerated
+from kt_extras.tensorboard.progress import Rungs
+from kt_extras.tensorboard.project_dirs import owner_of
 from kt_extras.tuners.progress_line import ProgressLine, Status
 from kt_extras.tuners.trial_lines import cells, number, trial_line
 

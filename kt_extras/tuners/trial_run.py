@@ -24,8 +24,8 @@ from kt_extras.checkpoints.full_state import save_state
 from kt_extras.checkpoints.random_state import set_seed
 from kt_extras.checkpoints.resume import ResumeTraining, TrainedWith
 from kt_extras.checkpoints.state_paths import StateFiles
-from kt_extras.tensorboard.board import owner_of, project_dir
 from kt_extras.tensorboard.failures import tolerated
+from kt_extras.tensorboard.project_dirs import owner_of, project_dir
 from kt_extras.training.batch_check import BatchCheck
 from kt_extras.training.callback_paths import begin_part, give_own_paths
 from kt_extras.training.callbacks import Callbacks, callbacks_for
