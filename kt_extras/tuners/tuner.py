@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 import keras
 import keras_tuner
-import tensorflow as tf
 from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
@@ -28,6 +27,12 @@ from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest, interruptible
 from kt_extras.training.loop_guard import TrainingEnded
 from kt_extras.training.notes import Notes
+from kt_extras.tuners.arguments import (
+    check_function,
+    check_hypermodel,
+    check_one_execution,
+    check_strategy,
+)
 from kt_extras.tuners.compile_overrides import check_overrides
 from kt_extras.tuners.environment_errors import environment_explained
 from kt_extras.tuners.fit_arguments import (
@@ -142,21 +147,11 @@ class Tuner(RecordedTuner):
         check_executions(executions_per_trial)
         max_model_size = check_count("max_model_size", max_model_size, minimum=1)
         check_overrides(optimizer=optimizer, loss=loss, metrics=metrics)
-        _check_strategy(distribution_strategy)
-        if constraint is not None and not callable(constraint):
-            raise TypeError(f"`constraint` must be a function (hp, model), got {constraint!r}.")
-        if not _is_hypermodel(hypermodel):
-            raise TypeError(
-                "`hypermodel` must be a `HyperModel` or a function `build(hp)`, got "
-                f"{hypermodel!r}."
-            )
-        if hypermodel is None and type(self).run_trial is Tuner.run_trial:
-            raise ValueError(
-                "`hypermodel` must be a `HyperModel` or a function `build(hp)`, got None; only a "
-                "tuner that overrides `run_trial` can do without."
-            )
+        check_strategy(distribution_strategy)
+        check_function("constraint", constraint, "(hp, model)")
+        check_hypermodel(hypermodel, needed=type(self).run_trial is Tuner.run_trial)
         if oracle.scheduler is not None:
-            _check_one_execution(executions_per_trial)
+            check_one_execution(executions_per_trial)
             oracle.restore_states()
         self._constraint = constraint
         self._reused_model: ReusedModel | None = None
@@ -387,25 +382,3 @@ class Tuner(RecordedTuner):
         """Whether `verbose` can be passed to what trains."""
         own = self.hypermodel is None or accepts(self.hypermodel.fit, "verbose")
         return own and accepts(self.run_trial, "verbose")
-
-
-def _is_hypermodel(given: Any) -> bool:
-    """Return whether models can be built with it, or it is None; a model or a class is neither."""
-    if isinstance(given, (type, keras.Model)):
-        return not issubclass(given, keras_tuner.HyperModel) if isinstance(given, type) else False
-    return given is None or callable(given) or isinstance(given, keras_tuner.HyperModel)
-
-
-def _check_strategy(given: Any) -> None:
-    if given is not None and not isinstance(given, tf.distribute.Strategy):
-        raise TypeError(
-            f"`distribution_strategy` must be a `tf.distribute.Strategy` or None, got {given!r}."
-        )
-
-
-def _check_one_execution(executions: int) -> None:
-    if executions != 1:
-        raise ValueError(
-            f"`executions_per_trial` must be 1, got {executions!r}: a scheduler pauses and resumes "
-            "one training of each trial."
-        )
