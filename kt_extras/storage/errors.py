@@ -7,17 +7,21 @@ import errno
 import os
 from collections.abc import Iterator
 
-_FULL = "make room there, then search again: it goes on where it ended"
-_NO_RIGHT = "give this process the right to write there, then search again"
-_REMEDIES = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: _FULL,
-    errno.EACCES: _NO_RIGHT,
-    errno.EPERM: _NO_RIGHT,
-    errno.EROFS: _NO_RIGHT,
-    errno.EIO: "the disk or the network reports an error; check it, then search again",
+_DISK = "check the disk, or the connection to the file system"
+_ADVICE = {
+    "ENOSPC": "make room on the disk",
+    "EDQUOT": "remove files, or have the quota raised",
+    "EROFS": "make the file system writable",
+    "EFBIG": "raise the limit on the size of files (`ulimit -f`), or use another file system",
+    "EMFILE": "raise the limit on open files (`ulimit -n`)",
+    "ENFILE": "end other programs, which have too many files open",
+    "ENOLCK": "use a file system that has locks",
+    **dict.fromkeys(("EIO", "ESTALE", "ENODEV", "ENXIO", "ENOTCONN", "EREMOTEIO"), _DISK),
 }
+#: What to do about an error that is the machine's fault, whoever reads or writes, by its number.
+DISK_ADVICE = {getattr(errno, name): text for name, text in _ADVICE.items() if hasattr(errno, name)}
+_NO_RIGHT = "give this process the right to write there"
+_REMEDIES = {**DISK_ADVICE, errno.EACCES: _NO_RIGHT, errno.EPERM: _NO_RIGHT}
 
 
 class StorageError(RuntimeError):
@@ -99,13 +103,13 @@ def with_remedy(path: str | os.PathLike[str]) -> Iterator[None]:
     >>> with with_remedy("journal.jsonl"):
     ...     raise OSError(errno.ENOSPC, "No space left on device")
     Traceback (most recent call last):
-    OSError: [Errno 28] No space left on device; make room there, then search again: it goes on
-    where it ended: 'journal.jsonl'
+    OSError: [Errno 28] No space left on device; make room on the disk, then search again: it goes
+    on where it ended: 'journal.jsonl'
     """
     try:
         yield
     except OSError as error:
         if error.errno not in _REMEDIES:
             raise
-        text = f"{error.strerror}; {_REMEDIES[error.errno]}"
-        raise OSError(error.errno, text, str(path)) from error
+        remedy = f"{_REMEDIES[error.errno]}, then search again: it goes on where it ended"
+        raise OSError(error.errno, f"{error.strerror}; {remedy}", str(path)) from error

@@ -6,7 +6,6 @@ the trial or its hyperparameters, so it must not be recorded as their failure.
 
 from __future__ import annotations
 
-import errno
 import inspect
 import os
 import sysconfig
@@ -18,23 +17,11 @@ from pathlib import Path
 import keras_tuner
 import tensorflow as tf
 
-from kt_extras.storage.errors import StorageError
+from kt_extras.storage.errors import DISK_ADVICE, StorageError
 from kt_extras.storage.lock import ProjectInUseError
 
-_STORAGE = "Check the disk, or the connection to the file system."
-_ADVICE = {  # for what is the machine's fault, whoever reads or writes
-    "ENOSPC": "Make room on the disk.",
-    "EDQUOT": "Remove files, or have the quota raised.",
-    "EROFS": "Make the file system writable.",
-    "EFBIG": "Raise the limit on the size of files (`ulimit -f`), or use another file system.",
-    "EMFILE": "Raise the limit on open files (`ulimit -n`).",
-    "ENFILE": "End other programs, which have too many files open.",
-    "ENOLCK": "Use a file system that has locks.",
-    **dict.fromkeys(("EIO", "ESTALE", "ENODEV", "ENXIO", "ENOTCONN", "EREMOTEIO"), _STORAGE),
-}
-_DISK = {getattr(errno, name): text for name, text in _ADVICE.items() if hasattr(errno, name)}
 # h5py and TensorFlow say what has happened in words alone.
-_SAID = {os.strerror(code): code for code in _DISK}
+_SAID = {os.strerror(code): code for code in DISK_ADVICE}
 _SAY = (OSError, RuntimeError, tf.errors.OpError)
 # Those of the operating system; TensorFlow's others may be of memory or of a device.
 _OF_SYSTEM = (
@@ -70,6 +57,7 @@ def is_environment(error: BaseException) -> bool:
     Args:
         error: What was raised; its causes count too.
 
+    >>> import errno
     >>> is_environment(OSError(errno.ENOSPC, "No space left on device"))
     True
     >>> is_environment(FileNotFoundError("train.csv"))
@@ -87,6 +75,7 @@ def environment_explained(project: str) -> Iterator[None]:
     Args:
         project: Path of the project's directory.
 
+    >>> import errno
     >>> with environment_explained("runs/digits"):
     ...     raise OSError(errno.ENOSPC, "No space left on device", "state.npz")
     Traceback (most recent call last):
@@ -105,10 +94,10 @@ def environment_explained(project: str) -> Iterator[None]:
 def _explained(error: Exception, project: str) -> OSError:
     code = next(filter(None, map(_code, _causes(error))), None) or getattr(error, "errno", None)
     what = os.strerror(code) if code else f"{error}".rstrip(".")
-    advice = _DISK.get(code or 0, "Give this process the right and the means to write there.")
+    advice = DISK_ADVICE.get(code or 0, "give this process the right and the means to write there")
     text = (
-        f"{what}.  {advice}  Then call `search` again: the trials that have ended are kept in "
-        f"{project}, and those that were running are run again"
+        f"{what}.  {advice[0].upper()}{advice[1:]}.  Then call `search` again: the trials that "
+        f"have ended are kept in {project}, and those that were running are run again"
     )
     path = next(filter(None, (getattr(e, "filename", None) for e in _causes(error))), None)
     return OSError(code, text, path) if code else OSError(text)
@@ -123,7 +112,7 @@ def _is_of_machine(error: BaseException) -> bool:
 def _code(error: BaseException) -> int | None:
     """Return the number of an error of a disk, None if it is none."""
     code = getattr(error, "errno", None) if isinstance(error, OSError) else None
-    if code in _DISK:
+    if code in DISK_ADVICE:
         return code
     if not isinstance(error, _SAY):
         return None

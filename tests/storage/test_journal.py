@@ -297,7 +297,9 @@ def test_full_disk_says_what_to_do(journal, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match=r"No space left on device; make room there.*journal.jsonl"):
+    with pytest.raises(
+        OSError, match=r"No space left on device; make room on the disk.*journal.jsonl"
+    ):
         journal.append({"kind": "lost"}, sync=True)
 
 
