@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import random
+import secrets
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,12 +28,15 @@ KERAS_3 = keras.__version__.startswith("3.")
 if KERAS_3:
     from keras.src.backend.common import global_state
     from keras.src.random import seed_generator
+    from keras.src.trainers import data_adapters
+    from keras.src.trainers.data_adapters import array_slicing
     from keras.src.utils import rng_utils
 
     _NAMES = "object_name_uids"
     _RANDOM = {rng_utils.GLOBAL_RANDOM_SEED, seed_generator.GLOBAL_SEED_GENERATOR}
 else:
     from keras.src import backend
+    from keras.src.engine import data_adapter, training_utils
 
 #: The name that KerasTuner gives to the weight file of a trial (a prefix of several on Keras 2).
 WEIGHTS_NAME = "checkpoint.weights.h5" if KERAS_3 else "checkpoint"
@@ -555,6 +559,88 @@ def _own_generators(model: keras.Model) -> list[Any]:
     values = (value for layer in layers for value in vars(layer).values())
     found = (v for v in values if isinstance(v, tf.random.Generator) or hasattr(v, "_rng_type"))
     return list({id(generator): generator for generator in found}.values())
+
+
+def fit_dataset(model: keras.Model, x: Any, **arguments: Any) -> tf.data.Dataset:
+    """Return the data that `fit` gives to `train_step`, in their order and in batches.
+
+    Args:
+        model: The model.
+        x: As for `fit`.
+        **arguments: `y`, `sample_weight`, `class_weight` and `batch_size`, as for `fit`.
+    """
+    if KERAS_3:
+        return data_adapters.get_data_adapter(x, **arguments).get_tf_dataset()
+    return data_adapter.get_data_handler(x, model=model, **arguments)._dataset
+
+
+def split_for_validation(arrays: Any, fraction: float) -> tuple[Any, Any]:
+    """Return the parts of arrays that `fit` trains and validates on for a `validation_split`."""
+    if KERAS_3:
+        parts = array_slicing.train_validation_split(arrays, fraction)
+    else:
+        parts = data_adapter.train_validation_split(arrays, fraction)
+    return parts[0], parts[1]
+
+
+@contextmanager
+def fit_scope(model: keras.Model) -> Iterator[None]:
+    """Do what Keras 2 does around a training: count its steps, train what `compile` has seen."""
+    if KERAS_3:
+        yield
+        return
+    with training_utils.RespectCompiledTrainableState(model):
+        model._train_counter.assign(0)
+        yield
+
+
+def begin_test(model: keras.Model) -> None:
+    """Do what Keras does at the beginning of a validation, after the callbacks were told."""
+    if KERAS_3:
+        model.stop_evaluating = False
+    else:
+        model._test_counter.assign(0)
+
+
+def count_step(model: keras.Model, *, training: bool) -> None:
+    """Count a step, in the graph of one; Keras 2 has a counter that TensorBoard reads."""
+    if not KERAS_3:
+        (model._train_counter if training else model._test_counter).assign_add(1)
+
+
+def epoch_logs(model: keras.Model, logs: Any) -> dict[str, Any]:
+    """Return the metrics of an epoch, or else the logs of its last step if they are others."""
+    if KERAS_3:
+        return dict(model._get_metrics_result_or_logs(logs))
+    return dict(model._validate_and_get_metrics_result(logs))
+
+
+def is_compiled(model: keras.Model) -> bool:
+    """Return whether `compile` was called."""
+    return bool(model.compiled if KERAS_3 else model._is_compiled)
+
+
+def steps_per_execution(model: keras.Model) -> int:
+    """Return how many batches one call of `train_function` trains."""
+    if KERAS_3:
+        return int(model.steps_per_execution)
+    return 1 if model._steps_per_execution is None else int(model._steps_per_execution)
+
+
+def first_epoch(model: keras.Model, given: int) -> int:
+    """Return the first epoch of a training: `BackupAndRestore` of Keras 3 sets another."""
+    return getattr(model, "_initial_epoch", None) or given
+
+
+def draw_seed() -> int:
+    """Return a seed from the stream that seeds eager operations, if a global seed is set.
+
+    `checkpoints.random_state` saves that stream.  Without a global seed no stream is changed.
+    """
+    seed, stream = eager_seeds()
+    if seed is None or stream is None:
+        return secrets.randbits(31)
+    return stream.randint(0, 2**31 - 1)
 
 
 def _build_optimizer(optimizer: Any, variables: list[Any]) -> None:

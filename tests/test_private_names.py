@@ -158,6 +158,13 @@ def has_generator():
     return isinstance(generator._generator, tf.random.Generator)
 
 
+def has_dataset():
+    from keras.src.engine import data_adapter
+
+    handler = data_adapter.get_data_handler(tf.ones((2, 2)), model=model())
+    return isinstance(handler._dataset, tf.data.Dataset)
+
+
 BOTH, KERAS_2_ONLY, KERAS_3_ONLY = "both", "2", "3"
 Callbacks = keras.callbacks
 BaseTuner, Tuner, Oracle = (
@@ -325,6 +332,84 @@ CANARIES = [
         KERAS_3_ONLY,
         exists("keras.src.utils.rng_utils.GLOBAL_RANDOM_SEED"),
         "trials with a seed do not repeat",
+    ),
+    (
+        "data_adapters.get_data_adapter",
+        KERAS_3_ONLY,
+        exists("keras.src.trainers.data_adapters.get_data_adapter"),
+        "the data of `fit` cannot be turned into tensors",
+    ),
+    (
+        "array_slicing.train_validation_split",
+        KERAS_3_ONLY,
+        exists("keras.src.trainers.data_adapters.array_slicing.train_validation_split"),
+        "`validation_split` falls back to `keras.Model.fit`",
+    ),
+    (
+        "Model._get_metrics_result_or_logs",
+        KERAS_3_ONLY,
+        lambda: model()._get_metrics_result_or_logs({}) == {},
+        "an epoch as one program cannot return its logs",
+    ),
+    (
+        "Model._initial_epoch",
+        KERAS_3_ONLY,
+        lambda: hasattr(model(), "_initial_epoch"),
+        "`BackupAndRestore` begins with epoch 0",
+    ),
+    (
+        "data_adapter.get_data_handler",
+        KERAS_2_ONLY,
+        exists("keras.src.engine.data_adapter.get_data_handler"),
+        "the data of `fit` cannot be turned into tensors",
+    ),
+    (
+        "data_adapter.train_validation_split",
+        KERAS_2_ONLY,
+        exists("keras.src.engine.data_adapter.train_validation_split"),
+        "`validation_split` falls back to `keras.Model.fit`",
+    ),
+    (
+        "DataHandler._dataset",
+        KERAS_2_ONLY,
+        has_dataset,
+        "the data of `fit` cannot be turned into tensors",
+    ),
+    (
+        "training_utils.RespectCompiledTrainableState",
+        KERAS_2_ONLY,
+        exists("keras.src.engine.training_utils.RespectCompiledTrainableState"),
+        "layers that are frozen after `compile` are not trained",
+    ),
+    (
+        "Model._train_counter",
+        KERAS_2_ONLY,
+        lambda: hasattr(model(), "_train_counter"),
+        "TensorBoard shows all epochs at step 0",
+    ),
+    (
+        "Model._test_counter",
+        KERAS_2_ONLY,
+        lambda: hasattr(model(), "_test_counter"),
+        "TensorBoard shows all epochs at step 0",
+    ),
+    (
+        "Model._validate_and_get_metrics_result",
+        KERAS_2_ONLY,
+        lambda: model()._validate_and_get_metrics_result({}) == {},
+        "an epoch as one program cannot return its logs",
+    ),
+    (
+        "Model._steps_per_execution",
+        KERAS_2_ONLY,
+        lambda: int(model()._steps_per_execution) == 1,
+        "`steps_per_execution` is ignored",
+    ),
+    (
+        "Model._is_compiled",
+        KERAS_2_ONLY,
+        lambda: model()._is_compiled,
+        "`fit` without `compile` has another error",
     ),
     (
         "ModelCheckpoint._batches_seen_since_last_saving",
