@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import random
+import re
 import secrets
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
-from tensorflow.python.framework import ops
+from tensorflow.python.framework import op_def_registry, ops
 from tensorflow.python.ops import stateful_random_ops
 
 KERAS_3 = keras.__version__.startswith("3.")
@@ -37,6 +38,23 @@ if KERAS_3:
 else:
     from keras.src import backend
     from keras.src.engine import data_adapter, training_utils
+
+#: Classes of Keras whose numbers are constants of a trace, as their operations take no tensors.
+CONSTANTS_ONLY = (
+    frozenset()
+    if KERAS_3
+    else {
+        *("BatchNormalization", "GaussianDropout", "LayerNormalization", "RandomBrightness"),
+        *("RandomContrast", "RandomRotation", "RandomTranslation", "RandomZoom"),
+    }
+)
+
+# Operations that TensorFlow calls stateful and that change variables alone, or nothing.
+_KEEPS_NO_STATE = re.compile(
+    r"(Assert|Case|DisableCopyOnRead|If|Iterator\w+|NoOp|Optional\w+|Placeholder\w*|Print\w*|"
+    r"ReadVariableOp|Resource\w+|Rng\w+|Stateful\w+|Stateless\w+|VarIsInitializedOp|While|"
+    r"Assign\w*VariableOp)$"
+)
 
 #: The name that KerasTuner gives to the weight file of a trial (a prefix of several on Keras 2).
 WEIGHTS_NAME = "checkpoint.weights.h5" if KERAS_3 else "checkpoint"
@@ -390,6 +408,59 @@ def retrace(model: keras.Model) -> None:
         model.make_train_function(force=True)
 
 
+def retrace_all(model: keras.Model) -> None:
+    """Let the next batch of a training, a validation and a prediction be traced again."""
+    retrace(model)
+    if model.test_function is not None:
+        model.make_test_function(force=True)
+    if model.predict_function is not None:
+        model.make_predict_function(force=True)
+
+
+def compilation(model: keras.Model) -> Any:
+    """Return an object that is another after the next call of `compile`."""
+    return getattr(model, "_compile_config", None)
+
+
+def forget_training(model: keras.Model) -> None:
+    """Drop what `fit` leaves on a model beside its variables."""
+    model.stop_training, model.history = False, None
+    if hasattr(model, "_initial_epoch"):  # which `BackupAndRestore` of Keras 3 sets
+        model._initial_epoch = None
+
+
+def step_variables(model: keras.Model) -> list[Any]:
+    """Return all variables that a step of a built model may use, if it is one of Keras' own."""
+    counters = ("_train_counter", "_test_counter", "_predict_counter")
+    own = [getattr(model, name) for name in counters if hasattr(model, name)]  # on Keras 2
+    metrics = [variable for metric in model.metrics for variable in metric.variables]
+    return [*state_variables(model), *optimizer_variables(model), *metrics, *own]
+
+
+def foreign_state(graph: Any, variables: list[Any]) -> str | None:
+    """Return what a traced step reads or changes beside variables, None if there is nothing.
+
+    Args:
+        graph: The graph of the step.
+        variables: The variables that it may use.
+    """
+    handles = {id(variable.handle) for variable in variables}
+    outer = [tensor for tensor, _ in graph.captures]
+    if any(t.dtype in {tf.resource, tf.variant} and id(t) not in handles for t in outer):
+        return "a variable or a table that Keras does not know"
+    definition = graph.as_graph_def()
+    nodes = [node.op for node in definition.node]
+    nodes += [node.op for one in definition.library.function for node in one.node_def]
+    names = {name for name in nodes if not _KEEPS_NO_STATE.match(name)}
+    found = sorted(name for name in names if _is_stateful(name))
+    return f"the operation {found[0]}" if found else None
+
+
+def _is_stateful(operation: str) -> bool:
+    definition = op_def_registry.get(operation)
+    return definition is None or definition.is_stateful or "PyFunc" in operation
+
+
 def state_variables(model: keras.Model) -> list[Any]:
     """Return all variables of a built model except those of its optimizer and its metrics.
 
@@ -561,17 +632,21 @@ def _own_generators(model: keras.Model) -> list[Any]:
     return list({id(generator): generator for generator in found}.values())
 
 
-def fit_dataset(model: keras.Model, x: Any, **arguments: Any) -> tf.data.Dataset:
-    """Return the data that `fit` gives to `train_step`, in their order and in batches.
+def fit_tensors(model: keras.Model, x: Any, **arguments: Any) -> Any:
+    """Return what `fit` gives to `train_step`, as one batch.
 
     Args:
         model: The model.
-        x: As for `fit`.
-        **arguments: `y`, `sample_weight`, `class_weight` and `batch_size`, as for `fit`.
+        x: As for `fit`: dense arrays or nests of them.
+        **arguments: `y`, `sample_weight` and `class_weight` as for `fit`, and `batch_size`, which
+            is the number of all rows.
     """
-    if KERAS_3:
-        return data_adapters.get_data_adapter(x, **arguments).get_tf_dataset()
-    return data_adapter.get_data_handler(x, model=model, **arguments)._dataset
+    if not KERAS_3:
+        handler = data_adapter.get_data_handler(x, model=model, **arguments)
+        return next(iter(handler._dataset))
+    inputs = data_adapters.get_data_adapter(x, **arguments)._inputs
+    arrays = array_slicing.convert_to_sliceable(inputs, target_backend="tensorflow")
+    return tf.nest.map_structure(tf.convert_to_tensor, keras.tree.lists_to_tuples(arrays))
 
 
 def split_for_validation(arrays: Any, fraction: float) -> tuple[Any, Any]:
@@ -625,6 +700,18 @@ def steps_per_execution(model: keras.Model) -> int:
     if KERAS_3:
         return int(model.steps_per_execution)
     return 1 if model._steps_per_execution is None else int(model._steps_per_execution)
+
+
+def verbosity(verbose: Any) -> Any:
+    """Return the `verbose` that `fit` gives to its callbacks."""
+    if KERAS_3 or verbose != "auto":
+        return verbose
+    return 1 if keras.utils.is_interactive_logging_enabled() else 2
+
+
+def profiles(board: keras.callbacks.TensorBoard) -> bool:
+    """Return whether a callback profiles batches."""
+    return bool(board._should_trace)
 
 
 def first_epoch(model: keras.Model, given: int) -> int:

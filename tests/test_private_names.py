@@ -15,6 +15,7 @@ from pathlib import Path
 
 import keras
 import keras_tuner
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -156,6 +157,12 @@ def has_generator():
     generator._rng_type = "stateful"
     generator._maybe_init()
     return isinstance(generator._generator, tf.random.Generator)
+
+
+def has_inputs():
+    from keras.src.trainers import data_adapters
+
+    return len(data_adapters.get_data_adapter(np.ones((2, 2)), np.ones(2))._inputs) == 2
 
 
 def has_dataset():
@@ -340,6 +347,18 @@ CANARIES = [
         "the data of `fit` cannot be turned into tensors",
     ),
     (
+        "ArrayDataAdapter._inputs",
+        KERAS_3_ONLY,
+        has_inputs,
+        "the data of `fit` cannot be turned into tensors",
+    ),
+    (
+        "array_slicing.convert_to_sliceable",
+        KERAS_3_ONLY,
+        exists("keras.src.trainers.data_adapters.array_slicing.convert_to_sliceable"),
+        "the data of `fit` cannot be turned into tensors",
+    ),
+    (
         "array_slicing.train_validation_split",
         KERAS_3_ONLY,
         exists("keras.src.trainers.data_adapters.array_slicing.train_validation_split"),
@@ -454,6 +473,12 @@ CANARIES = [
         BOTH,
         in_source(Callbacks.TensorBoard, "_global_train_batch"),
         "TensorBoard's batches are counted from 0 after a pause",
+    ),
+    (
+        "TensorBoard._should_trace",
+        BOTH,
+        lambda: Callbacks.TensorBoard(profile_batch=0)._should_trace is False,
+        "a training whose batches are profiled runs by whole epochs",
     ),
     (
         "TensorBoard._global_test_batch",

@@ -31,6 +31,7 @@ class BatchCheck(keras.callbacks.Callback):
     """
 
     async_safe = True  # Keras 3 may call it from another thread, as it does without such methods
+    works_by_epochs = True  # a training by whole epochs has arrays with at least one row
 
     def __init__(self) -> None:
         super().__init__()

@@ -76,10 +76,9 @@ def array_data(
     rows = rows_of(x)
     if not rows:
         raise ValueError("`x` must have at least one row.")
-    size = batch_size or (math.ceil(rows / steps) if steps else _BATCH_SIZE)
+    size = _size(rows, batch_size, steps)
     given = {"y": y, "sample_weight": sample_weight, "class_weight": class_weight}
-    dataset = compat.fit_dataset(model, x, batch_size=rows, **given)
-    return ArrayData(next(iter(dataset)), rows, size)
+    return ArrayData(compat.fit_tensors(model, x, batch_size=rows, **given), rows, size)
 
 
 def is_array_data(*arrays: Any) -> bool:
@@ -95,6 +94,15 @@ def is_array_data(*arrays: Any) -> bool:
 def rows_of(x: Any) -> int:
     """Return how many rows there are in a nest of arrays."""
     return int(_parts(x)[0].shape[0])
+
+
+def batches_in(rows: int, batch_size: int | None, steps: int | None) -> int:
+    """Return how many batches `fit` makes of rows, the last of which may have fewer.
+
+    >>> batches_in(100, None, None), batches_in(100, None, 5)
+    (4, 5)
+    """
+    return math.ceil(rows / _size(rows, batch_size, steps))
 
 
 class EpochOrder:
@@ -132,6 +140,10 @@ class EpochOrder:
                 self._order = np.random.default_rng(compat.draw_seed()).permutation(self._rows)
         begin, self._begin = self._begin, self._begin + self._taken
         return self._order[begin : self._begin]
+
+
+def _size(rows: int, batch_size: int | None, steps: int | None) -> int:
+    return batch_size or (math.ceil(rows / steps) if steps else _BATCH_SIZE)
 
 
 def _parts(nest: Any) -> list[Any]:

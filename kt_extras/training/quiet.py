@@ -23,6 +23,8 @@ class QuietProgress(keras.callbacks.ProgbarLogger):
     >>> _ = model.fit(np.ones((4, 1)), np.ones((4, 1)), callbacks=[QuietProgress()])
     """
 
+    works_by_epochs = True  # its line for an epoch needs no batches
+
     def __init__(self) -> None:
         super().__init__()
         self.verbose = 0  # a loop of the user's own need not call `set_params`

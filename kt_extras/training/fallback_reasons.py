@@ -1,0 +1,155 @@
+"""Why a training is left to `keras.Model.fit` itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kt_extras import compat
+from kt_extras.training.fit_data import batches_in, is_array_data, rows_of
+
+_BATCH_HOOKS = [
+    f"on_{kind}batch_{end}" for kind in ("train_", "test_", "") for end in ("begin", "end")
+]
+
+
+def reason_to_fall_back(model: keras.Model, given: Mapping[str, Any]) -> str | None:
+    """Return why `fit` cannot train a model by whole epochs, as a short sentence.
+
+    Args:
+        model: The model.
+        given: The arguments of `keras.Model.fit`, all of them.
+
+    Returns:
+        None if it can.
+    """
+    validates = given["validation_data"] is not None
+    return (
+        _reason_of_model(model, validates=validates or bool(given["validation_split"]))
+        or _reason_of_arguments(given)
+        or _reason_of_data(given)
+        or _reason_of_steps(given)
+        or _reason_of_callbacks(given["callbacks"])
+    )
+
+
+def _reason_of_model(model: keras.Model, *, validates: bool) -> str | None:
+    own = _own_method(model, validates=validates)
+    if keras.backend.backend() != "tensorflow":
+        return "Keras does not run on TensorFlow."
+    if own is not None:
+        return f"The model has `{own}` of its own."
+    if not compat.is_compiled(model):
+        return "The model is not compiled."
+    if model.run_eagerly or tf.config.functions_run_eagerly() or not tf.executing_eagerly():
+        return "The model runs eagerly."
+    if compat.steps_per_execution(model) != 1:
+        return "The model is compiled with `steps_per_execution`."
+    if (
+        tf.distribute.has_strategy()
+        or model.distribute_strategy is not tf.distribute.get_strategy()
+    ):
+        return "The model is distributed by `tf.distribute`."
+    return None
+
+
+def _own_method(model: keras.Model, *, validates: bool) -> str | None:
+    """Return the name of a method that the user has replaced and that would not be called."""
+    names = ["fit", "make_train_function"]
+    if validates:
+        names += ["evaluate", "make_test_function"]
+    for name in names:
+        if getattr(type(model), name) is not getattr(keras.Model, name):
+            return name
+        if name != "fit" and name in vars(model):
+            return name
+    functions = ["train_function", "test_function"] if validates else ["train_function"]
+    return next((name for name in functions if not _is_kerass(getattr(model, name))), None)
+
+
+def _is_kerass(function: Any) -> bool:
+    """Return whether Keras has made a `train_function` or `test_function`, or none is made yet."""
+    traced = getattr(function, "python_function", function)
+    return function is None or str(getattr(traced, "__module__", "")).startswith("keras.")
+
+
+def _reason_of_arguments(given: Mapping[str, Any]) -> str | None:
+    if given["shuffle"] not in (True, False, None):
+        return f"`shuffle={given['shuffle']!r}` is passed."
+    if compat.KERAS_3 and (keras.config.max_epochs() or keras.config.max_steps_per_epoch()):
+        return "Keras is set to limit epochs or steps."
+    return None
+
+
+def _reason_of_data(given: Mapping[str, Any]) -> str | None:
+    data = {"x": (given["x"], given["y"], given["sample_weight"])}
+    if given["validation_data"] is not None:
+        data["validation_data"] = given["validation_data"]
+    for name, arrays in data.items():
+        nest = arrays if isinstance(arrays, (tuple, list)) else (arrays,)
+        if not is_array_data(*nest):
+            return f"`{name}` holds other data than arrays."
+        if not rows_of(nest[0]):
+            return f"`{name}` is empty."
+    return None
+
+
+def _reason_of_steps(given: Mapping[str, Any]) -> str | None:
+    rows = rows_of(given["x"])
+    validation = given["validation_data"]
+    if validation is None:
+        split = given["validation_split"] or 0
+        rows = math.floor(rows * (1 - split))
+        validated = rows_of(given["x"]) - rows
+    else:
+        x = validation[0] if isinstance(validation, (tuple, list)) else validation
+        validated = rows_of(x)
+    size, steps = given["batch_size"], given["steps_per_epoch"]
+    if steps is not None and (steps < 1 or batches_in(rows, size, steps) % steps):
+        return "`steps_per_epoch` does not divide the number of batches."
+    size, steps = given["validation_batch_size"] or size, given["validation_steps"]
+    if steps is not None and not 1 <= steps <= batches_in(validated, size, steps):
+        return "`validation_steps` is more than there are batches."
+    return None
+
+
+def _reason_of_callbacks(callbacks: Any) -> str | None:
+    if callbacks is None:
+        return None
+    found = getattr(callbacks, "callbacks", callbacks)  # of a `CallbackList`
+    flat: Iterable[Any] = tf.nest.flatten(found)
+    for callback in flat:
+        for hook in _BATCH_HOOKS:
+            if _needs_batches(callback, hook):
+                return f"`{type(callback).__name__}` is called for each batch."
+    return None
+
+
+def _needs_batches(callback: Any, hook: str) -> bool:
+    """Return whether a callback has this hook for a batch and would miss its call."""
+    if hook in getattr(callback, "__dict__", {}):
+        return True
+    kinds = [kind for kind in type(callback).__mro__ if not vars(kind).get("kt_extras_is_tolerant")]
+    owner = next((kind for kind in kinds if hook in vars(kind)), keras.callbacks.Callback)
+    if owner is keras.callbacks.Callback or vars(owner).get("works_by_epochs", False):
+        return False
+    known = _WORKS_BY_EPOCHS.get(owner)
+    return known is None or not known(callback)
+
+
+def _board_works_by_epochs(board: Any) -> bool:
+    by_batches = board.update_freq != "epoch" or board.write_steps_per_second
+    draws_step = not compat.KERAS_3 and board.write_graph  # the graph of `train_function`
+    return not (by_batches or draws_step or compat.profiles(board))
+
+
+_WORKS_BY_EPOCHS: dict[Any, Any] = {
+    keras.callbacks.ProgbarLogger: lambda _: True,
+    keras.callbacks.ModelCheckpoint: lambda checkpoint: checkpoint.save_freq == "epoch",
+    keras.callbacks.BackupAndRestore: lambda backup: compat.KERAS_3 and backup.save_freq == "epoch",
+    keras.callbacks.TensorBoard: _board_works_by_epochs,
+}

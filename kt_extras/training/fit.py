@@ -1,0 +1,245 @@
+"""Trains a model like `keras.Model.fit`, an epoch as one TensorFlow program."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import keras
+
+from kt_extras import compat
+from kt_extras.training.epoch_program import run_epoch
+from kt_extras.training.fallback_reasons import reason_to_fall_back
+from kt_extras.training.fit_data import ArrayData, EpochOrder, array_data
+from kt_extras.training.notes import Notes
+
+_SIGNATURE = inspect.signature(keras.Model.fit)
+
+
+def fit(
+    model: keras.Model,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: Any = True,
+    class_weight: Mapping[int, float] | None = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int | Collection[int] = 1,
+    **others: Any,
+) -> keras.callbacks.History:
+    """Train a model like `keras.Model.fit`, without the time that passes between two batches.
+
+    The `train_step` of the model, be it Keras' own or the user's, is called in a loop that
+    TensorFlow runs by itself.  With `shuffle=False` all results are those of `keras.Model.fit`;
+    with `shuffle=True` the rows come in another random order.
+
+    What works by batches is trained by `keras.Model.fit` itself: a callback that is called for each
+    batch, a model that runs eagerly, is distributed or has a `fit` of its own, data that are no
+    arrays.  A line says why, unless `verbose` is 0.
+
+    Args:
+        model: A compiled model.
+        x: As for `keras.Model.fit`.  Defaults to None.
+        y: As for `keras.Model.fit`.  Defaults to None.
+        batch_size: As for `keras.Model.fit`.  Defaults to None: 32.
+        epochs: As for `keras.Model.fit`.  Defaults to 1.
+        verbose: As for `keras.Model.fit`.  Defaults to `"auto"`.
+        callbacks: As for `keras.Model.fit`.  Defaults to None.
+        validation_split: As for `keras.Model.fit`.  Defaults to 0.0.
+        validation_data: As for `keras.Model.fit`.  Defaults to None.
+        shuffle: As for `keras.Model.fit`.  Defaults to True.
+        class_weight: As for `keras.Model.fit`.  Defaults to None.
+        sample_weight: As for `keras.Model.fit`.  Defaults to None.
+        initial_epoch: As for `keras.Model.fit`.  Defaults to 0.
+        steps_per_epoch: As for `keras.Model.fit`.  Defaults to None.
+        validation_steps: As for `keras.Model.fit`.  Defaults to None.
+        validation_batch_size: As for `keras.Model.fit`.  Defaults to None.
+        validation_freq: As for `keras.Model.fit`.  Defaults to 1.
+        **others: What else `keras.Model.fit` takes: on Keras 2 `workers`, for one.
+
+    Returns:
+        The history of the training, as `keras.Model.fit` does.
+
+    >>> import numpy as np
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> history = fit(model, np.ones((8, 2)), np.ones(8), epochs=3, verbose=0)
+    >>> len(history.history["loss"])
+    3
+    """
+    given = {name: value for name, value in locals().items() if name in _SIGNATURE.parameters}
+    own = vars(model).get("fit")
+    report = own.report if isinstance(own, TrialFit) else FitReport(_notes(verbose))
+    return fit_reported(model, (), {**given, **others}, report)
+
+
+class FitReport:
+    """Counts how models were trained.
+
+    Args:
+        notes: Says why a training was left to `keras.Model.fit`.
+
+    Attributes:
+        programs: How many trainings ran by whole epochs.
+        fallbacks: How many did not, by the reason.
+    """
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self.programs = 0
+        self.fallbacks: Counter[str] = Counter()
+
+    def add(self, reason: str | None) -> None:
+        """Count a training; the reason is None if it ran by whole epochs."""
+        if reason is None:
+            self.programs += 1
+            return
+        self.fallbacks[reason] += 1
+        self._notes.add(f"Trained by `keras.Model.fit`, batch by batch: {reason}")
+
+
+class TrialFit:
+    """The `fit` of a model for the length of a trial.
+
+    Args:
+        model: The model.
+        report: Counts its trainings.
+    """
+
+    def __init__(self, model: keras.Model, report: FitReport) -> None:
+        self._model, self.report = model, report
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Train the model."""
+        return fit_reported(self._model, args, kwargs, self.report)
+
+
+def fit_reported(
+    model: keras.Model, args: Any, kwargs: Mapping[str, Any], report: FitReport
+) -> Any:
+    """Train a model like `fit`, and count the training.
+
+    Args:
+        model: The model.
+        args: Arguments of `keras.Model.fit` by position.
+        kwargs: Arguments of `keras.Model.fit` by name.
+        report: Gets the reason if `keras.Model.fit` trains the model.
+    """
+    kerass: Callable[..., Any] = type(model).fit
+    try:
+        bound = _SIGNATURE.bind(model, *args, **kwargs)
+    except TypeError:  # of which Keras tells more
+        return kerass(model, *args, **kwargs)
+    bound.apply_defaults()
+    given = dict(bound.arguments)
+    reason = reason_to_fall_back(model, given)
+    report.add(reason)
+    if reason is not None:
+        return kerass(model, *args, **kwargs)
+    with compat.fit_scope(model):
+        return _Training(model, given).run()
+
+
+class _Training:
+    """One training by whole epochs."""
+
+    def __init__(self, model: keras.Model, given: Mapping[str, Any]) -> None:
+        self._model, self._given = model, given
+        arrays, validation = (
+            (given["x"], given["y"], given["sample_weight"]),
+            given["validation_data"],
+        )
+        if given["validation_split"] and validation is None:
+            arrays, validation = compat.split_for_validation(arrays, given["validation_split"])
+        size, steps = given["batch_size"], given["steps_per_epoch"]
+        self._data = _data(model, arrays, size, steps, class_weight=given["class_weight"])
+        self._order = EpochOrder(
+            self._data.rows, self._data.batch_size, shuffle=bool(given["shuffle"]), steps=steps
+        )
+        self._validation: ArrayData | None = None
+        if validation is not None:
+            size = given["validation_batch_size"] or size
+            self._validation = _data(model, validation, size, given["validation_steps"])
+        self._callbacks = self._callback_list()
+
+    def run(self) -> keras.callbacks.History:
+        """Train; return the history."""
+        model, epochs, epoch_logs = self._model, self._given["epochs"], None
+        model.stop_training = False
+        self._callbacks.on_train_begin()
+        for epoch in range(compat.first_epoch(model, self._given["initial_epoch"]), epochs):
+            model.reset_metrics()
+            self._callbacks.on_epoch_begin(epoch)
+            logs = run_epoch(model, self._data, self._order.next(), training=True)
+            epoch_logs = compat.epoch_logs(model, logs)
+            if self._validation is not None and self._is_validated(epoch):
+                epoch_logs.update(self._validate(self._validation))
+            self._callbacks.on_epoch_end(epoch, epoch_logs)
+            if model.stop_training:
+                break
+        if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
+            model.optimizer.finalize_variable_values(model.trainable_weights)
+        self._callbacks.on_train_end(epoch_logs)
+        history: keras.callbacks.History = model.history
+        return history
+
+    def _validate(self, data: ArrayData) -> dict[str, Any]:
+        """Validate as `evaluate` does within `fit`; return the logs of it."""
+        model = self._model
+        compat.begin_test(model)
+        self._callbacks.on_test_begin()
+        model.reset_metrics()
+        order = EpochOrder(
+            data.rows, data.batch_size, shuffle=False, steps=self._given["validation_steps"]
+        )
+        logs = compat.epoch_logs(model, run_epoch(model, data, order.next(), training=False))
+        self._callbacks.on_test_end(logs)
+        return {f"val_{name}": value for name, value in logs.items()}
+
+    def _is_validated(self, epoch: int) -> bool:
+        frequency = self._given["validation_freq"]
+        if isinstance(frequency, int):
+            return (epoch + 1) % frequency == 0
+        return epoch + 1 in frequency
+
+    def _callback_list(self) -> Any:
+        given, verbose = self._given["callbacks"], self._given["verbose"]
+        if isinstance(given, keras.callbacks.CallbackList):
+            return given
+        return keras.callbacks.CallbackList(
+            given,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=self._model,
+            verbose=compat.verbosity(verbose),
+            epochs=self._given["epochs"],
+            steps=self._given["steps_per_epoch"] or self._data.batches,
+        )
+
+
+def _data(
+    model: keras.Model, arrays: Any, batch_size: int | None, steps: int | None, **weights: Any
+) -> ArrayData:
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(arrays)
+    return array_data(
+        model, x, y, sample_weight=sample_weight, batch_size=batch_size, steps=steps, **weights
+    )
+
+
+_said: dict[bool, Notes] = {shown: Notes(visible=shown) for shown in (False, True)}
+
+
+def _notes(verbose: Any) -> Notes:
+    """Return what says each reason once in the whole program, or none."""
+    return _said[verbose != 0]
