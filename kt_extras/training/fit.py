@@ -10,9 +10,8 @@ from typing import Any
 import keras
 
 from kt_extras import compat
-from kt_extras.training.epoch_program import run_epoch
+from kt_extras.training.epoch_loop import EpochLoop, TrainingData
 from kt_extras.training.fallback_reasons import reason_to_fall_back
-from kt_extras.training.fit_data import ArrayData, EpochOrder, array_data
 from kt_extras.training.notes import Notes
 
 _SIGNATURE = inspect.signature(keras.Model.fit)
@@ -148,93 +147,7 @@ def fit_reported(
     if reason is not None:
         return kerass(model, *args, **kwargs)
     with compat.fit_scope(model):
-        return _Training(model, given).run()
-
-
-class _Training:
-    """One training by whole epochs."""
-
-    def __init__(self, model: keras.Model, given: Mapping[str, Any]) -> None:
-        self._model, self._given = model, given
-        arrays, validation = (
-            (given["x"], given["y"], given["sample_weight"]),
-            given["validation_data"],
-        )
-        if given["validation_split"] and validation is None:
-            arrays, validation = compat.split_for_validation(arrays, given["validation_split"])
-        size, steps = given["batch_size"], given["steps_per_epoch"]
-        self._data = _data(model, arrays, size, steps, class_weight=given["class_weight"])
-        self._order = EpochOrder(
-            self._data.rows, self._data.batch_size, shuffle=bool(given["shuffle"]), steps=steps
-        )
-        self._validation: ArrayData | None = None
-        if validation is not None:
-            size = given["validation_batch_size"] or size
-            self._validation = _data(model, validation, size, given["validation_steps"])
-        self._callbacks = self._callback_list()
-
-    def run(self) -> keras.callbacks.History:
-        """Train; return the history."""
-        model, epochs, epoch_logs = self._model, self._given["epochs"], None
-        model.stop_training = False
-        self._callbacks.on_train_begin()
-        for epoch in range(compat.first_epoch(model, self._given["initial_epoch"]), epochs):
-            model.reset_metrics()
-            self._callbacks.on_epoch_begin(epoch)
-            logs = run_epoch(model, self._data, self._order.next(), training=True)
-            epoch_logs = compat.epoch_logs(model, logs)
-            if self._validation is not None and self._is_validated(epoch):
-                epoch_logs.update(self._validate(self._validation))
-            self._callbacks.on_epoch_end(epoch, epoch_logs)
-            if model.stop_training:
-                break
-        if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
-            model.optimizer.finalize_variable_values(model.trainable_weights)
-        self._callbacks.on_train_end(epoch_logs)
-        history: keras.callbacks.History = model.history
-        return history
-
-    def _validate(self, data: ArrayData) -> dict[str, Any]:
-        """Validate as `evaluate` does within `fit`; return the logs of it."""
-        model = self._model
-        compat.begin_test(model)
-        self._callbacks.on_test_begin()
-        model.reset_metrics()
-        order = EpochOrder(
-            data.rows, data.batch_size, shuffle=False, steps=self._given["validation_steps"]
-        )
-        logs = compat.epoch_logs(model, run_epoch(model, data, order.next(), training=False))
-        self._callbacks.on_test_end(logs)
-        return {f"val_{name}": value for name, value in logs.items()}
-
-    def _is_validated(self, epoch: int) -> bool:
-        frequency = self._given["validation_freq"]
-        if isinstance(frequency, int):
-            return (epoch + 1) % frequency == 0
-        return epoch + 1 in frequency
-
-    def _callback_list(self) -> Any:
-        given, verbose = self._given["callbacks"], self._given["verbose"]
-        if isinstance(given, keras.callbacks.CallbackList):
-            return given
-        return keras.callbacks.CallbackList(
-            given,
-            add_history=True,
-            add_progbar=verbose != 0,
-            model=self._model,
-            verbose=compat.verbosity(verbose),
-            epochs=self._given["epochs"],
-            steps=self._given["steps_per_epoch"] or self._data.batches,
-        )
-
-
-def _data(
-    model: keras.Model, arrays: Any, batch_size: int | None, steps: int | None, **weights: Any
-) -> ArrayData:
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(arrays)
-    return array_data(
-        model, x, y, sample_weight=sample_weight, batch_size=batch_size, steps=steps, **weights
-    )
+        return EpochLoop(model, given, TrainingData.of(model, given)).run()
 
 
 _said: dict[bool, Notes] = {shown: Notes(visible=shown) for shown in (False, True)}
