@@ -36,6 +36,8 @@ PUBLIC_MODULES = ("tensorboard.plugins.hparams.api",)  # TensorFlow's guides tel
 # `keras_tuner.engine.trial` may be imported everywhere: its classes have no public name.
 ALLOWED = {
     ("model_reuse/shape_changes.py", "keras_tuner.engine.hyperparameters"),  # their classes
+    ("stacking/converters.py", "tensorflow.python.ops.parallel_for.pfor"),
+    ("stacking/keras_internals.py", "keras.src.optimizers.base_optimizer.BaseOptimizer"),
     ("tuners/recorded_tuner.py", "keras_tuner.engine.tuner.maybe_distribute"),
     ("tuners/trained_models.py", "keras_tuner.engine.tuner.maybe_distribute"),
 }
@@ -129,6 +131,22 @@ def wraps_an_optimizer():
     """Tell whether a wrapper of tensorflow-addons keeps its optimizer where it is looked for."""
     addons = pytest.importorskip("tensorflow_addons")
     return hasattr(addons.optimizers.Lookahead(legacy_sgd()), "_optimizer")
+
+
+def optimizer_of_a_weight(**settings):
+    made = keras.optimizers.SGD(0.1, **settings)
+    made.build([keras.Variable([1.0])])
+    return made
+
+
+def caches_weight_decay():
+    made = optimizer_of_a_weight()
+    made._use_weight_decay(made._trainable_variables[0])
+    return len(made._exclude_from_weight_decay_cache) == 1
+
+
+def averages_weights():
+    return len(optimizer_of_a_weight(use_ema=True)._model_variables_moving_average) == 1
 
 
 def makes_summaries(path, *given):
@@ -494,6 +512,96 @@ CANARIES = [
     ),
     ("ops.gradient_registry._registry", BOTH, has_registry, "memory grows with every trial"),
     ("CustomGradient-", BOTH, names_custom_gradients, "memory grows with every trial"),
+    (
+        "Model._symbolic_build",
+        KERAS_3_ONLY,
+        lambda: hasattr(keras.Model, "_symbolic_build"),
+        "no trials are trained in a stack",
+    ),
+    (
+        "Model._call_has_training_arg",
+        KERAS_3_ONLY,
+        lambda: model()._call_has_training_arg is True,
+        "no trials are trained in a stack",
+    ),
+    (
+        "Model._compute_loss",
+        KERAS_3_ONLY,
+        lambda: hasattr(keras.Model, "_compute_loss"),
+        "no trials are trained in a stack",
+    ),
+    (
+        "Model._loss_tracker",
+        KERAS_3_ONLY,
+        lambda: model()._loss_tracker.name == "loss",
+        "no trials are trained in a stack",
+    ),
+    (
+        "base_optimizer.BaseOptimizer",
+        KERAS_3_ONLY,
+        exists("keras.src.optimizers.base_optimizer.BaseOptimizer"),
+        "nothing can be imported",
+    ),
+    (
+        "Optimizer._trainable_variables",
+        KERAS_3_ONLY,
+        lambda: hasattr(model().optimizer, "_trainable_variables"),
+        "no trials are trained in a stack",
+    ),
+    (
+        "Optimizer._trainable_variables_indices",
+        KERAS_3_ONLY,
+        lambda: hasattr(model().optimizer, "_trainable_variables_indices"),
+        "no trials are trained in a stack",
+    ),
+    (
+        "Optimizer._exclude_from_weight_decay_cache",
+        KERAS_3_ONLY,
+        caches_weight_decay,
+        "no trials of an optimizer with weight decay are trained in a stack",
+    ),
+    (
+        "Optimizer._apply_weight_decay",
+        KERAS_3_ONLY,
+        tuner_has(keras.optimizers.Optimizer, "_apply_weight_decay"),
+        "no trials are trained in a stack",
+    ),
+    (
+        "Optimizer._backend_update_step",
+        KERAS_3_ONLY,
+        tuner_has(keras.optimizers.Optimizer, "_backend_update_step"),
+        "no trials are trained in a stack",
+    ),
+    (
+        "Optimizer._var_key",
+        KERAS_3_ONLY,
+        tuner_has(keras.optimizers.Optimizer, "_var_key"),
+        "no trials are trained in a stack",
+    ),
+    (
+        "Optimizer._model_variables_moving_average",
+        KERAS_3_ONLY,
+        averages_weights,
+        "no trials with `use_ema` are trained in a stack",
+    ),
+    (
+        "pfor._pfor_converter_registry",
+        KERAS_3_ONLY,
+        exists("tensorflow.python.ops.parallel_for.pfor._pfor_converter_registry"),
+        "trials with convolutions or dropout are not trained in a stack",
+    ),
+    (
+        "pfor._create_op",
+        KERAS_3_ONLY,
+        exists("tensorflow.python.ops.parallel_for.pfor._create_op"),
+        "trials with convolutions or dropout are not trained in a stack",
+    ),
+    (
+        "pfor.wrap",
+        KERAS_3_ONLY,
+        exists("tensorflow.python.ops.parallel_for.pfor.wrap"),
+        "trials with convolutions or dropout are not trained in a stack",
+    ),
     (
         "engine.trial.Trial",
         BOTH,

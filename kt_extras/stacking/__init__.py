@@ -1,0 +1,7 @@
+"""Train models of one architecture as one program."""
+
+from kt_extras.stacking.held_numbers import differ_in_numbers_alone
+from kt_extras.stacking.model_stack import ModelStack
+from kt_extras.stacking.refusal import NotStackable
+
+__all__ = ["ModelStack", "NotStackable", "differ_in_numbers_alone"]

@@ -1,0 +1,235 @@
+"""How operations are mapped over stacked models where TensorFlow's `vectorized_map` does not know.
+
+The map turns each operation on the tensors of one model into one on tensors with a first dimension
+for the model ("stacked").  TensorFlow has a converter for most types of operations, in a private
+registry.  Those that are added here are registered while `added` is open, and no longer: for
+convolutions whose kernels are stacked, for draws of random numbers whose seeds are, and for some
+operations of metrics.
+
+Convolutions of N models are one convolution with N groups: TensorFlow's backward pass through the
+usual alternatives, slices or matrices of patches, takes seven to fifteen times as long.  A random
+draw is made for each model on its own, so that each draws what it would alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+try:
+    from tensorflow.python.ops.parallel_for import pfor
+
+    _registry: dict[str, Any] = pfor._pfor_converter_registry
+    _wrap: Callable[..., Any] = pfor.wrap
+    _create: Callable[..., Any] = pfor._create_op
+except (ImportError, AttributeError):  # then such operations are refused
+    _registry = {}
+
+Converter = Callable[[Any], Any]
+
+
+@contextmanager
+def added() -> Iterator[None]:
+    """Register the converters while this is open.
+
+    >>> kernels = tf.ones([2, 1, 1, 3, 4])
+    >>> images = tf.ones([5, 8, 8, 3])
+    >>> with added():
+    ...     tf.vectorized_map(lambda kernel: tf.nn.conv2d(images, kernel, 1, "SAME"), kernels).shape
+    TensorShape([2, 5, 8, 8, 4])
+    """
+    before = dict(_registry)
+    if before:
+        _registry.update(_CONVERTERS)
+        _registry.update({op: _stacking(before[op], which) for op, which in _STACKED.items()})
+        _registry.update({op: convert(before[op]) for op, convert in _CONVOLUTIONS.items()})
+    try:
+        yield
+    finally:
+        _registry.clear()
+        _registry.update(before)
+
+
+def _convolution(otherwise: Converter) -> Converter:
+    def convert(given: Any) -> Any:
+        kernel, stacked, _ = given.input(1)
+        if not stacked:
+            return otherwise(given)
+        _require_channels_last(given)
+        images, several, _ = given.input(0)
+        if not several and images.shape[-1] != kernel.shape[-2]:  # it has groups of its own
+            given.stack_inputs([0])
+            images, several, _ = given.input(0)
+        merged = _channels_merged(images) if several else images
+        made = tf.raw_ops.Conv2D(
+            input=merged, filter=_channels_merged(kernel), **_convolution_settings(given)
+        )
+        return _split(made, given)
+
+    return convert
+
+
+def _gradient_of_images(otherwise: Converter) -> Converter:
+    def convert(given: Any) -> Any:
+        kernel, stacked, _ = given.input(1)
+        if not stacked:
+            return otherwise(given)
+        _require_channels_last(given)
+        given.stack_inputs([2])
+        made = tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=given.unstacked_input(0) * [1, 1, 1, _count(given)],
+            filter=_channels_merged(kernel),
+            out_backprop=_channels_merged(given.stacked_input(2)),
+            **_convolution_settings(given),
+        )
+        return _split(made, given)
+
+    return convert
+
+
+def _gradient_of_kernel(otherwise: Converter) -> Converter:
+    def convert(given: Any) -> Any:
+        images, several, _ = given.input(0)
+        if not several and images.shape[-1] == given.output(0).shape[-2]:
+            return otherwise(given)
+        _require_channels_last(given)
+        given.stack_inputs([0, 2])
+        made = tf.raw_ops.Conv2DBackpropFilter(
+            input=_channels_merged(given.stacked_input(0)),
+            filter_sizes=given.unstacked_input(1) * [1, 1, 1, _count(given)],
+            out_backprop=_channels_merged(given.stacked_input(2)),
+            **_convolution_settings(given),
+        )
+        return _split(made, given)
+
+    return convert
+
+
+def _channels_merged(stacked: Any) -> Any:
+    """Turn the shape (models, a, b, c, channels) into (a, b, c, models * channels)."""
+    moved = tf.transpose(stacked, [1, 2, 3, 0, 4])
+    channels = moved.shape[3] * moved.shape[4]
+    merged = tf.reshape(moved, tf.concat([tf.shape(moved)[:3], [channels]], 0))
+    return tf.ensure_shape(merged, [*moved.shape[:3], channels])
+
+
+def _split(merged: Any, given: Any) -> Any:
+    """Turn the shape (a, b, c, models * channels) into (models, a, b, c, channels)."""
+    channels = given.output(0).shape[-1]
+    shape = tf.concat([tf.shape(merged)[:3], [_count(given), channels]], 0)
+    return _wrap(tf.transpose(tf.reshape(merged, shape), [3, 0, 1, 2, 4]), True)
+
+
+def _require_channels_last(given: Any) -> None:
+    if given.get_attr("data_format") != b"NHWC":
+        raise ValueError("convolutions with the channels first cannot be mapped")
+
+
+def _convolution_settings(given: Any) -> dict[str, Any]:
+    names = ("strides", "dilations", "explicit_paddings")
+    settings = {name: given.get_attr(name) for name in names}
+    return {**settings, "padding": given.get_attr("padding").decode()}
+
+
+def _stacking(otherwise: Converter, which: list[int]) -> Converter:
+    """Return a converter that gets some inputs stacked even if all models have the same."""
+
+    def convert(given: Any) -> Any:
+        given.stack_inputs(which)
+        return otherwise(given)
+
+    return convert
+
+
+def _one_by_one(given: Any) -> Any:
+    """Apply an operation to each model on its own."""
+    results = []
+    for row in range(_count(given)):
+        inputs = [tensor[row] if stacked else tensor for tensor, stacked, _ in given.inputs]
+        kinds = [output.dtype for output in given.outputs]
+        made = _create(given.op_type, inputs, kinds, attrs=given.op.node_def.attr)
+        results.append(made.outputs)
+    return [_wrap(tf.stack(list(rows)), True) for rows in zip(*results, strict=True)]
+
+
+def _extreme_index(operation: Callable[..., Any]) -> Converter:
+    def convert(given: Any) -> Any:
+        axis = given.unstacked_input(1)
+        found = operation(
+            input=given.stacked_input(0),
+            dimension=tf.where(axis < 0, axis, axis + 1),
+            output_type=given.get_attr("output_type"),
+        )
+        return _wrap(found, True)
+
+    return convert
+
+
+def _in_top_k(given: Any) -> Any:
+    given.stack_inputs([0, 1])
+    scores, targets = given.stacked_input(0), given.stacked_input(1)
+    found = tf.raw_ops.InTopKV2(
+        predictions=tf.reshape(scores, [-1, tf.shape(scores)[-1]]),
+        targets=tf.reshape(targets, [-1]),
+        k=given.unstacked_input(2),
+    )
+    return _wrap(tf.reshape(found, tf.shape(targets)), True)
+
+
+def _bitcast(given: Any) -> Any:
+    return _wrap(tf.bitcast(given.stacked_input(0), given.get_attr("type")), True)
+
+
+def _scatter(given: Any) -> Any:
+    given.stack_inputs([0, 1])
+    indices, updates = given.stacked_input(0), given.stacked_input(1)
+    rows = tf.cast(tf.range(_count(given)), indices.dtype)
+    rows = tf.reshape(rows, [-1, *[1] * (indices.shape.rank - 1)])
+    rows = tf.broadcast_to(rows, tf.concat([tf.shape(indices)[:-1], [1]], 0))
+    shape = tf.cast(given.unstacked_input(2), indices.dtype)
+    shape = tf.concat([tf.cast([_count(given)], indices.dtype), shape], 0)
+    return _wrap(tf.scatter_nd(tf.concat([rows, indices], -1), updates, shape), True)
+
+
+def _count(given: Any) -> int:
+    """Return how many models are mapped; it is known when the map is traced."""
+    return int(tf.get_static_value(given.pfor.loop_len_vector)[0])
+
+
+_CONVERTERS: dict[str, Converter] = {
+    "ArgMax": _extreme_index(tf.raw_ops.ArgMax),
+    "ArgMin": _extreme_index(tf.raw_ops.ArgMin),
+    "Bitcast": _bitcast,
+    "InTopKV2": _in_top_k,
+    "ScatterNd": _scatter,
+    **dict.fromkeys(
+        (
+            "StatelessRandomGetKeyCounter",
+            "StatelessRandomNormal",
+            "StatelessRandomNormalV2",
+            "StatelessRandomUniform",
+            "StatelessRandomUniformFullInt",
+            "StatelessRandomUniformFullIntV2",
+            "StatelessRandomUniformInt",
+            "StatelessRandomUniformIntV2",
+            "StatelessRandomUniformV2",
+            "StatelessTruncatedNormal",
+            "StatelessTruncatedNormalV2",
+        ),
+        _one_by_one,
+    ),
+}
+_CONVOLUTIONS: dict[str, Callable[[Converter], Converter]] = {
+    "Conv2D": _convolution,
+    "Conv2DBackpropFilter": _gradient_of_kernel,
+    "Conv2DBackpropInput": _gradient_of_images,
+}
+# The inputs that TensorFlow's own converters require to be stacked.
+_STACKED = {
+    "DepthwiseConv2dNative": [0, 1],
+    "DepthwiseConv2dNativeBackpropFilter": [0, 2],
+    "DepthwiseConv2dNativeBackpropInput": [1, 2],
+}
