@@ -18,6 +18,7 @@ import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
 
 import kt_extras
 from kt_extras.compat import KERAS_3
@@ -509,6 +510,24 @@ CANARIES = [
         KERAS_2_ONLY,
         in_source(Callbacks.TensorBoard, "_train_step"),
         "TensorBoard's batches are counted from 0 after a pause",
+    ),
+    (
+        "op_def_registry.get",
+        BOTH,
+        lambda: op_def_registry.get("RandomStandardNormal").is_stateful,
+        "a model whose step keeps a state of its own is reused",
+    ),
+    (
+        "LossFunctionWrapper._fn_kwargs",
+        BOTH,
+        lambda: "label_smoothing" in keras.losses.CategoricalCrossentropy()._fn_kwargs,
+        "a model with another label smoothing is trained with the old one",
+    ),
+    (
+        "MultiHeadAttention._dropout",
+        BOTH,
+        lambda: hasattr(keras.layers.MultiHeadAttention(2, 2), "_dropout"),
+        "a model with another dropout of its attention is built anew",
     ),
     ("ops.gradient_registry._registry", BOTH, has_registry, "memory grows with every trial"),
     ("CustomGradient-", BOTH, names_custom_gradients, "memory grows with every trial"),

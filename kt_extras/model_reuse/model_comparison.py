@@ -9,6 +9,8 @@ from types import FunctionType
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from kt_extras import compat
 
@@ -16,15 +18,22 @@ from kt_extras import compat
 _SHAPES = {"batch_input_shape", "batch_shape", "build_config", "build_input_shape"}
 _NUMBERED = re.compile(r"_\d+$")
 
-_Plain = (bool, int, float, str, type(None), FunctionType)
+# Attributes that a training leaves on a model, and those that `kt_extras` sets for one.
+_BY_TRAINING = (
+    *("_call_result", "fit", "history", "predict_step", "stop_evaluating", "stop_training"),
+    *("test_step", "train_step"),
+)
+
+_Elsewhere = (keras.layers.Layer, keras.metrics.Metric, tf.Variable)  # compared in their turn
+_Values = (list, tuple, dict, np.ndarray, tf.Tensor)  # of which TensorFlow has its own kinds
 
 
 def alike(one: keras.Model, other: keras.Model) -> bool:
     """Tell whether two models are the same except for their optimizers and weights.
 
-    Compared are their classes, configurations, shapes of variables, losses and metrics, and those
-    attributes of custom layers, losses and metrics that are numbers, strings or functions.  Models
-    without a configuration count as different.
+    Compared are their classes, configurations, shapes of variables, losses and metrics, and the
+    attributes of custom layers, losses and metrics.  What cannot be compared counts as different,
+    and so do models without a configuration.
 
     Args:
         one: A compiled model.
@@ -140,31 +149,62 @@ def _same_attributes(one: Any, other: Any) -> bool:
     if isinstance(one, FunctionType):
         return _same_functions(one, other)
     mine, its = _attributes(one), _attributes(other)
-    return all(_equal(mine[name], its[name]) for name in mine.keys() & its.keys())
+    if _is_of_keras(one):  # an attribute may be made when data are first seen
+        return all(_equal(mine[name], its[name]) for name in mine.keys() & its.keys())
+    return mine.keys() == its.keys() and all(_equal(mine[name], its[name]) for name in mine)
 
 
 def _attributes(part: Any) -> dict[str, Any]:
     found = getattr(part, "__dict__", {}).items()
-    of_keras = type(part).__module__.startswith(("keras", "tensorflow"))
-    compared = FunctionType if of_keras else _Plain
-    own = {name: value for name, value in found if name not in _of_keras() and name[0] != "_"}
+    own = {name: value for name, value in found if name not in _of_keras()}
+    if not _is_of_keras(part):
+        return own
+    compared = (FunctionType, np.ndarray, tf.Tensor)
     return {name: value for name, value in own.items() if isinstance(value, compared)}
+
+
+def _is_of_keras(part: Any) -> bool:
+    return type(part).__module__.startswith(("keras.", "tensorflow."))
 
 
 @functools.cache
 def _of_keras() -> frozenset[str]:
     """Return the attributes that Keras itself gives to its objects."""
-    examples = keras.Model(), keras.layers.Layer(), keras.metrics.Mean()
-    return frozenset(name for example in examples for name in vars(example)) | {"name", "built"}
+    layer = keras.layers.Dense(1)
+    model = keras.Sequential([keras.Input((1,)), layer])
+    model.compile("sgd", keras.losses.Loss(), metrics=[keras.metrics.Mean()])
+    examples = model, keras.Model(model.inputs, model.outputs), layer, keras.metrics.Mean()
+    unbuilt = keras.Model(), keras.layers.Layer(), keras.losses.Loss()
+    names = {name for example in (*examples, *unbuilt) for name in vars(example)}
+    own = {"activation", "bias", "kernel", "units"}  # of the `Dense`, and of layers of others
+    return frozenset(names - own) | {"name", "built", *_BY_TRAINING}
 
 
 def _equal(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same, as far as that can be seen."""
+    if one is other:
+        return True
+    if isinstance(one, _Elsewhere) or (_is_of_keras(one) and not isinstance(one, _Values)):
+        return type(one) is type(other) and _same_settings(one, other)
     if isinstance(one, FunctionType) and isinstance(other, FunctionType):
         return _same_functions(one, other)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, (np.ndarray, tf.Tensor)) and isinstance(other, (np.ndarray, tf.Tensor)):
+        return bool(np.array_equal(one, other))
     try:
         return bool(one == other)
-    except (TypeError, ValueError):  # arrays, for instance
+    except (TypeError, ValueError):
         return False
+
+
+def _same_settings(one: Any, other: Any) -> bool:
+    """Compare objects of Keras that are attributes; layers and variables are compared elsewhere."""
+    if isinstance(one, _Elsewhere) or not hasattr(one, "get_config"):
+        return True
+    return bool(one.get_config() == other.get_config())
 
 
 def _same_functions(one: FunctionType, other: FunctionType) -> bool:
@@ -177,7 +217,7 @@ def _same_functions(one: FunctionType, other: FunctionType) -> bool:
         and one.__defaults__ == other.__defaults__
         and one.__kwdefaults__ == other.__kwdefaults__
         and len(values[0]) == len(values[1])
-        and all(_equal(mine, its) for mine, its in zip(*values, strict=True))
+        and all(map(_equal, *values))
     )
 
 

@@ -56,6 +56,8 @@ def differing_numbers(live: keras.Model, rebuilt: keras.Model) -> dict[str, Numb
     if not alike(live, rebuilt) or type(live.optimizer) is not type(rebuilt.optimizer):
         return None
     differing = differing_settings(live.optimizer, rebuilt.optimizer)
+    if not _same_attributes(live.optimizer, rebuilt.optimizer):
+        return None
     if not all(_exchangeable(live, path, *values) for path, values in differing.items()):
         return None
     return {path: after for path, (_, after) in differing.items()}
@@ -160,6 +162,16 @@ def use_variables(model: keras.Model) -> list[str]:
     if held:
         compat.retrace(model)
     return held
+
+
+def held_variables(model: keras.Model) -> list[tf.Variable]:
+    """Return the variables that `use_variables` has made."""
+    if model.optimizer is None:
+        return []
+    found = (owner_of(model.optimizer, path) for path in optimizer_numbers(model))
+    owners = {id(owner): owner for owner, _ in filter(None, found)}
+    steps = [vars(owner).get(_method(owner)) for owner in owners.values()]
+    return [v for one in steps if isinstance(one, _Steps) for v in one.held.values()]
 
 
 class _Steps:
@@ -268,6 +280,20 @@ def _variable() -> Any:
 
 def _method(optimizer: Any) -> str:
     return "apply" if hasattr(optimizer, "apply") else "apply_gradients"
+
+
+def _same_attributes(one: Any, other: Any) -> bool:
+    """Compare what the configuration of an optimizer of a custom class may lack."""
+    if type(one).__module__.startswith("keras."):
+        return True
+    plain = (bool, int, float, str, type(None), np.ndarray)
+    mine, its = (
+        {name: value for name, value in vars(optimizer).items() if isinstance(value, plain)}
+        for optimizer in (one, other)
+    )
+    names = (mine.keys() & its.keys()) - one.get_config().keys()
+    hidden = [name for name in names if name.strip("_") != "built"]
+    return all(np.array_equal(np.array(mine[name]), np.array(its[name])) for name in hidden)
 
 
 def _number(optimizer: Any, name: str) -> float:

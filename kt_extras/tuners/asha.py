@@ -53,7 +53,7 @@ class ASHA(Tuner):
             max_failure_fraction: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, tuner_id, logger: As for `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras, tempfile, kt_extras as kte
@@ -108,6 +108,7 @@ class ASHA(Tuner):
         loss: Any = None,
         metrics: Any = None,
         distribution_strategy: Any = None,
+        reuse_models: int = 16,
         tuner_id: str | None = None,
         logger: Any = None,
         **unknown: NoReturn,
@@ -150,6 +151,7 @@ class ASHA(Tuner):
             loss=loss,
             metrics=metrics,
             distribution_strategy=distribution_strategy,
+            reuse_models=reuse_models,
             tuner_id=tuner_id,
             logger=logger,
         )

@@ -46,7 +46,7 @@ class Evolution(Tuner):
             max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, tuner_id, logger: As for `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
@@ -98,6 +98,7 @@ class Evolution(Tuner):
         loss: Any = None,
         metrics: Any = None,
         distribution_strategy: Any = None,
+        reuse_models: int = 16,
         tuner_id: str | None = None,
         logger: Any = None,
         **unknown: NoReturn,
@@ -139,6 +140,7 @@ class Evolution(Tuner):
             loss=loss,
             metrics=metrics,
             distribution_strategy=distribution_strategy,
+            reuse_models=reuse_models,
             tuner_id=tuner_id,
             logger=logger,
         )

@@ -15,7 +15,6 @@ from kt_extras.arguments import names_in
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.replay import Target
-from kt_extras.model_reuse.reused_model import ReusedModel
 from kt_extras.model_reuse.shape_changes import changes_shapes
 from kt_extras.oracles.arguments import refuse_unknown
 from kt_extras.oracles.pbt import PBTOracle, refuse_limits_of_trials
@@ -67,7 +66,7 @@ class PBT(Tuner):
             max_failure_fraction: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, tuner_id, logger: As for `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
@@ -124,6 +123,7 @@ class PBT(Tuner):
         loss: Any = None,
         metrics: Any = None,
         distribution_strategy: Any = None,
+        reuse_models: int = 16,
         tuner_id: str | None = None,
         logger: Any = None,
         **unknown: NoReturn,
@@ -168,10 +168,10 @@ class PBT(Tuner):
             loss=loss,
             metrics=metrics,
             distribution_strategy=distribution_strategy,
+            reuse_models=reuse_models,
             tuner_id=tuner_id,
             logger=logger,
         )
-        self._reused_model = ReusedModel()
         self.mutable = self._checked_mutable(names)
         oracle.limit_to(self.mutable)
 

@@ -42,7 +42,7 @@ class TPE(Tuner):
             max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, tuner_id, logger: As for `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras, tempfile, kt_extras as kte
@@ -90,6 +90,7 @@ class TPE(Tuner):
         loss: Any = None,
         metrics: Any = None,
         distribution_strategy: Any = None,
+        reuse_models: int = 16,
         tuner_id: str | None = None,
         logger: Any = None,
         **unknown: NoReturn,
@@ -129,6 +130,7 @@ class TPE(Tuner):
             loss=loss,
             metrics=metrics,
             distribution_strategy=distribution_strategy,
+            reuse_models=reuse_models,
             tuner_id=tuner_id,
             logger=logger,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,29 @@ def check_constraint(
         )
     if not answer:
         raise RejectedModelError("`constraint` has rejected the model.")
+
+
+def check_model(model: Any, max_size: int | None) -> None:
+    """Raise unless a model can be trained, as KerasTuner does when it has built one.
+
+    Args:
+        model: What `build` has returned.
+        max_size: The maximum number of parameters, None for no limit.
+
+    Raises:
+        keras_tuner.errors.FatalTypeError: It is no model.
+        keras_tuner.errors.FailedTrialError: It has more parameters.
+    """
+    if not isinstance(model, keras.Model):
+        raise keras_tuner.errors.FatalTypeError(
+            f"`build` must return a `keras.Model`, got {model!r}.  Is a `return` missing?"
+        )
+    weights = model.trainable_weights if model.built else []
+    size = sum(math.prod(weight.shape) for weight in weights)
+    if max_size and size > max_size:
+        raise keras_tuner.errors.FailedTrialError(
+            f"Oversized model: {size} parameters, where `max_model_size` is {max_size}."
+        )
 
 
 def add_results(

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
+from kt_extras.arguments import check_integer
 from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.bridge.metrics import epochs_reported
 from kt_extras.bridge.trial_message import add_message
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
-from kt_extras.model_reuse.reused_model import ReusedModel
+from kt_extras.model_reuse.model_pool import ModelPool
 from kt_extras.oracles.arguments import check_count, check_executions, other_oracle, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.callbacks import check_callbacks
@@ -48,9 +49,11 @@ from kt_extras.tuners.fit_check import check_fit, plain_numbers, verbosity
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 from kt_extras.tuners.roles import role_of
+from kt_extras.tuners.stacked_loop import StackedLoop
 from kt_extras.tuners.trial_loop import TrialLoop
-from kt_extras.tuners.trial_outcome import Constraint, check_constraint
+from kt_extras.tuners.trial_outcome import Constraint, check_constraint, check_model
 from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
+from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
 
 
 class Tuner(RecordedTuner):
@@ -93,6 +96,13 @@ class Tuner(RecordedTuner):
         metrics: Replaces the metrics that the model was compiled with.  Defaults to None.
         distribution_strategy: A `tf.distribute.Strategy` under which each trial runs.  Defaults to
             None.
+        reuse_models: How many compiled models are kept for later trials, the last used ones, as
+            long as their variables take less than a gigabyte together.  A trial whose model differs
+            from a kept one in numbers alone, such as rates, needs no new trace.  0 builds each
+            model anew.  Defaults to 16.
+        trials_at_once: How many trials whose models have one architecture are trained as one
+            program, if Keras' own `fit` trains them.  Defaults to `"auto"`: as many as pay for the
+            sampler and the size of the models, see the guide.
         tuner_id: Accepted as by `keras_tuner.Tuner`, which does not use it: workers are named by
             the environment variable `KERASTUNER_TUNER_ID`.  Defaults to None.
         logger: Accepted as by `keras_tuner.Tuner`, which warns that it does not use it.  Defaults
@@ -134,6 +144,8 @@ class Tuner(RecordedTuner):
         loss: Any = None,
         metrics: Any = None,
         distribution_strategy: Any = None,
+        reuse_models: int = 16,
+        trials_at_once: int | Literal["auto"] = "auto",
         tuner_id: str | None = None,
         logger: Any = None,
         **unknown: NoReturn,
@@ -154,7 +166,11 @@ class Tuner(RecordedTuner):
             check_one_execution(executions_per_trial)
             oracle.restore_states()
         self._constraint = constraint
-        self._reused_model: ReusedModel | None = None
+        check_integer("reuse_models", reuse_models, minimum=0)
+        check_trials_at_once(trials_at_once)
+        self._trials_at_once = trials_at_once
+        # In the scope of a strategy the variables of a model are copied to several devices.
+        self._pool = ModelPool(0 if distribution_strategy is not None else reuse_models)
         self._resumes_trial = False  # whether the state of the model will be restored
         self._stop_request = StopRequest()
         self._notes = Notes(visible=False)
@@ -230,24 +246,7 @@ class Tuner(RecordedTuner):
         Returns:
             What `HyperModel.fit` returned, once for each execution.
         """
-        run = TrialRun(
-            self,
-            trial,
-            monitor=self._role.monitor,
-            stop_request=self._stop_request,
-            notes=self._notes,
-            seed=self._training_seed,
-            may_lack_objective=not self._trains_with_keras
-            or may_lack_objective(self.oracle.objective, kwargs),
-            shows_epochs=self._shows_epochs,
-            scheduled=self._local_oracle.scheduler is not None,
-            states=self._states,
-        )
-        if self._local_oracle.scheduler is not None:
-            check_epochs(args, kwargs)
-            kwargs["epochs"] = self._local_oracle.scheduler.max_epochs
-            kwargs["initial_epoch"] = run.epochs_before
-            self._resumes_trial = run.epochs_before > 0
+        run, kwargs = self._begin_run(trial, args, kwargs)
         results = []
         for execution in range(self.executions_per_trial):
             ours = run.callbacks(callbacks, execution)
@@ -269,14 +268,42 @@ class Tuner(RecordedTuner):
             )
         return results
 
+    def _begin_run(
+        self, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[TrialRun, dict[str, Any]]:
+        """Return what makes the callbacks of a trial, and the arguments of its `fit` by name."""
+        run = TrialRun(
+            self,
+            trial,
+            monitor=self._role.monitor,
+            stop_request=self._stop_request,
+            notes=self._notes,
+            seed=self._training_seed,
+            may_lack_objective=not self._trains_with_keras
+            or may_lack_objective(self.oracle.objective, kwargs),
+            shows_epochs=self._shows_epochs,
+            scheduled=self._local_oracle.scheduler is not None,
+            states=self._states,
+        )
+        given = dict(kwargs)
+        if self._local_oracle.scheduler is not None:
+            check_epochs(args, kwargs)
+            given["epochs"] = self._local_oracle.scheduler.max_epochs
+            given["initial_epoch"] = run.epochs_before
+            self._resumes_trial = run.epochs_before > 0
+        return run, given
+
     def _results_of(
         self, run: TrialRun, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> list[Any]:
         """Build and train a model; return what its training returned, if it came to its end."""
         try:
-            return [self._build_and_fit_model(trial, *args, **kwargs)]
+            result = self._build_and_fit_model(trial, *args, **kwargs)
+            self._pool.give_back()
+            return [result]
         except TrainingEnded:
             run.write_build_config(self._get_build_config_fname(trial.trial_id))
+            self._pool.give_back()
             return []
         except ValueError as error:
             run.batches.explain(error)
@@ -303,31 +330,67 @@ class Tuner(RecordedTuner):
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model that is to be trained in a trial."""
         set_missing_defaults(hp)
-        if self._reused_model is None:
-            return self._build_new(hp)
-        if not self._resumes_trial:
-            return self._reused_model.begin(self._build_new(hp))
-        # A model that goes on was not rejected when it began.
-        return self._reused_model.model_for(hp, super()._try_build, self._build_hypermodel)
+        if not self._pool.size:
+            model = super()._try_build(hp)
+            check_constraint(self._constraint, hp, model)
+            return model
+        return self._pool.model_for(
+            hp,
+            self._build_checked,
+            hypermodel=self.hypermodel,
+            # A class may keep in its attributes what it needs in `fit`, so it has to build.
+            resumes=self._resumes_trial and "build" in vars(self.hypermodel),
+            takes_same_data=self._trains_with_keras,
+        )
 
-    def _build_new(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        model = super()._try_build(hp)
-        check_constraint(self._constraint, hp, model)
+    def _build_checked(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """Build a model as KerasTuner does, but leave the kept models as they are."""
+        compat.reset_names()
+        model = self._build_hypermodel(hp)
+        check_model(model, self.max_model_size)
+        if not self._resumes_trial:  # a model that goes on was not rejected when it began
+            check_constraint(self._constraint, hp, model)
         return model
 
     # The loop.
 
     def _run_trials(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
-        """Run one trial after the other until there are no more."""
+        """Run trials until there are no more."""
         with gc_freezer() as freeze:
             loop = TrialLoop(self, self._local_oracle, self._stop_request)
-            freeze()
-            while (trial := loop.next()) is not None:
+
+            def run(trial: Trial) -> None:
                 loop.run(trial, fit_args, fit_kwargs)
                 move_gradients_to_graphs()
-                if self._reused_model is None:
+                if self._pool.size:
+                    self._pool.give_back(intact=False)  # from a `run_trial` of one's own
+                    self._pool.collect()
+                else:
                     clear_session()  # which lets go of the trial's model
                     freeze()
+
+            freeze()
+            try:
+                at_once = self._at_once()
+                if at_once.trials > 1:
+                    together = StackedLoop(self, self._local_oracle, loop, run, at_once)
+                    together.run(fit_args, fit_kwargs)
+                else:
+                    while (trial := loop.next()) is not None:
+                        run(trial)
+            finally:
+                self._pool.clear()
+
+    def _at_once(self) -> AtOnce:
+        """Return how many trials are trained at once."""
+        one_by_one = (
+            not self._calls_model_fit
+            or self.executions_per_trial > 1
+            or self.distribution_strategy is not None
+            or self.oracle is not self._local_oracle
+            or self._shows_epochs
+        )
+        return AtOnce(1) if one_by_one else chosen(self._trials_at_once, self._local_oracle)
 
     def on_trial_end(self, trial: Trial) -> None:
         """Called at the end of a trial."""

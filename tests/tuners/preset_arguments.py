@@ -139,6 +139,7 @@ COMMON = {
     "distribution_strategy": attribute(
         tf.distribute.OneDeviceStrategy("/cpu:0"), "distribution_strategy"
     ),
+    "reuse_models": Row(3, lambda tuner: tuner._pool.size),
     "tuner_id": attribute("worker7", "tuner_id"),
     "logger": Row("anything", lambda tuner: tuner.logger, warning=DeprecationWarning),
 }

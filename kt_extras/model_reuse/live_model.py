@@ -1,0 +1,162 @@
+"""A compiled model that was trained in a trial, and that another trial may go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from kt_extras import compat
+from kt_extras.model_reuse.model_numbers import (
+    HeldNumbers,
+    exchangeable,
+    numbers,
+    numbers_hidden,
+)
+from kt_extras.model_reuse.number_sources import NumberSources
+from kt_extras.model_reuse.optimizer_settings import Number, optimizer_numbers
+from kt_extras.model_reuse.optimizer_update import (
+    differing_numbers,
+    set_numbers,
+    use_variables,
+)
+from kt_extras.model_reuse.traced_steps import TracedSteps
+
+_RATE = "learning_rate"
+_OF_OPTIMIZER = "optimizer/"  # begins the paths of its numbers among those of the model
+
+
+class LiveModel:
+    """Keeps a model with its compiled functions for models that differ in numbers alone.
+
+    Args:
+        model: A compiled model that is about to be trained for the first time.
+        values: The hyperparameters that it was built with.
+
+    Attributes:
+        model: The model.
+        sources: The hyperparameters that the numbers come from.
+        size: The bytes of its variables, 0 before it was trained.
+
+    >>> def build(rate, drop):
+    ...     layers = [keras.layers.Dense(4), keras.layers.Dropout(drop), keras.layers.Dense(1)]
+    ...     model = keras.Sequential([keras.Input((2,)), *layers])
+    ...     model.compile(keras.optimizers.SGD(rate), "mse")
+    ...     return model
+    >>> live = LiveModel(build(0.5, 0.25), {})
+    >>> live.differing(build(0.25, 0.5))
+    {'optimizer/learning_rate': 0.25, '2/rate': 0.5}
+    >>> live.differing(build(0.25, 0.0)) is None
+    True
+    """
+
+    def __init__(self, model: keras.Model, values: Mapping[str, Any]) -> None:
+        self.model, self.size = model, 0
+        self.sources = NumberSources()
+        self.sources.record(values, all_numbers(model))
+        self._steps = TracedSteps(model)
+        self._marks = _marks(model)
+        self._refusal: str | None = None
+        self._checked = False
+
+    def release(self) -> None:
+        """Give the model its own steps back."""
+        self._steps.remove()
+
+    def trained(self) -> None:
+        """Note that a training has ended."""
+        compat.forget_training(self.model)
+        variables = compat.step_variables(self.model)
+        self.size = sum(int(np.prod(v.shape)) * np.dtype(_dtype(v)).itemsize for v in variables)
+
+    def refusal(self) -> str | None:
+        """Return why no other trial may go on with the model, None if it may."""
+        if self._marks != _marks(self.model):
+            return "its training has changed more than its variables"
+        if not self._checked:
+            self._refusal, self._checked = self._steps.refusal(), True
+        return self._refusal
+
+    def differing(self, fresh: keras.Model) -> dict[str, Number] | None:
+        """Return the numbers of another model that differ, None if something else does.
+
+        Args:
+            fresh: A compiled model; its variables are created if it has not seen data.
+        """
+        mine, its = numbers(self.model), numbers(fresh)
+        if not exchangeable(mine, its):
+            return None
+        with numbers_hidden(self.model), numbers_hidden(fresh):
+            of_optimizer = differing_numbers(self.model, fresh)
+        if of_optimizer is None:
+            return None
+        changed = {path: value for path, value in its.items() if value != mine[path]}
+        return {**{f"{_OF_OPTIMIZER}{path}": v for path, v in of_optimizer.items()}, **changed}
+
+    def set(self, changed: Mapping[str, Number]) -> None:
+        """Set numbers by path, in variables from their first change on."""
+        prefix = len(_OF_OPTIMIZER)
+        of_optimizer = {p[prefix:]: v for p, v in changed.items() if p.startswith(_OF_OPTIMIZER)}
+        others = {p: v for p, v in changed.items() if not p.startswith(_OF_OPTIMIZER)}
+        if set(of_optimizer) - {_RATE}:
+            use_variables(self.model)
+        set_numbers(self.model, of_optimizer)
+        if others:
+            held = self._steps.held = self._steps.held or HeldNumbers(self.model)
+            if held.set(others):
+                compat.retrace_all(self.model)
+        self._marks = _marks(self.model)
+
+    def take_state(self, fresh: keras.Model) -> bool:
+        """Copy the variables of a new model, all of them; return False if they do not fit."""
+        pairs = [
+            (list(of(self.model)), list(of(fresh)))
+            for of in (compat.state_variables, compat.optimizer_variables)
+        ]
+        if any(_kinds(mine) != _kinds(its) for mine, its in pairs):
+            return False
+        for mine, its in pairs:
+            for variable, new in zip(mine, its, strict=True):
+                variable.assign(new)
+        self.model.reset_metrics()
+        return True
+
+
+def all_numbers(model: keras.Model) -> dict[str, Number]:
+    """Return all numbers of a model that may be exchanged, by path."""
+    of_optimizer = optimizer_numbers(model) if model.optimizer is not None else {}
+    return {
+        **{f"{_OF_OPTIMIZER}{path}": value for path, value in of_optimizer.items()},
+        **numbers(model),
+    }
+
+
+class _Marks(NamedTuple):
+    """What a training leaves as it is, unless it changes the model itself."""
+
+    compilation: int
+    optimizer: int
+    trainable: list[bool]
+    numbers: dict[str, np.float32]
+
+
+def _marks(model: keras.Model) -> _Marks:
+    found = all_numbers(model)
+    kept = {p: np.float32(v) for p, v in found.items() if not p.endswith((_RATE, "/scale"))}
+    layers = compat.all_layers(model, include_model=True)
+    flags = [bool(layer.trainable) for layer in layers if not _is_input(layer)]
+    return _Marks(id(compat.compilation(model)), id(model.optimizer), flags, kept)
+
+
+def _is_input(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.InputLayer)  # a `Sequential` gets one with its data
+
+
+def _kinds(variables: list[Any]) -> list[tuple[Any, ...]]:
+    return [(tuple(variable.shape), _dtype(variable)) for variable in variables]
+
+
+def _dtype(variable: Any) -> str:
+    return str(getattr(variable.dtype, "name", variable.dtype))
