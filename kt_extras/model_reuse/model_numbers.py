@@ -129,7 +129,8 @@ class Place(NamedTuple):
 def places(model: keras.Model) -> list[Place]:
     """Return where the numbers of a compiled model are that may be exchanged.
 
-    Zeros are not among them: what is zero is often left out.
+    Zeros are not among them: what is zero is often left out.  A model of mixed precision has none,
+    for there a tensor is rounded where a Python number is not.
 
     >>> model = keras.Sequential([keras.layers.Dense(1), keras.layers.Dropout(0.25)])
     >>> model.compile("sgd", "mse")
@@ -137,6 +138,9 @@ def places(model: keras.Model) -> list[Place]:
     [('2/rate', 0.25)]
     """
     found: list[Place] = []
+    layers = compat.all_layers(model, include_model=True)
+    if any(layer.compute_dtype not in {None, "float32"} for layer in layers):
+        return found
     for number, part in enumerate(_parts(model)):
         bounds = _BOUNDS.get(type(part), {})
         holders = [vars(part), vars(part).get("_fn_kwargs") or {}] if bounds else []
@@ -189,8 +193,7 @@ class HeldNumbers:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self._places = places(model)
-        self._mirrored = [layer for layer in _parts(model) if type(layer) in _CALLS]
+        self._model, self._places = model, places(model)
         self.variables: dict[str, tf.Variable] = {}
 
     def set(self, changed: Mapping[str, float]) -> bool:
@@ -214,14 +217,27 @@ class HeldNumbers:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Put tensors in the places of the numbers that are held."""
-        held = [place for place in self._places if place.path in self.variables]
         tensors = {path: variable.value() for path, variable in self.variables.items()}
-        new = [HeldNumber(tensors[place.path], _as_number(place.get())) for place in held]
-        with ExitStack() as stack:
-            stack.enter_context(_replaced(held, new))
-            for layer in self._mirrored:
-                stack.enter_context(_mirrored(layer))
+        with tensors_in_place(self._model, tensors):
             yield
+
+
+@contextmanager
+def tensors_in_place(model: keras.Model, tensors: Mapping[str, Any]) -> Iterator[None]:
+    """Let numbers of a model be tensors while this is open.
+
+    Args:
+        model: A compiled model.
+        tensors: Scalars of the type `float64`, by the path of a place.
+    """
+    held = [place for place in places(model) if place.path in tensors]
+    new = [HeldNumber(tensors[place.path], _as_number(place.get())) for place in held]
+    with ExitStack() as stack:
+        stack.enter_context(_replaced(held, new))
+        for layer in _parts(model):
+            if type(layer) in _CALLS:
+                stack.enter_context(_mirrored(layer))
+        yield
 
 
 @contextmanager

@@ -63,9 +63,10 @@ def _convolution(otherwise: Converter) -> Converter:
         if not several and images.shape[-1] != kernel.shape[-2]:  # it has groups of its own
             given.stack_inputs([0])
             images, several, _ = given.input(0)
-        merged = _channels_merged(images) if several else images
         made = tf.raw_ops.Conv2D(
-            input=merged, filter=_channels_merged(kernel), **_convolution_settings(given)
+            input=_merged(given, 0) if several else images,
+            filter=_merged(given, 1),
+            **_convolution_settings(given),
         )
         return _split(made, given)
 
@@ -74,15 +75,14 @@ def _convolution(otherwise: Converter) -> Converter:
 
 def _gradient_of_images(otherwise: Converter) -> Converter:
     def convert(given: Any) -> Any:
-        kernel, stacked, _ = given.input(1)
-        if not stacked:
+        if not given.input(1).is_stacked:
             return otherwise(given)
         _require_channels_last(given)
         given.stack_inputs([2])
         made = tf.raw_ops.Conv2DBackpropInput(
             input_sizes=given.unstacked_input(0) * [1, 1, 1, _count(given)],
-            filter=_channels_merged(kernel),
-            out_backprop=_channels_merged(given.stacked_input(2)),
+            filter=_merged(given, 1),
+            out_backprop=_merged(given, 2),
             **_convolution_settings(given),
         )
         return _split(made, given)
@@ -98,9 +98,9 @@ def _gradient_of_kernel(otherwise: Converter) -> Converter:
         _require_channels_last(given)
         given.stack_inputs([0, 2])
         made = tf.raw_ops.Conv2DBackpropFilter(
-            input=_channels_merged(given.stacked_input(0)),
+            input=_merged(given, 0),
             filter_sizes=given.unstacked_input(1) * [1, 1, 1, _count(given)],
-            out_backprop=_channels_merged(given.stacked_input(2)),
+            out_backprop=_merged(given, 2),
             **_convolution_settings(given),
         )
         return _split(made, given)
@@ -108,12 +108,13 @@ def _gradient_of_kernel(otherwise: Converter) -> Converter:
     return convert
 
 
-def _channels_merged(stacked: Any) -> Any:
-    """Turn the shape (models, a, b, c, channels) into (a, b, c, models * channels)."""
-    moved = tf.transpose(stacked, [1, 2, 3, 0, 4])
-    channels = moved.shape[3] * moved.shape[4]
+def _merged(given: Any, index: int) -> Any:
+    """Turn the shape (models, a, b, c, channels) of an input into (a, b, c, models * channels)."""
+    moved = tf.transpose(given.stacked_input(index), [1, 2, 3, 0, 4])
+    of_one = given.op.inputs[index].shape
+    channels = _count(given) * of_one[-1]
     merged = tf.reshape(moved, tf.concat([tf.shape(moved)[:3], [channels]], 0))
-    return tf.ensure_shape(merged, [*moved.shape[:3], channels])
+    return tf.ensure_shape(merged, [*of_one[:3], channels])
 
 
 def _split(merged: Any, given: Any) -> Any:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kt_extras.arrays import Array, IntArray
 from kt_extras.stacking.comparison import differing
-from kt_extras.stacking.held_numbers import differ_in_numbers_alone, places
+from kt_extras.stacking.held_numbers import differ_in_numbers_alone, numbers
 from kt_extras.stacking.keras_internals import build_for_training
 from kt_extras.stacking.model_step import ModelStep, state_variables
 from kt_extras.stacking.program import Program, results_of
@@ -67,8 +67,10 @@ class ModelStack:
         self._step = ModelStep(models[0])
         rows = [_values(model) for model in models]
         self._state = [tf.constant(np.stack(column)) for column in zip(*rows, strict=True)]
-        numbers = [_numbers(model) for model in models]
-        self._numbers = [tf.constant(column, "float64") for column in zip(*numbers, strict=True)]
+        columns = zip(*(numbers(model).values() for model in models), strict=True)
+        self._numbers = [tf.constant(column, "float64") for column in columns]
+        places = {id(variable): index for index, variable in enumerate(self._step.variables)}
+        self._weights = [places[id(weight)] for weight in models[0].weights]
         self._reset = self._metrics_at_first(models[0])
         self._results = results_of(self._step)
         self._programs: dict[Any, Program] = {}
@@ -148,6 +150,15 @@ class ModelStack:
             variable.assign(value)
         return model
 
+    def weights(self, row: int) -> list[Array]:
+        """Return the weights of a row, as `get_weights` of its model does after `write_back`.
+
+        Args:
+            row: The row.
+        """
+        values = self._row(row)
+        return [np.array(values[index]) for index in self._weights]
+
     def remove(self, row: int) -> keras.Model:
         """Take a model out of the stack, with its state; its row is free then."""
         model = self.write_back(row)
@@ -168,7 +179,7 @@ class ModelStack:
         others = [other for at, other in enumerate(self.models) if other is not None and at != row]
         _require_own_variables([*others, model])
         self._state = _with_row(self._state, row, _values(model))
-        self._numbers = _with_row(self._numbers, row, _numbers(model))
+        self._numbers = _with_row(self._numbers, row, list(numbers(model).values()))
         self.models[row] = model
         if self._compare_all:
             self._uncompared.add(row)
@@ -264,7 +275,7 @@ class ModelStack:
         ]
 
     def _row(self, row: int) -> list[Array]:
-        return [np.asarray(value[row]) for value in self._state]
+        return [np.asarray(value)[row] for value in self._state]
 
 
 def _require_own_variables(models: Sequence[keras.Model]) -> None:
@@ -276,10 +287,6 @@ def _require_own_variables(models: Sequence[keras.Model]) -> None:
 
 def _values(model: keras.Model) -> list[Array]:
     return [np.asarray(variable.numpy()) for variable in state_variables(model)]
-
-
-def _numbers(model: keras.Model) -> list[float]:
-    return [float(place.number) for place in places(model)]
 
 
 def _common_order(orders: Sequence[IntArray | None], samples: int) -> Any:

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from kt_extras import compat
-from kt_extras.stacking.held_numbers import held, places
+from kt_extras.stacking.held_numbers import held, numbers
 from kt_extras.stacking.keras_internals import averages, stateless, training_loss
 from kt_extras.stacking.refusal import NotStackable
 
@@ -27,31 +27,30 @@ class ModelStep:
 
     Attributes:
         variables: All its variables: of layers, optimizer, random generators and metrics.
-        places: Where its numbers are that may differ from model to model.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.variables = state_variables(model)
-        self.places = places(model)
+        self._numbers = numbers(model)
 
-    def train(self, state: list[Any], numbers: list[Any], data: Any) -> list[Any]:
+    def train(self, state: list[Any], values: list[Any], data: Any) -> list[Any]:
         """Return the variables after one batch of training.
 
         Args:
             state: The values of the variables.
-            numbers: The numbers, scalars of the type `float64`.
+            values: Its numbers, scalars of the type `float64`.
             data: A batch, as `train_step` gets it.
         """
-        with self._with_numbers(numbers):
+        with self._with_numbers(values):
             optimizer = stateless(self.model.optimizer)
             with self._scope(state) as scope:
                 self._train_on(data, optimizer)
         return [scope.get_current_value(variable) for variable in self.variables]
 
-    def evaluate(self, state: list[Any], numbers: list[Any], data: Any) -> list[Any]:
+    def evaluate(self, state: list[Any], values: list[Any], data: Any) -> list[Any]:
         """Return the variables after one batch of evaluation."""
-        with self._with_numbers(numbers), self._scope(state) as scope:
+        with self._with_numbers(values), self._scope(state) as scope:
             self.model.test_step(data)
         return [scope.get_current_value(variable) for variable in self.variables]
 
@@ -61,8 +60,8 @@ class ModelStep:
             return dict(self.model.get_metrics_result())
 
     @contextmanager
-    def _with_numbers(self, numbers: list[Any]) -> Iterator[None]:
-        with held(self.places, numbers), _unrolled(self.model):
+    def _with_numbers(self, values: list[Any]) -> Iterator[None]:
+        with held(self.model, self._numbers, values), _unrolled(self.model):
             yield
 
     def _scope(self, state: list[Any]) -> Any:
