@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -79,12 +80,12 @@ def fit(
     """
     given = {name: value for name, value in locals().items() if name in _SIGNATURE.parameters}
     own = vars(model).get("fit")
-    report = own.report if isinstance(own, TrialFit) else FitReport(_notes(verbose))
+    report = own.report if isinstance(own, _TrialFit) else FitReport(_notes(verbose))
     return fit_reported(model, (), {**given, **others}, report)
 
 
 class FitReport:
-    """Counts how models were trained.
+    """Lets models be trained by `fit` for the length of a trial, and counts how they were.
 
     Args:
         notes: Says why a training was left to `keras.Model.fit`.
@@ -92,12 +93,41 @@ class FitReport:
     Attributes:
         programs: How many trainings ran by whole epochs.
         fallbacks: How many did not, by the reason.
+
+    >>> import numpy as np
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse", run_eagerly=True)
+    >>> report = FitReport(Notes(visible=False))
+    >>> with report.trial():
+    ...     _ = report.lead(model).fit(np.ones((4, 2)), np.ones(4), verbose=0)
+    >>> report.programs, dict(report.fallbacks)
+    (0, {'The model runs eagerly.': 1})
     """
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self.programs = 0
         self.fallbacks: Counter[str] = Counter()
+        self._led: list[keras.Model] | None = None  # outside of a trial
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Give the models that were led their own `fit` back at the end."""
+        self._led = []
+        try:
+            yield
+        finally:
+            for model in self._led:
+                vars(model).pop("fit", None)
+            self._led = None
+
+    def lead(self, model: keras.Model) -> keras.Model:
+        """Let `model.fit` be the `fit` of this module, unless the model has one of its own."""
+        own = type(model).fit is not keras.Model.fit or "fit" in vars(model)
+        if self._led is not None and not own:
+            vars(model)["fit"] = _TrialFit(model, self)
+            self._led.append(model)
+        return model
 
     def add(self, reason: str | None) -> None:
         """Count a training; the reason is None if it ran by whole epochs."""
@@ -108,19 +138,13 @@ class FitReport:
         self._notes.add(f"Trained by `keras.Model.fit`, batch by batch: {reason}")
 
 
-class TrialFit:
-    """The `fit` of a model for the length of a trial.
-
-    Args:
-        model: The model.
-        report: Counts its trainings.
-    """
+class _TrialFit:
+    """The `fit` of a model for the length of a trial."""
 
     def __init__(self, model: keras.Model, report: FitReport) -> None:
         self._model, self.report = model, report
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Train the model."""
         return fit_reported(self._model, args, kwargs, self.report)
 
 

@@ -24,7 +24,9 @@ from kt_extras.checkpoints.weight_files import Keep, WeightFiles
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.training.callbacks import callbacks_for, check_callbacks
+from kt_extras.training.fit import FitReport
 from kt_extras.training.global_state import settings_kept
+from kt_extras.training.notes import Notes
 from kt_extras.training.reporter import EpochReporter
 from kt_extras.tuners.fit_arguments import passed_twice
 from kt_extras.tuners.fit_check import check_fit
@@ -161,9 +163,10 @@ class TrainedModels:
             {"callbacks": callbacks} if epochs is None else {"callbacks": callbacks, "epochs": last}
         )
         set_seed()
-        model = self._build(hp)
+        model, fits = self._build(hp), FitReport(Notes(visible=False))
         try:
-            self._tuner.hypermodel.fit(hp, model, *args, **{**kwargs, **own})
+            with fits.trial():
+                self._tuner.hypermodel.fit(hp, fits.lead(model), *args, **{**kwargs, **own})
         except TypeError as error:
             if "verbose" in kwargs and passed_twice("verbose", error):
                 rest = {name: value for name, value in kwargs.items() if name != "verbose"}

@@ -22,6 +22,7 @@ from kt_extras.model_reuse.model_pool import ModelPool
 from kt_extras.oracles.arguments import check_count, check_executions, other_oracle, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.callbacks import check_callbacks
+from kt_extras.training.fit import FitReport
 from kt_extras.training.gc_freeze import gc_freezer
 from kt_extras.training.global_state import clear_session
 from kt_extras.training.gradient_registry import move_gradients_to_graphs
@@ -174,6 +175,7 @@ class Tuner(RecordedTuner):
         self._resumes_trial = False  # whether the state of the model will be restored
         self._stop_request = StopRequest()
         self._notes = Notes(visible=False)
+        self._fits = FitReport(self._notes)
         self._sets_verbose = False  # whether the user's own training does
         self._shows_epochs = False  # whether Keras' own progress bars are shown
         super().__init__(
@@ -222,6 +224,7 @@ class Tuner(RecordedTuner):
         fit_kwargs = plain_numbers(fit_kwargs)
         self._shows_epochs = verbose > 1
         self._notes = Notes(visible=verbose > 0)
+        self._fits = FitReport(self._notes)
         if self._role.trains:
             self._check_fit_arguments(fit_args, fit_kwargs)
             if self._takes_verbose:
@@ -298,7 +301,8 @@ class Tuner(RecordedTuner):
     ) -> list[Any]:
         """Build and train a model; return what its training returned, if it came to its end."""
         try:
-            result = self._build_and_fit_model(trial, *args, **kwargs)
+            with self._fits.trial():
+                result = self._build_and_fit_model(trial, *args, **kwargs)
             self._pool.give_back()
             return [result]
         except TrainingEnded:
@@ -333,15 +337,16 @@ class Tuner(RecordedTuner):
         if not self._pool.size:
             model = super()._try_build(hp)
             check_constraint(self._constraint, hp, model)
-            return model
-        return self._pool.model_for(
-            hp,
-            self._build_checked,
-            hypermodel=self.hypermodel,
-            # A class may keep in its attributes what it needs in `fit`, so it has to build.
-            resumes=self._resumes_trial and "build" in vars(self.hypermodel),
-            takes_same_data=self._trains_with_keras,
-        )
+        else:
+            model = self._pool.model_for(
+                hp,
+                self._build_checked,
+                hypermodel=self.hypermodel,
+                # A class may keep in its attributes what it needs in `fit`, so it has to build.
+                resumes=self._resumes_trial and "build" in vars(self.hypermodel),
+                takes_same_data=self._trains_with_keras,
+            )
+        return self._fits.lead(model)
 
     def _build_checked(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model as KerasTuner does, but leave the kept models as they are."""
