@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kt_extras.arrays import Array, IntArray
+from kt_extras.arrays import IntArray
 from kt_extras.stacking.comparison import differing
 from kt_extras.stacking.held_numbers import differ_in_numbers_alone, numbers
 from kt_extras.stacking.keras_internals import build_for_training
@@ -18,11 +18,10 @@ from kt_extras.stacking.model_step import ModelStep, state_variables
 from kt_extras.stacking.program import Program, results_of
 from kt_extras.stacking.refusal import NotStackable
 from kt_extras.stacking.requirements import is_of_known_parts, require_stackable
+from kt_extras.stacking.stacked_state import StackedState
 from kt_extras.training.fit_data import ArrayData
 
 Logs = dict[str, Any]
-
-_PIECE = 0.5  # seconds after which an interruption is noticed
 
 
 class ModelStack:
@@ -37,7 +36,7 @@ class ModelStack:
         data: What they are trained on.
 
     Attributes:
-        models: The model of each row, None for one that was removed.
+        models: The model of each row, None for a row that is free.
 
     Raises:
         NotStackable: They cannot be trained together.
@@ -61,23 +60,20 @@ class ModelStack:
         self._data = data
         for row, model in enumerate(models):
             self._require_same(model, models[0], row)
-        _require_own_variables(models)
         self.models: list[keras.Model | None] = list(models)
-        self._traced = models[0]  # its code is traced; it may leave the stack
-        self._step = ModelStep(models[0])
-        rows = [_values(model) for model in models]
-        self._state = [tf.constant(np.stack(column)) for column in zip(*rows, strict=True)]
-        columns = zip(*(numbers(model).values() for model in models), strict=True)
-        self._numbers = [tf.constant(column, "float64") for column in columns]
-        places = {id(variable): index for index, variable in enumerate(self._step.variables)}
-        self._weights = [places[id(weight)] for weight in models[0].weights]
-        self._reset = self._metrics_at_first(models[0])
-        self._results = results_of(self._step)
+        self._variables = [state_variables(model) for model in models]
+        _require_own_variables(self._variables)
+        self._step = ModelStep(models[0])  # whose code is traced; it may leave the stack
+        self._state = StackedState([_values(variables) for variables in self._variables])
+        self._numbers = StackedState([_numbers(model) for model in models])
+        self._positions = {row: row for row in range(len(models))}
+        self._reset = _reset_metrics(models[0], self._variables[0])
         self._programs: dict[Any, Program] = {}
+        self._results = results_of(self._step)
+        self._wasted = 0.0  # seconds that rows without a model have taken
         known = is_of_known_parts(models[0])
         self._compare_all = not known
         self._uncompared = {0, len(models) - 1} if known else set(range(len(models)))
-        self._seconds_a_step = 0.0
 
     def train_epoch(self, orders: Sequence[IntArray | None] | None = None) -> list[Logs | None]:
         """Train all models for one epoch.
@@ -93,10 +89,13 @@ class ModelStack:
             NotStackable: A step in the stack differs from that of a model alone, or cannot be
                 mapped.  The models are as they were.
         """
-        order = None if orders is None else _common_order(orders, self._data.rows)
+        self._drop_free_rows()
+        order = self._common_order(orders)
         program = self._checked_program(order)
-        state = self._with_reset_metrics()
-        self._state = self._run(program, state, self._data, order)
+        begun = time.perf_counter()
+        self._run(program, self._data, order)
+        live, count = len(self._positions), self._count
+        self._wasted += (time.perf_counter() - begun) * (count - live) / count
         return self._logs()
 
     def check(self, orders: Sequence[IntArray | None] | None = None) -> None:
@@ -108,7 +107,8 @@ class ModelStack:
         Raises:
             NotStackable: As in `train_epoch`.
         """
-        self._checked_program(None if orders is None else _common_order(orders, self._data.rows))
+        self._drop_free_rows()
+        self._checked_program(self._common_order(orders))
 
     def evaluate(self, data: ArrayData) -> list[Logs | None]:
         """Evaluate all models.
@@ -122,14 +122,14 @@ class ModelStack:
         Raises:
             NotStackable: As in `train_epoch`.
         """
-        key = "evaluate", _key(data, None)
-        known = key in self._programs
+        self._drop_free_rows()
+        compared = any(key[0] == "evaluate" for key in self._programs)
         program = self._program(data, None, training=False)
-        if not known:
-            rows = [row for row, model in enumerate(self.models) if model is not None]
+        if not compared:
+            rows = sorted(self._positions)
             rows = rows if self._compare_all else [rows[0], rows[-1]]
-            self._compare(program, data, None, sorted(set(rows)), training=False)
-        self._state = self._run(program, self._with_reset_metrics(), data, None)
+            self._compare(program, data, None, rows, training=False)
+        self._run(program, data, None)
         return self._logs()
 
     def write_back(self, row: int) -> keras.Model:
@@ -146,18 +146,8 @@ class ModelStack:
         model = self.models[row]
         if model is None:
             raise ValueError(f"`row` must be one that has a model, got {row}.")
-        for variable, value in zip(state_variables(model), self._row(row), strict=True):
-            variable.assign(value)
+        self._state.write(self._positions[row], self._variables[row])
         return model
-
-    def weights(self, row: int) -> list[Array]:
-        """Return the weights of a row, as `get_weights` of its model does after `write_back`.
-
-        Args:
-            row: The row.
-        """
-        values = self._row(row)
-        return [np.array(values[index]) for index in self._weights]
 
     def remove(self, row: int) -> keras.Model:
         """Take a model out of the stack, with its state; its row is free then."""
@@ -175,14 +165,84 @@ class ModelStack:
         Raises:
             NotStackable: It differs from the others in more than numbers.
         """
-        self._require_same(model, self._traced, row)
-        others = [other for at, other in enumerate(self.models) if other is not None and at != row]
-        _require_own_variables([*others, model])
-        self._state = _with_row(self._state, row, _values(model))
-        self._numbers = _with_row(self._numbers, row, list(numbers(model).values()))
-        self.models[row] = model
-        if self._compare_all:
+        self._drop_free_rows()
+        if model is not self.models[row]:
+            self._require_same(model, self._step.model, row)
+        variables = state_variables(model)
+        _require_own_variables([variables, *(self._variables[at] for at in self._others(row))])
+        new = self.models[row] is None
+        self.models[row], self._variables[row] = model, variables
+        if row not in self._positions:
+            self._positions[row] = self._free_position()
+        self._state.read(self._positions[row], _values(variables))
+        self._numbers.read(self._positions[row], _numbers(model))
+        if self._compare_all and new:
             self._uncompared.add(row)
+
+    # Which models are in which places.
+
+    @property
+    def _count(self) -> int:
+        """The number of places, of which some may be free."""
+        return len(self._state.tensors[0])
+
+    def _drop_free_rows(self) -> None:
+        """Note which rows have no model; leave out their places once that is worth a trace.
+
+        Free places are trained like the others.  A program for half of them is traced when they
+        have taken as long as the trace will: so never more than twice the time of the better way.
+        """
+        live = {row: at for row, at in self._positions.items() if self.models[row] is not None}
+        self._positions = live
+        half = max(1, self._count // 2)
+        traced = sum(program.trace_seconds for program in self._of_count(self._count))
+        known = bool(self._of_count(half))
+        if live and len(live) <= half < self._count and (known or self._wasted > traced):
+            self._resize(half)
+
+    def _free_position(self) -> int:
+        """Return a free place; if there is none, all that there were are used again."""
+        if len(self._positions) >= self._count:
+            self._resize(len(self.models))
+        return min(set(range(self._count)) - set(self._positions.values()))
+
+    def _resize(self, count: int) -> None:
+        rows = sorted(self._positions)
+        places = [self._positions[row] for row in rows]
+        places += [places[0]] * (count - len(places))
+        self._state.gather(places)
+        self._numbers.gather(places)
+        self._positions = {row: at for at, row in enumerate(rows)}
+        self._wasted = 0.0
+
+    def _others(self, row: int) -> list[int]:
+        return [other for other in self._positions if other != row]
+
+    def _of_count(self, count: int) -> list[Program]:
+        return [program for key, program in self._programs.items() if key[1] == count]
+
+    def _common_order(self, orders: Sequence[IntArray | None] | None) -> Any:
+        """Return orders as one tensor: None for that of the data, else of one order, or of all."""
+        if orders is None:
+            return None
+        given = {at: np.asarray(orders[row]) for row, at in self._positions.items()}
+        first = next(iter(given.values()))
+        if not all(np.array_equal(order, first) for order in given.values()):
+            return tf.constant(np.stack([given.get(at, first) for at in range(self._count)]))
+        return None if np.array_equal(first, np.arange(self._data.rows)) else tf.constant(first)
+
+    # Running the steps.
+
+    def _run(self, program: Program, data: ArrayData, order: Any) -> None:
+        state = self._state.replaced(self._reset)
+        self._state.tensors = program.run(state, self._numbers.tensors, data, order)
+
+    def _logs(self) -> list[Logs | None]:
+        found = {name: np.asarray(v) for name, v in self._results(self._state.tensors).items()}
+        logs: list[Logs | None] = [None] * len(self.models)
+        for row, at in self._positions.items():
+            logs[row] = {name: _plain(values[at]) for name, values in found.items()}
+        return logs
 
     def _checked_program(self, order: Any) -> Program:
         """Return the program of a training whose first step was compared for new rows."""
@@ -192,9 +252,37 @@ class ModelStack:
             self._uncompared = set()
         return program
 
+    def _program(self, data: ArrayData, order: Any, *, training: bool) -> Program:
+        own_order = order is not None and order.shape.rank == 2
+        key = "train" if training else "evaluate", self._count, _shapes(data), own_order
+        if key not in self._programs:
+            step = self._step.train if training else self._step.evaluate
+            program = Program(step, self._count, data, own_order=own_order)
+            program.trace(self._state.tensors, self._numbers.tensors)
+            self._programs[key] = program
+        return self._programs[key]
+
+    def _compare(
+        self, program: Program, data: ArrayData, order: Any, rows: Sequence[int], *, training: bool
+    ) -> None:
+        """Compare the first step of some rows with the step of their models alone."""
+        before = self._state.replaced(self._reset)
+        batch = program.batch(data.data, order, tf.constant(0))
+        after = program.one(before, self._numbers.tensors, batch)
+        for row in rows:
+            model, at = self.models[row], self._positions.get(row)
+            if model is None or at is None:
+                continue
+            own = _nested_row(batch, at) if program.own_order else batch
+            old, new = ([np.asarray(tensor[at]) for tensor in state] for state in (before, after))
+            wrong = differing(model, old, new, own, training=training)
+            if wrong:
+                reason = f"its step in the stack differs from that alone, in {wrong[0]}"
+                raise NotStackable(reason, [row])
+
     def _require_same(self, model: keras.Model, first: keras.Model, row: int) -> None:
         try:
-            if model.optimizer is not None and not isinstance(model.optimizer, str):
+            if isinstance(model.optimizer, keras.Optimizer):
                 build_for_training(model, self._first_batch())
             require_stackable(model)
         except NotStackable as refusal:
@@ -206,114 +294,46 @@ class ModelStack:
         size = self._data.batch_size
         return tf.nest.map_structure(lambda tensor: tensor[:size], self._data.data)
 
-    def _program(self, data: ArrayData, order: Any, *, training: bool) -> Program:
-        key = "train" if training else "evaluate", _key(data, order)
-        if key not in self._programs:
-            step = self._step.train if training else self._step.evaluate
-            own_order = order is not None and order.shape.rank == 2
-            program = Program(step, len(self.models), data, own_order=own_order)
-            captured = program.trace(self._state, self._numbers).captured_inputs
-            if any(tensor.dtype == tf.resource for tensor in captured):
-                raise NotStackable("its step has state that is not among the model's variables")
-            self._programs[key] = program
-        return self._programs[key]
 
-    def _compare(
-        self, program: Program, data: ArrayData, order: Any, rows: list[int], *, training: bool
-    ) -> None:
-        """Compare the first step of some rows with the step of their models alone."""
-        before = self._with_reset_metrics()
-        batch = program.batch(data.data, order, tf.constant(0))
-        after = program.one(before, self._numbers, batch)
-        for row in rows:
-            model = self.models[row]
-            if model is None:
-                continue
-            own = batch if not program.own_order else _nested_row(batch, row)
-            old, new = ([np.asarray(v[row]) for v in state] for state in (before, after))
-            wrong = differing(model, old, new, own, training=training)
-            if wrong:
-                reason = f"its step in the stack differs from that alone, in {wrong[0]}"
-                raise NotStackable(reason, [row])
-
-    def _run(self, program: Program, state: list[Any], data: ArrayData, order: Any) -> list[Any]:
-        """Run all batches, in pieces between which an interruption is noticed."""
-        at, size = 0, 1 if not self._seconds_a_step else self._steps_a_piece()
-        while at < data.batches:
-            stop, begun = min(at + size, data.batches), time.perf_counter()
-            state = program.run(state, self._numbers, data.data, order, at, stop)
-            self._seconds_a_step = (time.perf_counter() - begun) / (stop - at)
-            at, size = stop, self._steps_a_piece()
-        return state
-
-    def _steps_a_piece(self) -> int:
-        return max(1, int(_PIECE / max(self._seconds_a_step, 1e-9)))
-
-    def _metrics_at_first(self, model: keras.Model) -> dict[int, Any]:
-        """Return what the variables of metrics are reset to, by their index."""
-        variables = self._step.variables
-        own = {id(variable) for variable in model.metrics_variables}
-        before = [variable.numpy() for variable in model.metrics_variables]
-        model.reset_metrics()
-        found = {
-            index: tf.repeat(tf.constant(variable.numpy())[None], len(self.models), 0)
-            for index, variable in enumerate(variables)
-            if id(variable) in own
-        }
-        for variable, value in zip(model.metrics_variables, before, strict=True):
-            variable.assign(value)
-        return found
-
-    def _with_reset_metrics(self) -> list[Any]:
-        return [self._reset.get(index, value) for index, value in enumerate(self._state)]
-
-    def _logs(self) -> list[Logs | None]:
-        results = {name: np.asarray(v) for name, v in self._results(self._state).items()}
-        return [
-            None if model is None else {name: _plain(v[row]) for name, v in results.items()}
-            for row, model in enumerate(self.models)
-        ]
-
-    def _row(self, row: int) -> list[Array]:
-        return [np.asarray(value)[row] for value in self._state]
-
-
-def _require_own_variables(models: Sequence[keras.Model]) -> None:
+def _require_own_variables(rows: Sequence[Sequence[Any]]) -> None:
     """Raise if models share a variable: it would be trained once for each."""
-    found = [id(variable) for model in models for variable in state_variables(model)]
+    found = [id(variable) for variables in rows for variable in variables]
     if len(set(found)) < len(found):
         raise NotStackable("it shares variables with another model")
 
 
-def _values(model: keras.Model) -> list[Array]:
-    return [np.asarray(variable.numpy()) for variable in state_variables(model)]
+def _values(variables: Sequence[Any]) -> list[Any]:
+    return [variable.value for variable in variables]
 
 
-def _common_order(orders: Sequence[IntArray | None], samples: int) -> Any:
-    """Return orders as one tensor: None for that of the data, else of one order, or of all."""
-    given = [order for order in orders if order is not None]
-    if not given or all(np.array_equal(order, np.arange(samples)) for order in given):
-        return None
-    if all(np.array_equal(order, given[0]) for order in given):
-        return tf.constant(given[0])
-    return tf.constant(np.stack([given[0] if order is None else order for order in orders]))
+def _numbers(model: keras.Model) -> list[Any]:
+    return [tf.constant(number, "float64") for number in numbers(model).values()]
 
 
-def _with_row(stacked: list[Any], row: int, values: Sequence[Any]) -> list[Any]:
-    return [
-        tf.tensor_scatter_nd_update(tensor, [[row]], tf.cast(value, tensor.dtype)[None])
-        for tensor, value in zip(stacked, values, strict=True)
-    ]
+def _reset_metrics(model: keras.Model, variables: Sequence[Any]) -> dict[int, Any]:
+    """Return what the variables of metrics are when they are reset, by index."""
+    of_metrics = {id(variable) for variable in model.metrics_variables}
+    before = [(variable, variable.numpy()) for variable in model.metrics_variables]
+    model.reset_metrics()
+    found = {
+        index: tf.constant(variable.numpy())
+        for index, variable in enumerate(variables)
+        if id(variable) in of_metrics
+    }
+    for variable, value in before:
+        variable.assign(value)
+    return found
 
 
 def _nested_row(batch: Any, row: int) -> Any:
     return tf.nest.map_structure(lambda tensor: tensor[row], batch)
 
 
-def _key(data: ArrayData, order: Any) -> Any:
-    """Return what a program depends on: shapes and types, not values."""
-    shapes = tuple((tuple(t.shape), t.dtype) for t in tf.nest.flatten(data.data))
-    return shapes, data.batch_size, None if order is None else order.shape.rank
+def _shapes(data: ArrayData) -> Any:
+    """Return what a program depends on in its data."""
+    parts = [(tuple(tensor.shape[1:]), tensor.dtype) for tensor in tf.nest.flatten(data.data)]
+    structure = tf.nest.map_structure(lambda _: 0, data.data)
+    return repr(structure), tuple(parts), data.batch_size, data.has_partial_batch
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from kt_extras.training.fit_data import ArrayData
 
 Step = Callable[..., list[Any]]
 
+_SECONDS = 0.4  # that one call takes at most, so that an interruption is noticed
+
 
 class Program:
     """One step for a fixed number of models, and a loop over the batches of an epoch.
@@ -25,6 +28,10 @@ class Program:
         count: The number of models.
         data: The data, for shapes and the size of a batch.
         own_order: Whether each model has batches of its own.
+
+    Attributes:
+        one: One step.
+        trace_seconds: How long the trace of it has taken.
     """
 
     def __init__(self, step: Step, count: int, data: ArrayData, *, own_order: bool) -> None:
@@ -37,40 +44,47 @@ class Program:
             lambda tensor: tf.TensorSpec([*first, *tensor.shape[1:]], tensor.dtype), data.data
         )
         self.one: Any = None
+        self.trace_seconds = 0.0
+        self._piece = 1  # batches in a call; the first traces
         self._loop = tf.function(self._over_batches, autograph=False)
 
-    def trace(self, state: list[Any], numbers: list[Any]) -> Any:
+    def trace(self, state: list[Any], values: list[Any]) -> None:
         """Trace the step.
 
-        Returns:
-            Its concrete function.
-
         Raises:
-            NotStackable: Some operation cannot be mapped.
+            NotStackable: Some operation cannot be mapped, or it has state that is not in variables.
         """
+        begun = time.perf_counter()
         specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in state]
-        rest = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in numbers]
+        rest = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in values]
         signature = specs, rest, self._batch
         self.one = tf.function(self._mapped, autograph=False, input_signature=signature)
         with _refusing(), converters.added():
-            return self.one.get_concrete_function()
+            captured = self.one.get_concrete_function().captured_inputs
+        if any(tensor.dtype == tf.resource for tensor in captured):
+            raise NotStackable("its step has state that is not among the model's variables")
+        self.trace_seconds = time.perf_counter() - begun
 
-    def run(
-        self, state: list[Any], numbers: list[Any], data: Any, order: Any, start: int, stop: int
-    ) -> list[Any]:
-        """Return the variables after some batches.
+    def run(self, state: list[Any], values: list[Any], data: ArrayData, order: Any) -> list[Any]:
+        """Return the variables after all batches.
+
+        They are run in pieces, between which an interruption is noticed.
 
         Args:
             state: The stacked variables.
-            numbers: The stacked numbers.
-            data: The tensors of all samples.
+            values: The stacked numbers.
+            data: All samples.
             order: The samples in the order in which they are taken, for all models or for each;
                 None for the order that they have.
-            start: The first batch.
-            stop: The batch after the last one.
         """
-        begin, end = tf.constant(start), tf.constant(stop)
-        return list(self._loop(state, numbers, data, order, begin, end))
+        at = 0
+        while at < data.batches:
+            stop, begun = min(at + self._piece, data.batches), time.perf_counter()
+            limits = tf.constant(at), tf.constant(stop)
+            state = list(self._loop(state, values, data.data, order, *limits))
+            seconds = (time.perf_counter() - begun) / (stop - at)
+            at, self._piece = stop, max(1, int(_SECONDS / max(seconds, 1e-9)))
+        return state
 
     def batch(self, data: Any, order: Any, step: Any) -> Any:
         """Return the batch of a step."""
@@ -85,16 +99,16 @@ class Program:
             lambda tensor, spec: tf.ensure_shape(tensor, spec.shape), taken, self._batch
         )
 
-    def _mapped(self, state: list[Any], numbers: list[Any], data: Any) -> list[Any]:
+    def _mapped(self, state: list[Any], values: list[Any], data: Any) -> list[Any]:
         if self.own_order:
-            return list(_map(lambda one: self._step(*one), (state, numbers, data)))
-        return list(_map(lambda one: self._step(*one, data), (state, numbers)))
+            return list(_map(lambda one: self._step(*one), (state, values, data)))
+        return list(_map(lambda one: self._step(*one, data), (state, values)))
 
     def _over_batches(
-        self, state: list[Any], numbers: list[Any], data: Any, order: Any, start: Any, stop: Any
+        self, state: list[Any], values: list[Any], data: Any, order: Any, start: Any, stop: Any
     ) -> list[Any]:
         def body(step: Any, *now: Any) -> Any:
-            return step + 1, *self.one(list(now), numbers, self.batch(data, order, step))
+            return step + 1, *self.one(list(now), values, self.batch(data, order, step))
 
         _, *after = tf.while_loop(lambda step, *_: step < stop, body, (start, *state))
         return after

@@ -72,6 +72,27 @@ def test_a_model_that_leaves_goes_on_with_plain_fit():
     assert_same_state(alone, model)
 
 
+def test_rows_that_are_left_out_and_used_again_train_as_alone():
+    stack = ModelStack(built(lambda n: dense(n % 3), 4), data_of(dense(0)))
+    alone = built(dense, 3)
+    stack.train_epoch()
+    for row in (0, 1, 3):
+        stack.remove(row)
+    for program in stack._programs.values():  # so that a trace for fewer models pays at once
+        program.trace_seconds = 0.0
+    logs = [stack.train_epoch()[2]["loss"] for _ in range(2)]
+    assert len(stack._state.tensors[0]) < 4
+    expected = fitted(alone[2], ROWS, CLASSES, epochs=4)["loss"]
+    np.testing.assert_allclose(logs, expected[1:3], 1e-5)
+    for row, model in ((3, built(dense, 1)[0]), (0, built(dense, 2)[1])):
+        stack.replace(row, model)
+    logs = stack.train_epoch()
+    assert logs[1] is None
+    losses = [fitted(model, ROWS, CLASSES, epochs=1)["loss"][0] for model in alone[:2]]
+    expected = [losses[1], expected[3], losses[0]]
+    np.testing.assert_allclose([logs[row]["loss"] for row in (0, 2, 3)], expected, 1e-5)
+
+
 def test_a_model_trained_by_fit_before_goes_on_in_the_stack():
     models, alone = built(dense, 2), built(dense, 2)[0]
     fitted(models[0], ROWS, CLASSES, epochs=1)
