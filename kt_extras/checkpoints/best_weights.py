@@ -28,6 +28,9 @@ class BestWeights(keras.callbacks.Callback):
             there.  If no epoch has one, the weights of the last epoch are kept.
         best: The lowest loss of earlier training, whose weights were saved then. Defaults to `inf`.
 
+    Attributes:
+        before_copy: Called before the weights of the model are copied.
+
     >>> keeper = BestWeights(lambda logs: logs.get("val_loss"))
     """
 
@@ -37,8 +40,9 @@ class BestWeights(keras.callbacks.Callback):
         super().__init__()
         self.loss_in = loss_in
         self._best = self._written = best
-        self._weights = None
+        self._weights: list[Any] | None = None
         self._trained = None
+        self.before_copy: Callable[[], None] = lambda: None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Copy the weights if the epoch is the best so far."""
@@ -46,6 +50,7 @@ class BestWeights(keras.callbacks.Callback):
         loss = self.loss_in(logs or {})
         if loss is not None and loss < self._best:
             self._best = loss
+            self.before_copy()
             self._weights = self.model.get_weights()
 
     def forget_model(self) -> None:

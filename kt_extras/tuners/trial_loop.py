@@ -45,9 +45,7 @@ class TrialLoop:
     def next(self) -> Trial | None:
         """Return a trial to run, None if there are no more."""
         while True:
-            self._stop_request.raise_if_set()
-            self._tuner.pre_create_trial()
-            trial = self._tuner.oracle.create_trial(self._tuner.tuner_id)
+            trial = self.ask(self._tuner.tuner_id)
             if trial.status == TrialStatus.STOPPED:
                 return None
             if trial.status != TrialStatus.IDLE:
@@ -58,6 +56,16 @@ class TrialLoop:
                 self._oracle.wait_for_change(_WAIT)
             else:
                 time.sleep(_POLL)
+
+    def ask(self, tuner_id: str) -> Trial:
+        """Return what the oracle has for a worker: a trial, or one that says that there is none.
+
+        Raises:
+            KeyboardInterrupt: The user has asked for the end of the search.
+        """
+        self._stop_request.raise_if_set()
+        self._tuner.pre_create_trial()
+        return self._tuner.oracle.create_trial(tuner_id)
 
     def run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         """Run a trial and return it to the oracle, whether it succeeds or fails."""
@@ -73,25 +81,41 @@ class TrialLoop:
         tuner = self._tuner
         tuner.on_trial_begin(trial)
         try:
-            results = tuner._train(trial, fit_args, fit_kwargs)
-            if self._oracle.scheduler is not None and not self._proven:
-                _check_scheduled(trial, results, tuner.oracle, self._oracle.scheduler.max_epochs)
-            scheduled, pruned = self._oracle.scheduler is not None, self._oracle.pruner is not None
-            add_results(trial, results, tuner.oracle, pruned=pruned, scheduled=scheduled)
-            trial.status, self._proven = TrialStatus.COMPLETED, True
-        except UnreadableStateError as error:
-            if tuner.oracle is not self._oracle:
-                raise  # the chief gives the trial to the next worker
-            warnings.warn(f"Trial {trial.trial_id!r} is trained again: {error}", stacklevel=2)
-            self._oracle.abandon(tuner.tuner_id)
-            return
+            self.take_results(trial, tuner._train(trial, fit_args, fit_kwargs))
         except Exception as error:
-            if is_environment(error) or is_fatal(error, proven=self._proven):
-                raise  # the trial is run again once the machine or the program is in order
-            set_failure(trial, error)
-            if tuner.oracle is not self._oracle and trial.status != TrialStatus.IDLE:
-                traceback.print_exc()  # the chief, which reports the search, is elsewhere
+            if not self.take_failure(trial, error):
+                return
         tuner.on_trial_end(trial)
+
+    def take_results(self, trial: Trial, results: Any) -> None:
+        """Add to a trial what its training returned."""
+        scheduler, oracle = self._oracle.scheduler, self._tuner.oracle
+        if scheduler is not None and not self._proven:
+            _check_scheduled(trial, results, oracle, scheduler.max_epochs)
+        pruned = self._oracle.pruner is not None
+        add_results(trial, results, oracle, pruned=pruned, scheduled=scheduler is not None)
+        trial.status, self._proven = TrialStatus.COMPLETED, True
+
+    def take_failure(self, trial: Trial, error: Exception) -> bool:
+        """Add to a trial the error that has ended it; return whether it has ended.
+
+        If it has not, it is run again.  An error that ends the search is raised again.
+        """
+        is_local = self._tuner.oracle is self._oracle
+        if isinstance(error, UnreadableStateError):
+            if not is_local:
+                raise error  # the chief gives the trial to the next worker
+            warnings.warn(f"Trial {trial.trial_id!r} is trained again: {error}", stacklevel=2)
+            for tuner_id, given in list(self._oracle.ongoing_trials.items()):
+                if given.trial_id == trial.trial_id:
+                    self._oracle.abandon(tuner_id)
+            return False
+        if is_environment(error) or is_fatal(error, proven=self._proven):
+            raise error  # the trial is run again once the machine or the program is in order
+        set_failure(trial, error)
+        if not is_local and trial.status != TrialStatus.IDLE:
+            traceback.print_exception(error)  # the chief, which reports the search, is elsewhere
+        return True
 
 
 def _check_scheduled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,8 +87,17 @@ class TrialRun:
         self._trained_with = TrainedWith(trial.hyperparameters.values)
         self._reporter = EpochReporter(self._report, self.epochs_before)
         self._own: Callbacks = []
+        self._bring_model: Callable[[], None] = self._weights.before_copy
         self.batches = BatchCheck()
         self.stopped = False
+
+    def train_elsewhere(self, bring_model: Callable[[], None]) -> None:
+        """Let the model be trained elsewhere.
+
+        Args:
+            bring_model: Puts what is trained there into the model; called before that is saved.
+        """
+        self._bring_model = self._weights.before_copy = bring_model
 
     def callbacks(self, given: Any, execution: int) -> Callbacks:
         """Return the callbacks of one execution: the user's, and behind them ours."""
@@ -191,6 +200,7 @@ class TrialRun:
         answer = oracle.update_trial(self._trial.trial_id, marked, step=epoch)
         self.stopped = answer.status == TrialStatus.STOPPED and not last
         if self.stopped and self._states is not None:
+            self._bring_model()
             state = self._states.path(self._trial.trial_id, epoch + 1)
             save_state(state, self._reporter.model, self._own, epoch=epoch + 1)
         if self._monitor is not None:

@@ -1,0 +1,195 @@
+"""The loop of a search that trains several trials at once, as one program."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from typing import Any
+
+import numpy as np
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extras import compat
+from kt_extras.checkpoints.random_state import random_state_kept
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.stacking import ModelStack, NotStackable, differ_in_numbers_alone
+from kt_extras.training.global_state import settings_kept
+from kt_extras.tuners.stacked_group import StackedGroup
+from kt_extras.tuners.stacked_trial import StackedTrial
+from kt_extras.tuners.trial_loop import TrialLoop
+from kt_extras.tuners.trials_at_once import AtOnce
+
+_MIN_STACK = 2  # trials
+_MAX_KINDS = 16  # architectures that are remembered
+
+
+class StackedLoop:
+    """Runs the trials that an oracle hands out, those of one architecture as one program.
+
+    To the oracle each of the trials that run at once is that of a worker of its own.  Their models
+    are built first.  Of the largest group of one architecture as many are trained in a stack as are
+    allowed, an epoch at a time; where a trial ends, another one of the group takes its place.  What
+    cannot be stacked is trained alone, by the loop for single trials.
+
+    Args:
+        tuner: The tuner, whose hooks are called.
+        oracle: The oracle of this process.
+        loop: Takes the results of trials.
+        run_alone: Runs a single trial.
+        at_once: How many trials are trained as one program.
+
+    Attributes:
+        stacked: How many trials were trained in a stack.
+        reasons: How many trials were not, by the reason.
+    """
+
+    def __init__(
+        self,
+        tuner: Any,
+        oracle: SamplerOracle,
+        loop: TrialLoop,
+        run_alone: Callable[[Trial], None],
+        at_once: AtOnce,
+    ) -> None:
+        self._tuner, self._oracle, self._loop = tuner, oracle, loop
+        self._run_alone, self._at_once = run_alone, at_once.trials
+        slots = range(max(at_once.trials, at_once.begun))
+        self._free = [f"{tuner.tuner_id}-{slot}" for slot in slots][::-1]
+        self._kinds: list[_Kind] = []
+        self._fit: tuple[Sequence[Any], Mapping[str, Any]] = (), {}
+        self.stacked = 0
+        self.reasons: Counter[str] = Counter()
+
+    def run(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
+        """Run trials until there are no more."""
+        self._fit = fit_args, fit_kwargs
+        kept = random_state_kept() if self._oracle.seed_given else nullcontext()
+        try:
+            with settings_kept(), compat.own_names(), kept:
+                while self._begin_trials():
+                    self._train(max(self._kinds, key=lambda kind: len(kind.waiting)))
+        except BaseException:
+            for tuner_id in list(self._oracle.ongoing_trials):
+                with suppress(Exception):  # the first error is the one to see
+                    self._oracle.abandon(tuner_id)
+            raise
+
+    def _begin_trials(self) -> bool:
+        """Begin as many trials as may run at once; return whether there is one to train."""
+        while self._free:
+            trial = self._loop.ask(self._free[-1])
+            if trial.status in {TrialStatus.IDLE, TrialStatus.STOPPED}:
+                break
+            self._begin(trial, self._free.pop())
+        return any(kind.waiting for kind in self._kinds)
+
+    def _begin(self, trial: Trial, tuner_id: str) -> None:
+        """Build the model of a trial, and add it to those of its architecture."""
+        begun = StackedTrial(self._tuner, trial, tuner_id, *self._fit)
+        kind = next((kind for kind in self._kinds if kind.has(begun)), None)
+        if kind is None:
+            kind = _Kind(begun)
+            empty = [kind for kind in self._kinds if not kind.waiting]
+            if len(self._kinds) >= _MAX_KINDS and empty:
+                self._kinds.remove(empty[0])
+            self._kinds.append(kind)
+        kind.waiting.append(begun)
+
+    def _train(self, kind: _Kind) -> None:
+        """Train waiting trials of an architecture."""
+        stack = kind.stack_of(self._at_once)
+        if stack is not None:
+            self._train_together(kind, stack)
+            return
+        begun = kind.waiting.pop(0)
+        self.reasons[kind.refused or "no other trial had its architecture"] += 1
+        begun.model = None
+        self._run_alone(begun.trial)
+        self._free.append(begun.tuner_id)
+
+    def _train_together(self, kind: _Kind, stack: ModelStack) -> None:
+        """Train trials in a stack until there are no more of their architecture."""
+        group = StackedGroup(stack, kind.data, self._ended)
+        while True:
+            while kind.waiting and group.has_room:
+                begun = kind.waiting.pop(0)
+                self.stacked += 1
+                self._tuner.on_trial_begin(begun.trial)
+                group.join(begun)
+            if not len(group):
+                break
+            group.train_epoch()
+            self._begin_trials()
+        kind.refused = group.refusal
+        if group.out_of_memory:
+            self._at_once = max(self._at_once // 2, 1)
+            kind.forget_stack()
+
+    def _ended(self, begun: StackedTrial, error: Exception | None) -> None:
+        """Return a trial to the oracle."""
+        try:
+            if error is not None:
+                raise error
+            self._loop.take_results(begun.trial, [begun.end()])
+        except Exception as found:
+            if not self._loop.take_failure(begun.trial, found):
+                self._free.append(begun.tuner_id)
+                return
+        self._tuner.on_trial_end(begun.trial)
+        self._free.append(begun.tuner_id)
+
+
+class _Kind:
+    """The trials of one architecture.
+
+    Attributes:
+        waiting: Those that are not trained yet.
+        data: What they are trained on.
+        refused: Why they cannot be stacked, None if they can, or may.
+    """
+
+    def __init__(self, first: StackedTrial) -> None:
+        self._model = first.model
+        self.waiting: list[StackedTrial] = []
+        self.data: Any = None
+        self.refused = first.refusal()
+        self._stack: ModelStack | None = None
+
+    def has(self, begun: StackedTrial) -> bool:
+        """Tell whether the model of a trial is of this architecture."""
+        if self._model is None or begun.model is None:
+            return self._model is begun.model
+        return differ_in_numbers_alone(self._model, begun.model)
+
+    def stack_of(self, at_once: int) -> ModelStack | None:
+        """Return a stack with free rows for the waiting trials, None if they cannot be stacked."""
+        count = min(len(self.waiting), at_once)
+        if self.refused is not None or count < _MIN_STACK:
+            return None
+        if self._stack is None or len(self._stack.models) <= count // 2:
+            try:
+                self._stack = self._made([begun.model for begun in self.waiting[:count]])
+            except NotStackable as refusal:
+                self.refused = refusal.reason
+                return None
+        return self._stack
+
+    def forget_stack(self) -> None:
+        """Make a new stack for the next trials."""
+        self.refused = self._stack = None
+
+    def _made(self, models: list[Any]) -> ModelStack:
+        """Return a stack that has made its first step as its models make it alone."""
+        first = self.waiting[0]
+        self.data = first.data() if self.data is None else self.data
+        stack = ModelStack(models, self.data.training)
+        samples = np.arange(self.data.training.rows)
+        orders = [
+            np.roll(samples, row) if first.given["shuffle"] else samples
+            for row in range(len(models))
+        ]
+        stack.check(orders)
+        for row in range(len(models)):
+            stack.models[row] = None
+        return stack

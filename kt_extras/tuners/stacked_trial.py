@@ -1,0 +1,132 @@
+"""One of several trials that are trained at once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import keras
+from keras_tuner.engine.trial import Trial
+
+from kt_extras import compat
+from kt_extras.bridge.lazy_trial import set_missing_defaults
+from kt_extras.checkpoints.random_state import random_state, set_random_state
+from kt_extras.training.callbacks import callbacks_for
+from kt_extras.training.epoch_loop import EpochLoop, TrainingData
+from kt_extras.training.fallback_reasons import reason_to_fall_back
+from kt_extras.training.global_state import settings_kept
+from kt_extras.training.hooks import tuner_hooks
+
+_FIT = inspect.signature(keras.Model.fit)
+
+Result = TypeVar("Result")
+
+
+class StackedTrial:
+    """Builds the model of a trial, and takes it through its training an epoch at a time.
+
+    The random streams that its model, its callbacks and the order of its data are drawn from are
+    its own, if the search has a seed: so a trial gets the result that it gets alone.
+
+    Args:
+        tuner: The tuner, which builds the model.
+        trial: The trial.
+        tuner_id: The worker to which the oracle has given the trial.
+        fit_args: Positional arguments of `search`.
+        fit_kwargs: Keyword arguments of `search`.
+
+    Attributes:
+        model: The model, None if it could not be built; the loop for single trials says why.
+        given: All arguments of `keras.Model.fit`.
+        changes_model: Whether a callback of the user's may change the model between two epochs.
+    """
+
+    def __init__(
+        self,
+        tuner: Any,
+        trial: Trial,
+        tuner_id: str,
+        fit_args: Sequence[Any],
+        fit_kwargs: Mapping[str, Any],
+    ) -> None:
+        self.trial, self.tuner_id = trial, tuner_id
+        self._tuner = tuner
+        self._random: dict[str, Any] | None = None
+        self._is_seeded = tuner._training_seed is not None
+        self.model: keras.Model | None = None
+        self._run, kwargs = tuner._begin_run(trial, fit_args, dict(fit_kwargs))
+        self._callbacks = kwargs.pop("callbacks", None)
+        self.given: dict[str, Any] = {}
+        self._loop: EpochLoop | None = None
+        self.changes_model = bool(self._callbacks)
+        with settings_kept(), compat.own_names(), self._own_randomness():
+            self._run.set_seed(0)
+            set_missing_defaults(trial.hyperparameters)
+            try:
+                self.model = tuner._build_checked(trial.hyperparameters)
+                bound = _FIT.bind(self.model, *fit_args, **kwargs)
+            except Exception:  # it is raised again where it is handled
+                self.model = None
+                return
+        bound.apply_defaults()
+        self.given = dict(bound.arguments)
+
+    def refusal(self) -> str | None:
+        """Return why its training cannot be one of a stack, None if it can."""
+        if self.model is None:
+            return "its model cannot be built"
+        if self.given["steps_per_epoch"] or self.given["validation_steps"]:
+            return "`steps_per_epoch` or `validation_steps` is passed"
+        hooks = tuner_hooks(self._tuner, self.trial)
+        callbacks = [*callbacks_for(self._callbacks, self.trial), hooks]
+        return reason_to_fall_back(self.model, {**self.given, "callbacks": callbacks})
+
+    def data(self) -> TrainingData:
+        """Return what it is trained on."""
+        return TrainingData.of(self.model, self.given)
+
+    def begin(self, data: TrainingData, bring_model: Callable[[], None]) -> None:
+        """Begin the training; a paused trial gets its state back.
+
+        Args:
+            data: What the model is trained on.
+            bring_model: Puts what is trained in the stack into the model.
+        """
+        self._run.train_elsewhere(bring_model)
+        self.given["callbacks"] = self._run.callbacks(self._callbacks, 0)
+        self._loop = EpochLoop(self.model, self.given, data)
+        self.call(lambda loop: loop.begin())
+
+    def call(self, what: Callable[[EpochLoop], Result]) -> Result:
+        """Return what a function of the course of the training returns."""
+        if self._loop is None:
+            raise RuntimeError("The training has not begun.")
+        with self._own_randomness():
+            return what(self._loop)
+
+    def end(self) -> keras.callbacks.History:
+        """End the training, write the weights of its best epoch and return its history."""
+        run, name = self._run, self.trial.trial_id
+        history = self.call(lambda loop: loop.end())
+        run.raise_if_interrupted()
+        compat.forget_model(history)
+        run.write_build_config(self._tuner._get_build_config_fname(name))
+        if self._tuner._models.keeps_any:
+            run.write_weights(
+                self._tuner._get_checkpoint_fname(name), self._tuner._get_build_config_fname(name)
+            )
+        return history
+
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        if not self._is_seeded:
+            yield
+            return
+        if self._random is not None:
+            set_random_state(self._random)
+        try:
+            yield
+        finally:
+            self._random = random_state()

@@ -1,0 +1,72 @@
+"""How many trials a search trains at once."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from kt_extras import compat
+from kt_extras.arguments import check_integer
+from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.samplers import Distinct, Exhaustive, Random, Sobol
+
+_MANY = 16  # a model takes the least time in a stack of 8 to 32
+_BEGUN = 64
+
+
+class AtOnce(NamedTuple):
+    """How many trials run at once.
+
+    Attributes:
+        trials: How many are trained as one program at most.
+        begun: How many are begun before the first of them is trained, if that is more: the more,
+            the larger are the groups of one architecture.
+    """
+
+    trials: int
+    begun: int = 0
+
+
+def check_trials_at_once(value: Any) -> None:
+    """Raise unless `trials_at_once` is "auto" or a number from 1.
+
+    Raises:
+        TypeError: It is no integer.
+        ValueError: It is below 1, or another string, or needs Keras 3.
+    """
+    if value == "auto":
+        return
+    check_integer("trials_at_once", value, minimum=1, hint="or pass 'auto'")
+    if value > 1 and not compat.KERAS_3:
+        raise ValueError(
+            f"`trials_at_once` must be 1 or 'auto' on Keras 2, got {value}: only Keras 3 can "
+            "compute a training step of many models at once."
+        )
+
+
+def chosen(given: int | Literal["auto"], oracle: SamplerOracle) -> AtOnce:
+    """Return how many trials of a search run at once.
+
+    Args:
+        given: What the user has given.
+        oracle: The oracle of the search.
+    """
+    if not compat.KERAS_3:
+        return AtOnce(1)
+    independent = isinstance(_innermost(oracle.sampler), (Random, Sobol))
+    alone = oracle.scheduler is None and oracle.pruner is None
+    trials = _best_for(oracle, independent=independent) if given == "auto" else given
+    # Where no trial depends on what others have shown, it costs nothing to begin more of them.
+    return AtOnce(trials, max(_BEGUN, 2 * trials) if independent and alone and trials > 1 else 0)
+
+
+def _best_for(oracle: SamplerOracle, *, independent: bool) -> int:
+    """Return how many trials at once cost a search nothing of what it finds."""
+    if oracle.scheduler is not None and oracle.scheduler.revives:
+        return _MANY  # a population
+    return _MANY if independent else 1
+
+
+def _innermost(sampler: Any) -> Any:
+    while isinstance(sampler, (Distinct, Exhaustive)):
+        sampler = sampler.inner
+    return sampler
