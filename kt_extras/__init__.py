@@ -5,7 +5,7 @@
 True
 
 What `dir` shows is public: classes, functions and packages.  All other packages (`oracles`,
-`tuners`, `records`, `bridge`, `checkpoints`, `model_reuse`, `training`, `tensorboard`) and modules
+`tuners`, `records`, `bridge`, `checkpoints`, `model_reuse`, `stacking`, `tensorboard`) and modules
 are internal and may change in any release.
 
 Names are resolved when they are first used, so that importing the package loads neither TensorFlow
@@ -35,6 +35,7 @@ if _TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras import search as search
     from kt_extras import storage as storage
     from kt_extras import testing as testing
+    from kt_extras import training as training
     from kt_extras.oracles.asha import ASHAOracle as ASHAOracle
     from kt_extras.oracles.bohb import BOHBOracle as BOHBOracle
     from kt_extras.oracles.evolution import EvolutionOracle as EvolutionOracle
@@ -73,6 +74,7 @@ _MODULES = (
     "search",
     "storage",
     "testing",
+    "training",
 )
 _HOMES = {
     "ASHA": "kt_extras.tuners.asha",

@@ -7,6 +7,7 @@ names.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import random
@@ -39,9 +40,10 @@ else:
     from keras.src import backend
     from keras.src.engine import data_adapter, training_utils
 
-#: Classes of Keras whose numbers are constants of a trace, as their operations take no tensors.
+#: Classes of Keras whose numbers are constants of a trace: their operations take no tensors, or
+#: their configurations say what they were built with.
 CONSTANTS_ONLY = (
-    frozenset()
+    {"ELU"}
     if KERAS_3
     else {
         *("BatchNormalization", "GaussianDropout", "LayerNormalization", "RandomBrightness"),
@@ -52,7 +54,7 @@ CONSTANTS_ONLY = (
 # Operations that TensorFlow calls stateful and that change variables alone, or nothing.
 _KEEPS_NO_STATE = re.compile(
     r"(Assert|Case|DisableCopyOnRead|If|Iterator\w+|NoOp|Optional\w+|Placeholder\w*|Print\w*|"
-    r"ReadVariableOp|Resource\w+|Rng\w+|Stateful\w+|Stateless\w+|VarIsInitializedOp|While|"
+    r"ReadVariableOp|Resource\w+|Rng\w+|Stateful\w+|Stateless\w+|VarIsInitializedOp|VariableShape|While|"
     r"Assign\w*VariableOp)$"
 )
 
@@ -667,6 +669,21 @@ def fit_scope(model: keras.Model) -> Iterator[None]:
     with training_utils.RespectCompiledTrainableState(model):
         model._train_counter.assign(0)
         yield
+
+
+def create_metrics(model: keras.Model, batch: Any) -> None:
+    """Create the variables of metrics and optimizer that a first step would create.
+
+    A step that creates variables is traced twice.  Nothing is done for a step of the user's own,
+    which may use others, nor on Keras 2.
+
+    Args:
+        model: A compiled model.
+        batch: A nest of `tf.TensorSpec` of what its `train_step` gets.
+    """
+    if KERAS_3 and model.built and type(model).train_step is keras.Model.train_step:
+        with contextlib.suppress(Exception):  # which the step itself will raise again
+            model._symbolic_build(data_batch=batch)
 
 
 def begin_test(model: keras.Model) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 import keras
@@ -53,7 +54,11 @@ class _EpochProgram:
         self._batch_size = data.batch_size
         self._part, self._calls = 1, 0  # batches in a call
         size = None if data.has_partial_batch else data.batch_size
-        specs = tf.nest.map_structure(_rows_spec, data.data)
+        specs = tf.nest.map_structure(partial(_rows_spec, None), data.data)
+        if training:
+            compat.create_metrics(
+                model, tf.nest.map_structure(partial(_rows_spec, size), data.data)
+            )
         numbers = [tf.TensorSpec([], tf.int64)] * 2
         self._function = tf.function(
             _loop(_step(model, training=training), data.batch_size, size),
@@ -115,8 +120,8 @@ def _step(model: keras.Model, *, training: bool) -> Any:
     return tf.function(step, reduce_retracing=True, jit_compile=model.jit_compile or None)
 
 
-def _rows_spec(tensor: tf.Tensor) -> tf.TensorSpec:
-    return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
+def _rows_spec(rows: int | None, tensor: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec([rows, *tensor.shape[1:]], tensor.dtype)
 
 
 def _program(model: keras.Model, data: ArrayData, *, training: bool) -> _EpochProgram:
@@ -144,5 +149,5 @@ def _program(model: keras.Model, data: ArrayData, *, training: bool) -> _EpochPr
 
 def _key(data: ArrayData) -> Hashable:
     """Return what differs between data that need programs of their own."""
-    specs = tf.nest.map_structure(_rows_spec, data.data)
+    specs = tf.nest.map_structure(partial(_rows_spec, None), data.data)
     return data.batch_size, data.has_partial_batch, repr(specs)

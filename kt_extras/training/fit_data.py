@@ -158,4 +158,4 @@ def _parts(nest: Any) -> list[Any]:
 def _is_dense(part: Any) -> bool:
     if isinstance(part, (np.ndarray, tf.Tensor, tf.Variable)):
         return len(part.shape) > 0
-    return type(part).__module__.startswith("pandas.") and hasattr(part, "iloc")
+    return type(part).__module__.partition(".")[0] == "pandas" and hasattr(part, "iloc")
