@@ -46,8 +46,10 @@ CONSTANTS_ONLY = (
     {"ELU"}
     if KERAS_3
     else {
-        *("BatchNormalization", "GaussianDropout", "LayerNormalization", "RandomBrightness"),
-        *("RandomContrast", "RandomRotation", "RandomTranslation", "RandomZoom"),
+        *("BatchNormalization", "GaussianDropout", "LayerNormalization", "GRUCell", "LSTMCell"),
+        *("RandomBrightness", "RandomContrast", "RandomRotation", "RandomTranslation"),
+        *("BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy"),
+        *("CategoricalFocalCrossentropy", "RandomZoom"),
     }
 )
 
@@ -632,6 +634,19 @@ def _own_generators(model: keras.Model) -> list[Any]:
     values = (value for layer in layers for value in vars(layer).values())
     found = (v for v in values if isinstance(v, tf.random.Generator) or hasattr(v, "_rng_type"))
     return list({id(generator): generator for generator in found}.values())
+
+
+def fit_dataset(model: keras.Model, dataset: tf.data.Dataset, **arguments: Any) -> tf.data.Dataset:
+    """Return the data set whose batches `fit` gives to `train_step`.
+
+    Args:
+        model: The model.
+        dataset: As for `fit`.
+        **arguments: `class_weight` as for `fit`.
+    """
+    if KERAS_3:
+        return data_adapters.get_data_adapter(dataset, **arguments).get_tf_dataset()
+    return data_adapter.get_data_handler(dataset, model=model, **arguments)._dataset
 
 
 def fit_tensors(model: keras.Model, x: Any, **arguments: Any) -> Any:

@@ -28,8 +28,6 @@ class HeldNumber:
     <tf.Tensor: shape=(), dtype=float32, numpy=1.5>
     """
 
-    is_tensor_like = True  # for `tf.is_tensor`, which `tf.nn.dropout` asks
-
     def __init__(self, tensor: Any, number: float) -> None:
         self.tensor, self.number = tensor, number
 
@@ -69,6 +67,12 @@ class HeldNumber:
         return bool(self.number >= getattr(other, "number", other))
 
     __hash__ = object.__hash__
+
+
+class HeldRate(HeldNumber):
+    """A held number that `tf.is_tensor` takes for a tensor, as `tf.nn.dropout` wants it."""
+
+    is_tensor_like = True
 
 
 def _operator(name: str) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kt_extras import compat
 from kt_extras.model_reuse.model_numbers import (
@@ -24,6 +25,7 @@ from kt_extras.model_reuse.optimizer_update import (
 )
 from kt_extras.model_reuse.traced_steps import TracedSteps
 
+_METRICS = ("metrics", "weighted_metrics")
 _RATE = "learning_rate"
 _OF_OPTIMIZER = "optimizer/"  # begins the paths of its numbers among those of the model
 
@@ -111,16 +113,18 @@ class LiveModel:
 
     def take_state(self, fresh: keras.Model) -> bool:
         """Copy the variables of a new model, all of them; return False if they do not fit."""
+        if len(compat.state_variables(self.model)) != len(compat.state_variables(fresh)):
+            compat.make_randomness_restorable(fresh)  # as it was done for this one
+        self.model.reset_metrics()
         pairs = [
             (list(of(self.model)), list(of(fresh)))
-            for of in (compat.state_variables, compat.optimizer_variables)
+            for of in (compat.state_variables, compat.optimizer_variables, _metric_variables)
         ]
         if any(_kinds(mine) != _kinds(its) for mine, its in pairs):
             return False
         for mine, its in pairs:
             for variable, new in zip(mine, its, strict=True):
                 variable.assign(new)
-        self.model.reset_metrics()
         return True
 
 
@@ -148,6 +152,14 @@ def _marks(model: keras.Model) -> _Marks:
     layers = compat.all_layers(model, include_model=True)
     flags = [bool(layer.trainable) for layer in layers if not _is_input(layer)]
     return _Marks(id(compat.compilation(model)), id(model.optimizer), flags, kept)
+
+
+def _metric_variables(model: keras.Model) -> list[Any]:
+    """Return the variables of metrics of custom classes, which may not be reset at all."""
+    found = tf.nest.flatten([compat.compile_arguments(model).get(name) for name in _METRICS])
+    metrics = [one for one in found if isinstance(one, keras.metrics.Metric)]
+    custom = [one for one in metrics if not type(one).__module__.startswith("keras.")]
+    return [variable for metric in custom for variable in metric.variables]
 
 
 def _is_input(layer: Any) -> bool:

@@ -156,7 +156,7 @@ def _same_attributes(one: Any, other: Any) -> bool:
 
 def _attributes(part: Any) -> dict[str, Any]:
     found = getattr(part, "__dict__", {}).items()
-    own = {name: value for name, value in found if name not in _of_keras()}
+    own = {k: v for k, v in found if k not in _of_keras() and not k.startswith("_kt_extras")}
     if not _is_of_keras(part):
         return own
     compared = (FunctionType, np.ndarray, tf.Tensor)

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from kt_extras import compat
-from kt_extras.model_reuse.held_number import HeldNumber
+from kt_extras.model_reuse.held_number import HeldNumber, HeldRate
 
 _FRACTION = {"dropout": 1.0, "recurrent_dropout": 1.0}
 _RATE = {"rate": 1.0}
@@ -231,13 +231,18 @@ def tensors_in_place(model: keras.Model, tensors: Mapping[str, Any]) -> Iterator
         tensors: Scalars of the type `float64`, by the path of a place.
     """
     held = [place for place in places(model) if place.path in tensors]
-    new = [HeldNumber(tensors[place.path], _as_number(place.get())) for place in held]
+    new = [_held(place, tensors[place.path]) for place in held]
     with ExitStack() as stack:
         stack.enter_context(_replaced(held, new))
         for layer in _parts(model):
             if type(layer) in _CALLS:
                 stack.enter_context(_mirrored(layer))
         yield
+
+
+def _held(place: Place, tensor: Any) -> HeldNumber:
+    kind = HeldRate if place.bound == 1.0 else HeldNumber
+    return kind(tensor, _as_number(place.get()))
 
 
 @contextmanager
@@ -265,8 +270,8 @@ def _in_value(path: str, holder: dict[str, Any], key: str, bound: float) -> Iter
 
 def _as_number(value: Any) -> float:
     """Return a value as a number, 0 if it is none."""
-    if isinstance(value, tf.Tensor) and value.shape.rank == 0 and value.dtype.is_floating:
-        value = value.numpy()
+    if isinstance(value, (tf.Tensor, np.ndarray)) and not value.shape:
+        value = np.asarray(value).item()
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     return float(value) if is_number and math.isfinite(value) else 0.0
 
