@@ -30,18 +30,24 @@ except (ImportError, AttributeError):  # then such operations are refused
 
 Converter = Callable[[Any], Any]
 
+_counts: list[int] = []  # of the maps that are being traced
+
 
 @contextmanager
-def added() -> Iterator[None]:
+def added(count: int) -> Iterator[None]:
     """Register the converters while this is open.
+
+    Args:
+        count: The number of models.
 
     >>> kernels = tf.ones([2, 1, 1, 3, 4])
     >>> images = tf.ones([5, 8, 8, 3])
-    >>> with added():
+    >>> with added(2):
     ...     tf.vectorized_map(lambda kernel: tf.nn.conv2d(images, kernel, 1, "SAME"), kernels).shape
     TensorShape([2, 5, 8, 8, 4])
     """
     before = dict(_registry)
+    _counts.append(count)
     if before:
         _registry.update(_CONVERTERS)
         _registry.update({op: _stacking(before[op], which) for op, which in _STACKED.items()})
@@ -49,6 +55,7 @@ def added() -> Iterator[None]:
     try:
         yield
     finally:
+        _counts.pop()
         _registry.clear()
         _registry.update(before)
 
@@ -196,8 +203,9 @@ def _scatter(given: Any) -> Any:
 
 
 def _count(given: Any) -> int:
-    """Return how many models are mapped; it is known when the map is traced."""
-    return int(tf.get_static_value(given.pfor.loop_len_vector)[0])
+    """Return how many models are mapped; in a function that is called, TensorFlow has a tensor."""
+    known = tf.get_static_value(given.pfor.loop_len_vector)
+    return _counts[-1] if known is None else int(known[0])
 
 
 _CONVERTERS: dict[str, Converter] = {

@@ -35,7 +35,7 @@ class Program:
     """
 
     def __init__(self, step: Step, count: int, data: ArrayData, *, own_order: bool) -> None:
-        self._step, self.own_order = step, own_order
+        self._step, self._count, self.own_order = step, count, own_order
         self._batch_size = data.batch_size
         # The first dimension is unknown where it is in `fit`: if the last batch is smaller.
         size = None if data.has_partial_batch else data.batch_size
@@ -59,7 +59,7 @@ class Program:
         rest = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in values]
         signature = specs, rest, self._batch
         self.one = tf.function(self._mapped, autograph=False, input_signature=signature)
-        with _refusing(), converters.added():
+        with _refusing(), converters.added(self._count):
             captured = self.one.get_concrete_function().captured_inputs
         if any(tensor.dtype == tf.resource for tensor in captured):
             raise NotStackable("its step has state that is not among the model's variables")
@@ -123,7 +123,7 @@ def results_of(step: ModelStep) -> Callable[[list[Any]], dict[str, Any]]:
     made = tf.function(mapped, autograph=False)
 
     def results(state: list[Any]) -> Any:
-        with converters.added(), _refusing():
+        with converters.added(len(state[0])), _refusing():
             return made(state)
 
     return results
