@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import keras_tuner
 
@@ -50,7 +50,7 @@ class BOHB(Tuner):
             max_failure_fraction: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            reuse_models, tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras, tempfile, kt_extras as kte
@@ -109,6 +109,7 @@ class BOHB(Tuner):
         metrics: Any = None,
         distribution_strategy: Any = None,
         reuse_models: int = 16,
+        trials_at_once: int | Literal["auto"] = "auto",
         tuner_id: str | None = None,
         logger: Any = None,
         **unknown: NoReturn,
@@ -152,6 +153,7 @@ class BOHB(Tuner):
             metrics=metrics,
             distribution_strategy=distribution_strategy,
             reuse_models=reuse_models,
+            trials_at_once=trials_at_once,
             tuner_id=tuner_id,
             logger=logger,
         )

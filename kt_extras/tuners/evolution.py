@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import keras_tuner
 
@@ -46,7 +46,7 @@ class Evolution(Tuner):
             max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            reuse_models, tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
@@ -99,6 +99,7 @@ class Evolution(Tuner):
         metrics: Any = None,
         distribution_strategy: Any = None,
         reuse_models: int = 16,
+        trials_at_once: int | Literal["auto"] = "auto",
         tuner_id: str | None = None,
         logger: Any = None,
         **unknown: NoReturn,
@@ -141,6 +142,7 @@ class Evolution(Tuner):
             metrics=metrics,
             distribution_strategy=distribution_strategy,
             reuse_models=reuse_models,
+            trials_at_once=trials_at_once,
             tuner_id=tuner_id,
             logger=logger,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import keras
 import keras_tuner
@@ -66,7 +66,7 @@ class PBT(Tuner):
             max_failure_fraction: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            reuse_models, tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
@@ -124,6 +124,7 @@ class PBT(Tuner):
         metrics: Any = None,
         distribution_strategy: Any = None,
         reuse_models: int = 16,
+        trials_at_once: int | Literal["auto"] = "auto",
         tuner_id: str | None = None,
         logger: Any = None,
         **unknown: NoReturn,
@@ -169,6 +170,7 @@ class PBT(Tuner):
             metrics=metrics,
             distribution_strategy=distribution_strategy,
             reuse_models=reuse_models,
+            trials_at_once=trials_at_once,
             tuner_id=tuner_id,
             logger=logger,
         )

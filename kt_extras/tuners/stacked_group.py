@@ -73,7 +73,7 @@ class StackedGroup:
         self._validate()
         for row, begun in self._rows.items():
             if begun.changes_model:
-                self._bring_model(row)
+                self._stack_to_model(row)
         self._each(lambda _, loop: loop.end_epoch())
         over = self._each(lambda _, loop: loop.is_over)
         for row in [row for row, is_over in over.items() if is_over]:
@@ -101,7 +101,7 @@ class StackedGroup:
             except _OUT_OF_MEMORY:
                 refusal, self.out_of_memory = "the memory is used up", True
             for row in self._rows:
-                self._bring_model(row)
+                self._stack_to_model(row)
             self.refusal = refusal
         return {
             row: self._run_alone(self._rows[row].model, data, order, training=training)
@@ -113,8 +113,12 @@ class StackedGroup:
         return compat.epoch_logs(model, run_epoch(model, data, order, training=training))
 
     def _bring_model(self, row: int) -> None:
-        """Put the state of a row into its model, unless that is trained itself."""
-        if self.refusal is None:
+        """Put the state of a row into its model, unless callbacks have it and may change it."""
+        if not self._rows[row].changes_model:
+            self._stack_to_model(row)
+
+    def _stack_to_model(self, row: int) -> None:
+        if self.refusal is None:  # otherwise the model is trained itself
             self._stack.write_back(row)
 
     def _each(

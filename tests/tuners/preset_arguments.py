@@ -140,6 +140,7 @@ COMMON = {
         tf.distribute.OneDeviceStrategy("/cpu:0"), "distribution_strategy"
     ),
     "reuse_models": Row(3, lambda tuner: tuner._pool.size),
+    "trials_at_once": Row(1, lambda tuner: tuner._trials_at_once),
     "tuner_id": attribute("worker7", "tuner_id"),
     "logger": Row("anything", lambda tuner: tuner.logger, warning=DeprecationWarning),
 }

@@ -1,0 +1,244 @@
+"""Trials that are trained as one program get the results that they get one after the other."""
+
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kt_extras as kte
+from kt_extras import compat
+from kt_extras.stacking import ModelStack
+
+L = keras.layers
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 6)).astype("float32")
+Y = (X[:, 0] > 0).astype("int32")
+pytestmark = pytest.mark.skipif(not compat.KERAS_3, reason="stacking needs Keras 3")
+
+
+def build(hp):
+    """Numbers alone differ."""
+    drop = L.Dropout(hp.Float("drop", 0.1, 0.5))
+    model = keras.Sequential([keras.Input((6,)), L.Dense(5, "relu"), drop, L.Dense(2, "softmax")])
+    rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    return model
+
+
+def build_two_widths(hp):
+    """Of one of two architectures."""
+    units = hp.Choice("units", [3, 4])
+    model = keras.Sequential([keras.Input((6,)), L.Dense(units, "relu"), L.Dense(2, "softmax")])
+    rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+    return model
+
+
+def random_search(build=build, *, at_once=4, trials=4, pruner=None, seed=1, **settings):
+    oracle = kte.SamplerOracle(
+        kte.samplers.Random(),
+        pruner,
+        "val_loss",
+        trials,
+        seed=seed,
+        max_consecutive_failed_trials=9,
+        max_failure_fraction=None,
+    )
+    name = settings.pop("project_name", f"at-once-{at_once}")
+    return kte.Tuner(oracle, build, trials_at_once=at_once, project_name=name, **settings)
+
+
+def search(tuner, **settings):
+    given = {"validation_data": (X, Y), "batch_size": 8, "verbose": 0, **settings}
+    if tuner.oracle.scheduler is None:
+        given.setdefault("epochs", 3)
+    tuner.search(X, Y, **given)
+    return tuner
+
+
+def histories(tuner):
+    return [tuner.history(number) for number in range(len(tuner.results()))]
+
+
+def assert_same(tuner, other):
+    found, expected = histories(tuner), histories(other)
+    assert len(found) == len(expected) > 0
+    for one, two in zip(found, expected, strict=True):
+        assert one.keys() == two.keys()
+        for name, values in one.items():
+            np.testing.assert_allclose(values, two[name], rtol=2e-5, err_msg=name)
+
+
+@pytest.fixture
+def stacked(monkeypatch):
+    """Count the models that are trained in each epoch of a stack."""
+    sizes, train_epoch = [], ModelStack.train_epoch
+
+    def counted(self, orders=None):
+        sizes.append(sum(model is not None for model in self.models))
+        return train_epoch(self, orders)
+
+    monkeypatch.setattr(ModelStack, "train_epoch", counted)
+    return sizes
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_trials_get_the_results_that_they_get_one_after_the_other(stacked):
+    together = search(random_search(trials=5))
+    assert stacked[:3] == [4, 4, 4]
+    assert_same(together, search(random_search(at_once=1, trials=5)))
+    model = together.get_best_models()[0]
+    score = together.oracle.get_best_trials()[0].score
+    assert model.evaluate(X, Y, verbose=0)[0] == pytest.approx(score, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_architectures_are_trained_in_stacks_of_their_own(stacked):
+    together = search(random_search(build_two_widths, trials=6))
+    assert max(stacked) > 1
+    assert_same(together, search(random_search(build_two_widths, at_once=1, trials=6)))
+
+
+@pytest.mark.slow
+def test_a_pruned_trial_leaves_the_others_as_they_are(stacked):
+    pruner = kte.pruners.ThresholdPruner(upper=0.72)
+    together = search(random_search(pruner=pruner))
+    alone = search(random_search(pruner=pruner, at_once=1))
+    assert stacked[0] == 4 > stacked[-1]
+    states = [row["state"] for row in together.results()]
+    assert states == [row["state"] for row in alone.results()]
+    assert {"pruned", "completed"} == set(states)
+    assert_same(together, alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ASHA", "PBT"])
+def test_paused_trials_go_on_in_a_stack(kind, stacked):
+    if kind == "ASHA":
+        settings = {"max_epochs": 4, "max_trials": 6, "reduction_factor": 2, "sampler": "random"}
+    else:
+        settings = {"population_size": 4, "max_epochs": 4, "interval": 2}
+    tuner = getattr(kte, kind)(build, "val_loss", seed=1, trials_at_once=4, **settings)
+    search(tuner)
+    assert max(stacked) == 4
+    assert max(len(history["epoch"]) for history in histories(tuner)) == 4
+    for history in histories(tuner):
+        assert history["epoch"] == list(range(len(history["epoch"])))
+    assert tuner.get_best_models()
+
+
+class Failing(keras.callbacks.Callback):
+    """Fails in the second epoch of the trial whose rate is the highest."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1 and self.rate > 0.05:
+            raise ValueError("on purpose")
+
+
+@pytest.mark.slow
+def test_a_trial_that_fails_leaves_the_others_as_they_are():
+    def callbacks(hp, trial):
+        return [Failing(hp.get("rate"))]
+
+    together = search(random_search(trials=6), callbacks=callbacks)
+    alone = search(random_search(at_once=1, trials=6), callbacks=callbacks)
+    states = [row["state"] for row in together.results()]
+    assert {"failed", "completed"} == set(states)
+    assert states == [row["state"] for row in alone.results()]
+    assert_same(together, alone)
+
+
+class Halving(keras.callbacks.Callback):
+    """Halves the learning rate and a weight after each epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = 0.5 * float(self.model.optimizer.learning_rate)
+        self.model.weights[0].assign(0.5 * self.model.weights[0])
+
+
+@pytest.mark.slow
+def test_a_callback_changes_the_model_of_its_trial_alone(stacked):
+    together = search(random_search(), callbacks=[Halving()])
+    assert stacked[0] == 4
+    assert_same(together, search(random_search(at_once=1), callbacks=[Halving()]))
+
+
+@pytest.mark.slow
+def test_trials_go_on_one_after_the_other_when_memory_is_used_up(monkeypatch):
+    train_epoch, calls = ModelStack.train_epoch, []
+
+    def fails(self, orders=None):
+        calls.append(len(self.models))
+        if len(calls) == 2:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+        return train_epoch(self, orders)
+
+    monkeypatch.setattr(ModelStack, "train_epoch", fails)
+    together = search(random_search(trials=8))
+    assert calls[0] == 4
+    assert set(calls[2:]) == {2}
+    assert_same(together, search(random_search(at_once=1, trials=8)))
+
+
+class Interrupting(keras.callbacks.Callback):
+    """Presses Ctrl-C in the second epoch, once."""
+
+    pressed = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1 and not Interrupting.pressed:
+            Interrupting.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_trials_and_the_search_goes_on_later():
+    Interrupting.pressed = False
+    tuner = random_search(trials=5)
+    with pytest.raises(KeyboardInterrupt):
+        search(tuner, callbacks=[Interrupting()])
+    assert not tuner.oracle.ongoing_trials
+    resumed = search(random_search(trials=5), callbacks=[Interrupting()])
+    assert [row["state"] for row in resumed.results()] == ["completed"] * 5
+    assert all(row["message"] is None for row in resumed.results())
+    alone = search(random_search(at_once=1, trials=5), callbacks=[Interrupting()])
+    assert_same(resumed, alone)
+
+
+class Own(keras.Model):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+def build_own(hp):
+    inputs = keras.Input((6,))
+    model = Own(inputs, L.Dense(2, "softmax")(inputs))
+    model.compile(
+        keras.optimizers.SGD(hp.Float("rate", 0.1, 0.2)), "sparse_categorical_crossentropy"
+    )
+    return model
+
+
+def test_what_cannot_be_stacked_is_trained_one_after_the_other(stacked):
+    together = search(random_search(build_own, trials=3))
+    assert stacked == []
+    assert_same(together, search(random_search(build_own, at_once=1, trials=3)))
+
+
+@pytest.mark.parametrize("value", [0, 2.5, "all", True])
+def test_a_value_that_is_no_number_of_trials_is_refused(value):
+    with pytest.raises((TypeError, ValueError), match="`trials_at_once`"):
+        kte.TPE(build, "val_loss", trials_at_once=value)
