@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from kt_extras import compat
-from kt_extras.arrays import IntArray
-from kt_extras.training.epoch_program import run_epoch
-from kt_extras.training.fit_data import ArrayData, EpochOrder, array_data
+from kt_extras.training.dataset_data import dataset_data
+from kt_extras.training.epoch_program import Data, Order, run_epoch
+from kt_extras.training.fit_data import array_data
 
 Logs = dict[str, Any]
 
@@ -21,12 +22,12 @@ class TrainingData:
     """What a model is trained and validated on.
 
     Attributes:
-        training: The data of the training.
+        training: The data of the training, an `ArrayData` or a `DatasetData`.
         validation: Those of the validation, None if there is none.
     """
 
-    training: ArrayData
-    validation: ArrayData | None
+    training: Any
+    validation: Any
 
     @classmethod
     def of(cls, model: keras.Model, given: Mapping[str, Any]) -> TrainingData:
@@ -72,9 +73,8 @@ class EpochLoop:
 
     def __init__(self, model: keras.Model, given: Mapping[str, Any], data: TrainingData) -> None:
         self._model, self._given, self.data = model, given, data
-        training, shuffle = data.training, bool(given["shuffle"])
-        steps = given["steps_per_epoch"]
-        self._order = EpochOrder(training.rows, training.batch_size, shuffle=shuffle, steps=steps)
+        shuffle, steps = bool(given["shuffle"]), given["steps_per_epoch"]
+        self._order = data.training.orders(shuffle=shuffle, steps=steps)
         self._callbacks = self._callback_list()
         self._epoch = 0
         self._logs: Logs | None = None
@@ -109,7 +109,7 @@ class EpochLoop:
         self._callbacks.on_train_begin()
         self._epoch = compat.first_epoch(self._model, self._given["initial_epoch"])
 
-    def begin_epoch(self) -> IntArray:
+    def begin_epoch(self) -> Order:
         """Begin an epoch; return the order of its samples."""
         self._model.reset_metrics()
         self._callbacks.on_epoch_begin(self._epoch)
@@ -119,14 +119,14 @@ class EpochLoop:
         """Take the logs of the epoch."""
         self._logs = dict(logs)
 
-    def begin_validation(self) -> IntArray:
+    def begin_validation(self) -> Order:
         """Begin a validation, as `evaluate` does within `fit`; return the order of its samples."""
         compat.begin_test(self._model)
         self._callbacks.on_test_begin()
         self._model.reset_metrics()
         data = self.data.validation or self.data.training
         steps = self._given["validation_steps"]
-        return EpochOrder(data.rows, data.batch_size, shuffle=False, steps=steps).next()
+        return data.orders(shuffle=False, steps=steps).next()
 
     def validated(self, logs: Logs) -> None:
         """Take the logs of the validation."""
@@ -147,7 +147,7 @@ class EpochLoop:
         history: keras.callbacks.History = self._model.history
         return history
 
-    def _run(self, data: ArrayData, order: IntArray, *, training: bool) -> Logs:
+    def _run(self, data: Data, order: Order, *, training: bool) -> Logs:
         logs = run_epoch(self._model, data, order, training=training)
         return compat.epoch_logs(self._model, logs)
 
@@ -168,8 +168,10 @@ class EpochLoop:
 
 def _data(
     model: keras.Model, arrays: Any, batch_size: int | None, steps: int | None, **weights: Any
-) -> ArrayData:
+) -> Data:
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(arrays)
+    if isinstance(x, tf.data.Dataset):
+        return dataset_data(model, x, steps=steps, **weights)
     return array_data(
         model, x, y, sample_weight=sample_weight, batch_size=batch_size, steps=steps, **weights
     )

@@ -12,20 +12,25 @@ import keras
 import tensorflow as tf
 
 from kt_extras import compat
-from kt_extras.arrays import IntArray
+from kt_extras.training.dataset_data import DatasetData
 from kt_extras.training.fit_data import ArrayData
+from kt_extras.training.time_spent import section
+
+Data = ArrayData | DatasetData
+Order = Any  # rows of an `ArrayData`, or `Batches` of a `DatasetData`
+Step = Callable[..., Any]
 
 _ATTRIBUTE = "_kt_extras_epoch_programs"  # of a model
 _SECONDS = 0.4  # that one call of a program takes at most, so that Ctrl-C is heard
 
 
-def run_epoch(model: keras.Model, data: ArrayData, order: IntArray, *, training: bool) -> Any:
-    """Train or validate a model on rows of arrays, a batch after the other.
+def run_epoch(model: keras.Model, data: Data, order: Order, *, training: bool) -> Any:
+    """Train or validate a model on the batches of an epoch, one after the other.
 
     Args:
         model: A compiled model.
-        data: The arrays.
-        order: The rows in their order, shape ``(n,)``.
+        data: The arrays, or a `tf.data` set.
+        order: What `data.orders` gives for the epoch: of arrays the rows, shape ``(n,)``.
         training: Whether to call `train_step`, else `test_step`.
 
     Returns:
@@ -40,7 +45,7 @@ def run_epoch(model: keras.Model, data: ArrayData, order: IntArray, *, training:
     >>> "loss" in logs, int(model.optimizer.iterations)
     (True, 3)
     """
-    return _program(model, data, training=training).run(data.data, order)
+    return _program(model, data, training=training).run(data, order)
 
 
 class _EpochProgram:
@@ -50,32 +55,33 @@ class _EpochProgram:
     which traces, is for one batch.
     """
 
-    def __init__(self, model: keras.Model, data: ArrayData, *, training: bool) -> None:
-        self._batch_size = data.batch_size
+    def __init__(self, model: keras.Model, data: Data, *, training: bool) -> None:
         self._part, self._calls = 1, 0  # batches in a call
-        size = None if data.has_partial_batch else data.batch_size
-        specs = tf.nest.map_structure(partial(_rows_spec, None), data.data)
         if training:
-            compat.create_metrics(
-                model, tf.nest.map_structure(partial(_rows_spec, size), data.data)
+            compat.create_metrics(model, _batch_spec(data))
+        step = _step(model, training=training)
+        if isinstance(data, DatasetData):
+            self._function = tf.function(
+                _loop(step, lambda _, iterator: next(iterator)), autograph=False
             )
-        numbers = [tf.TensorSpec([], tf.int64)] * 2
-        self._function = tf.function(
-            _loop(_step(model, training=training), data.batch_size, size),
-            input_signature=[*numbers, tf.TensorSpec([None], tf.int64), specs],
-            autograph=False,
-        )
+        else:
+            self._function = _array_function(step, data)
 
-    def run(self, data: Any, order: IntArray) -> Any:
+    def run(self, data: Data, order: Order) -> Any:
         """Run the steps of one epoch; return the logs of the last."""
-        rows = tf.constant(order, tf.int64)
-        start, steps, logs = 0, math.ceil(len(order) / self._batch_size), None
+        given: tuple[Any, ...]
+        if isinstance(data, DatasetData):
+            steps, given = order.steps, (order.iterator,)
+        else:
+            steps = math.ceil(len(order) / data.batch_size)
+            given = (tf.constant(order, tf.int64), data.data)
+        start, logs = 0, None
         while start < steps:
             stop = min(start + self._part, steps)
             begun = time.perf_counter()
-            logs = self._function(
-                tf.constant(start, tf.int64), tf.constant(stop, tf.int64), rows, data
-            )
+            with section("training" if self._calls else "tracing"):
+                ends = tf.constant(start, tf.int64), tf.constant(stop, tf.int64)
+                logs = self._function(*ends, *given)
             self._set_part(stop - start, time.perf_counter() - begun)
             start = stop
         return logs
@@ -87,22 +93,36 @@ class _EpochProgram:
             self._part = max(1, min(8 * steps, int(_SECONDS * steps / seconds)))
 
 
-def _loop(step: Callable[[Any], Any], batch_size: int, static_size: int | None) -> Any:
-    """Return a function that makes the steps from `start` to `stop`."""
+def _array_function(step: Step, data: ArrayData) -> Any:
+    """Return a loop over batches of rows, which takes their order and all rows."""
+    size, static_size = data.batch_size, _static_size(data)
 
-    def run(start: tf.Tensor, stop: tf.Tensor, order: tf.Tensor, data: Any) -> Any:
-        def batch(index: tf.Tensor) -> Any:
-            with tf.device("CPU:0"):  # where the data stay, as with `fit`
-                rows = order[index * batch_size : (index + 1) * batch_size]
-                rows = tf.ensure_shape(rows, [static_size])
-                return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), data)
+    def batch(index: tf.Tensor, order: tf.Tensor, tensors: Any) -> Any:
+        with tf.device("CPU:0"):  # where the data stay, as with `fit`
+            rows = tf.ensure_shape(order[index * size : (index + 1) * size], [static_size])
+            return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), tensors)
 
+    numbers = [tf.TensorSpec([], tf.int64)] * 2
+    specs = tf.nest.map_structure(partial(_rows_spec, None), data.data)
+    signature = [*numbers, tf.TensorSpec([None], tf.int64), specs]
+    return tf.function(_loop(step, batch), input_signature=signature, autograph=False)
+
+
+def _loop(step: Step, batch: Callable[..., Any]) -> Step:
+    """Return a function that makes the steps from `start` to `stop`.
+
+    Args:
+        step: Makes a step with a batch.
+        batch: Returns the batch of an index, from what the function gets besides.
+    """
+
+    def run(start: tf.Tensor, stop: tf.Tensor, *given: Any) -> Any:
         def make_step(index: tf.Tensor) -> list[tf.Tensor]:
-            step(batch(index))
+            step(batch(index, *given))
             return [index + 1]
 
         last = tf.while_loop(lambda i: i < stop - 1, make_step, [start], parallel_iterations=1)
-        return step(batch(last[0]))
+        return step(batch(last[0], *given))
 
     return run
 
@@ -124,7 +144,18 @@ def _rows_spec(rows: int | None, tensor: tf.Tensor) -> tf.TensorSpec:
     return tf.TensorSpec([rows, *tensor.shape[1:]], tensor.dtype)
 
 
-def _program(model: keras.Model, data: ArrayData, *, training: bool) -> _EpochProgram:
+def _static_size(data: ArrayData) -> int | None:
+    """Return the size of a batch if all have the same, as Keras gives it to a step."""
+    return None if data.has_partial_batch else data.batch_size
+
+
+def _batch_spec(data: Data) -> Any:
+    if isinstance(data, DatasetData):
+        return data.dataset.element_spec
+    return tf.nest.map_structure(partial(_rows_spec, _static_size(data)), data.data)
+
+
+def _program(model: keras.Model, data: Data, *, training: bool) -> _EpochProgram:
     """Return the program of a model for such data.
 
     It is kept for as long as Keras keeps the function that it has made for a step: `compile`, for
@@ -147,7 +178,7 @@ def _program(model: keras.Model, data: ArrayData, *, training: bool) -> _EpochPr
     return program
 
 
-def _key(data: ArrayData) -> Hashable:
+def _key(data: Data) -> Hashable:
     """Return what differs between data that need programs of their own."""
-    specs = tf.nest.map_structure(partial(_rows_spec, None), data.data)
-    return data.batch_size, data.has_partial_batch, repr(specs)
+    size = None if isinstance(data, DatasetData) else data.batch_size
+    return size, repr(_batch_spec(data))

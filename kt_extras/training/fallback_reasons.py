@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from kt_extras import compat
+from kt_extras.training.dataset_data import reason_against
 from kt_extras.training.fit_data import batches_in, is_array_data, rows_of
 
 _BATCH_HOOKS = [
@@ -17,12 +18,15 @@ _BATCH_HOOKS = [
 ]
 
 
-def reason_to_fall_back(model: keras.Model, given: Mapping[str, Any]) -> str | None:
+def reason_to_fall_back(
+    model: keras.Model, given: Mapping[str, Any], *, datasets: bool = False
+) -> str | None:
     """Return why `fit` cannot train a model by whole epochs, as a short sentence.
 
     Args:
         model: The model.
         given: The arguments of `keras.Model.fit`, all of them.
+        datasets: Whether `tf.data` sets can be taken, not arrays alone.  Defaults to False.
 
     Returns:
         None if it can.
@@ -31,8 +35,7 @@ def reason_to_fall_back(model: keras.Model, given: Mapping[str, Any]) -> str | N
     return (
         _reason_of_model(model, validates=validates or bool(given["validation_split"]))
         or _reason_of_arguments(given)
-        or _reason_of_data(given)
-        or _reason_of_steps(given)
+        or _reason_of_data(given, datasets=datasets)
         or _reason_of_callbacks(given["callbacks"])
     )
 
@@ -85,35 +88,58 @@ def _reason_of_arguments(given: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _reason_of_data(given: Mapping[str, Any]) -> str | None:
-    data = {"x": (given["x"], given["y"], given["sample_weight"])}
-    if given["validation_data"] is not None:
-        data["validation_data"] = given["validation_data"]
-    for name, arrays in data.items():
-        nest = arrays if isinstance(arrays, (tuple, list)) else (arrays,)
-        if not is_array_data(*nest):
-            return f"`{name}` holds other data than arrays."
-        if not rows_of(nest[0]):
-            return f"`{name}` is empty."
-    return None
+def _reason_of_data(given: Mapping[str, Any], *, datasets: bool) -> str | None:
+    split = given["validation_split"] if given["validation_data"] is None else 0
+    training = {"split": split or 0, "size": given["batch_size"], "steps": given["steps_per_epoch"]}
+    size = given["validation_batch_size"] or given["batch_size"]
+    validation = {"size": size, "steps": given["validation_steps"], "validates": True}
+    arrays = given["x"], given["y"], given["sample_weight"]
+    reason = _reason_of_arrays("x", arrays, datasets=datasets, **training)
+    if reason is None and given["validation_data"] is not None:
+        arrays = given["validation_data"]
+        reason = _reason_of_arrays("validation_data", arrays, datasets=datasets, **validation)
+    elif reason is None and split:
+        rows = rows_of(given["x"]) - _training_rows(given["x"], split)
+        reason = _reason_of_steps(rows, size, given["validation_steps"], validates=True)
+    return reason
 
 
-def _reason_of_steps(given: Mapping[str, Any]) -> str | None:
-    rows = rows_of(given["x"])
-    validation = given["validation_data"]
-    if validation is None:
-        split = given["validation_split"] or 0
-        rows = math.floor(rows * (1 - split))
-        validated = rows_of(given["x"]) - rows
-    else:
-        x = validation[0] if isinstance(validation, (tuple, list)) else validation
-        validated = rows_of(x)
-    size, steps = given["batch_size"], given["steps_per_epoch"]
-    if steps is not None and (steps < 1 or batches_in(rows, size, steps) % steps):
-        return "`steps_per_epoch` does not divide the number of batches."
-    size, steps = given["validation_batch_size"] or size, given["validation_steps"]
-    if steps is not None and not 1 <= steps <= batches_in(validated, size, steps):
+def _reason_of_arrays(
+    name: str,
+    arrays: Any,
+    *,
+    datasets: bool,
+    size: int | None,
+    steps: int | None,
+    split: float = 0,
+    validates: bool = False,
+) -> str | None:
+    nest = arrays if isinstance(arrays, (tuple, list)) else (arrays,)
+    if datasets and isinstance(nest[0], tf.data.Dataset):
+        if split or any(part is not None for part in nest[1:]):
+            return f"`{name}` is a data set, and more is given."
+        return reason_against(name, nest[0], steps)
+    if not is_array_data(*nest):
+        return f"`{name}` holds other data than arrays."
+    if not rows_of(nest[0]):
+        return f"`{name}` is empty."
+    return _reason_of_steps(_training_rows(nest[0], split), size, steps, validates=validates)
+
+
+def _training_rows(x: Any, split: float) -> int:
+    return math.floor(rows_of(x) * (1 - split))
+
+
+def _reason_of_steps(
+    rows: int, size: int | None, steps: int | None, *, validates: bool
+) -> str | None:
+    if steps is None or not rows:
+        return None
+    batches = batches_in(rows, size, steps)
+    if validates and not 1 <= steps <= batches:
         return "`validation_steps` is more than there are batches."
+    if not validates and (steps < 1 or batches % steps):
+        return "`steps_per_epoch` does not divide the number of batches."
     return None
 
 

@@ -14,6 +14,7 @@ from kt_extras import compat
 from kt_extras.training.epoch_loop import EpochLoop, TrainingData
 from kt_extras.training.fallback_reasons import reason_to_fall_back
 from kt_extras.training.notes import Notes
+from kt_extras.training.time_spent import section
 
 _SIGNATURE = inspect.signature(keras.Model.fit)
 
@@ -45,8 +46,8 @@ def fit(
     with `shuffle=True` the rows come in another random order.
 
     What works by batches is trained by `keras.Model.fit` itself: a callback that is called for each
-    batch, a model that runs eagerly, is distributed or has a `fit` of its own, data that are no
-    arrays.  A line says why, unless `verbose` is 0.
+    batch, a model that runs eagerly, is distributed or has a `fit` of its own, and data that are
+    neither arrays nor `tf.data` sets of a known length.  A line says why, unless `verbose` is 0.
 
     Args:
         model: A compiled model.
@@ -166,10 +167,11 @@ def fit_reported(
         return kerass(model, *args, **kwargs)
     bound.apply_defaults()
     given = dict(bound.arguments)
-    reason = reason_to_fall_back(model, given)
+    reason = reason_to_fall_back(model, given, datasets=True)
     report.add(reason)
     if reason is not None:
-        return kerass(model, *args, **kwargs)
+        with section("training"):
+            return kerass(model, *args, **kwargs)
     with compat.fit_scope(model):
         return EpochLoop(model, given, TrainingData.of(model, given)).run()
 

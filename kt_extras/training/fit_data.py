@@ -48,6 +48,15 @@ class ArrayData:
         """Whether the last batch has fewer samples than the others."""
         return self.rows % self.batch_size > 0
 
+    def orders(self, *, shuffle: bool, steps: int | None) -> EpochOrder:
+        """Return what gives the rows of each epoch.
+
+        Args:
+            shuffle: Whether to draw an order.
+            steps: How many batches are in an epoch, None for all.
+        """
+        return EpochOrder(self.rows, self.batch_size, shuffle=shuffle, steps=steps)
+
 
 def array_data(
     model: keras.Model,

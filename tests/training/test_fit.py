@@ -17,6 +17,8 @@ from kt_extras.training.fit_data import EpochOrder, array_data
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(20, 1)).astype("float32")
+DATA = tf.data.Dataset.from_tensor_slices((X, Y)).batch(6)
+UNKNOWN = "The number of batches of `validation_data` is not known."
 
 
 def made(cls=keras.Sequential, **arguments):
@@ -29,7 +31,7 @@ def reason(model=None, x=X, y=Y, **given):
     """Return why `fit` falls back, None if it does not."""
     bound = inspect.signature(keras.Model.fit).bind(None, x, y, **given)
     bound.apply_defaults()
-    return reason_to_fall_back(model or made(), bound.arguments)
+    return reason_to_fall_back(model or made(), bound.arguments, datasets=True)
 
 
 class ByBatches(keras.callbacks.Callback):
@@ -119,10 +121,18 @@ def test_a_train_function_of_ones_own_falls_back():
     ("given", "expected"),
     [
         ({"shuffle": "batch"}, "`shuffle='batch'` is passed."),
+        ({"x": iter([(X, Y)]), "y": None}, "`x` holds other data than arrays."),
         (
-            {"x": tf.data.Dataset.from_tensors((X, Y)), "y": None},
-            "`x` holds other data than arrays.",
+            {"x": DATA.filter(lambda *_: True), "y": None},
+            "The number of batches of `x` is not known.",
         ),
+        ({"x": DATA.repeat(), "y": None}, "The number of batches of `x` is not known."),
+        ({"x": DATA.take(0), "y": None}, "`x` is empty."),
+        (
+            {"x": DATA, "y": None, "steps_per_epoch": 2},
+            "The steps given for `x` are not its number of batches.",
+        ),
+        ({"validation_data": DATA.filter(lambda *_: True)}, UNKNOWN),
         (
             {"batch_size": 5, "steps_per_epoch": 3},
             "`steps_per_epoch` does not divide the number of batches.",
@@ -193,6 +203,40 @@ def test_arguments_mean_what_they_mean_to_fit(given):
     assert (epochs, list(found)) == (known_epochs, list(known))
     for name, values in known.items():
         np.testing.assert_allclose(found[name], values, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "given"),
+    [
+        (DATA, {"validation_data": DATA.take(2)}),
+        (DATA.repeat(), {"steps_per_epoch": 3, "validation_data": (X, Y)}),
+        (DATA.take(3), {"steps_per_epoch": 3}),
+        (DATA, {"validation_data": DATA.repeat(), "validation_steps": 5}),
+        (DATA.map(lambda x, y: (x, tf.cast(y > 0, tf.int32))), {"class_weight": {0: 0.3, 1: 2.0}}),
+    ],
+)
+def test_results_on_a_data_set_are_those_of_fit(data, given):
+    histories = []
+    for train in (lambda model, *args, **rest: model.fit(*args, **rest), fit):
+        keras.utils.set_random_seed(0)
+        model = made()
+        history = train(model, data, epochs=3, shuffle=False, verbose=0, **given)
+        histories.append((history.history, model.get_weights()))
+    (found, weights), (known, known_weights) = histories
+    for name, values in known.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-6)
+    for array, known_array in zip(weights, known_weights, strict=True):
+        np.testing.assert_allclose(array, known_array, rtol=1e-6)
+
+
+def test_a_data_set_that_shuffles_itself_has_the_order_that_it_has_in_fit():
+    losses = []
+    for train in (lambda model, *args, **rest: model.fit(*args, **rest), fit):
+        keras.utils.set_random_seed(0)
+        data, others = DATA.shuffle(20, seed=3), DATA.shuffle(9, seed=4)
+        given = {"validation_data": others, "shuffle": False, "epochs": 3, "verbose": 0}
+        losses.append(train(made(), data, **given).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
 def test_class_weights_are_those_of_fit():
