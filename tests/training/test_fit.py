@@ -1,6 +1,8 @@
 """What `kt_extras.training.fit` does besides training: callbacks, data, programs, and `fit`."""
 
 import inspect
+import signal
+import threading
 
 import keras
 import numpy as np
@@ -339,3 +341,14 @@ def test_the_line_of_an_epoch_is_printed(capsys):
     assert "Epoch 2/2" in out
     assert "1/1" in out
     assert "loss" in out
+
+
+@pytest.mark.slow
+def test_an_epoch_ends_at_once_when_it_is_interrupted():
+    model = made()
+    data = array_data(model, X, Y, batch_size=1)
+    run_epoch(model, data, np.arange(20), training=True)
+    timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):  # the epoch would take minutes
+        run_epoch(model, data, np.zeros(10**7, int), training=True)
