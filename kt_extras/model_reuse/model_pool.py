@@ -100,6 +100,11 @@ class ModelPool:
         self.reasons["no kept model has its architecture"] += 1
         return self._lend(LiveModel(fresh, hp.values), again=False).model
 
+    def forget_counts(self) -> None:
+        """Count from 0 again."""
+        self.reused = 0
+        self.reasons.clear()
+
     def give_back(self, *, intact: bool = True) -> None:
         """Keep the models that were lent, or drop them if their training failed."""
         lent, self._lent = self._lent, []

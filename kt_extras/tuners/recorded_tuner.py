@@ -28,6 +28,7 @@ from kt_extras.oracles.plan import expected_epochs, plan_table, planned_rows
 from kt_extras.records.failures_said import BestList
 from kt_extras.records.tables import history_of, table
 from kt_extras.training.global_state import settings_kept
+from kt_extras.training.time_spent import section
 from kt_extras.tuners.compile_overrides import compile_with
 from kt_extras.tuners.model_fingerprint import FirstModel, model_change
 from kt_extras.tuners.project_files import remove_search_files
@@ -255,7 +256,8 @@ class RecordedTuner(keras_tuner.Tuner):
         if self._restore_settings is not None:
             self._restore_settings()
             self._restore_settings = None
-        return super()._build_hypermodel(hp)
+        with section("building"):
+            return super()._build_hypermodel(hp)
 
     def _override_compile_args(self, model: keras.Model) -> None:
         """Compile a model with copies of the tuner's optimizer, loss and metrics, if given."""

@@ -14,6 +14,7 @@ from kt_extras.stacking import ModelStack, NotStackable
 from kt_extras.training.epoch_loop import EpochLoop, Logs, TrainingData
 from kt_extras.training.epoch_program import run_epoch
 from kt_extras.training.fit_data import ArrayData
+from kt_extras.training.time_spent import section
 from kt_extras.tuners.stacked_trial import StackedTrial
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
@@ -92,10 +93,11 @@ class StackedGroup:
         """Return the logs of rows by number: of an epoch of training, or of a validation."""
         if self.refusal is None and orders:
             try:
-                if training:
-                    given = [orders.get(row) for row in range(len(self._stack.models))]
-                    return self._stack.train_epoch(given)
-                return self._stack.evaluate(data)
+                with section("training"):
+                    if training:
+                        given = [orders.get(row) for row in range(len(self._stack.models))]
+                        return self._stack.train_epoch(given)
+                    return self._stack.evaluate(data)
             except NotStackable as error:
                 refusal = error.reason
             except _OUT_OF_MEMORY:
@@ -129,7 +131,7 @@ class StackedGroup:
         for row, begun in list(self._rows.items()):
             if rows is None or row in rows:
                 try:
-                    results[row] = begun.call(lambda loop, row=row: call(row, loop))
+                    results[row] = begun.call(partial(call, row))
                 except Exception as error:
                     self._leave(row, error)
         return results

@@ -15,6 +15,7 @@ from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.stacking import ModelStack, NotStackable, differ_in_numbers_alone
 from kt_extras.training.global_state import settings_kept
+from kt_extras.training.time_spent import section
 from kt_extras.tuners.stacked_group import StackedGroup
 from kt_extras.tuners.stacked_trial import StackedTrial
 from kt_extras.tuners.trial_loop import TrialLoop
@@ -169,7 +170,8 @@ class _Kind:
             return None
         if self._stack is None or len(self._stack.models) <= count // 2:
             try:
-                self._stack = self._made([begun.model for begun in self.waiting[:count]])
+                with section("tracing"):
+                    self._stack = self._made([begun.model for begun in self.waiting[:count]])
             except NotStackable as refusal:
                 self.refused = refusal.reason
                 return None

@@ -19,6 +19,7 @@ from kt_extras.checkpoints.state_file import UnreadableStateError
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.interruption import StopRequest
+from kt_extras.training.time_spent import section
 from kt_extras.tuners.environment_errors import is_environment
 from kt_extras.tuners.trial_outcome import add_results, is_fatal, set_failure
 
@@ -65,7 +66,8 @@ class TrialLoop:
         """
         self._stop_request.raise_if_set()
         self._tuner.pre_create_trial()
-        return self._tuner.oracle.create_trial(tuner_id)
+        with section("suggesting"):
+            return self._tuner.oracle.create_trial(tuner_id)
 
     def run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         """Run a trial and return it to the oracle, whether it succeeds or fails."""

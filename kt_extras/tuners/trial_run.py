@@ -35,6 +35,7 @@ from kt_extras.training.loop_guard import LoopGuard, ScheduledLoopGuard
 from kt_extras.training.notes import Notes
 from kt_extras.training.quiet import QuietProgress
 from kt_extras.training.reporter import EpochReporter, scalars
+from kt_extras.training.time_spent import section
 from kt_extras.training.tolerant_callback import make_tolerant
 from kt_extras.tuners.returned_metrics import check_single, missing_objective
 from kt_extras.tuners.search_monitor import SearchMonitor
@@ -173,12 +174,13 @@ class TrialRun:
             path: Path of the weights.
             build_config: Path of the file that `write_build_config` or KerasTuner has written.
         """
-        if self.stopped and self._states is not None:
-            self._weights.save_arrays(path)
-            return
-        if os.path.exists(build_config):
-            sync_content(Path(build_config))  # and its entry with that of the weights
-        self._weights.write(path)
+        with section("saving"):
+            if self.stopped and self._states is not None:
+                self._weights.save_arrays(path)
+                return
+            if os.path.exists(build_config):
+                sync_content(Path(build_config))  # and its entry with that of the weights
+            self._weights.write(path)
 
     def write_build_config(self, path: str) -> None:
         """Write what Keras 3 needs to build the model, which KerasTuner writes after `fit`."""
@@ -202,7 +204,8 @@ class TrialRun:
         if self.stopped and self._states is not None:
             self._bring_model()
             state = self._states.path(self._trial.trial_id, epoch + 1)
-            save_state(state, self._reporter.model, self._own, epoch=epoch + 1)
+            with section("saving"):
+                save_state(state, self._reporter.model, self._own, epoch=epoch + 1)
         if self._monitor is not None:
             self._monitor.epoch_ended()
         return self.stopped

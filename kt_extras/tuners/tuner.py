@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -29,6 +30,7 @@ from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest, interruptible
 from kt_extras.training.loop_guard import TrainingEnded
 from kt_extras.training.notes import Notes
+from kt_extras.training.time_spent import TimeSpent, measured, section
 from kt_extras.tuners.arguments import (
     check_function,
     check_hypermodel,
@@ -51,6 +53,7 @@ from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 from kt_extras.tuners.roles import role_of
 from kt_extras.tuners.stacked_loop import StackedLoop
+from kt_extras.tuners.time_report import time_report
 from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint, check_model
 from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
@@ -170,6 +173,7 @@ class Tuner(RecordedTuner):
         check_integer("reuse_models", reuse_models, minimum=0)
         check_trials_at_once(trials_at_once)
         self._trials_at_once = trials_at_once
+        self._together: StackedLoop | None = None
         # In the scope of a strategy the variables of a model are copied to several devices.
         self._pool = ModelPool(0 if distribution_strategy is not None else reuse_models)
         self._resumes_trial = False  # whether the state of the model will be restored
@@ -225,6 +229,8 @@ class Tuner(RecordedTuner):
         self._shows_epochs = verbose > 1
         self._notes = Notes(visible=verbose > 0)
         self._fits = FitReport(self._notes)
+        self._pool.forget_counts()
+        self._together = None
         if self._role.trains:
             self._check_fit_arguments(fit_args, fit_kwargs)
             if self._takes_verbose:
@@ -234,8 +240,24 @@ class Tuner(RecordedTuner):
             with interruptible(visible=verbose > 0) as self._stop_request:
                 self._run_trials(fit_args, fit_kwargs)
 
-        with environment_explained(str(self.project_dir)):
+        with environment_explained(str(self.project_dir)), measured() as spent:
             self._role.search(run_trials, visible=verbose > 0)
+        if self._role.trains:
+            self._report_time(spent, visible=verbose > 0)
+
+    def _report_time(self, spent: TimeSpent, *, visible: bool) -> None:
+        together = self._together
+        lines = time_report(
+            spent,
+            stacked=together.stacked if together else 0,
+            reused=self._pool.reused,
+            not_stacked=together.reasons if together else Counter(),
+            not_reused=self._pool.reasons,
+            by_batches=self._fits.fallbacks,
+        )
+        said = Notes(visible=visible)
+        for line in lines:
+            said.add(line)
 
     def run_trial(self, trial: Trial, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
         """Build and train the trial's model, once for each execution.
@@ -378,8 +400,8 @@ class Tuner(RecordedTuner):
             try:
                 at_once = self._at_once()
                 if at_once.trials > 1:
-                    together = StackedLoop(self, self._local_oracle, loop, run, at_once)
-                    together.run(fit_args, fit_kwargs)
+                    self._together = StackedLoop(self, self._local_oracle, loop, run, at_once)
+                    self._together.run(fit_args, fit_kwargs)
                 else:
                     while (trial := loop.next()) is not None:
                         run(trial)
@@ -402,7 +424,8 @@ class Tuner(RecordedTuner):
         if self.oracle is not self._local_oracle:
             add_message(trial)
         try:
-            self.oracle.end_trial(trial)
+            with section("saving"):
+                self.oracle.end_trial(trial)
         finally:
             self._role.trial_ended(trial.trial_id)
 
