@@ -23,6 +23,7 @@ from kt_extras.tuners.trials_at_once import AtOnce
 
 _MIN_STACK = 2  # trials
 _MAX_KINDS = 16  # architectures that are remembered
+_TRIED = 2  # trials, after which it is known whether models are refused
 
 
 class StackedLoop:
@@ -63,7 +64,7 @@ class StackedLoop:
         self.reasons: Counter[str] = Counter()
 
     def run(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
-        """Run trials until there are no more."""
+        """Run trials until there are no more, or until it is known that they cannot be stacked."""
         self._fit = fit_args, fit_kwargs
         kept = random_state_kept() if self._oracle.seed_given else nullcontext()
         try:
@@ -78,12 +79,20 @@ class StackedLoop:
 
     def _begin_trials(self) -> bool:
         """Begin as many trials as may run at once; return whether there is one to train."""
-        while self._free:
+        while self._free and not self._is_in_vain:
+            if any(kind.refused and kind.waiting for kind in self._kinds):
+                break
             trial = self._loop.ask(self._free[-1])
             if trial.status in {TrialStatus.IDLE, TrialStatus.STOPPED}:
                 break
             self._begin(trial, self._free.pop())
         return any(kind.waiting for kind in self._kinds)
+
+    @property
+    def _is_in_vain(self) -> bool:
+        """Whether models are refused, so that it is better to build one at a time."""
+        refused = any(kind.refused for kind in self._kinds)
+        return not self.stacked and refused and self.reasons.total() >= _TRIED
 
     def _begin(self, trial: Trial, tuner_id: str) -> None:
         """Build the model of a trial, and add it to those of its architecture."""
@@ -105,8 +114,8 @@ class StackedLoop:
             return
         begun = kind.waiting.pop(0)
         self.reasons[kind.refused or "no other trial had its architecture"] += 1
-        begun.model = None
-        self._run_alone(begun.trial)
+        with begun.built():
+            self._run_alone(begun.trial)
         self._free.append(begun.tuner_id)
 
     def _train_together(self, kind: _Kind, stack: ModelStack) -> None:

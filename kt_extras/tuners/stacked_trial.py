@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 from keras_tuner.engine.trial import Trial
@@ -22,6 +22,20 @@ from kt_extras.training.hooks import tuner_hooks
 _FIT = inspect.signature(keras.Model.fit)
 
 Result = TypeVar("Result")
+
+
+class BuiltModel(NamedTuple):
+    """A model of a trial that was built before its turn.
+
+    Attributes:
+        hp: The hyperparameters of the trial.
+        model: The model.
+        random: The state of the random streams after it was built, None if they have no seed.
+    """
+
+    hp: Any
+    model: keras.Model
+    random: dict[str, Any] | None
 
 
 class StackedTrial:
@@ -82,6 +96,17 @@ class StackedTrial:
         hooks = tuner_hooks(self._tuner, self.trial)
         callbacks = [*callbacks_for(self._callbacks, self.trial), hooks]
         return reason_to_fall_back(self.model, {**self.given, "callbacks": callbacks})
+
+    @contextmanager
+    def built(self) -> Iterator[None]:
+        """Let the loop for single trials train the model that is built already."""
+        model, self.model = self.model, None
+        if model is not None:
+            self._tuner._built = BuiltModel(self.trial.hyperparameters, model, self._random)
+        try:
+            yield
+        finally:
+            self._tuner._built = None
 
     def data(self) -> TrainingData:
         """Return what it is trained on."""

@@ -17,6 +17,7 @@ from kt_extras.arguments import check_integer
 from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.bridge.metrics import epochs_reported
 from kt_extras.bridge.trial_message import add_message
+from kt_extras.checkpoints.random_state import set_random_state
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.model_pool import ModelPool
@@ -53,6 +54,7 @@ from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 from kt_extras.tuners.roles import role_of
 from kt_extras.tuners.stacked_loop import StackedLoop
+from kt_extras.tuners.stacked_trial import BuiltModel
 from kt_extras.tuners.time_report import time_report
 from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint, check_model
@@ -174,6 +176,7 @@ class Tuner(RecordedTuner):
         check_trials_at_once(trials_at_once)
         self._trials_at_once = trials_at_once
         self._together: StackedLoop | None = None
+        self._built: BuiltModel | None = None
         # In the scope of a strategy the variables of a model are copied to several devices.
         self._pool = ModelPool(0 if distribution_strategy is not None else reuse_models)
         self._resumes_trial = False  # whether the state of the model will be restored
@@ -372,6 +375,11 @@ class Tuner(RecordedTuner):
 
     def _build_checked(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model as KerasTuner does, but leave the kept models as they are."""
+        if self._built is not None and self._built.hp is hp:
+            built, self._built = self._built, None
+            if built.random is not None:
+                set_random_state(built.random)
+            return built.model
         compat.reset_names()
         model = self._build_hypermodel(hp)
         check_model(model, self.max_model_size)
@@ -402,9 +410,8 @@ class Tuner(RecordedTuner):
                 if at_once.trials > 1:
                     self._together = StackedLoop(self, self._local_oracle, loop, run, at_once)
                     self._together.run(fit_args, fit_kwargs)
-                else:
-                    while (trial := loop.next()) is not None:
-                        run(trial)
+                while (trial := loop.next()) is not None:
+                    run(trial)
             finally:
                 self._pool.clear()
 
