@@ -38,7 +38,8 @@ class Counted(keras_tuner.HyperModel):
 
 
 def search(hypermodel, **kwargs):
-    tuner = kte.TPE(hypermodel, "val_accuracy", max_trials=3, seed=0, **kwargs)
+    settings = {"max_trials": 3, "seed": 0, "reuse_models": 0, "trials_at_once": 1, **kwargs}
+    tuner = kte.TPE(hypermodel, "val_accuracy", **settings)
     tuner.search(
         X,
         Y,
@@ -78,6 +79,29 @@ def test_only_the_returned_model_is_in_memory_after_a_refit():
     assert counted.models[-1]() is None
 
 
+class OfManySizes(Counted):
+    """Builds a model of another architecture each time."""
+
+    def build(self, hp):
+        gc.collect()
+        self.alive.append(sum(model() is not None for model in self.models))
+        hp.Float("rate", 0.0, 1.0)
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(2 + len(self.models))])
+        model.add(keras.layers.Dense(10, "softmax"))
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        self.models.append(weakref.ref(model))
+        return model
+
+
+def test_no_more_models_are_alive_than_are_kept():
+    counted = OfManySizes()
+    tuner = search(counted, max_trials=5, reuse_models=2)
+    gc.collect()
+    assert len(tuner.results()) == 5
+    assert max(counted.alive) == 2
+    assert not any(model() for model in counted.models)
+
+
 class GraphsSeen(keras.layers.Dense):
     """Records in which graphs it is called."""
 
@@ -100,7 +124,8 @@ def test_the_graphs_of_a_trial_are_freed_when_it_has_ended():
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         return model
 
-    tuner = kte.TPE(build_with_graphs, "val_loss", max_trials=4, seed=0)
+    settings = {"max_trials": 4, "seed": 0, "reuse_models": 0, "trials_at_once": 1}
+    tuner = kte.TPE(build_with_graphs, "val_loss", **settings)
     tuner.search(X, Y, validation_data=VALIDATION, epochs=2, verbose=0)
     gc.collect()
     assert len(alive) > 4
