@@ -1,1 +1,1 @@
-"""Reuse a compiled model with other hyperparameters."""
+"""Reuse compiled models for trials that differ in numbers alone."""
