@@ -26,10 +26,11 @@ SAMPLERS: dict[str, Sampler] = {
     "random": Random(),
 }
 TIMES = (25, 50)  # in trainings of one model alone
+TRIALS = 50
 
 
 def run(sampler: str, problem: str, at_once: int, seed: int) -> list[float]:
-    """Return the normalised regret after each of `TIMES`."""
+    """Return the normalised regret after each of `TIMES`, and after `TRIALS`."""
     task, asked = problem_named(problem), Distinct(SAMPLERS[sampler])
     history, losses = History(task.space), []
     counts = [round(time / COST[at_once]) for time in TIMES]
@@ -44,7 +45,7 @@ def run(sampler: str, problem: str, at_once: int, seed: int) -> list[float]:
             losses.append(loss)
     best = np.minimum.accumulate(losses)
     scale = reference(problem) - task.optimum
-    return [float(best[count - 1] - task.optimum) / scale for count in counts]
+    return [float(best[count - 1] - task.optimum) / scale for count in (*counts, TRIALS)]
 
 
 def main() -> None:
@@ -65,8 +66,8 @@ def main() -> None:
                 tasks = [(sampler, p, at_once, s) for p in half for s in range(options.seeds)]
                 with multiprocessing.Pool(options.jobs) as pool:
                     mean = np.mean(pool.starmap(run, tasks, chunksize=1), axis=0)
-                cells.append(" then ".join(f"{regret:.4f}" for regret in mean))
-            trials = " then ".join(str(round(time / COST[at_once])) for time in TIMES)
+                cells.append(", ".join(f"{regret:.4f}" for regret in mean))
+            trials = ", ".join(str(round(time / COST[at_once])) for time in TIMES)
             print(f"| {at_once} | {trials} | {' | '.join(cells)} |", flush=True)
 
 
