@@ -15,7 +15,7 @@ from kt_extras.stacking.comparison import differing
 from kt_extras.stacking.held_numbers import differ_in_numbers_alone, numbers
 from kt_extras.stacking.keras_internals import build_for_training
 from kt_extras.stacking.model_step import ModelStep, state_variables
-from kt_extras.stacking.program import Program, results_of
+from kt_extras.stacking.program import Program, refusing, results_of
 from kt_extras.stacking.refusal import NotStackable
 from kt_extras.stacking.requirements import is_of_known_parts, require_stackable
 from kt_extras.stacking.stacked_state import StackedState
@@ -63,6 +63,8 @@ class ModelStack:
         self.models: list[keras.Model | None] = list(models)
         self._variables = [state_variables(model) for model in models]
         _require_own_variables(self._variables)
+        self._names = [list(model.get_metrics_result()) for model in models]
+        self._traced_names = self._names[0]
         self._step = ModelStep(models[0])  # whose code is traced; it may leave the stack
         self._state = StackedState([_values(variables) for variables in self._variables])
         self._numbers = StackedState([_numbers(model) for model in models])
@@ -170,13 +172,15 @@ class ModelStack:
             self._require_same(model, self._step.model, row)
         variables = state_variables(model)
         _require_own_variables([variables, *(self._variables[at] for at in self._others(row))])
-        new = self.models[row] is None
+        before = self.models[row]
         self.models[row], self._variables[row] = model, variables
+        if model is not before:
+            self._names[row] = list(model.get_metrics_result())
         if row not in self._positions:
             self._positions[row] = self._free_position()
         self._state.read(self._positions[row], _values(variables))
         self._numbers.read(self._positions[row], _numbers(model))
-        if self._compare_all and new:
+        if self._compare_all and model is not before:
             self._uncompared.add(row)
 
     # Which models are in which places.
@@ -241,7 +245,8 @@ class ModelStack:
         found = {name: np.asarray(v) for name, v in self._results(self._state.tensors).items()}
         logs: list[Logs | None] = [None] * len(self.models)
         for row, at in self._positions.items():
-            logs[row] = {name: _plain(values[at]) for name, values in found.items()}
+            names = zip(self._names[row], self._traced_names, strict=True)
+            logs[row] = {name: _plain(found[traced][at]) for name, traced in names}
         return logs
 
     def _checked_program(self, order: Any) -> Program:
@@ -268,7 +273,8 @@ class ModelStack:
         """Compare the first step of some rows with the step of their models alone."""
         before = self._state.replaced(self._reset)
         batch = program.batch(data.data, order, tf.constant(0))
-        after = program.one(before, self._numbers.tensors, batch)
+        with refusing():
+            after = program.one(before, self._numbers.tensors, batch)
         for row in rows:
             model, at = self.models[row], self._positions.get(row)
             if model is None or at is None:

@@ -59,7 +59,7 @@ class Program:
         rest = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in values]
         signature = specs, rest, self._batch
         self.one = tf.function(self._mapped, autograph=False, input_signature=signature)
-        with _refusing(), converters.added(self._count):
+        with refusing(), converters.added(self._count):
             captured = self.one.get_concrete_function().captured_inputs
         if any(tensor.dtype == tf.resource for tensor in captured):
             raise NotStackable("its step has state that is not among the model's variables")
@@ -123,7 +123,7 @@ def results_of(step: ModelStep) -> Callable[[list[Any]], dict[str, Any]]:
     made = tf.function(mapped, autograph=False)
 
     def results(state: list[Any]) -> Any:
-        with converters.added(len(state[0])), _refusing():
+        with converters.added(len(state[0])), refusing():
             return made(state)
 
     return results
@@ -134,14 +134,17 @@ def _map(one: Callable[[Any], Any], values: Any) -> Any:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn what is raised by the map into a refusal, without TensorFlow's log of it."""
+def refusing() -> Iterator[None]:
+    """Turn what is raised by a map into a refusal, without TensorFlow's log of it.
+
+    That the memory is used up is left as it is.
+    """
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
         yield
-    except NotStackable:
+    except (NotStackable, MemoryError, tf.errors.ResourceExhaustedError):
         raise
     # Layers and converters may raise anything.
     except Exception as error:
