@@ -18,6 +18,9 @@ from kt_extras.stacking.held_numbers import held, numbers
 from kt_extras.stacking.keras_internals import averages, stateless, training_loss
 from kt_extras.stacking.refusal import NotStackable
 
+# Keras 2 has none, and stacks no models; its import of this module must not fail.
+_StatelessScope: Any = getattr(keras, "StatelessScope", object)
+
 
 class ModelStep:
     """The steps of one model.
@@ -95,7 +98,7 @@ def state_variables(model: keras.Model) -> list[Any]:
     return list({id(variable): variable for variable in found}.values())
 
 
-class _Scope(keras.StatelessScope):
+class _Scope(_StatelessScope):
     """Collects assignments, and refuses those that are made under a condition."""
 
     def __init__(self, mapping: Any) -> None:
