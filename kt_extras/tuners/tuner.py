@@ -399,7 +399,8 @@ class Tuner(RecordedTuner):
                 move_gradients_to_graphs()
                 if self._pool.size:
                     self._pool.give_back(intact=False)  # from a `run_trial` of one's own
-                    self._pool.collect()
+                    if self._pool.collect():
+                        clear_session()
                 else:
                     clear_session()  # which lets go of the trial's model
                     freeze()
