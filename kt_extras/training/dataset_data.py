@@ -38,6 +38,10 @@ class DatasetData:
         """
         return DatasetOrder(self, steps)
 
+    def first_batch(self, batches: Batches) -> Batches:
+        """Return the first batch of an epoch."""
+        return Batches(batches.iterator, 1)
+
 
 @dataclass(frozen=True)
 class Batches:

@@ -94,7 +94,9 @@ class EpochLoop:
     @property
     def is_over(self) -> bool:
         """Whether all epochs are trained, or a callback has ended the training."""
-        return bool(self._epoch >= self._given["epochs"] or self._model.stop_training)
+        begun = self._logs is not None  # a callback that ends it before is asked after a batch
+        stopped = begun and self._model.stop_training
+        return bool(self._epoch >= self._given["epochs"] or stopped)
 
     @property
     def validates(self) -> bool:
@@ -148,6 +150,8 @@ class EpochLoop:
         return history
 
     def _run(self, data: Data, order: Order, *, training: bool) -> Logs:
+        if training and self._model.stop_training:
+            order = data.first_batch(order)
         logs = run_epoch(self._model, data, order, training=training)
         return compat.epoch_logs(self._model, logs)
 

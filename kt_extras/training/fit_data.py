@@ -57,6 +57,10 @@ class ArrayData:
         """
         return EpochOrder(self.rows, self.batch_size, shuffle=shuffle, steps=steps)
 
+    def first_batch(self, order: IntArray) -> IntArray:
+        """Return the rows of the first batch of an epoch."""
+        return order[: self.batch_size]
+
 
 def array_data(
     model: keras.Model,

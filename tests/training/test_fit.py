@@ -265,6 +265,21 @@ def test_a_callback_can_end_the_training():
     assert fit(made(), X, Y, epochs=5, verbose=0, callbacks=[stop]).epoch == [0, 1]
 
 
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin"])
+def test_a_training_that_is_ended_before_its_first_batch_ends_after_it(hook):
+    found = []
+    for train in (lambda model, *args, **rest: model.fit(*args, **rest), fit):
+        model, callback = made(), keras.callbacks.Callback()
+
+        def stop(*_, model=model, **__):
+            model.stop_training = True
+
+        setattr(callback, hook, stop)
+        history = train(model, X, Y, batch_size=5, epochs=3, verbose=0, callbacks=[callback])
+        found.append((history.epoch, int(model.optimizer.iterations)))
+    assert found[0] == found[1] == ([0], 1)
+
+
 def test_a_changed_learning_rate_is_used_without_a_new_trace():
     model = made()
     fit(model, X, Y, verbose=0)
