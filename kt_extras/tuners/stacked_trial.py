@@ -87,10 +87,16 @@ class StackedTrial:
         bound.apply_defaults()
         self.given = dict(bound.arguments)
 
-    def refusal(self) -> str | None:
-        """Return why its training cannot be one of a stack, None if it can."""
+    def refusal(self, max_weights: float) -> str | None:
+        """Return why its training cannot be one of a stack, None if it can.
+
+        Args:
+            max_weights: How many weights its model may have.
+        """
         if self.model is None:
             return "its model cannot be built"
+        if self.model.built and self.model.count_params() > max_weights:
+            return f"a model of more than {max_weights:,} weights gains nothing by it"
         if self.given["steps_per_epoch"] or self.given["validation_steps"]:
             return "`steps_per_epoch` or `validation_steps` is passed"
         hooks = tuner_hooks(self._tuner, self.trial)

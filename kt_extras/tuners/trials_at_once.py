@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, NamedTuple
 
 from kt_extras import compat
@@ -10,7 +11,11 @@ from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.samplers import Distinct, Exhaustive, Random, Sobol
 
 _MANY = 16  # a model takes the least time in a stack of 8 to 32
+_BY_TIME = 8  # where time limits the search, and the sampler looks at results
 _BEGUN = 64
+# With more weights than that a training step has work for all cores, and a stack gains nothing:
+# two dense layers of 128 units take .5 to .8 of their time alone, two of 256 take .9 to 1.2.
+_MAX_WEIGHTS = 65_536
 
 
 class AtOnce(NamedTuple):
@@ -20,10 +25,12 @@ class AtOnce(NamedTuple):
         trials: How many are trained as one program at most.
         begun: How many are begun before the first of them is trained, if that is more: the more,
             the larger are the groups of one architecture.
+        max_weights: How many weights a model has at most that is trained together with others.
     """
 
     trials: int
     begun: int = 0
+    max_weights: float = math.inf
 
 
 def check_trials_at_once(value: Any) -> None:
@@ -56,14 +63,20 @@ def chosen(given: int | Literal["auto"], oracle: SamplerOracle) -> AtOnce:
     alone = oracle.scheduler is None and oracle.pruner is None
     trials = _best_for(oracle, independent=independent) if given == "auto" else given
     # Where no trial depends on what others have shown, it costs nothing to begin more of them.
-    return AtOnce(trials, max(_BEGUN, 2 * trials) if independent and alone and trials > 1 else 0)
+    begun = max(_BEGUN, 2 * trials) if independent and alone and trials > 1 else 0
+    return AtOnce(trials, begun, _MAX_WEIGHTS if given == "auto" else math.inf)
 
 
 def _best_for(oracle: SamplerOracle, *, independent: bool) -> int:
-    """Return how many trials at once cost a search nothing of what it finds."""
-    if oracle.scheduler is not None and oracle.scheduler.revives:
-        return _MANY  # a population
-    return _MANY if independent else 1
+    """Return how many trials at once find most in a search.
+
+    A sampler that looks at results loses some of what it finds with a number of trials, and gains
+    more than that in a given time (`benchmarks/batch_regret.py`).
+    """
+    if independent or (oracle.scheduler is not None and oracle.scheduler.revives):
+        return _MANY
+    by_time = oracle.max_trials is None and oracle.budget.max_time is not None
+    return _BY_TIME if by_time and oracle.scheduler is None else 1
 
 
 def _innermost(sampler: Any) -> Any:
