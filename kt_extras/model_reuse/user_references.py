@@ -31,7 +31,8 @@ def refers_to(hypermodel: Any, model: keras.Model) -> bool:
     >>> refers_to(lambda hp: None, build(None))
     False
     """
-    parts = [*compat.all_layers(model, include_model=True), *model.weights]
+    weights = model.weights if model.built else []
+    parts = [*compat.all_layers(model, include_model=True), *weights]
     own = {id(part) for part in (*parts, getattr(model, "optimizer", model))}
     return any(id(value) in own for value in _values(hypermodel, _DEPTH, set()))
 
