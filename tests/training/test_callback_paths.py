@@ -1,6 +1,7 @@
 """Whatever the callbacks of a user write to a path is a trial's own."""
 
 import errno
+import gc
 import os
 from pathlib import Path
 from typing import ClassVar
@@ -57,6 +58,7 @@ def test_files_and_backups_are_each_trials_own_when_one_crashes(capsys):
     Crash.crashed = False
     tuner = kte.TPE(build, "val_loss", max_trials=3, seed=0)
     tuner.search(X, Y, epochs=2, callbacks=callbacks, **DATA)
+    gc.collect()  # of the crashed training
     rows = tuner.results()
     assert [row["state"] for row in rows] == ["failed", "completed", "completed"]
     assert [row["epochs"] for row in rows] == [1, 2, 2]
