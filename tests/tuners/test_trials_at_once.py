@@ -11,6 +11,7 @@ import tensorflow as tf
 import kt_extras as kte
 from kt_extras import compat
 from kt_extras.stacking import ModelStack
+from kt_extras.tuners.trials_at_once import chosen
 
 L = keras.layers
 RNG = np.random.default_rng(0)
@@ -242,3 +243,25 @@ def test_what_cannot_be_stacked_is_trained_one_after_the_other(stacked):
 def test_a_value_that_is_no_number_of_trials_is_refused(value):
     with pytest.raises((TypeError, ValueError), match="`trials_at_once`"):
         kte.TPE(build, "val_loss", trials_at_once=value)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "limits", "expected"),
+    [
+        ("random", {"max_trials": 9}, (16, 64)),
+        ("sobol", {"max_time": 60}, (16, 64)),
+        ("tpe", {"max_trials": 9}, (1, 0)),
+        ("tpe", {"max_trials": 9, "max_time": 60}, (1, 0)),
+        ("tpe", {"max_time": 60}, (8, 0)),
+    ],
+)
+def test_auto_stacks_what_costs_the_search_nothing(sampler, limits, expected):
+    samplers = {"random": kte.samplers.Random, "sobol": kte.samplers.Sobol, "tpe": kte.samplers.TPE}
+    oracle = kte.SamplerOracle(samplers[sampler](), objective="val_loss", **limits)
+    assert chosen("auto", oracle)[:2] == expected
+    assert chosen(3, oracle).trials == 3
+
+
+def test_auto_stacks_a_population_but_not_asha():
+    assert chosen("auto", kte.PBTOracle("val_loss", 4, 4)).trials == 16
+    assert chosen("auto", kte.ASHAOracle("val_loss", 4, max_trials=4)).trials == 1
