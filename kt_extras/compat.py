@@ -326,6 +326,11 @@ def compile_arguments(model: keras.Model) -> dict[str, Any]:
     return dict(getattr(getattr(model, "_compile_config", None), "config", {}))
 
 
+def is_built(metric: Any) -> bool:
+    """Tell whether a metric of Keras 3 has its variables; some create them when they are called."""
+    return bool(getattr(metric, "_built", True))
+
+
 def require_tensorflow(name: str) -> None:
     """Raise if Keras runs on another backend than TensorFlow.
 

@@ -622,6 +622,24 @@ CANARIES = [
         "trials with convolutions or dropout are not trained in a stack",
     ),
     (
+        "Model._compile_loss",
+        KERAS_3_ONLY,
+        lambda: model()._compile_loss.built is False,
+        "no trials are trained in a stack",
+    ),
+    (
+        "Model._compile_metrics",
+        KERAS_3_ONLY,
+        lambda: hasattr(model(), "_compile_metrics"),
+        "no trials are trained in a stack",
+    ),
+    (
+        "F1Score._built",
+        KERAS_3_ONLY,
+        lambda: keras.metrics.F1Score()._built is False,
+        "trials with metrics such as `F1Score` are not trained in a stack",
+    ),
+    (
         "engine.trial.Trial",
         BOTH,
         exists("keras_tuner.engine.trial.Trial"),

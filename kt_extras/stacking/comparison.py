@@ -11,6 +11,7 @@ import numpy as np
 
 from kt_extras.arrays import Array
 from kt_extras.checkpoints.random_state import random_state_kept
+from kt_extras.stacking.keras_internals import loss_trackers
 from kt_extras.stacking.model_step import state_variables
 
 Values = Sequence[Array]
@@ -51,7 +52,8 @@ def differing(
                 for a, b, c, d, size in zip(before, alone, shaken, other, scale, strict=True)
             ]
             wrong = _beyond(before, after, alone, rounding)
-    return [variables[index].path for index in wrong]
+    unsure = {id(variable) for variable in loss_trackers(model)}
+    return [variables[index].path for index in wrong if id(variables[index]) not in unsure]
 
 
 def _step(

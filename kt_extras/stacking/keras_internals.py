@@ -27,7 +27,30 @@ def build_for_training(model: keras.Model, batch: Any) -> None:
     >>> len(model.weights), len(model.optimizer.variables), len(model.metrics_variables)
     (2, 6, 4)
     """
+    _build_loss_and_metrics(model, batch)
     model._symbolic_build(data_batch=batch)
+
+
+def _build_loss_and_metrics(model: keras.Model, batch: Any) -> None:
+    """Build the loss and metrics of a model with one output from its symbolic output.
+
+    Keras calls the model, the loss and the metrics on symbolic data for that, which takes longer
+    than to build the model.  What is not built here, Keras builds.
+    """
+    _, target, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    of_keras = type(model).__module__.startswith("keras.src.models.")
+    if not (of_keras and model.built and tf.is_tensor(target) and len(model.outputs) == 1):
+        return
+    output = model.outputs[0]
+    if not isinstance(model, keras.Sequential) and model.output is not output:
+        return  # a list or dictionary of one
+    symbolic = keras.KerasTensor(target.shape, target.dtype.name)
+    for part in (model._compile_loss, model._compile_metrics):
+        if part is not None and not part.built:
+            part.build(symbolic, output)
+    metrics = model._compile_metrics
+    if metrics is not None and not all(map(compat.is_built, metrics.metrics)):
+        metrics.built = False  # some create variables when they are called
 
 
 def training_loss(model: keras.Model, batch: Any) -> tuple[Any, Any]:
@@ -71,6 +94,14 @@ def stateless(optimizer: Any) -> Any:
         for variable, decays in zip(trained, compat.decaying(optimizer, trained), strict=True)
     }
     return made
+
+
+def loss_trackers(model: keras.Model) -> list[Any]:
+    """Return the variables of the mean losses of the outputs, of a model with several.
+
+    Keras weighs a batch by its size only where it knows that when it traces the step.
+    """
+    return [] if model._compile_loss is None else list(model._compile_loss.variables)
 
 
 def averages(optimizer: Any) -> list[Any]:
