@@ -57,6 +57,7 @@ class _EpochProgram:
 
     def __init__(self, model: keras.Model, data: Data, *, training: bool) -> None:
         self._part, self._calls = 1, 0  # batches in a call
+        self._traced: Any = None
         if training:
             compat.create_metrics(model, _batch_spec(data))
         step = _step(model, training=training)
@@ -81,7 +82,9 @@ class _EpochProgram:
             begun = time.perf_counter()
             with section("training" if self._calls else "tracing"):
                 ends = tf.constant(start, tf.int64), tf.constant(stop, tf.int64)
-                logs = self._function(*ends, *given)
+                if self._traced is None:  # apart, since TensorFlow warns where calls often trace
+                    self._traced = self._function.get_concrete_function(*ends, *given)
+                logs = self._traced(*ends, *given)
             self._set_part(stop - start, time.perf_counter() - begun)
             start = stop
         return logs

@@ -367,3 +367,9 @@ def test_an_epoch_ends_at_once_when_it_is_interrupted():
     timer.start()
     with pytest.raises(KeyboardInterrupt):  # the epoch would take minutes
         run_epoch(model, data, np.zeros(10**7, int), training=True)
+
+
+def test_tensorflow_does_not_warn_of_new_models(caplog):
+    for _ in range(6):
+        fit(made(), X, Y, verbose=0)
+    assert "retracing" not in caplog.text
