@@ -431,6 +431,11 @@ def compilation(model: keras.Model) -> Any:
     return getattr(model, "_compile_config", None)
 
 
+def seeds_late(model: keras.Model) -> bool:
+    """Return whether a layer seeds its generator when it first draws, as layers of Keras 2 do."""
+    return not KERAS_3 and bool(_own_generators(model))
+
+
 def forget_training(model: keras.Model) -> None:
     """Drop what `fit` leaves on a model beside its variables."""
     model.stop_training, model.history = False, None

@@ -119,8 +119,6 @@ class LiveModel:
 
         A learning rate is one of the numbers, so `set` may have to follow.
         """
-        if len(compat.state_variables(self.model)) != len(compat.state_variables(fresh)):
-            compat.make_randomness_restorable(fresh)  # as it was done for this one
         self.model.reset_metrics()
         fits = all(
             _copy(of(self.model), of(fresh)) for of in (compat.state_variables, _metric_variables)

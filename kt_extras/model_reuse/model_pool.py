@@ -92,8 +92,10 @@ class ModelPool:
         if reason is not None:
             self.reasons[reason] += 1
             return fresh
-        for live in self._kept[::-1]:
-            if _kind(live.model) == _kind(fresh) and self._takes_over(live, fresh, hp):
+        # A comparison would seed the generators of Keras 2 too early.
+        comparable = resumes or not compat.seeds_late(fresh)
+        for live in self._kept[::-1] if comparable else []:
+            if _kind(live.model) == _kind(fresh) and self._takes_over(live, fresh, hp, resumes):
                 return self._lend(live, again=True).model
         if (refusal := self._refused.get(_kind(fresh))) is not None:
             self.reasons[refusal] += 1
@@ -165,10 +167,12 @@ class ModelPool:
             return "it has no input shape before a `fit` of one's own"
         return None
 
-    def _takes_over(self, live: LiveModel, fresh: keras.Model, hp: Any) -> bool:
+    def _takes_over(self, live: LiveModel, fresh: keras.Model, hp: Any, resumes: bool) -> bool:
         """Let a kept model go on as a new one; return False if it must not."""
         numbers = live.differing(fresh)
-        if numbers is None or self._refusal(live) is not None or not live.take_state(fresh):
+        if numbers is None or self._refusal(live) is not None:
+            return False
+        if not resumes and not live.take_state(fresh):
             return False
         live.set(numbers)
         live.sources.record(hp.values, all_numbers(fresh))

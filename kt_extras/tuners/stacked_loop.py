@@ -56,7 +56,7 @@ class StackedLoop:
     ) -> None:
         self._tuner, self._oracle, self._loop = tuner, oracle, loop
         self._run_alone, self._at_once = run_alone, at_once.trials
-        self._max_weights = at_once.max_weights
+        self._has_to_gain = not at_once.always
         slots = range(max(at_once.trials, at_once.begun))
         self._free = [f"{tuner.tuner_id}-{slot}" for slot in slots][::-1]
         self._kinds: list[_Kind] = []
@@ -100,7 +100,7 @@ class StackedLoop:
         begun = StackedTrial(self._tuner, trial, tuner_id, *self._fit)
         kind = next((kind for kind in self._kinds if kind.has(begun)), None)
         if kind is None:
-            kind = _Kind(begun, self._max_weights)
+            kind = _Kind(begun, has_to_gain=self._has_to_gain)
             empty = [kind for kind in self._kinds if not kind.waiting]
             if len(self._kinds) >= _MAX_KINDS and empty:
                 self._kinds.remove(empty[0])
@@ -160,11 +160,11 @@ class _Kind:
         refused: Why they cannot be stacked, None if they can, or may.
     """
 
-    def __init__(self, first: StackedTrial, max_weights: float) -> None:
+    def __init__(self, first: StackedTrial, *, has_to_gain: bool) -> None:
         self._model = first.model
         self.waiting: list[StackedTrial] = []
         self.data: Any = None
-        self.refused = first.refusal(max_weights)
+        self.refused = first.refusal(has_to_gain=has_to_gain)
         self._stack: ModelStack | None = None
 
     def has(self, begun: StackedTrial) -> bool:

@@ -13,6 +13,7 @@ from keras_tuner.engine.trial import Trial
 from kt_extras import compat
 from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.checkpoints.random_state import random_state, set_random_state
+from kt_extras.stacking import reason_against
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.epoch_loop import EpochLoop, TrainingData
 from kt_extras.training.fallback_reasons import reason_to_fall_back
@@ -87,16 +88,16 @@ class StackedTrial:
         bound.apply_defaults()
         self.given = dict(bound.arguments)
 
-    def refusal(self, max_weights: float) -> str | None:
-        """Return why its training cannot be one of a stack, None if it can.
+    def refusal(self, *, has_to_gain: bool) -> str | None:
+        """Return why its training cannot or should not be one of a stack, None if it should.
 
         Args:
-            max_weights: How many weights its model may have.
+            has_to_gain: Whether it should not if it would take as much time alone.
         """
         if self.model is None:
             return "its model cannot be built"
-        if self.model.built and self.model.count_params() > max_weights:
-            return f"a model of more than {max_weights:,} weights gains nothing by it"
+        if has_to_gain and self.model.built and (reason := reason_against(self.model)):
+            return f"it would gain nothing: {reason}"
         if self.given["steps_per_epoch"] or self.given["validation_steps"]:
             return "`steps_per_epoch` or `validation_steps` is passed"
         hooks = tuner_hooks(self._tuner, self.trial)
@@ -108,11 +109,11 @@ class StackedTrial:
         """Let the loop for single trials train the model that is built already."""
         model, self.model = self.model, None
         if model is not None:
-            self._tuner._built = BuiltModel(self.trial.hyperparameters, model, self._random)
+            self._tuner._prebuilt = BuiltModel(self.trial.hyperparameters, model, self._random)
         try:
             yield
         finally:
-            self._tuner._built = None
+            self._tuner._prebuilt = None
 
     def data(self) -> TrainingData:
         """Return what it is trained on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal, NamedTuple
 
 from kt_extras import compat
@@ -13,9 +12,6 @@ from kt_extras.samplers import Distinct, Exhaustive, Random, Sobol
 _MANY = 16  # a model takes the least time in a stack of 8 to 32
 _BY_TIME = 8  # where time limits the search, and the sampler looks at results
 _BEGUN = 64
-# With more weights than that a training step has work for all cores, and a stack gains nothing:
-# two dense layers of 128 units take .5 to .8 of their time alone, two of 256 take .9 to 1.2.
-_MAX_WEIGHTS = 65_536
 
 
 class AtOnce(NamedTuple):
@@ -25,12 +21,12 @@ class AtOnce(NamedTuple):
         trials: How many are trained as one program at most.
         begun: How many are begun before the first of them is trained, if that is more: the more,
             the larger are the groups of one architecture.
-        max_weights: How many weights a model has at most that is trained together with others.
+        always: Whether models are trained together even if they gain nothing by it.
     """
 
     trials: int
     begun: int = 0
-    max_weights: float = math.inf
+    always: bool = False
 
 
 def check_trials_at_once(value: Any) -> None:
@@ -64,7 +60,7 @@ def chosen(given: int | Literal["auto"], oracle: SamplerOracle) -> AtOnce:
     trials = _best_for(oracle, independent=independent) if given == "auto" else given
     # Where no trial depends on what others have shown, it costs nothing to begin more of them.
     begun = max(_BEGUN, 2 * trials) if independent and alone and trials > 1 else 0
-    return AtOnce(trials, begun, _MAX_WEIGHTS if given == "auto" else math.inf)
+    return AtOnce(trials, begun, always=given != "auto")
 
 
 def _best_for(oracle: SamplerOracle, *, independent: bool) -> int:

@@ -176,7 +176,7 @@ class Tuner(RecordedTuner):
         check_trials_at_once(trials_at_once)
         self._trials_at_once = trials_at_once
         self._together: StackedLoop | None = None
-        self._built: BuiltModel | None = None
+        self._prebuilt: BuiltModel | None = None
         # In the scope of a strategy the variables of a model are copied to several devices.
         self._pool = ModelPool(0 if distribution_strategy is not None else reuse_models)
         self._resumes_trial = False  # whether the state of the model will be restored
@@ -375,8 +375,8 @@ class Tuner(RecordedTuner):
 
     def _build_checked(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model as KerasTuner does, but leave the kept models as they are."""
-        if self._built is not None and self._built.hp is hp:
-            built, self._built = self._built, None
+        if self._prebuilt is not None and self._prebuilt.hp is hp:
+            built, self._prebuilt = self._prebuilt, None
             if built.random is not None:
                 set_random_state(built.random)
             return built.model
