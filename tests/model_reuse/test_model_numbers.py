@@ -169,7 +169,9 @@ def test_a_live_model_with_another_number_trains_like_a_new_one(name):
     for value in (0.4, 0.3):
         differing = live.differing(new := built(build, value))
         assert differing
-        assert live.take_state(new)
+        if not live.take_state(new):
+            assert not compat.KERAS_3  # which has no variables for random numbers
+            return
         live.set(differing)
         expected = history(built(build, value), data, outputs)
         found = history(live.model, data, outputs)
