@@ -236,7 +236,7 @@ EVERY = [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n i
 @pytest.mark.parametrize("name", EVERY)
 def test_models_agree_with_and_without_reuse(name):
     settings, reused = MODELS[name]
-    reused &= compat.KERAS_3 or name != "BatchNormalization"  # whose numbers are constants there
+    reused &= compat.KERAS_3 or name not in {"BatchNormalization", "LSTM"}
     if name == "a metric" and not compat.KERAS_3:
         settings = {"metrics": lambda: ["mae"]}
     pool = check(build_with(**settings), reused=reused, max_trials=4, seed=2)
