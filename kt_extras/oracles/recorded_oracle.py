@@ -18,7 +18,7 @@ from kt_extras.bridge.space_change import differences
 from kt_extras.bridge.spaces import to_space
 from kt_extras.oracles.arguments import Points, enqueued_points
 from kt_extras.oracles.queried_oracle import QueriedOracle
-from kt_extras.records.events import PointEnqueued, SpaceDeclared, TrialAbandoned
+from kt_extras.records.events import PointEnqueued, SpaceDeclared
 
 
 class RecordedOracle(QueriedOracle):
@@ -90,7 +90,7 @@ class RecordedOracle(QueriedOracle):
         with self._changed:
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None and self._recorder.writes:
-                self._recorder.write(TrialAbandoned(trial=trial.trial_id))
+                self._recorder.abandon(trial.trial_id)
 
     def wait_for_change(self, timeout: float) -> None:
         """Sleep until a trial ends, `timeout` seconds at most."""
@@ -176,7 +176,8 @@ class RecordedOracle(QueriedOracle):
 
     def _open_session(self, *, until_needed: bool = False) -> None:
         try:
-            if self._recorder.open_session(until_needed=until_needed):
+            ongoing = {trial.trial_id for trial in self.ongoing_trials.values()}
+            if self._recorder.open_session(ongoing, until_needed=until_needed):
                 self.ongoing_trials.clear()
             self._take_up()
             self._begin_session()

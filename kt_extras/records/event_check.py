@@ -131,7 +131,7 @@ def _on_begin(event: TrialBegun, state: SearchState) -> None:
 
 def _on_abandon(event: TrialAbandoned, state: SearchState) -> None:
     _check_state(_known(event.trial, state), TrialState.RUNNING)
-    if event.trial in state.waiting:
+    if event.trial in state.given_back:
         raise ValueError(f"`trial` must be in the hands of a worker, but {event.trial!r} waits.")
 
 

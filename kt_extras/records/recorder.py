@@ -6,7 +6,8 @@ import json
 import time
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,15 @@ from keras_tuner.engine.trial import Trial
 from kt_extras.arguments import plain
 from kt_extras.atomic_files import replace_file, tidy
 from kt_extras.bridge.declarations import empty_like
+from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.event_check import check
-from kt_extras.records.events import Event, ProjectOpened, SpaceDeclared, to_record
+from kt_extras.records.events import (
+    Event,
+    ProjectOpened,
+    SpaceDeclared,
+    TrialAbandoned,
+    to_record,
+)
 from kt_extras.records.replay import Source, replay
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.snapshot import snapshot_events
@@ -139,11 +147,25 @@ class Recorder:
         self.state.apply(event)
         self._unknown = "hyperparameters were declared that are not written"
 
+    def abandon(self, trial: str) -> None:
+        """Write that a worker gives a trial back; if that fails, the next session writes it.
+
+        Its `trial.json` is removed then, as a sign that the process has not died.
+        """
+        try:
+            self.write(TrialAbandoned(trial=trial))
+        except BaseException:
+            path, record = self._trial_file(trial), self.state.trials.get(trial)
+            if path is not None and record is not None and record.state is TrialState.RUNNING:
+                with suppress(OSError):  # then it counts as a death
+                    path.unlink(missing_ok=True)
+            raise
+
     def save_trial(self, trial: Trial) -> None:
         """Write `trial.json`, the file that KerasTuner's readers look at, if that is possible."""
-        if self.directory is None:
+        path = self._trial_file(trial.trial_id)
+        if path is None:
             return
-        path = self.directory / f"trial_{trial.trial_id}" / "trial.json"
         try:
             replace_file(path, json.dumps(trial.get_state(), default=plain))
         except OSError as error:
@@ -170,6 +192,9 @@ class Recorder:
             self._taken_up = True
         self.state.apply(event)
         self._unknown = None
+
+    def _trial_file(self, name: str) -> Path | None:
+        return self.directory and self.directory / f"trial_{name}" / "trial.json"
 
     def _check_session(self) -> None:
         """Raise unless no one else can write, and the state is what the records lead to."""
@@ -212,10 +237,11 @@ class Recorder:
 
     # Sessions.
 
-    def open_session(self, *, until_needed: bool = False) -> bool:
+    def open_session(self, ongoing: Container[str] = (), *, until_needed: bool = False) -> bool:
         """Keep others from writing, and let the clock go on.
 
         Args:
+            ongoing: Ids of trials that run in this process.
             until_needed: Whether another oracle of this process may end the session, and this one
                 ends those of others; no search is taken up that `load` has not read. Defaults to
                 False.
@@ -237,15 +263,18 @@ class Recorder:
                 "with it, choose another `project_name`, or pass `overwrite=True` to the tuner."
             )
         try:
+            begins = not self._in_session
             self._acquire(self._store, until_needed=until_needed)
             self._tidy_once()
             anew = self._catch_up(self._store)
+            self._in_session, self.taken, self._until_needed = True, False, until_needed
+            _in_session.add(self)
+            self._began = time.monotonic() - self.state.clock
+            if begins:
+                self._give_back(() if anew else ongoing)
         except BaseException:
             self.close_session()
             raise
-        self._in_session, self.taken, self._until_needed = True, False, until_needed
-        _in_session.add(self)
-        self._began = time.monotonic() - self.state.clock
         return anew
 
     def close_session(self) -> None:
@@ -254,6 +283,14 @@ class Recorder:
         _in_session.discard(self)
         if self._store is not None:
             self._store.release()
+
+    def _give_back(self, ongoing: Container[str]) -> None:
+        """Write which trials were given back where `abandon` could not."""
+        for name in self.state.interrupted():
+            path = self._trial_file(name)
+            sign = path is not None and path.parent.is_dir() and not path.exists()
+            if sign and name not in ongoing and name not in self.state.given_back:
+                self.write(TrialAbandoned(trial=name))
 
     def _tidy_once(self) -> None:
         """Remove what killed processes have left, at the first session alone: it reads folders."""

@@ -82,6 +82,7 @@ class SearchState:
     Attributes:
         trials: All trials by their ids, in the order in which they began.
         waiting: Ids of trials to run again, oldest first.
+        given_back: Ids of those whose last attempt does not count.
         enqueued: Points to try before the sampler is asked.
         ended: Ids of counted trials, in the order of their first end.
         totals: Sums over the trials.
@@ -103,6 +104,7 @@ class SearchState:
         self.hyperparameters = hyperparameters
         self.trials: dict[str, TrialRecord] = {}
         self.waiting: deque[str] = deque()
+        self.given_back: set[str] = set()
         self.enqueued: deque[Point] = deque()
         self.ended: list[str] = []
         self.totals = Totals()
@@ -196,7 +198,9 @@ class SearchState:
     @_apply.register
     def _on_abandon(self, event: TrialAbandoned) -> None:
         self.trials[event.trial].attempt -= 1
-        self.waiting.append(event.trial)
+        self.given_back.add(event.trial)
+        if event.trial not in self.waiting:  # as after `recover`
+            self.waiting.append(event.trial)
 
     @_apply.register
     def _on_grant(self, event: BudgetExtended) -> None:
@@ -234,6 +238,7 @@ class SearchState:
     @_apply.register
     def _on_end(self, event: TrialEnded) -> None:
         record = self.trials[event.trial]
+        self.given_back.discard(event.trial)
         self._end(record, event)
         if record.state is TrialState.WAITING:
             self.waiting.append(event.trial)
@@ -261,6 +266,7 @@ class SearchState:
         self.found, self.ended = set(event.found), list(event.ended)
         self.waiting, self.totals = deque(event.waiting), Totals(**event.totals)
         self.totals.epochs = sum(record.reports for record in self.trials.values())
+        self.given_back = {*event.waiting} & {*self.interrupted()}
         for name in self.ended:
             self.trials[name].counted = True
 
@@ -289,6 +295,7 @@ class SearchState:
         """Begin another attempt, which keeps the metrics of the epochs whose state is on disk."""
         if event.trial in self.waiting:
             self.waiting.remove(event.trial)
+        self.given_back.discard(event.trial)
         run, kept = record.executions[0] if record.executions else {}, event.kept
         self.totals.epochs -= record.reports
         record.trial = self._trial(event.trial, event.values)

@@ -271,6 +271,63 @@ def test_nothing_is_written_after_a_record_that_could_not_be_written(tmp_path):
     assert oracle.trial_record(trial.trial_id).attempt == 2
 
 
+def search_on_a_full_disk(directory, lasting):
+    """As a new process: the second epoch cannot be written."""
+    oracle = oracle_in(directory)
+    store = faulty(oracle)
+    with oracle.session("worker"):
+        assert oracle.create_trial("worker").trial_id == "0000"
+        oracle.update_trial("0000", {"cost": 1.0}, 0)
+        store.fails, store.lasting = "before", lasting
+        oracle.update_trial("0000", {"cost": 0.5}, 1)
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_a_disk_that_is_full_again_and_again_is_no_death(tmp_path, lasting):
+    """Giving back the trial fails, too."""
+    for _ in range(6):
+        with pytest.raises(OSError, match="No space left"):
+            search_on_a_full_disk(tmp_path, lasting)
+    oracle = oracle_in(tmp_path)
+    with oracle.session("worker"):
+        record = run(oracle)
+    assert (record.trial.trial_id, record.state, record.attempt) == ("0000", "completed", 1)
+    assert (tmp_path / "project" / "trial_0000" / "trial.json").exists()
+
+
+def test_a_death_between_full_disks_counts(tmp_path):
+    for death in (True, False, True):
+        oracle = oracle_in(tmp_path)
+        store = faulty(oracle)
+        oracle.open_session()
+        oracle.create_trial("worker")
+        store.fails = "before"
+        if not death:
+            with pytest.raises(OSError, match="No space left"):
+                oracle.abandon("worker")
+        oracle.close_session()
+    oracle = oracle_in(tmp_path)
+    oracle.open_session()
+    oracle.create_trial("worker")
+    assert oracle.trial_record("0000").attempt == 3
+
+
+def test_a_trial_of_another_machine_is_not_taken_to_be_given_back(tmp_path):
+    storage = f"sqlite:///{tmp_path}/runs.db"
+    for machine in ("one", "two"):
+        oracle = kte.SamplerOracle(
+            kte.samplers.Random(), objective=COST, max_trials=20, seed=0, hyperparameters=space()
+        )
+        oracle.use_storage(storage)
+        oracle._set_project_dir(str(tmp_path / machine), "project")
+        if oracle.is_recorded():
+            oracle.reload()
+        oracle.open_session()
+        oracle.create_trial("worker")
+        oracle.close_session()
+    assert oracle.trial_record("0000").attempt == 2
+
+
 def test_a_finished_trial_is_not_given_back(tmp_path):
     oracle = oracle_in(tmp_path)
     oracle.open_session()
