@@ -1,10 +1,12 @@
 """Every damage of records that `python -m kt_extras repair` mends, and what it says of it."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import warnings
+import zlib
 from pathlib import Path
 
 import keras_tuner
@@ -15,6 +17,7 @@ from kt_extras.__main__ import main
 from kt_extras.records.repair import repair
 from kt_extras.storage.errors import DamagedJournalError, StorageError
 from kt_extras.storage.journal import Journal
+from kt_extras.storage.lines import from_line, to_line
 from kt_extras.storage.lock import ProjectInUseError
 
 COST = keras_tuner.Objective("cost", "min")
@@ -224,6 +227,51 @@ def snapshot_of(directory):
     journal = Journal(directory / "p" / "journal.jsonl")
     list(journal.read())
     journal.compact(map(to_record, snapshot_events(make(directory).oracle._recorder.state)))
+
+
+def test_record_that_cannot_have_happened_is_named_by_its_line(directory, capsys):
+    """Also after a snapshot, which has fewer records than the lines that it replaces."""
+    snapshot_of(directory)
+    line = to_line({"kind": "note", "trial": "0000"}, LINES + 1)
+    write_lines(directory, [*lines_of(directory), line])
+    with pytest.raises(StorageError, match=rf"Record {LINES + 1} of .*p is damaged: .*'note'"):
+        make(directory)
+    assert main(["repair", str(directory / "p")]) == 0
+    assert f"Lost records: {LINES + 1}." in capsys.readouterr().out
+
+
+def test_record_of_a_snapshot_is_named_by_its_line(directory):
+    snapshot_of(directory)
+    snapshot = directory / "p" / "snapshot.jsonl"
+    lines = snapshot.read_bytes().splitlines(keepends=True)
+    lines[4] = to_line({"kind": "note"}, 5)
+    snapshot.write_bytes(b"".join(lines))
+    with pytest.raises(StorageError, match=r"Record 5 of .*snapshot\.jsonl is damaged: .*'note'"):
+        make(directory)
+
+
+@pytest.mark.parametrize("ran_again", [False, True])
+def test_old_journal_that_gave_back_a_finished_trial_keeps_its_end(directory, ran_again):
+    """As versions before the check of records have written it."""
+    expected = results(directory)
+    records = [from_line(line[:-1]).record for line in lines_of(directory)]
+    end = place_of(directory, '"end"', '"0002"') + 1
+    again = [r for r in records[:end] if r.get("trial") == "0002"] if ran_again else []
+    records[end:end] = [{"kind": "abandon", "trial": "0002", "t": records[end]["t"]}, *again]
+    records[0]["format"] = 1
+    write_lines(directory, [old_line(record) for record in records])
+    with pytest.raises(DamagedJournalError, match=f"Record {end + 1} of .*must be running"):
+        make(directory)
+    done = repair(directory / "p")
+    assert list(done.lost_records) == [*range(end + 1, end + 2 + len(again))]
+    assert (done.lost_trials, done.settings_lost) == ([], False)
+    assert results(directory) == expected
+    check_goes_on(directory)
+
+
+def old_line(record):
+    content = json.dumps(record).encode()
+    return b"%08x %b\n" % (zlib.crc32(content), content)
 
 
 def test_lost_journal_is_saved_from_its_snapshot(directory):
