@@ -25,7 +25,7 @@ from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.oracles.arguments import Points
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import expected_epochs, plan_table, planned_rows
-from kt_extras.records.failures_said import BestList
+from kt_extras.records.failures_said import BestList, no_score_text
 from kt_extras.records.tables import history_of, table
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.time_spent import section
@@ -140,6 +140,16 @@ class RecordedTuner(keras_tuner.Tuner):
         check_integer("num_trials", num_trials, minimum=0)
         found = map(self._models.hyperparameters, self.oracle.get_best_trials(num_trials))
         return BestList(found, self._local_oracle.trial_records)
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Print the best trials, and why there is none if all have failed.
+
+        Args:
+            num_trials: How many, best first.
+        """
+        super().results_summary(num_trials)
+        if text := no_score_text(self._local_oracle.trial_records()):
+            print(text)  # noqa: T201
 
     def save(self) -> None:
         """Do nothing: the oracle's journal is always up to date."""

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import keras_tuner
 import pytest
@@ -331,3 +333,8 @@ def test_a_search_whose_models_are_all_unwanted_says_so(arguments, reason, capsy
     assert reason in tuner.oracle.ended_because
     assert "widen" not in tuner.oracle.ended_because
     assert "No trial has a score" in capsys.readouterr().out
+    tuner.results_summary()
+    shown = capsys.readouterr().out.splitlines()
+    assert re.match(
+        r"No trial has a score \(2 (infeasible|rejected)\)\.  Trial 0 said: .+", shown[-1]
+    )
