@@ -86,6 +86,11 @@ class StackedLoop:
             trial = self._loop.ask(self._free[-1])
             if trial.status in {TrialStatus.IDLE, TrialStatus.STOPPED}:
                 break
+            if self._oracle.trial_record(trial.trial_id).attempt > 1:
+                # It was running when a process died, or has crashed: it may be the cause.
+                self.reasons["it was running when the search died, or has crashed"] += 1
+                self._run_alone(trial)
+                continue
             self._begin(trial, self._free.pop())
         return any(kind.waiting for kind in self._kinds)
 

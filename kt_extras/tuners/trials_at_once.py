@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from kt_extras import compat
 from kt_extras.arguments import check_integer
+from kt_extras.oracles.budget import Budget
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.samplers import Distinct, Exhaustive, Random, Sobol
 
@@ -56,9 +58,9 @@ def chosen(given: int | Literal["auto"], oracle: SamplerOracle) -> AtOnce:
     if not compat.KERAS_3:
         return AtOnce(1)
     independent = isinstance(_innermost(oracle.sampler), (Random, Sobol))
-    alone = oracle.scheduler is None and oracle.pruner is None
     trials = _best_for(oracle, independent=independent) if given == "auto" else given
     # Where no trial depends on what others have shown, it costs nothing to begin more of them.
+    alone = oracle.scheduler is None and oracle.pruner is None and oracle.budget == Budget()
     begun = max(_BEGUN, 2 * trials) if independent and alone and trials > 1 else 0
     return AtOnce(trials, begun, always=given != "auto")
 
@@ -66,9 +68,13 @@ def chosen(given: int | Literal["auto"], oracle: SamplerOracle) -> AtOnce:
 def _best_for(oracle: SamplerOracle, *, independent: bool) -> int:
     """Return how many trials at once find most in a search.
 
+    What ends a search by its epochs, or by what trials show, is asked after each trial.
+
     A sampler that looks at results loses some of what it finds with a number of trials, and gains
     more than that in a given time (`benchmarks/batch_regret.py`).
     """
+    if replace(oracle.budget, max_time=None) != Budget():
+        return 1
     if independent or (oracle.scheduler is not None and oracle.scheduler.revives):
         return _MANY
     by_time = oracle.max_trials is None and oracle.budget.max_time is not None

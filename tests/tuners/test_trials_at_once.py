@@ -1,5 +1,6 @@
 """Trials that are trained as one program get the results that they get one after the other."""
 
+import multiprocessing
 import os
 import signal
 
@@ -219,6 +220,35 @@ def test_ctrl_c_ends_all_trials_and_the_search_goes_on_later():
     assert_same(resumed, alone)
 
 
+class Killing(keras.callbacks.Callback):
+    """Ends the process at once after the second epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def search_until_killed(directory):
+    search(random_search(directory=directory), callbacks=[Killing()])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_death_is_found_out_among_trials_that_were_trained_together(tmp_path):
+    for _ in range(3):
+        process = multiprocessing.get_context("spawn").Process(
+            target=search_until_killed, args=(str(tmp_path),)
+        )
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    resumed = search(random_search(directory=str(tmp_path)), callbacks=[Halving()])
+    assert [row["state"] for row in resumed.results()] == ["completed"] * 4
+    attempts = [record.attempt for record in resumed.oracle.trial_records()]
+    assert attempts == [4, 2, 2, 2]  # those that died together are tried one after the other
+    assert_same(resumed, search(random_search(at_once=1), callbacks=[Halving()]))
+
+
 class Own(keras.Model):
     def train_step(self, data):
         return super().train_step(data)
@@ -249,7 +279,9 @@ def test_a_value_that_is_no_number_of_trials_is_refused(value):
     ("sampler", "limits", "expected"),
     [
         ("random", {"max_trials": 9}, (16, 64)),
-        ("sobol", {"max_time": 60}, (16, 64)),
+        ("sobol", {"max_time": 60}, (16, 0)),
+        ("random", {"max_trials": 9, "max_total_epochs": 60}, (1, 0)),
+        ("random", {"max_trials": 9, "target": 0.5}, (1, 0)),
         ("tpe", {"max_trials": 9}, (1, 0)),
         ("tpe", {"max_trials": 9, "max_time": 60}, (1, 0)),
         ("tpe", {"max_time": 60}, (8, 0)),
