@@ -752,13 +752,6 @@ def is_compiled(model: keras.Model) -> bool:
     return bool(model.compiled if KERAS_3 else model._is_compiled)
 
 
-def steps_per_execution(model: keras.Model) -> int:
-    """Return how many batches one call of `train_function` trains."""
-    if KERAS_3:
-        return int(model.steps_per_execution)
-    return 1 if model._steps_per_execution is None else int(model._steps_per_execution)
-
-
 def verbosity(verbose: Any) -> Any:
     """Return the `verbose` that `fit` gives to its callbacks."""
     if KERAS_3 or verbose != "auto":

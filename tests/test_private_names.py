@@ -438,12 +438,6 @@ CANARIES = [
         "an epoch as one program cannot return its logs",
     ),
     (
-        "Model._steps_per_execution",
-        KERAS_2_ONLY,
-        lambda: int(model()._steps_per_execution) == 1,
-        "`steps_per_execution` is ignored",
-    ),
-    (
         "Model._is_compiled",
         KERAS_2_ONLY,
         lambda: model()._is_compiled,

@@ -50,8 +50,6 @@ def _reason_of_model(model: keras.Model, *, validates: bool) -> str | None:
         return "The model is not compiled."
     if model.run_eagerly or tf.config.functions_run_eagerly() or not tf.executing_eagerly():
         return "The model runs eagerly."
-    if compat.steps_per_execution(model) != 1:
-        return "The model is compiled with `steps_per_execution`."
     if (
         tf.distribute.has_strategy()
         or model.distribute_strategy is not tf.distribute.get_strategy()

@@ -97,14 +97,21 @@ class OwnFunction(keras.Sequential):
         (lambda: made(OwnFit), "The model has `fit` of its own."),
         (lambda: made(OwnFunction), "The model has `make_train_function` of its own."),
         (lambda: made(run_eagerly=True), "The model runs eagerly."),
-        (
-            lambda: made(steps_per_execution=2),
-            "The model is compiled with `steps_per_execution`.",
-        ),
     ],
 )
 def test_a_model_that_works_by_batches_falls_back(model, expected):
     assert reason(model()) == expected
+
+
+def test_steps_per_execution_make_no_difference():
+    several, one = made(steps_per_execution=3), made()
+    several.set_weights(one.get_weights())
+    given = {"batch_size": 6, "epochs": 2, "shuffle": False, "verbose": 0}
+    history = fit(several, X, Y, validation_data=(X, Y), **given).history
+    expected = one.fit(X, Y, validation_data=(X, Y), **given).history
+    assert history.keys() == expected.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-6)
 
 
 def test_a_distributed_model_falls_back():
