@@ -26,7 +26,7 @@ class StackedGroup:
     """Trains the trials in the rows of a stack.
 
     A trial that fails leaves the others as they are.  If the stack cannot go on, its trials do, one
-    after the other.
+    after the other; so does a trial whose callbacks have compiled its model again.
 
     Args:
         stack: The stack; its rows are free.
@@ -41,6 +41,7 @@ class StackedGroup:
     def __init__(self, stack: ModelStack, data: TrainingData, end: End) -> None:
         self._stack, self._data, self._end = stack, data, end
         self._rows: dict[int, StackedTrial] = {}
+        self._alone: set[int] = set()  # rows whose models are trained themselves
         self.refusal: str | None = None
         self.out_of_memory = False
 
@@ -58,6 +59,10 @@ class StackedGroup:
         try:
             begun.begin(self._data, partial(self._bring_model, row))
             self._stack.replace(row, begun.model)
+        except NotStackable:
+            self._rows[row] = begun
+            self._alone.add(row)
+            self._stack.models[row] = None
         except Exception as error:
             self._end(begun, error)
         else:
@@ -67,8 +72,8 @@ class StackedGroup:
         """Train and validate each trial for an epoch, and end those that are over."""
         orders = self._each(lambda _, loop: loop.begin_epoch())
         for row, begun in self._rows.items():
-            if begun.changes_model and self.refusal is None:
-                self._stack.replace(row, begun.model)
+            if begun.changes_model and row not in self._alone:
+                self._take_changes(row, begun)
         logs = self._run(self._data.training, orders, training=True)
         self._each(lambda row, loop: loop.trained(logs[row]))
         self._validate()
@@ -91,24 +96,44 @@ class StackedGroup:
 
     def _run(self, data: ArrayData, orders: dict[int, IntArray], *, training: bool) -> Any:
         """Return the logs of rows by number: of an epoch of training, or of a validation."""
-        if self.refusal is None and orders:
+        logs: dict[int, Any] = {}
+        if orders.keys() - self._alone:
             try:
                 with section("training"):
-                    if training:
-                        given = [orders.get(row) for row in range(len(self._stack.models))]
-                        return self._stack.train_epoch(given)
-                    return self._stack.evaluate(data)
+                    logs = dict(enumerate(self._run_stack(data, orders, training=training)))
             except NotStackable as error:
-                refusal = error.reason
+                self._dissolve(error.reason)
             except _OUT_OF_MEMORY:
-                refusal, self.out_of_memory = "the memory is used up", True
-            for row in self._rows:
-                self._stack_to_model(row)
-            self.refusal = refusal
-        return {
-            row: self._run_alone(self._rows[row].model, data, order, training=training)
-            for row, order in orders.items()
-        }
+                self.out_of_memory = True
+                self._dissolve("the memory is used up")
+        for row in orders.keys() & self._alone:
+            model = self._rows[row].model
+            logs[row] = self._run_alone(model, data, orders[row], training=training)
+        return logs
+
+    def _run_stack(self, data: ArrayData, orders: dict[int, IntArray], *, training: bool) -> Any:
+        if not training:
+            return self._stack.evaluate(data)
+        rows = range(len(self._stack.models))
+        return self._stack.train_epoch([orders.get(row) for row in rows])
+
+    def _dissolve(self, reason: str) -> None:
+        """Let all trials go on one after the other."""
+        for row in self._rows:
+            self._stack_to_model(row)
+        self.refusal = reason
+        self._alone.update(self._rows)
+
+    def _take_changes(self, row: int, begun: StackedTrial) -> None:
+        """Take what callbacks have changed; a model that is another one now goes on alone."""
+        try:
+            if not begun.is_compiled_again:
+                self._stack.replace(row, begun.model)
+                return
+        except (NotStackable, ValueError):  # it has other variables
+            pass
+        self._alone.add(row)
+        self._stack.models[row] = None
 
     def _run_alone(self, model: Any, data: ArrayData, order: IntArray, *, training: bool) -> Logs:
         model.reset_metrics()
@@ -120,7 +145,7 @@ class StackedGroup:
             self._stack_to_model(row)
 
     def _stack_to_model(self, row: int) -> None:
-        if self.refusal is None:  # otherwise the model is trained itself
+        if row not in self._alone:
             self._stack.write_back(row)
 
     def _each(
@@ -139,5 +164,6 @@ class StackedGroup:
     def _leave(self, row: int, error: Exception | None) -> None:
         self._bring_model(row)
         begun = self._rows.pop(row)
+        self._alone.discard(row)
         self._stack.models[row] = None
         self._end(begun, error)

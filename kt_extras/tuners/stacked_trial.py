@@ -75,6 +75,7 @@ class StackedTrial:
         self._callbacks = kwargs.pop("callbacks", None)
         self.given: dict[str, Any] = {}
         self._loop: EpochLoop | None = None
+        self._compilation: Any = None
         self.changes_model = bool(self._callbacks)
         with settings_kept(), compat.own_names(), self._own_randomness():
             self._run.set_seed(0)
@@ -129,7 +130,13 @@ class StackedTrial:
         self._run.train_elsewhere(bring_model)
         self.given["callbacks"] = self._run.callbacks(self._callbacks, 0)
         self._loop = EpochLoop(self.model, self.given, data)
+        self._compilation = compat.compilation(self.model)
         self.call(lambda loop: loop.begin())
+
+    @property
+    def is_compiled_again(self) -> bool:
+        """Whether the model was compiled since the training began."""
+        return compat.compilation(self.model) is not self._compilation
 
     def call(self, what: Callable[[EpochLoop], Result]) -> Result:
         """Return what a function of the course of the training returns."""

@@ -178,6 +178,32 @@ def test_a_callback_changes_the_model_of_its_trial_alone(stacked):
     assert_same(together, search(random_search(at_once=1), callbacks=[Halving()]))
 
 
+class Freezing(keras.callbacks.Callback):
+    """Freezes a layer after the first epoch, and compiles the model of the highest rate again."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 0 and self.rate > 0.03:
+            self.model.layers[0].trainable = False
+            self.model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+
+@pytest.mark.slow
+def test_a_model_that_a_callback_compiles_again_goes_on_alone():
+    def callbacks(hp, trial):
+        return [Freezing(hp.get("rate"))]
+
+    together = search(random_search(trials=6), callbacks=callbacks)
+    alone = search(random_search(at_once=1, trials=6), callbacks=callbacks)
+    rates = [row["rate"] for row in together.results()]
+    assert any(rate > 0.03 for rate in rates)
+    assert any(rate < 0.03 for rate in rates)
+    assert_same(together, alone)
+
+
 @pytest.mark.slow
 def test_trials_go_on_one_after_the_other_when_memory_is_used_up(monkeypatch):
     train_epoch, calls = ModelStack.train_epoch, []
