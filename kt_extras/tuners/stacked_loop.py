@@ -57,8 +57,9 @@ class StackedLoop:
         self._tuner, self._oracle, self._loop = tuner, oracle, loop
         self._run_alone, self._at_once = run_alone, at_once.trials
         self._has_to_gain = not at_once.always
-        slots = range(max(at_once.trials, at_once.begun))
-        self._free = [f"{tuner.tuner_id}-{slot}" for slot in slots][::-1]
+        self._slots = max(at_once.trials, at_once.begun)
+        self._free = [f"{tuner.tuner_id}-{slot}" for slot in range(self._slots)][::-1]
+        self._is_population = oracle.scheduler is not None and oracle.scheduler.revives
         self._kinds: list[_Kind] = []
         self._fit: tuple[Sequence[Any], Mapping[str, Any]] = (), {}
         self.stacked = 0
@@ -79,7 +80,12 @@ class StackedLoop:
             raise
 
     def _begin_trials(self) -> bool:
-        """Begin as many trials as may run at once; return whether there is one to train."""
+        """Begin as many trials as may run at once; return whether there is one to train.
+
+        The members of a population are compared when all of them have trained as far.
+        """
+        if self._is_population and len(self._free) < self._slots:
+            return any(kind.waiting for kind in self._kinds)
         while self._free and not self._is_in_vain:
             if any(kind.refused and kind.waiting for kind in self._kinds):
                 break
