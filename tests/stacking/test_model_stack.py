@@ -47,6 +47,7 @@ def test_dense_models_of_different_numbers_train_as_alone():
     assert_as_alone(dense, ROWS, CLASSES, validation_data=held_out)
 
 
+@pytest.mark.slow
 def test_convolutional_models_train_as_alone():
     assert_as_alone(convolutional, IMAGES[:32], CLASSES[:32])
 
@@ -72,6 +73,7 @@ def test_a_model_that_leaves_goes_on_with_plain_fit():
     assert_same_state(alone, model)
 
 
+@pytest.mark.slow
 def test_rows_that_are_left_out_and_used_again_train_as_alone():
     stack = ModelStack(built(lambda n: dense(n % 3), 4), data_of(dense(0)))
     alone = built(dense, 3)
@@ -93,6 +95,7 @@ def test_rows_that_are_left_out_and_used_again_train_as_alone():
     np.testing.assert_allclose([logs[row]["loss"] for row in (0, 2, 3)], expected, 1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_trained_by_fit_before_goes_on_in_the_stack():
     models, alone = built(dense, 2), built(dense, 2)[0]
     fitted(models[0], ROWS, CLASSES, epochs=1)
@@ -114,6 +117,7 @@ def test_a_model_that_diverges_leaves_the_others_as_they_are():
     assert_same_state(alone, stack.write_back(0))
 
 
+@pytest.mark.slow
 def test_orders_of_the_data_are_those_of_each_model():
     orders = [rng.permutation(40) for _ in range(2)]
     models, alone = built(dense, 2), built(dense, 2)
@@ -124,6 +128,7 @@ def test_orders_of_the_data_are_those_of_each_model():
         assert logs[row]["loss"] == pytest.approx(expected["loss"][0], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_an_order_for_all_models_is_that_of_the_data():
     order = rng.permutation(40)
     models, alone = built(dense, 2), built(dense, 2)[1]

@@ -82,6 +82,7 @@ def test_executions_have_files_of_their_own():
         assert epochs_in(Path(trial["trial_id"], f"execution{execution}", "log.csv")) == [0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "arguments"),
     [

@@ -112,6 +112,7 @@ def drawn():
     return random.random(), numpy_number, float(tf.random.normal([])), float(keras_number[0])
 
 
+@pytest.mark.slow
 def test_a_setting_that_a_build_changes_is_its_trials_own():
     def with_policy(hp):
         seen.append(keras.mixed_precision.global_policy().name)

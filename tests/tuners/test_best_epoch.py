@@ -130,6 +130,7 @@ def with_activation(hp):
     return model
 
 
+@pytest.mark.slow
 def test_earlier_trials_have_the_default_of_an_added_hyperparameter(tmp_path):
     def tuner(build, max_trials):
         directory = str(tmp_path)

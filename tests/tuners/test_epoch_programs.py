@@ -100,6 +100,7 @@ def test_our_own_callbacks_do_not_make_trials_fall_back():
     assert how(searched(build, callbacks=[board, *own], epochs=2)) == (2, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_a_refit_gives_the_model_that_was_measured(shuffle):
     tuner = searched(build, epochs=3, batch_size=16, shuffle=shuffle)

@@ -63,6 +63,7 @@ def returned(model, *args, **kwargs):
 # Loops.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kte.TPE, kte.Evolution])
 def test_the_loop_of_keras_guide_runs(kind):
     tuner = kind(Own(guides_loop), METRIC, max_trials=2, seed=0)
@@ -243,6 +244,7 @@ def folds(model, x, y, **kwargs):
     return histories
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["promotion", "stopping"])
 def test_folds_are_refused_under_a_scheduler(mode):
     tuner = kte.ASHA(Own(folds), "val_accuracy", max_epochs=9, max_trials=3, mode=mode, seed=0)
@@ -251,6 +253,7 @@ def test_folds_are_refused_under_a_scheduler(mode):
     assert not tuner.oracle.end_order
 
 
+@pytest.mark.slow
 def test_folds_are_executions_and_their_mean_is_the_score():
     tuner = tpe(Own(folds), "val_accuracy")
     tuner.search(X, Y, epochs=2, verbose=0)

@@ -336,6 +336,7 @@ def test_a_model_that_the_hypermodel_refers_to_is_not_exchanged():
     assert list(pool.reasons) == ["the hypermodel refers to it"]
 
 
+@pytest.mark.slow
 def test_models_without_an_input_are_reused():
     def build(hp):
         model = keras.Sequential([L.Dense(4, "relu"), L.Dense(1)])
@@ -389,12 +390,14 @@ def test_the_models_of_the_user_are_none_of_those_that_are_kept():
     assert len({id(model) for model in users}) == 4
 
 
+@pytest.mark.slow
 def test_no_model_is_kept_after_a_search():
     _, tuner = searched(build_with(), 16)
     assert tuner._pool._kept == []
     assert tuner._pool.reused == 2
 
 
+@pytest.mark.slow
 def test_no_more_models_are_kept_than_asked_for():
     def build(hp):
         model = keras.Sequential([keras.Input((6,)), L.Dense(hp.Int("units", 1, 9)), L.Dense(1)])

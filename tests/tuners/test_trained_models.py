@@ -90,6 +90,7 @@ def test_a_model_of_several_inputs_has_its_score_when_loaded():
         assert measured["loss"] == pytest.approx(loss, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_refit_on_the_same_data_equals_the_best_model():
     tuner = search(epochs=4)
     (measured,) = tuner.get_best_models()

@@ -64,6 +64,7 @@ def test_the_best_model_has_the_score_of_its_trial():
     assert measured == pytest.approx(tuner.oracle.get_best_trials()[0].score)
 
 
+@pytest.mark.slow
 def test_a_subclassed_model_has_the_score_of_its_trial():
     tuner = fit(tpe(build_subclassed))
     model = tuner.get_best_models()[0]
@@ -71,6 +72,7 @@ def test_a_subclassed_model_has_the_score_of_its_trial():
     assert measured == pytest.approx(tuner.oracle.get_best_trials()[0].score)
 
 
+@pytest.mark.slow
 def test_a_name_in_sibling_scopes_is_recorded_as_it_was_trained():
     trained = []
 
@@ -96,6 +98,7 @@ def test_a_name_in_sibling_scopes_is_recorded_as_it_was_trained():
     assert all((row["units"] >= 16) == (row["kind"] == "large") for row in tuner.results())
 
 
+@pytest.mark.slow
 def test_the_metric_of_one_output_can_be_the_objective():
     labels = {"digit": Y, "even": Y % 2}
     validation = (XV, {"digit": YV, "even": YV % 2})
@@ -118,6 +121,7 @@ def test_history_has_nan_in_epochs_without_validation():
     assert tuner.results()[0]["best_epoch"] in (1, 3)
 
 
+@pytest.mark.slow
 def test_executions_are_averaged_and_their_best_weights_kept():
     tuner = fit(tpe(executions_per_trial=2, max_trials=1))
     history = tuner.history(0)
@@ -376,6 +380,7 @@ def test_an_interrupted_trial_is_run_again_when_the_search_resumes():
     assert set(tuner.history(0)["execution"]) == {0}
 
 
+@pytest.mark.slow
 def test_a_finished_search_is_unchanged_after_a_reload():
     before = fit(tpe())
     after = tpe()
@@ -386,6 +391,7 @@ def test_a_finished_search_is_unchanged_after_a_reload():
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
+@pytest.mark.slow
 def test_a_search_of_kerastuner_is_refused_unless_overwritten():
     theirs = keras_tuner.RandomSearch(build, "val_accuracy", max_trials=1)
     theirs.search(X, Y, validation_data=VALIDATION, verbose=0)
@@ -449,6 +455,7 @@ def test_a_misspelt_argument_is_refused_with_the_right_name(tuner, wrong, right)
         tuner(build, "val_loss", **{wrong: 3})
 
 
+@pytest.mark.slow
 def test_an_oracle_of_kt_extras_works_in_a_tuner_of_kerastuner():
     tuner = keras_tuner.Tuner(kte.TPEOracle("val_accuracy", max_trials=3, seed=0), build)
     tuner.search(X, Y, validation_data=VALIDATION, epochs=2, verbose=0)
