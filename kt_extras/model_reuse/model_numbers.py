@@ -270,7 +270,7 @@ def _in_value(path: str, holder: dict[str, Any], key: str, bound: float) -> Iter
 
 def _as_number(value: Any) -> float:
     """Return a value as a number, 0 if it is none."""
-    if isinstance(value, (tf.Tensor, np.ndarray)) and not value.shape:
+    if isinstance(value, (tf.Tensor, np.ndarray)) and len(value.shape) == 0:
         value = np.asarray(value).item()
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     return float(value) if is_number and math.isfinite(value) else 0.0
