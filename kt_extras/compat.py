@@ -498,7 +498,12 @@ def state_variables(model: keras.Model) -> list[Any]:
             generator = generator._generator
         if isinstance(generator, tf.random.Generator):
             states.append(generator.state)
-    return [*model.variables, *states]
+    return [*only_variables(model.variables), *states]
+
+
+def only_variables(weights: list[Any]) -> list[Any]:
+    """Return the weights without those that are tables, as Keras 2 has them for vocabularies."""
+    return [weight for weight in weights if hasattr(weight, "shape")]
 
 
 def optimizer_variables(model: keras.Model) -> list[Any]:

@@ -141,7 +141,7 @@ def _is_input(layer: Any) -> bool:
 
 
 def _shapes(model: keras.Model) -> list[tuple[int, ...]]:
-    return [tuple(weight.shape) for weight in model.weights]
+    return [tuple(weight.shape) for weight in compat.only_variables(model.weights)]
 
 
 def _same_attributes(one: Any, other: Any) -> bool:

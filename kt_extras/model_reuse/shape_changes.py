@@ -167,4 +167,5 @@ def _keeps_variables(one: keras.Model, other: keras.Model) -> bool:
 def _shapes(model: keras.Model) -> list[tuple[tuple[int, ...], bool]]:
     """Return the shape of each variable of a model, and whether it is trained."""
     trained = {id(variable) for variable in model.trainable_weights}
-    return [(tuple(variable.shape), id(variable) in trained) for variable in model.weights]
+    variables = compat.only_variables(model.weights)
+    return [(tuple(variable.shape), id(variable) in trained) for variable in variables]

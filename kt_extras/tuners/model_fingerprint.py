@@ -57,7 +57,7 @@ class FirstModel:
 
 def _shapes(layer: Any) -> list[tuple[int, ...]]:
     try:
-        return [tuple(weight.shape) for weight in layer.weights]
+        return [tuple(weight.shape) for weight in compat.only_variables(layer.weights)]
     except ValueError:  # Keras 2 raises for a model that has not seen data
         return []
 
