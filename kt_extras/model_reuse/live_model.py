@@ -17,7 +17,7 @@ from kt_extras.model_reuse.model_numbers import (
     numbers_hidden,
 )
 from kt_extras.model_reuse.number_sources import NumberSources
-from kt_extras.model_reuse.optimizer_settings import Number, optimizer_numbers
+from kt_extras.model_reuse.optimizer_settings import Number, optimizer_numbers, same_number
 from kt_extras.model_reuse.optimizer_update import (
     differing_numbers,
     set_numbers,
@@ -101,7 +101,12 @@ class LiveModel:
         return {**{f"{_OF_OPTIMIZER}{path}": v for path, v in of_optimizer.items()}, **changed}
 
     def set(self, changed: Mapping[str, Number]) -> None:
-        """Set numbers by path, in variables from their first change on."""
+        """Set numbers by path, in variables from their first change on.
+
+        Those that stay the same stay constants: a variable would change the rounding.
+        """
+        now = all_numbers(self.model)
+        changed = {p: v for p, v in changed.items() if p not in now or not same_number(now[p], v)}
         prefix = len(_OF_OPTIMIZER)
         of_optimizer = {p[prefix:]: v for p, v in changed.items() if p.startswith(_OF_OPTIMIZER)}
         others = {p: v for p, v in changed.items() if not p.startswith(_OF_OPTIMIZER)}

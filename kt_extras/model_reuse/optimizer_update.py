@@ -284,7 +284,7 @@ def _method(optimizer: Any) -> str:
 
 def _same_attributes(one: Any, other: Any) -> bool:
     """Compare what the configuration of an optimizer of a custom class may lack."""
-    if type(one).__module__.startswith("keras."):
+    if type(one).__module__.startswith(("keras.", "tensorflow_addons.")):
         return True
     plain = (bool, int, float, str, type(None), np.ndarray)
     mine, its = (

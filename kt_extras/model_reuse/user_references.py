@@ -33,7 +33,8 @@ def refers_to(hypermodel: Any, model: keras.Model) -> bool:
     """
     weights = model.weights if model.built else []
     parts = [*compat.all_layers(model, include_model=True), *weights]
-    own = {id(part) for part in (*parts, getattr(model, "optimizer", model))}
+    optimizer = getattr(model, "optimizer", None) or model
+    own = {id(part) for part in (*parts, optimizer)}
     return any(id(value) in own for value in _values(hypermodel, _DEPTH, set()))
 
 
