@@ -73,6 +73,7 @@ def test_best_models_have_the_scores_of_their_trials(searched_asha):
     check_best_models(searched_asha)
 
 
+@pytest.mark.slow
 def test_paused_trials_continue_when_max_trials_is_raised(tmp_path):
     first = searched(asha(tmp_path, max_trials=3))
     begun = curves(first)
@@ -82,6 +83,7 @@ def test_paused_trials_continue_when_max_trials_is_raised(tmp_path):
         assert curves(second)[number][: len(curve)] == curve
 
 
+@pytest.mark.slow
 def test_a_trial_is_trained_again_when_its_state_file_is_lost(tmp_path):
     first = searched(asha(tmp_path, max_trials=None, max_total_epochs=4))
     states = list(Path(first.project_dir).glob("trial_*/state-*"))
@@ -95,6 +97,7 @@ def test_a_trial_is_trained_again_when_its_state_file_is_lost(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_trial_is_trained_again_when_its_state_file_is_damaged(tmp_path):
     whole = searched(asha(tmp_path / "whole", max_trials=6))
     first = searched(asha(tmp_path, max_trials=None, max_total_epochs=4))
@@ -158,7 +161,7 @@ def test_tensorboard_shows_rungs_and_promotions(tmp_path):
     assert {name: row.metrics["epochs"] for name, row in board.trials().items()} == epochs
     best = max(epochs, key=epochs.get)
     steps = [step for step, _ in board.curve(f"{best}/validation", "epoch_loss")]
-    assert steps == [0, 1, 2, 3]
+    assert sorted(steps) == [0, 1, 2, 3]  # files of one second are read in the order of names
 
 
 @pytest.mark.slow

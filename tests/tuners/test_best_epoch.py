@@ -51,6 +51,7 @@ def test_values_and_schedule_are_those_of_the_best_epoch(exploited):
     assert schedule.column("rate") == [0.5, 0.5]
 
 
+@pytest.mark.slow
 def test_the_model_of_the_best_epoch_is_kept_after_an_exploit(exploited):
     model = exploited.get_best_models()[0]
     units = exploited.results()[0].get("units")

@@ -45,6 +45,7 @@ def test_a_size_out_of_range_is_refused(arguments, message):
         Evolution(build, "val_accuracy", **arguments)
 
 
+@pytest.mark.slow
 def test_the_best_model_has_the_score_of_its_trial():
     tuner = Evolution(
         build, "val_accuracy", max_trials=4, population_size=2, seed=0, pruner=MedianPruner(2)

@@ -64,6 +64,7 @@ def test_a_search_ends_and_goes_on_when_its_weights_find_no_room():
     assert len(after.get_best_models(2)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nth", [1, 4])
 def test_a_search_ends_and_goes_on_when_its_states_find_no_room(tmp_path, monkeypatch, nth):
     whole = scheduled(asha(tmp_path / "whole", max_trials=3))

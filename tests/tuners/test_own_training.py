@@ -511,6 +511,7 @@ def test_search_prints_the_same_with_and_without_verbose_1(fit, capsys):
     assert printed[2] == 0
 
 
+@pytest.mark.slow
 def test_refit_takes_verbose_where_the_training_sets_it_itself():
     tuner = tpe(Own(sets_verbose), "val_loss")
     tuner.search(X, Y, validation_data=VALIDATION, epochs=2)

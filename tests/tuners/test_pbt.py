@@ -56,6 +56,7 @@ def test_all_members_train_to_the_end(searched_pbt):
     assert not list(Path(searched_pbt.project_dir).glob("trial_*/state-*"))
 
 
+@pytest.mark.slow
 def test_best_models_have_the_scores_of_their_trials(searched_pbt):
     check_best_models(searched_pbt)
 

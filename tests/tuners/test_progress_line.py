@@ -213,6 +213,7 @@ def test_members_of_a_population_are_counted_by_exploits_not_promotions(tmp_path
     assert not any("promoted" in line or "paused" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_pauses_of_successive_halving_have_lines_of_their_own(tmp_path, capsys):
     tuner = asha(tmp_path)
     capsys.readouterr()
