@@ -84,10 +84,10 @@ class EpochLoop:
         self.begin()
         while not self.is_over:
             order = self.begin_epoch()
-            self.trained(self._run(self.data.training, order, training=True))
+            self.trained(self.run_steps(self.data.training, order, training=True))
             if self.validates and self.data.validation is not None:
                 order = self.begin_validation()
-                self.validated(self._run(self.data.validation, order, training=False))
+                self.validated(self.run_steps(self.data.validation, order, training=False))
             self.end_epoch()
         return self.end()
 
@@ -116,6 +116,13 @@ class EpochLoop:
         self._model.reset_metrics()
         self._callbacks.on_epoch_begin(self._epoch)
         return self._order.next()
+
+    def run_steps(self, data: Data, order: Order, *, training: bool) -> Logs:
+        """Make the steps of an epoch or of a validation with the model itself; return the logs."""
+        if training and self._model.stop_training:
+            order = data.first_batch(order)
+        logs = run_epoch(self._model, data, order, training=training)
+        return compat.epoch_logs(self._model, logs)
 
     def trained(self, logs: Logs) -> None:
         """Take the logs of the epoch."""
@@ -148,12 +155,6 @@ class EpochLoop:
         self._callbacks.on_train_end(self._logs)
         history: keras.callbacks.History = self._model.history
         return history
-
-    def _run(self, data: Data, order: Order, *, training: bool) -> Logs:
-        if training and self._model.stop_training:
-            order = data.first_batch(order)
-        logs = run_epoch(self._model, data, order, training=training)
-        return compat.epoch_logs(self._model, logs)
 
     def _callback_list(self) -> Any:
         given, verbose = self._given["callbacks"], self._given["verbose"]

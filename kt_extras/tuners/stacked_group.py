@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
-from kt_extras import compat
 from kt_extras.arrays import IntArray
 from kt_extras.stacking import ModelStack, NotStackable
 from kt_extras.training.epoch_loop import EpochLoop, Logs, TrainingData
-from kt_extras.training.epoch_program import run_epoch
 from kt_extras.training.fit_data import ArrayData
 from kt_extras.training.time_spent import section
 from kt_extras.tuners.stacked_trial import StackedTrial
@@ -26,7 +25,8 @@ class StackedGroup:
     """Trains the trials in the rows of a stack.
 
     A trial that fails leaves the others as they are.  If the stack cannot go on, its trials do, one
-    after the other; so does a trial whose callbacks have compiled its model again.
+    after the other; so does a trial whose callbacks have compiled its model again, or have ended
+    its training before the first batch.
 
     Args:
         stack: The stack; its rows are free.
@@ -82,8 +82,9 @@ class StackedGroup:
                 self._stack_to_model(row)
         self._each(lambda _, loop: loop.end_epoch())
         over = self._each(lambda _, loop: loop.is_over)
-        for row in [row for row, is_over in over.items() if is_over]:
-            self._leave(row, None)
+        with ExitStack() as ends:  # if the user has interrupted one, others may have ended
+            for row in reversed([row for row, is_over in over.items() if is_over]):
+                ends.callback(self._leave, row, None)
 
     def _validate(self) -> None:
         due = self._each(lambda _, loop: loop.validates)
@@ -106,10 +107,13 @@ class StackedGroup:
             except _OUT_OF_MEMORY:
                 self.out_of_memory = True
                 self._dissolve("the memory is used up")
-        for row in orders.keys() & self._alone:
-            model = self._rows[row].model
-            logs[row] = self._run_alone(model, data, orders[row], training=training)
-        return logs
+            except Exception as error:  # of one of them, which fails alone then
+                self._dissolve(f"a step raised {type(error).__name__}")
+
+        def run(row: int, loop: EpochLoop) -> Logs:
+            return loop.run_steps(data, orders[row], training=training)
+
+        return {**logs, **self._each(run, orders.keys() & self._alone)}
 
     def _run_stack(self, data: ArrayData, orders: dict[int, IntArray], *, training: bool) -> Any:
         if not training:
@@ -119,25 +123,23 @@ class StackedGroup:
 
     def _dissolve(self, reason: str) -> None:
         """Let all trials go on one after the other."""
-        for row in self._rows:
+        for row, begun in self._rows.items():
             self._stack_to_model(row)
+            if row not in self._alone and begun.model is not None:
+                begun.model.reset_metrics()  # those of the stack are of the epoch before
         self.refusal = reason
         self._alone.update(self._rows)
 
     def _take_changes(self, row: int, begun: StackedTrial) -> None:
         """Take what callbacks have changed; a model that is another one now goes on alone."""
         try:
-            if not begun.is_compiled_again:
+            if not (begun.is_compiled_again or begun.has_stopped):
                 self._stack.replace(row, begun.model)
                 return
         except (NotStackable, ValueError):  # it has other variables
             pass
         self._alone.add(row)
         self._stack.models[row] = None
-
-    def _run_alone(self, model: Any, data: ArrayData, order: IntArray, *, training: bool) -> Logs:
-        model.reset_metrics()
-        return compat.epoch_logs(model, run_epoch(model, data, order, training=training))
 
     def _bring_model(self, row: int) -> None:
         """Put the state of a row into its model, unless callbacks have it and may change it."""

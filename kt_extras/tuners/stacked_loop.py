@@ -196,6 +196,9 @@ class _Kind:
             except NotStackable as refusal:
                 self.refused = refusal.reason
                 return None
+            except Exception as error:  # of the data, or of the memory: the trials meet it alone
+                self.refused = f"making a stack raised {type(error).__name__}"
+                return None
         return self._stack
 
     def forget_stack(self) -> None:

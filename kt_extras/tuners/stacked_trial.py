@@ -102,7 +102,10 @@ class StackedTrial:
         if self.given["steps_per_epoch"] or self.given["validation_steps"]:
             return "`steps_per_epoch` or `validation_steps` is passed"
         hooks = tuner_hooks(self._tuner, self.trial)
-        callbacks = [*callbacks_for(self._callbacks, self.trial), hooks]
+        try:
+            callbacks = [*callbacks_for(self._callbacks, self.trial), hooks]
+        except Exception:  # it is raised again where it is handled
+            return "its callbacks cannot be made"
         return reason_to_fall_back(self.model, {**self.given, "callbacks": callbacks})
 
     @contextmanager
@@ -132,6 +135,11 @@ class StackedTrial:
         self._loop = EpochLoop(self.model, self.given, data)
         self._compilation = compat.compilation(self.model)
         self.call(lambda loop: loop.begin())
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether a callback has ended the training."""
+        return self.model is not None and bool(self.model.stop_training)
 
     @property
     def is_compiled_again(self) -> bool:
