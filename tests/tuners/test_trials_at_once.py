@@ -178,6 +178,72 @@ def test_a_callback_changes_the_model_of_its_trial_alone(stacked):
     assert_same(together, search(random_search(at_once=1), callbacks=[Halving()]))
 
 
+@keras.saving.register_keras_serializable("at_once")
+class Refusing(L.Layer):
+    """Cannot compute with a weight that has left its range, as a check of numbers."""
+
+    def __init__(self, limit, **kwargs):
+        super().__init__(**kwargs)
+        self.limit = limit
+
+    def call(self, x):
+        large = tf.reduce_max(tf.abs(x)) > self.limit
+        checked = tf.debugging.Assert(tf.logical_not(large), ["too large"])
+        with tf.control_dependencies([checked]):
+            return tf.identity(x)
+
+    def get_config(self):
+        return {**super().get_config(), "limit": self.limit}
+
+
+def build_refusing(hp):
+    model = keras.Sequential([keras.Input((6,)), L.Dense(2), Refusing(8.0), L.Softmax()])
+    rate = hp.Float("rate", 0.1, 1e4, sampling="log")
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_is_the_failure_of_its_trial_alone():
+    together = search(random_search(build_refusing, trials=6))
+    alone = search(random_search(build_refusing, at_once=1, trials=6))
+    states = [row["state"] for row in together.results()]
+    assert {"failed", "completed"} == set(states)
+    assert states == [row["state"] for row in alone.results()]
+
+
+class Stopping(keras.callbacks.Callback):
+    """Ends the training at the beginning of its first or second epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.stop_training = epoch == self.epoch
+
+
+@pytest.mark.slow
+def test_a_training_that_is_ended_at_the_beginning_of_an_epoch_ends_as_alone():
+    def callbacks(hp, trial):
+        return [Stopping(int(trial.trial_id) % 3)]
+
+    together = search(random_search(trials=4), callbacks=callbacks)
+    assert [row["epochs"] for row in together.results()] == [1, 2, 3, 1]
+    assert_same(together, search(random_search(at_once=1, trials=4), callbacks=callbacks))
+
+
+@pytest.mark.slow
+def test_callbacks_that_cannot_be_made_are_the_failure_of_their_trial():
+    def callbacks(hp, trial):
+        if trial.trial_id == "0000":
+            raise ValueError("on purpose")
+        return []
+
+    together = search(random_search(trials=3), callbacks=callbacks)
+    assert [row["state"] for row in together.results()] == ["failed", "completed", "completed"]
+
+
 class Freezing(keras.callbacks.Callback):
     """Freezes a layer after the first epoch, and compiles the model of the highest rate again."""
 
