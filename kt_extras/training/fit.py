@@ -149,6 +149,17 @@ class _TrialFit:
         return fit_reported(self._model, args, kwargs, self.report)
 
 
+def fit_arguments(model: keras.Model, args: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all arguments of a call of `keras.Model.fit` by name, those not given too.
+
+    Raises:
+        TypeError: `keras.Model.fit` has no such arguments.
+    """
+    bound = _SIGNATURE.bind(model, *args, **kwargs)
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
 def fit_reported(
     model: keras.Model, args: Any, kwargs: Mapping[str, Any], report: FitReport
 ) -> Any:
@@ -162,11 +173,9 @@ def fit_reported(
     """
     kerass: Callable[..., Any] = type(model).fit
     try:
-        bound = _SIGNATURE.bind(model, *args, **kwargs)
+        given = fit_arguments(model, args, kwargs)
     except TypeError:  # of which Keras tells more
         return kerass(model, *args, **kwargs)
-    bound.apply_defaults()
-    given = dict(bound.arguments)
     reason = reason_to_fall_back(model, given, datasets=True)
     report.add(reason)
     if reason is not None:

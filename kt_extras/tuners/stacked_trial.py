@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
@@ -17,10 +16,9 @@ from kt_extras.stacking import reason_against
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.epoch_loop import EpochLoop, TrainingData
 from kt_extras.training.fallback_reasons import reason_to_fall_back
+from kt_extras.training.fit import fit_arguments
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.hooks import tuner_hooks
-
-_FIT = inspect.signature(keras.Model.fit)
 
 Result = TypeVar("Result")
 
@@ -81,13 +79,11 @@ class StackedTrial:
             self._run.set_seed(0)
             set_missing_defaults(trial.hyperparameters)
             try:
-                self.model = tuner._build_checked(trial.hyperparameters)
-                bound = _FIT.bind(self.model, *fit_args, **kwargs)
+                model = tuner._build_checked(trial.hyperparameters)
+                self.given = fit_arguments(model, fit_args, kwargs)
+                self.model = model
             except Exception:  # it is raised again where it is handled
-                self.model = None
                 return
-        bound.apply_defaults()
-        self.given = dict(bound.arguments)
 
     def refusal(self, *, has_to_gain: bool) -> str | None:
         """Return why its training cannot or should not be one of a stack, None if it should.

@@ -76,6 +76,12 @@ def assert_same(tuner, other):
             np.testing.assert_allclose(values, two[name], rtol=2e-5, err_msg=name)
 
 
+def both(callbacks, trials=6):
+    """Search with trials at once, and with one after the other."""
+    tuners = random_search(trials=trials), random_search(at_once=1, trials=trials)
+    return [search(tuner, callbacks=callbacks) for tuner in tuners]
+
+
 @pytest.fixture
 def stacked(monkeypatch):
     """Count the models that are trained in each epoch of a stack."""
@@ -152,11 +158,7 @@ class Failing(keras.callbacks.Callback):
 
 @pytest.mark.slow
 def test_a_trial_that_fails_leaves_the_others_as_they_are():
-    def callbacks(hp, trial):
-        return [Failing(hp.get("rate"))]
-
-    together = search(random_search(trials=6), callbacks=callbacks)
-    alone = search(random_search(at_once=1, trials=6), callbacks=callbacks)
+    together, alone = both(lambda hp, _: [Failing(hp.get("rate"))])
     states = [row["state"] for row in together.results()]
     assert {"failed", "completed"} == set(states)
     assert states == [row["state"] for row in alone.results()]
@@ -225,12 +227,9 @@ class Stopping(keras.callbacks.Callback):
 
 @pytest.mark.slow
 def test_a_training_that_is_ended_at_the_beginning_of_an_epoch_ends_as_alone():
-    def callbacks(hp, trial):
-        return [Stopping(int(trial.trial_id) % 3)]
-
-    together = search(random_search(trials=4), callbacks=callbacks)
+    together, alone = both(lambda _, trial: [Stopping(int(trial.trial_id) % 3)], trials=4)
     assert [row["epochs"] for row in together.results()] == [1, 2, 3, 1]
-    assert_same(together, search(random_search(at_once=1, trials=4), callbacks=callbacks))
+    assert_same(together, alone)
 
 
 @pytest.mark.slow
@@ -259,11 +258,7 @@ class Freezing(keras.callbacks.Callback):
 
 @pytest.mark.slow
 def test_a_model_that_a_callback_compiles_again_goes_on_alone():
-    def callbacks(hp, trial):
-        return [Freezing(hp.get("rate"))]
-
-    together = search(random_search(trials=6), callbacks=callbacks)
-    alone = search(random_search(at_once=1, trials=6), callbacks=callbacks)
+    together, alone = both(lambda hp, _: [Freezing(hp.get("rate"))])
     rates = [row["rate"] for row in together.results()]
     assert any(rate > 0.03 for rate in rates)
     assert any(rate < 0.03 for rate in rates)
