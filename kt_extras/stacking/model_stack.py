@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import keras
@@ -231,9 +231,12 @@ class ModelStack:
             return None
         given = {at: np.asarray(orders[row]) for row, at in self._positions.items()}
         first = next(iter(given.values()))
-        if not all(np.array_equal(order, first) for order in given.values()):
-            return tf.constant(np.stack([given.get(at, first) for at in range(self._count)]))
-        return None if np.array_equal(first, np.arange(self._data.rows)) else tf.constant(first)
+        if np.array_equal(first, np.arange(self._data.rows)) and _same(given.values()):
+            return None
+        if len(given) > 1 and _same(given.values()):
+            return tf.constant(first)
+        # Also for the last model that is left: a program for one order would have to be traced.
+        return tf.constant(np.stack([given.get(at, first) for at in range(self._count)]))
 
     # Running the steps.
 
@@ -329,6 +332,11 @@ def _reset_metrics(model: keras.Model, variables: Sequence[Any]) -> dict[int, An
     for variable, value in before:
         variable.assign(value)
     return found
+
+
+def _same(orders: Collection[IntArray]) -> bool:
+    first, *rest = orders
+    return all(np.array_equal(order, first) for order in rest)
 
 
 def _nested_row(batch: Any, row: int) -> Any:
