@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -25,13 +24,10 @@ from kt_extras.oracles.arguments import check_count, check_executions, other_ora
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.training.callbacks import check_callbacks
 from kt_extras.training.fit import FitReport
-from kt_extras.training.gc_freeze import gc_freezer
-from kt_extras.training.global_state import clear_session
-from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest, interruptible
 from kt_extras.training.loop_guard import TrainingEnded
 from kt_extras.training.notes import Notes
-from kt_extras.training.time_spent import TimeSpent, measured, section
+from kt_extras.training.time_spent import measured, section
 from kt_extras.tuners.arguments import (
     check_function,
     check_hypermodel,
@@ -53,10 +49,8 @@ from kt_extras.tuners.fit_check import check_fit, plain_numbers, verbosity
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 from kt_extras.tuners.roles import role_of
-from kt_extras.tuners.stacked_loop import StackedLoop
+from kt_extras.tuners.search_run import SearchRun
 from kt_extras.tuners.stacked_trial import BuiltModel
-from kt_extras.tuners.time_report import time_report
-from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint, check_model
 from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
@@ -175,7 +169,6 @@ class Tuner(RecordedTuner):
         check_integer("reuse_models", reuse_models, minimum=0)
         check_trials_at_once(trials_at_once)
         self._trials_at_once = trials_at_once
-        self._together: StackedLoop | None = None
         self._prebuilt: BuiltModel | None = None
         # In the scope of a strategy the variables of a model are copied to several devices.
         self._pool = ModelPool(0 if distribution_strategy is not None else reuse_models)
@@ -232,35 +225,22 @@ class Tuner(RecordedTuner):
         self._shows_epochs = verbose > 1
         self._notes = Notes(visible=verbose > 0)
         self._fits = FitReport(self._notes)
-        self._pool.forget_counts()
-        self._together = None
         if self._role.trains:
             self._check_fit_arguments(fit_args, fit_kwargs)
             if self._takes_verbose:
                 fit_kwargs["verbose"] = 2 if verbose > 1 else 0
 
+        run = SearchRun(self, self._local_oracle, self._pool, self._at_once())
+
         def run_trials() -> None:
             with interruptible(visible=verbose > 0) as self._stop_request:
-                self._run_trials(fit_args, fit_kwargs)
+                run.run(self._stop_request, fit_args, fit_kwargs)
 
         with environment_explained(str(self.project_dir)), measured() as spent:
             self._role.search(run_trials, visible=verbose > 0)
         if self._role.trains:
-            self._report_time(spent, visible=verbose > 0)
-
-    def _report_time(self, spent: TimeSpent, *, visible: bool) -> None:
-        together = self._together
-        lines = time_report(
-            spent,
-            stacked=together.stacked if together else 0,
-            reused=self._pool.reused,
-            not_stacked=together.reasons if together else Counter(),
-            not_reused=self._pool.reasons,
-            by_batches=self._fits.fallbacks,
-        )
-        said = Notes(visible=visible)
-        for line in lines:
-            said.add(line)
+            for line in run.time_report(spent, self._fits.fallbacks):
+                self._notes.add(line)
 
     def run_trial(self, trial: Trial, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
         """Build and train the trial's model, once for each execution.
@@ -387,34 +367,7 @@ class Tuner(RecordedTuner):
             check_constraint(self._constraint, hp, model)
         return model
 
-    # The loop.
-
-    def _run_trials(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
-        """Run trials until there are no more."""
-        with gc_freezer() as freeze:
-            loop = TrialLoop(self, self._local_oracle, self._stop_request)
-
-            def run(trial: Trial) -> None:
-                loop.run(trial, fit_args, fit_kwargs)
-                move_gradients_to_graphs()
-                if self._pool.size:
-                    self._pool.give_back(intact=False)  # from a `run_trial` of one's own
-                    if self._pool.collect():
-                        clear_session()
-                else:
-                    clear_session()  # which lets go of the trial's model
-                    freeze()
-
-            freeze()
-            try:
-                at_once = self._at_once()
-                if at_once.trials > 1:
-                    self._together = StackedLoop(self, self._local_oracle, loop, run, at_once)
-                    self._together.run(fit_args, fit_kwargs)
-                while (trial := loop.next()) is not None:
-                    run(trial)
-            finally:
-                self._pool.clear()
+    # The trials.
 
     def _at_once(self) -> AtOnce:
         """Return how many trials are trained at once."""
