@@ -22,7 +22,7 @@ from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trials_at_once import AtOnce
 
 _MIN_STACK = 2  # trials
-_MAX_KINDS = 16  # architectures that are remembered
+_MAX_ARCHITECTURES = 16  # architectures that are remembered
 _TRIED = 2  # trials, after which it is known whether models are refused
 
 
@@ -60,7 +60,7 @@ class StackedLoop:
         self._slots = max(at_once.trials, at_once.begun)
         self._free = [f"{tuner.tuner_id}-{slot}" for slot in range(self._slots)][::-1]
         self._is_population = oracle.scheduler is not None and oracle.scheduler.revives
-        self._kinds: list[_Kind] = []
+        self._architectures: list[_Architecture] = []
         self._fit: tuple[Sequence[Any], Mapping[str, Any]] = (), {}
         self.stacked = 0
         self.reasons: Counter[str] = Counter()
@@ -72,7 +72,7 @@ class StackedLoop:
         try:
             with settings_kept(), compat.own_names(), kept:
                 while self._begin_trials():
-                    self._train(max(self._kinds, key=lambda kind: len(kind.waiting)))
+                    self._train(max(self._architectures, key=lambda one: len(one.waiting)))
         except BaseException:
             for tuner_id in list(self._oracle.ongoing_trials):
                 with suppress(Exception):  # the first error is the one to see
@@ -85,9 +85,9 @@ class StackedLoop:
         The members of a population are compared when all of them have trained as far.
         """
         if self._is_population and len(self._free) < self._slots:
-            return any(kind.waiting for kind in self._kinds)
-        while self._free and not self._is_in_vain:
-            if any(kind.refused and kind.waiting for kind in self._kinds):
+            return any(one.waiting for one in self._architectures)
+        while self._free and not self._none_stacks:
+            if any(one.refused and one.waiting for one in self._architectures):
                 break
             trial = self._loop.ask(self._free[-1])
             if trial.status in {TrialStatus.IDLE, TrialStatus.STOPPED}:
@@ -98,44 +98,44 @@ class StackedLoop:
                 self._run_alone(trial)
                 continue
             self._begin(trial, self._free.pop())
-        return any(kind.waiting for kind in self._kinds)
+        return any(one.waiting for one in self._architectures)
 
     @property
-    def _is_in_vain(self) -> bool:
+    def _none_stacks(self) -> bool:
         """Whether models are refused, so that it is better to build one at a time."""
-        refused = any(kind.refused for kind in self._kinds)
+        refused = any(one.refused for one in self._architectures)
         return not self.stacked and refused and self.reasons.total() >= _TRIED
 
     def _begin(self, trial: Trial, tuner_id: str) -> None:
         """Build the model of a trial, and add it to those of its architecture."""
         begun = StackedTrial(self._tuner, trial, tuner_id, *self._fit)
-        kind = next((kind for kind in self._kinds if kind.has(begun)), None)
-        if kind is None:
-            kind = _Kind(begun, has_to_gain=self._has_to_gain)
-            empty = [kind for kind in self._kinds if not kind.waiting]
-            if len(self._kinds) >= _MAX_KINDS and empty:
-                self._kinds.remove(empty[0])
-            self._kinds.append(kind)
-        kind.waiting.append(begun)
+        architecture = next((one for one in self._architectures if one.has(begun)), None)
+        if architecture is None:
+            architecture = _Architecture(begun, has_to_gain=self._has_to_gain)
+            empty = [one for one in self._architectures if not one.waiting]
+            if len(self._architectures) >= _MAX_ARCHITECTURES and empty:
+                self._architectures.remove(empty[0])
+            self._architectures.append(architecture)
+        architecture.waiting.append(begun)
 
-    def _train(self, kind: _Kind) -> None:
+    def _train(self, architecture: _Architecture) -> None:
         """Train waiting trials of an architecture."""
-        stack = kind.stack_of(self._at_once)
+        stack = architecture.stack_of(self._at_once)
         if stack is not None:
-            self._train_together(kind, stack)
+            self._train_together(architecture, stack)
             return
-        begun = kind.waiting.pop(0)
-        self.reasons[kind.refused or "no other trial had its architecture"] += 1
+        begun = architecture.waiting.pop(0)
+        self.reasons[architecture.refused or "no other trial had its architecture"] += 1
         with begun.built():
             self._run_alone(begun.trial)
         self._free.append(begun.tuner_id)
 
-    def _train_together(self, kind: _Kind, stack: ModelStack) -> None:
+    def _train_together(self, architecture: _Architecture, stack: ModelStack) -> None:
         """Train trials in a stack until there are no more of their architecture."""
-        group = StackedGroup(stack, kind.data, self._ended)
+        group = StackedGroup(stack, architecture.data, self._ended)
         while True:
-            while kind.waiting and group.has_room:
-                begun = kind.waiting.pop(0)
+            while architecture.waiting and group.has_room:
+                begun = architecture.waiting.pop(0)
                 self.stacked += 1
                 self._tuner.on_trial_begin(begun.trial)
                 group.join(begun)
@@ -143,10 +143,10 @@ class StackedLoop:
                 break
             group.train_epoch()
             self._begin_trials()
-        kind.refused = group.refusal
+        architecture.refused = group.refusal
         if group.out_of_memory:
             self._at_once = max(self._at_once // 2, 1)
-            kind.forget_stack()
+            architecture.forget_stack()
 
     def _ended(self, begun: StackedTrial, error: Exception | None) -> None:
         """Return a trial to the oracle."""
@@ -162,7 +162,7 @@ class StackedLoop:
         self._free.append(begun.tuner_id)
 
 
-class _Kind:
+class _Architecture:
     """The trials of one architecture.
 
     Attributes:
