@@ -923,7 +923,7 @@ def test_every_private_import_is_in_the_table():
         (file, name)
         for file, tree in modules()
         for _, name in private_imports(tree)
-        if not any(is_row(row, used) for row in names for used in uses_of(name, tree))
+        if not any(is_row(row, used) for used in uses_of(name, tree) for row in names)
         and not any(row.startswith(f"{name.rpartition('.')[2]}.") for row in names)
     }
     assert not missing, "Add these names to docs/private-names.md, and a canary for each."
