@@ -28,12 +28,16 @@ from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.pbt import PBTOracle
 from kt_extras.oracles.tpe import TPEOracle
 from kt_extras.storage import journal
-from kt_extras.tuners import trial_loop, tuner
+from kt_extras.tuners import trial_loop
 
 try:
     from kt_extras.tuners import environment_errors
 except ImportError:  # versions before it are simulated, too
     environment_errors = None  # type: ignore[assignment]
+try:
+    from kt_extras.tuners import search_run
+except ImportError:  # it was in `tuner`, then
+    from kt_extras.tuners import tuner as search_run  # type: ignore[no-redef]
 
 COST = keras_tuner.Objective("cost", "min")
 BEGIN = 1.0  # the weight before the first epoch
@@ -268,7 +272,7 @@ def installed(growth: int = 1_000_000) -> Iterator[None]:
         (full_state, "random_state", dict),
         (full_state, "set_random_state", nothing),
         (keras.backend, "clear_session", nothing),
-        (tuner, "move_gradients_to_graphs", nothing),
+        (search_run, "move_gradients_to_graphs", nothing),
         (trial_loop, "random_state_kept", nullcontext),
         (gc, "collect", lambda *_: 0),
         (journal, "_MIN_GROWTH", growth),
