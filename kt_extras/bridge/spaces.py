@@ -22,12 +22,12 @@ def to_space(hyperparameters: keras_tuner.HyperParameters) -> Space:
 
 
 def _dimension(parameter: Any) -> Dimension:
-    name = parameter.name
+    name, default = parameter.name, parameter.default
     conditions = tuple(Condition(c.name, tuple(c.values)) for c in parameter.conditions)
     if isinstance(parameter, kt_hyperparameters.Choice):
-        return Choice(name, tuple(parameter.values), bool(parameter.ordered), conditions)
+        return Choice(name, tuple(parameter.values), bool(parameter.ordered), conditions, default)
     if isinstance(parameter, kt_hyperparameters.Boolean):
-        return Boolean(name, conditions)
+        return Boolean(name, conditions, default)
     if isinstance(parameter, kt_hyperparameters.Fixed):
         return Fixed(name, parameter.value, conditions)
     kind = Int if isinstance(parameter, kt_hyperparameters.Int) else Float
@@ -38,4 +38,5 @@ def _dimension(parameter: Any) -> Dimension:
         step=parameter.step,
         sampling=parameter.sampling,
         conditions=conditions,
+        default=default,
     )

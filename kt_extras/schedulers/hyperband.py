@@ -5,10 +5,12 @@ Notation: R is `max_epochs`, eta is `reduction_factor`, s is the number of halvi
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from kt_extras.arguments import check_integer
 from kt_extras.arrays import IntArray, Mask
@@ -43,8 +45,13 @@ class Hyperband:
         max_epochs: Number of epochs of the last rung of every bracket.
         reduction_factor: One of this many trials in a rung is promoted to the next, at least 2.
             Defaults to 3.
-        iterations: Number of times that all brackets are run. Defaults to 1.
+        iterations: Number of times that all brackets are run, None to run them without end.
+            Defaults to 1.
         min_epochs: Number of epochs of the first rung of the longest bracket. Defaults to 1.
+        rounding: `"down"`: rungs are R, the powers of eta times `min_epochs` below it, and have n,
+            n / eta, ... trials, rounded down. `"up"`: rungs are R / eta^s, ..., R / eta, R, as far
+            as they have an epoch, and the numbers of epochs and trials are rounded up, as
+            `keras_tuner.Hyperband` does; `min_epochs` must be 1. Defaults to `"down"`.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -55,30 +62,40 @@ class Hyperband:
 
     max_epochs: int
     reduction_factor: int = 3
-    iterations: int = 1
+    iterations: int | None = 1
     min_epochs: int = 1
+    rounding: Literal["down", "up"] = "down"
     resumes = True
     revives = False
 
     def __post_init__(self) -> None:
-        check_integer("iterations", self.iterations, minimum=1)
+        if self.iterations is not None:
+            check_integer("iterations", self.iterations, minimum=1, hint="or pass None")
+        if self.rounding not in ("down", "up"):
+            raise ValueError(f"`rounding` must be 'down' or 'up', got {self.rounding!r}.")
+        if self.rounding == "up" and self.min_epochs != 1:
+            raise ValueError(
+                f"`min_epochs` must be 1 if the rounding is 'up', got {self.min_epochs!r}."
+            )
         _ = self.brackets
 
     @cached_property
     def brackets(self) -> tuple[Bracket, ...]:
-        """All brackets in the order in which they are run; n of Li et al., table 1."""
+        """The brackets of one iteration in the order in which they are run."""
         levels = rungs(self.max_epochs, self.min_epochs, self.reduction_factor)
+        if self.rounding == "up":
+            return _rounded_up(levels[-1], self.reduction_factor)
         s_max, eta = len(levels) - 1, self.reduction_factor
         brackets = []
         for s in range(s_max, -1, -1):
-            n = math.ceil((s_max + 1) / (s + 1) * eta**s)
+            n = math.ceil((s_max + 1) / (s + 1) * eta**s)  # Li et al., table 1
             brackets.append(Bracket(levels[s_max - s :], tuple(halved(n, s + 1, eta))))
-        return tuple(brackets) * self.iterations
+        return tuple(brackets)
 
     def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
         """Return the first step of any bracket, in their order."""
         paused = history.states == State.PAUSED
-        for index in range(len(self.brackets)):
+        for index in range(self._begun(history) + 1):
             step = self._step_in(index, history, paused, may_start=may_start)
             if step is not None:
                 return step
@@ -102,8 +119,10 @@ class Hyperband:
         ended = (history.states != State.PAUSED) & (history.states != State.RUNNING)
         needed[ended] = NEVER
         finished = history.states == State.COMPLETED
-        for index, bracket in enumerate(self.brackets):
-            members = history.brackets == index
+        for index in range(self._begun(history)):
+            members, bracket = history.brackets == index, self._bracket(index)
+            if bracket is None:  # there were more iterations before
+                continue
             trained = members & finished & (history.epochs >= bracket.levels[-1])
             if int(trained.sum()) >= bracket.sizes[-1]:
                 needed[members] = NEVER
@@ -111,14 +130,28 @@ class Hyperband:
 
     def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
         """Return the rungs of the brackets that `max_trials` allows; the last may be smaller."""
+        if self.iterations is None and max_trials is None:
+            return []
         left = math.inf if max_trials is None else max_trials
         rungs: list[PlannedRung] = []
-        for index, bracket in enumerate(self.brackets):
+        for index in itertools.count():
+            bracket = self._bracket(index)
+            if not left or bracket is None:
+                break
             started = int(min(left, bracket.sizes[0]))
-            if started:
-                rungs += planned(index, bracket.levels, self._sizes(bracket, started))
+            rungs += planned(index, bracket.levels, self._sizes(bracket, started))
             left -= started
         return rungs
+
+    def _bracket(self, index: int) -> Bracket | None:
+        """Return a bracket by its number over all iterations, None after the last."""
+        iteration, number = divmod(index, len(self.brackets))
+        last = math.inf if self.iterations is None else self.iterations
+        return self.brackets[number] if iteration < last else None
+
+    def _begun(self, history: History) -> int:
+        """Return how many brackets have begun."""
+        return int(history.brackets.max(initial=-1)) + 1
 
     def _sizes(self, bracket: Bracket, started: int) -> Sequence[int]:
         """Return how many trials reach each rung of a bracket that begins with fewer of them."""
@@ -130,7 +163,9 @@ class Hyperband:
         self, index: int, history: History, paused: Mask, *, may_start: bool
     ) -> Step | None:
         """Return the next step of a bracket: a promotion, highest rung first, or a new trial."""
-        bracket = self.brackets[index]
+        bracket = self._bracket(index)
+        if bracket is None:
+            return None
         feasible = (history.brackets == index) & (history.states != State.INFEASIBLE)
         started = int(feasible.sum())
         if not started:
@@ -146,3 +181,22 @@ class Hyperband:
             if number is not None:
                 return Resume(number, bracket.levels[rung + 1])
         return Start(bracket.levels[0], index) if may_start and started < sizes[0] else None
+
+
+def _rounded_up(max_epochs: int, eta: int) -> tuple[Bracket, ...]:
+    """Return the brackets of `keras_tuner.Hyperband`.
+
+    >>> [(bracket.levels, bracket.sizes) for bracket in _rounded_up(10, 3)]
+    [((2, 4, 10), (12, 4, 2)), ((4, 10), (6, 2)), ((10,), (4,))]
+    """
+    s_max = 0
+    while eta ** (s_max + 1) <= max_epochs:
+        s_max += 1
+    trained_to_the_end = s_max + 1 + (eta**s_max < max_epochs)  # of bracket 0
+    return tuple(
+        Bracket(
+            tuple(math.ceil(max_epochs / eta**k) for k in range(s, -1, -1)),
+            tuple(math.ceil(trained_to_the_end / (s + 1) * eta**k) for k in range(s, -1, -1)),
+        )
+        for s in range(s_max, -1, -1)
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Union
 
 import numpy as np
@@ -58,6 +58,8 @@ class Float:
             which the logarithm of the distance from `high` is. Defaults to `"linear"`.
         conditions: Conditions that must all be met for the dimension to be active. Defaults to
             none.
+        default: Value that the model has without a search; two dimensions that differ in it alone
+            are equal. Defaults to None: the lowest.
 
     >>> Float("rate", 1e-4, 1e-2, sampling="log").from_unit(0.5)
     0.001
@@ -71,11 +73,14 @@ class Float:
     step: float | None = None
     sampling: str = "linear"
     conditions: tuple[Condition, ...] = ()
+    default: Value = field(default=None, compare=False, repr=False)
 
     categorical = False
 
     def __post_init__(self) -> None:
         _check_range(self)
+        default = self.low if self.default is None else self.default
+        object.__setattr__(self, "default", float(default))
 
     @property
     def size(self) -> float:
@@ -131,6 +136,8 @@ class Int:
             which the logarithm of the distance from `high` is. Defaults to `"linear"`.
         conditions: Conditions that must all be met for the dimension to be active. Defaults to
             none.
+        default: Value that the model has without a search; two dimensions that differ in it alone
+            are equal. Defaults to None: the lowest.
 
     >>> Int("units", 8, 64, step=2, sampling="log").values()
     (8, 16, 32, 64)
@@ -144,11 +151,14 @@ class Int:
     step: int | None = None
     sampling: str = "linear"
     conditions: tuple[Condition, ...] = ()
+    default: Value = field(default=None, compare=False, repr=False)
 
     categorical = False
 
     def __post_init__(self) -> None:
         _check_range(self)
+        default = self.low if self.default is None else self.default
+        object.__setattr__(self, "default", default)
 
     @property
     def size(self) -> float:
@@ -204,6 +214,11 @@ class Choice:
         ordered: Whether losses of neighbouring options are similar. Defaults to False.
         conditions: Conditions that must all be met for the dimension to be active. Defaults to
             none.
+        default: Value that the model has without a search; two dimensions that differ in it alone
+            are equal. Defaults to None: the first.
+
+    Attributes:
+        declared: The options in the given order.
 
     >>> Choice("batch", (64, 16, 32), ordered=True).values()
     (16, 32, 64)
@@ -215,12 +230,17 @@ class Choice:
     options: tuple[Value, ...]
     ordered: bool = False
     conditions: tuple[Condition, ...] = ()
+    default: Value = field(default=None, compare=False, repr=False)
+    declared: tuple[Value, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "declared", self.options)
         if not self.options:
             raise ValueError(f"`options` of {self.name!r} must have at least one value, got ().")
         for option in self.options:
             _check_option(self.name, "options", option)
+        if self.default is None:
+            object.__setattr__(self, "default", self.options[0])
         if self.ordered:
             object.__setattr__(self, "options", tuple(sorted(self.options)))
 
@@ -258,10 +278,10 @@ class Choice:
 
 
 def Boolean(  # noqa: N802 - spelled like Float, Int and Choice
-    name: str, conditions: tuple[Condition, ...] = ()
+    name: str, conditions: tuple[Condition, ...] = (), default: bool | None = None
 ) -> Choice:
     """Return a dimension with the values False and True."""
-    return Choice(name, (False, True), conditions=conditions)
+    return Choice(name, (False, True), conditions=conditions, default=default)
 
 
 def Fixed(  # noqa: N802

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -136,19 +136,39 @@ class Space:
         """
         return math.prod(dimension.size for dimension in self.dimensions)
 
-    def points(self) -> Iterator[Point]:
+    def with_defaults(self, values: Mapping[str, Value]) -> Point:
+        """Return the active hyperparameters of a point, with defaults for those that it lacks.
+
+        >>> from kt_extras.search import Int
+        >>> Space([Int("units", 1, 9, default=4), Int("layers", 1, 3)]).with_defaults({"layers": 2})
+        {'units': 4, 'layers': 2}
+        """
+        point: Point = {}
+        for dimension in self.dimensions:
+            if _is_active(dimension, point):
+                point[dimension.name] = values.get(dimension.name, dimension.default)
+        return point
+
+    def points(
+        self, values: Callable[[Dimension], Iterable[Value]] | None = None
+    ) -> Iterator[Point]:
         """Yield every point of a finite space once, in lexicographic order.
 
+        Args:
+            values: Returns the values of a dimension, and their order. Defaults to None: all.
+
         Raises:
-            ValueError: A dimension is continuous.
+            ValueError: A dimension is continuous, and there are no `values`.
         """
+        if values is not None:
+            return _extend({}, self.dimensions, values)
         if not math.isfinite(self.size):
             continuous = [d.name for d in self.dimensions if not math.isfinite(d.size)]
             raise ValueError(
                 f"A space must be finite to list its points, but {continuous} are continuous; "
                 "give them a `step`."
             )
-        return _extend({}, self.dimensions)
+        return _extend({}, self.dimensions, lambda dimension: dimension.values())
 
     def _check_names(self, values: Mapping[str, Value]) -> None:
         for name in values:
@@ -234,13 +254,15 @@ def _check_parents(dimensions: Sequence[Dimension]) -> None:
                 )
 
 
-def _extend(point: Point, dimensions: Sequence[Dimension]) -> Iterator[Point]:
+def _extend(
+    point: Point, dimensions: Sequence[Dimension], values: Callable[[Dimension], Iterable[Value]]
+) -> Iterator[Point]:
     if not dimensions:
         yield point
         return
     dimension, *rest = dimensions
     if not _is_active(dimension, point):
-        yield from _extend(point, rest)
+        yield from _extend(point, rest, values)
         return
-    for value in dimension.values():
-        yield from _extend({**point, dimension.name: value}, rest)
+    for value in values(dimension):
+        yield from _extend({**point, dimension.name: value}, rest, values)
