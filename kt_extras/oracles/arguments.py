@@ -14,13 +14,14 @@ from kt_extras.bridge.declared_ranges import check_declared
 from kt_extras.oracles.borrowed_names import argument_here, class_here
 from kt_extras.samplers.evolution import Evolution
 from kt_extras.samplers.gaussian_process import GaussianProcess
+from kt_extras.samplers.grid import Grid
 from kt_extras.samplers.random import Random
 from kt_extras.samplers.sobol import Sobol
 from kt_extras.samplers.tpe import TPE
 from kt_extras.search import Point, Sampler
 
-_Values = Union[Mapping[str, Any], keras_tuner.HyperParameters]  # noqa: UP007 - Python 3.10
-Points = Union[_Values, Sequence[_Values]]  # noqa: UP007
+Values = Union[Mapping[str, Any], keras_tuner.HyperParameters]  # noqa: UP007 - Python 3.10
+Points = Union[Values, Sequence[Values]]  # noqa: UP007
 
 # Methods of KerasTuner's oracle that are never called here, and what takes their place.
 _NEVER_CALLED = {
@@ -39,6 +40,7 @@ _NEVER_CALLED = {
 _SAMPLERS: dict[str, type[Sampler]] = {
     "evolution": Evolution,
     "gp": GaussianProcess,
+    "grid": Grid,
     "random": Random,
     "sobol": Sobol,
     "tpe": TPE,
@@ -66,7 +68,7 @@ def other_oracle(given: object) -> str:
     """Return what to say of an oracle that is not one of `kt_extras`.
 
     >>> other_oracle(keras_tuner.oracles.HyperbandOracle("loss")).partition(";")[0]
-    ' In place of `HyperbandOracle`, use `kt_extras.BOHB(..., sampler="random")`'
+    ' In place of `HyperbandOracle`, use `kt_extras.HyperbandOracle`'
     """
     if not isinstance(given, keras_tuner.Oracle):
         return ""
@@ -134,7 +136,7 @@ def enqueued_points(given: Points) -> list[Point]:
     [{'units': 3}, {'units': 4}]
     """
     several = isinstance(given, Sequence) and not isinstance(given, str)
-    return [_plain_values(point) for point in (given if several else [given])]
+    return [plain_values(point) for point in (given if several else [given])]
 
 
 def refuse_overridden(oracle: type) -> None:
@@ -200,7 +202,13 @@ def sampler_of(given: Sampler | str) -> Sampler:
     return _SAMPLERS[given]()
 
 
-def _plain_values(point: object) -> Point:
+def plain_values(point: object) -> Point:
+    """Return the values of hyperparameters, given in either way, as a plain dictionary.
+
+    Raises:
+        TypeError: It is neither a mapping nor a `HyperParameters`.
+        ValueError: A value cannot be recorded.
+    """
     values = point.values if isinstance(point, keras_tuner.HyperParameters) else point
     if not isinstance(values, Mapping):
         raise TypeError(

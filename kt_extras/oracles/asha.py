@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, NoReturn
 
@@ -11,8 +12,10 @@ from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.oracles.arguments import refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
+from kt_extras.records.past_searches import PastSearches
 from kt_extras.schedulers import SuccessiveHalving
 from kt_extras.search import Forecaster, Sampler
+from kt_extras.search.priors import Prior
 
 Mode = Literal["promotion", "stopping"]
 
@@ -40,7 +43,8 @@ class ASHAOracle(SamplerOracle):
             `"tpe"` or `"evolution"`.  Defaults to `"gp"`.
         pruner, allow_new_entries, tune_new_entries, max_retries_per_trial,
             max_consecutive_failed_trials, max_time, max_total_epochs, target,
-            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
+            max_trials_without_improvement, max_failure_fraction, prior, try_defaults, warm_start:
+            As for `kt_extras.SamplerOracle`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras_tuner
@@ -71,6 +75,9 @@ class ASHAOracle(SamplerOracle):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        prior: Mapping[str, Prior] | None = None,
+        try_defaults: bool = False,
+        warm_start: PastSearches | None = None,
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))
@@ -97,4 +104,7 @@ class ASHAOracle(SamplerOracle):
             target=target,
             max_trials_without_improvement=max_trials_without_improvement,
             max_failure_fraction=max_failure_fraction,
+            prior=prior,
+            try_defaults=try_defaults,
+            warm_start=warm_start,
         )

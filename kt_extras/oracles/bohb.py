@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import NoReturn
 
@@ -11,9 +12,11 @@ from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.oracles.arguments import refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
+from kt_extras.records.past_searches import PastSearches
 from kt_extras.samplers.largest_budget import LargestBudget
 from kt_extras.schedulers import Hyperband
 from kt_extras.search import Sampler
+from kt_extras.search.priors import Prior
 
 
 class BOHBOracle(SamplerOracle):
@@ -37,7 +40,8 @@ class BOHBOracle(SamplerOracle):
             every third suggestion is random.
         pruner, allow_new_entries, tune_new_entries, max_retries_per_trial,
             max_consecutive_failed_trials, max_time, max_total_epochs, target,
-            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
+            max_trials_without_improvement, max_failure_fraction, prior, try_defaults, warm_start:
+            As for `kt_extras.SamplerOracle`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras_tuner
@@ -68,6 +72,9 @@ class BOHBOracle(SamplerOracle):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        prior: Mapping[str, Prior] | None = None,
+        try_defaults: bool = False,
+        warm_start: PastSearches | None = None,
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))
@@ -88,4 +95,7 @@ class BOHBOracle(SamplerOracle):
             target=target,
             max_trials_without_improvement=max_trials_without_improvement,
             max_failure_fraction=max_failure_fraction,
+            prior=prior,
+            try_defaults=try_defaults,
+            warm_start=warm_start,
         )

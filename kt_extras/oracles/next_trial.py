@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from kt_extras.records.events import TrialBegun, TrialEnded, TrialResumed
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.trial_end import Pause, closing
 from kt_extras.records.trial_record import TrialRecord
+from kt_extras.samplers.informed import Informed
 from kt_extras.schedulers import Resume, Scheduler, Start
 from kt_extras.schedulers.rungs import unfilled
 from kt_extras.search import History, Point, Sampler, Space, SpaceExhausted, State, trial_rng
+from kt_extras.search.priors import Prior
 
 Step = TrialBegun | TrialResumed
 
@@ -34,6 +36,8 @@ class NextTrial:
         sampler: Suggests new points.
         scheduler: Chooses who trains how long; without one every trial trains to its end at once.
         max_retries: How often a trial that crashed is run again.
+        prior: What the user believes of hyperparameters, by name. Defaults to nothing.
+        try_defaults: Whether the first trial has the defaults of the space. Defaults to False.
 
     Attributes:
         states: Where the states of paused trials are, None if the worker keeps them itself.
@@ -43,6 +47,8 @@ class NextTrial:
     sampler: Sampler
     scheduler: Scheduler | None
     max_retries: int
+    prior: Mapping[str, Prior] = field(default_factory=dict)
+    try_defaults: bool = False
     states: StateFiles | None = None
     reason: str | None = None
 
@@ -83,7 +89,7 @@ class NextTrial:
         may_start = self._may_start(state, max_trials)
         if self.scheduler is None:
             return self._fresh(state, seed, Start(0)) if may_start else None
-        history = state.history
+        history = state.history.own()
         step = self.scheduler.next_step(history, seed=seed, may_start=may_start)
         if isinstance(step, Start):
             event = self._fresh(state, seed, step)
@@ -104,7 +110,9 @@ class NextTrial:
         if self.scheduler is None or record.epoch_budget == self.scheduler.max_epochs:
             return record.trained
         may_start = self._may_start(state, max_trials)
-        return self.scheduler.goes_on(state.history, record.number, seed=seed, may_start=may_start)
+        return self.scheduler.goes_on(
+            state.history.own(), record.number, seed=seed, may_start=may_start
+        )
 
     def pause(self, record: TrialRecord) -> Pause | None:
         """Return what happens to a trial that ends now, if it has used up its epoch budget."""
@@ -149,7 +157,8 @@ class NextTrial:
 
     def _may_start(self, state: SearchState, max_trials: int | None) -> bool:
         """Tell whether `max_trials` allows a new trial; a rejected model uses up none."""
-        if max_trials is None or len(state.trials) - state.totals.rejected < max_trials:
+        begun = len(state.trials) - state.totals.rejected - state.totals.added
+        if max_trials is None or begun < max_trials:
             return True
         self.reason = all_begun(max_trials)
         return False
@@ -180,22 +189,25 @@ class NextTrial:
     def _fresh(self, state: SearchState, seed: int, step: Start) -> TrialBegun | None:
         """Return the beginning of a trial that never ran, or None if no point is left."""
         number, space = len(state.trials), state.history.space
-        values, dropped = None, 0
-        if state.enqueued:
+        values, dropped, enqueued = None, 0, False
+        if self.try_defaults and number == state.totals.added:
+            values = _completed(space.with_defaults({}), space, np.zeros(len(space)))
+        elif state.enqueued:
             values, dropped = _queued(state, space, trial_rng(seed, number).random(len(space)))
-        enqueued = values is not None
+            enqueued = values is not None
         try:
             if values is None:
-                values = self.sampler.suggest(state.history, space, trial_rng(seed, number))
+                sampler = Informed(self.sampler, self.prior)
+                values = sampler.suggest(state.history, space, trial_rng(seed, number))
         except SpaceExhausted:
             self.reason = ALL_TRIED
             return None
-        name = _unused_id(state.trials)
+        name = unused_id(state.trials)
         event = TrialBegun(trial=name, values=plain(values), enqueued=enqueued, dropped=dropped)
         return replace(event, until=step.until, bracket=step.bracket) if step.until else event
 
 
-def _unused_id(trials: Collection[str]) -> str:
+def unused_id(trials: Collection[str]) -> str:
     """Return the number of the next trial, or a higher one where a repair has lost trials."""
     number = len(trials)
     while f"{number:04d}" in trials:
@@ -222,7 +234,7 @@ def _completed(values: Point, space: Space, draws: FloatArray) -> Point | None:
         return space.complete(values, draws)
     except ValueError as error:
         warnings.warn(
-            f"The queued point {values!r} is left out, since it does not lie in the space that is "
+            f"The point {values!r} is left out, since it does not lie in the space that is "
             f"searched now: {error}",
             stacklevel=2,
         )
@@ -231,8 +243,8 @@ def _completed(values: Point, space: Space, draws: FloatArray) -> Point | None:
 
 def _saved(state: SearchState) -> History:
     """Return the history as it would be if all workers died now: without epochs not saved."""
-    lengths = state.history.epochs.copy()
-    records = list(state.trials.values())
-    for number in np.flatnonzero(state.history.states == State.RUNNING):
+    history, records = state.history.own(), list(state.trials.values())
+    lengths = history.epochs.copy()
+    for number in np.flatnonzero(history.states == State.RUNNING):
         lengths[number] = min(lengths[number], records[number].paused_at_epoch)
-    return state.history.cut_to(lengths)
+    return history.cut_to(lengths)

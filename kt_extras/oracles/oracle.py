@@ -16,7 +16,7 @@ from typing import NoReturn
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extras.arguments import check_integer, check_protocol
+from kt_extras.arguments import check_flag, check_integer, check_protocol
 from kt_extras.bridge.metrics import NO_EPOCH, Metrics, encoded, split_last_epoch
 from kt_extras.bridge.objective import ObjectiveLike, value_in
 from kt_extras.bridge.trial_message import take_message
@@ -49,6 +49,7 @@ from kt_extras.records.events import (
     TrialResumed,
 )
 from kt_extras.records.failures_said import no_score_text
+from kt_extras.records.past_searches import PastSearches, past_sources
 from kt_extras.records.scores import best_step, score_at_pause
 from kt_extras.records.trial_end import Outcome, end_event
 from kt_extras.records.trial_record import TrialRecord
@@ -56,6 +57,7 @@ from kt_extras.samplers.distinct import Distinct
 from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.schedulers import Scheduler
 from kt_extras.search import Sampler, State
+from kt_extras.search.priors import Prior, check_priors_fit, checked_priors
 
 _STATUSES = (  # with which a trial may be handed back
     TrialStatus.COMPLETED,
@@ -100,6 +102,16 @@ class SamplerOracle(RecordedOracle):
             more the search ends with an error.  None for no limit. Defaults to 0.5.
         scheduler: A `kt_extras.schedulers.Scheduler` that gives epochs to trials step by step, or
             None to let each train to its end at once.
+        prior: What is believed of hyperparameters before the search: a dictionary from their names
+            to a value, a `kt_extras.search.Likely`, a dictionary of weights, a function from a
+            value to its weight, or a distribution of SciPy.  Defaults to None: nothing.
+        try_defaults: Whether the first trial has the defaults of the declared space.  Defaults to
+            False.
+        warm_start: A list of finished searches of similar models, whose good points are tried
+            among the first: paths of projects' directories (KerasTuner's, too), pairs of the URL of
+            a database and the name of a project or an Optuna study, what `kt_extras.load_results`
+            returns, Optuna studies, or lists of pairs of values and score.  Each is read once, and
+            then on record.  Defaults to None: no searches.
         **unknown: Refused; the error names the argument that was probably meant.
 
     `max_time`, `max_total_epochs`, `target` and `max_trials_without_improvement` are checked
@@ -145,10 +157,15 @@ class SamplerOracle(RecordedOracle):
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
         scheduler: Scheduler | None = None,
+        prior: Mapping[str, Prior] | None = None,
+        try_defaults: bool = False,
+        warm_start: PastSearches | None = None,
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))
         check_sampler(sampler)
+        priors, sources = checked_priors(prior), past_sources(warm_start)
+        check_flag("try_defaults", try_defaults)
         if pruner is not None:
             check_protocol("pruner", pruner, Pruner, "should_stop")
         if scheduler is not None:
@@ -174,8 +191,9 @@ class SamplerOracle(RecordedOracle):
             max_consecutive_failed_trials=max_consecutive_failed_trials,
         )
         self._next_trial = NextTrial(
-            Exhaustive(Distinct(sampler)), scheduler, max_retries_per_trial
+            Exhaustive(Distinct(sampler)), scheduler, max_retries_per_trial, priors, try_defaults
         )
+        self._past_sources = sources
         self.pruner = pruner
 
     @property
@@ -191,6 +209,20 @@ class SamplerOracle(RecordedOracle):
     def sampler(self) -> Sampler:
         """What suggests points."""
         return self._next_trial.sampler
+
+    @property
+    def prior(self) -> Mapping[str, Prior]:
+        """What the user believes of hyperparameters, by name."""
+        return self._next_trial.prior
+
+    def check_prior(self) -> None:
+        """Raise if `prior` does not fit the space that is declared.
+
+        Raises:
+            ValueError: It has a name that the space does not have, or values out of a range.
+        """
+        may_grow = self.allow_new_entries and self.tune_new_entries
+        check_priors_fit(self.prior, self.space, may_grow=may_grow)
 
     # KerasTuner's protocol.
 
@@ -210,6 +242,9 @@ class SamplerOracle(RecordedOracle):
             if record is None:
                 self.tuner_ids.add(tuner_id)
                 self._sync_space()
+                self._record_past()
+                if not self._state.trials:
+                    self.check_prior()
                 event = self._next()
                 if event is None and self._more_may_follow():
                     return self._no_trial(TrialStatus.IDLE)

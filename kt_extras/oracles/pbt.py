@@ -13,8 +13,10 @@ from kt_extras.arguments import check_integer, names_in
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.oracles.arguments import refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.records.past_searches import PastSearches
 from kt_extras.schedulers import Population
 from kt_extras.search import Sampler
+from kt_extras.search.priors import Prior
 
 
 class PBTOracle(SamplerOracle):
@@ -41,7 +43,7 @@ class PBTOracle(SamplerOracle):
             `kt_extras.samplers.Sampler`, or a name.  Defaults to `"random"`.
         allow_new_entries, tune_new_entries, max_retries_per_trial, max_consecutive_failed_trials,
             max_time, max_total_epochs, target, max_trials_without_improvement,
-            max_failure_fraction: As for `kt_extras.SamplerOracle`.
+            max_failure_fraction, prior, try_defaults, warm_start: As for `kt_extras.SamplerOracle`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
@@ -77,6 +79,9 @@ class PBTOracle(SamplerOracle):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        prior: Mapping[str, Prior] | None = None,
+        try_defaults: bool = False,
+        warm_start: PastSearches | None = None,
         **unknown: NoReturn,
     ) -> None:
         refuse_limits_of_trials(unknown)
@@ -106,6 +111,9 @@ class PBTOracle(SamplerOracle):
             target=target,
             max_trials_without_improvement=max_trials_without_improvement,
             max_failure_fraction=max_failure_fraction,
+            prior=prior,
+            try_defaults=try_defaults,
+            warm_start=warm_start,
         )
 
     def limit_to(self, mutable: Sequence[str]) -> None:

@@ -120,7 +120,8 @@ class QueriedOracle(keras_tuner.Oracle):
         """Return how many trials `max_trials` leaves; None if it is None."""
         if self.max_trials is None:
             return None
-        begun = len(self._state.trials) - self._state.totals.rejected
+        totals = self._state.totals
+        begun = len(self._state.trials) - totals.rejected - totals.added
         return max(0, self.max_trials - begun)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:

@@ -5,7 +5,7 @@ What happens next is decided by `kt_extras.oracles.oracle`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras.bridge.space_change import differences
 from kt_extras.bridge.spaces import to_space
-from kt_extras.oracles.arguments import Points, enqueued_points
+from kt_extras.oracles.added_trial import added_trial
+from kt_extras.oracles.arguments import Points, Values, enqueued_points
 from kt_extras.oracles.queried_oracle import QueriedOracle
-from kt_extras.records.events import PointEnqueued, SpaceDeclared
+from kt_extras.records.events import PastKnown, PointEnqueued, SpaceDeclared
+from kt_extras.records.past_searches import PastSource
+from kt_extras.search.past import Past
 
 
 class RecordedOracle(QueriedOracle):
@@ -32,6 +35,8 @@ class RecordedOracle(QueriedOracle):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._redeclared: keras_tuner.HyperParameters | None = None  # to be written
+        self._past_sources: list[PastSource] = []
+        self._past_read: dict[str, Past] = {}  # to be written
 
     # Changes from outside a trial.
 
@@ -84,6 +89,51 @@ class RecordedOracle(QueriedOracle):
                     self.space.complete(point, np.full(len(self.space), 0.5))
             for point in points:
                 self._recorder.write(PointEnqueued(values=point))
+
+    def add_trial(self, values: Values, score: float, curve: Sequence[float] | None = None) -> str:
+        """Put a trial on record that was trained elsewhere.
+
+        Samplers learn from it, and pruners from its curve; schedulers pass it over, and it does
+        not count for `max_trials`.
+
+        Args:
+            values: A dictionary of the values of all active hyperparameters, or a
+                `keras_tuner.HyperParameters`.
+            score: Its score, in the objective's own scale.
+            curve: The objective after each epoch.  Defaults to None: not known.
+
+        Returns:
+            The id of the trial.
+
+        Raises:
+            TypeError: `values` is no dictionary, or `curve` no list.
+            ValueError: A name or value that the space does not have, or one that is missing; or
+                the score is not a finite number.
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        """
+        with self._changed, self._writing():
+            self._sync_space()
+            event = added_trial(values, score, curve, self._state, self.seconds())
+            self._recorder.write(event, sync=True)
+            record = self._state.trials[event.trial]
+            self._show(record.trial)
+            self.end_order.append(event.trial)
+            self._recorder.save_trial(record.trial)
+            return event.trial
+
+    def read_past(self) -> None:
+        """Read the earlier searches of `warm_start` that are not on record yet.
+
+        They are recorded when the next trial is asked for; nothing is written.
+
+        Raises:
+            FileNotFoundError: There is no such search.
+            ValueError: It has no trial with a score, or its objective is not known.
+        """
+        known = {past.source for past in self._state.history.past} | set(self._past_read)
+        for source in self._past_sources:
+            if source.name not in known:
+                self._past_read[source.name] = source.read(self.objective)
 
     def abandon(self, tuner_id: str) -> None:
         """Take back the trial of a worker that will not end it; it is run again first."""
@@ -222,6 +272,15 @@ class RecordedOracle(QueriedOracle):
         if self._recorder.writes:
             self._redeclared = None
         return changes
+
+    def _record_past(self) -> None:
+        """Record the earlier searches of `warm_start` that are not on record yet."""
+        self.read_past()
+        known = {past.source for past in self._state.history.past}
+        for name, past in self._past_read.items():
+            if name not in known:
+                points, ranks = list(past.points), list(past.ranks)
+                self._recorder.write(PastKnown(source=name, points=points, ranks=ranks))
 
     def _show(self, trial: Trial) -> None:
         """Add a trial to KerasTuner's attributes."""

@@ -22,6 +22,7 @@ from kt_extras.records.events import (
     EpochReported,
     Event,
     Exploit,
+    PastKnown,
     PastTrial,
     PointEnqueued,
     ProjectOpened,
@@ -29,6 +30,7 @@ from kt_extras.records.events import (
     SpaceDeclared,
     StopRequested,
     TrialAbandoned,
+    TrialAdded,
     TrialBegun,
     TrialEnded,
     TrialResumed,
@@ -108,6 +110,20 @@ def _on_enqueue(event: PointEnqueued, _: SearchState) -> None:
     _check_values("values", event.values)
 
 
+def _on_past_search(event: PastKnown, state: SearchState) -> None:
+    _check_is("source", event.source, str)
+    if any(past.source == event.source for past in state.history.past):
+        raise ValueError(f"`source` must not be recorded twice, but {event.source!r} is.")
+    _check_is("points", event.points, list)
+    _check_is("ranks", event.ranks, list)
+    if len(event.points) != len(event.ranks):
+        raise ValueError(f"`ranks` must be {len(event.points)}, one a point.")
+    for point in event.points:
+        _check_values("points", point)
+    for rank in event.ranks:
+        _check_number("ranks", rank, minimum=0)
+
+
 def _on_begin(event: TrialBegun, state: SearchState) -> None:
     _check_id("trial", event.trial)
     _check_values("values", event.values)
@@ -179,6 +195,12 @@ def _on_past(event: PastTrial, state: SearchState) -> None:
         _check_columns(run)
 
 
+def _on_add(event: TrialAdded, state: SearchState) -> None:
+    _on_past(event, state)
+    if event.score is None or event.state != TrialState.COMPLETED:
+        raise ValueError(f"`score` must be that of a completed trial, got {event.score!r}.")
+
+
 def _on_restore(event: SnapshotCompleted, state: SearchState) -> None:
     for name in ("found", "ended", "waiting"):
         _check_is(name, getattr(event, name), list)
@@ -201,6 +223,7 @@ _RULES: dict[type[Event], Callable[[Any, SearchState], None]] = {
     ProjectOpened: _on_project,
     SpaceDeclared: _on_space,
     PointEnqueued: _on_enqueue,
+    PastKnown: _on_past_search,
     TrialBegun: _on_begin,
     TrialAbandoned: _on_abandon,
     BudgetExtended: _on_grant,
@@ -209,6 +232,7 @@ _RULES: dict[type[Event], Callable[[Any, SearchState], None]] = {
     StopRequested: _on_stop,
     TrialEnded: _on_end,
     PastTrial: _on_past,
+    TrialAdded: _on_add,
     SnapshotCompleted: _on_restore,
 }
 

@@ -83,6 +83,22 @@ class PointEnqueued(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PastKnown(Event):
+    """An earlier search was read, whose records may be gone later.
+
+    Attributes:
+        source: Its name, as the user has given it.
+        points: The values of each trial.
+        ranks: Rank of each trial in that search, from 0 for the best to 1.
+    """
+
+    kind = "past_search"
+    source: str
+    points: list[Point]
+    ranks: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exploit:
     """A member of a population takes over the state of another and changes its point.
 
@@ -256,6 +272,13 @@ class PastTrial(TrialEnded):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrialAdded(PastTrial):
+    """A trial that was trained elsewhere, as the user has reported it; it is none of the budget."""
+
+    kind = "add"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SnapshotCompleted(Event):
     """In snapshots alone: what the other events of a snapshot do not show.
 
@@ -279,6 +302,7 @@ _KINDS: dict[str, type[Event]] = {
         ProjectOpened,
         SpaceDeclared,
         PointEnqueued,
+        PastKnown,
         TrialBegun,
         TrialAbandoned,
         BudgetExtended,
@@ -287,6 +311,7 @@ _KINDS: dict[str, type[Event]] = {
         StopRequested,
         TrialEnded,
         PastTrial,
+        TrialAdded,
         SnapshotCompleted,
     )
 }

@@ -20,9 +20,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kt_extras.bridge.metrics import encoded
+from kt_extras.bridge.metrics import rows as epochs_in
 from kt_extras.records.events import (
     EpochReported,
     ProjectOpened,
+    TrialAdded,
     TrialBegun,
     TrialEnded,
     TrialResumed,
@@ -221,6 +224,17 @@ def _end_trial(connection: sa.Connection, project: int, event: TrialEnded) -> No
     _insert(connection, trial_results, [own | m for m in _metric_rows(event.results)])
 
 
+def _add_trial(connection: sa.Connection, project: int, event: TrialAdded) -> None:
+    """Add a trial that was trained elsewhere, with its epochs and its end."""
+    begun = TrialBegun(trial=event.trial, values=event.values, t=event.began)
+    _begin_trial(connection, project, begun)
+    for run in event.executions:
+        for step, metrics in epochs_in(run).items():
+            reported = EpochReported(trial=event.trial, step=step, metrics=encoded(metrics))
+            _add_epoch(connection, project, reported)
+    _end_trial(connection, project, event)
+
+
 # By kind, since events of other kinds need not be read. Snapshots are not written to databases,
 # so their kinds are not here.
 _CHANGES: dict[str, Callable[[sa.Connection, int, Any], None]] = {
@@ -229,6 +243,7 @@ _CHANGES: dict[str, Callable[[sa.Connection, int, Any], None]] = {
     TrialResumed.kind: _resume_trial,
     EpochReported.kind: _add_epoch,
     TrialEnded.kind: _end_trial,
+    TrialAdded.kind: _add_trial,
 }
 
 

@@ -59,6 +59,21 @@ def load_results(
     check_directory(directory)
     check_project_name(project_name)
     project = Path(directory or ".") / str(project_name or "untitled_project")
+    return RecordedSearch(recorded_state(project, storage))
+
+
+def recorded_state(project: Path, storage: str | None = None) -> SearchState:
+    """Return what the records of a project lead to.
+
+    Args:
+        project: The project's directory; its name is that of the project.
+        storage: URL of the database that holds the records.  Defaults to None: the journal in the
+            directory.
+
+    Raises:
+        FileNotFoundError: The project has no records.
+        kt_extras.storage.StorageError: A record cannot be read, or cannot have happened.
+    """
     store = open_project_store(storage, project)
     if not store.exists():
         raise FileNotFoundError(
@@ -70,7 +85,7 @@ def load_results(
     state = SearchState(recorded_objective(records, source), keras_tuner.HyperParameters())
     replay(records, state, source)
     state.recover()
-    return RecordedSearch(state)
+    return state
 
 
 class RecordedSearch:

@@ -26,6 +26,7 @@ from kt_extras.records.events import (
     EpochReported,
     Event,
     Exploit,
+    PastKnown,
     PastTrial,
     PointEnqueued,
     ProjectOpened,
@@ -33,6 +34,7 @@ from kt_extras.records.events import (
     SpaceDeclared,
     StopRequested,
     TrialAbandoned,
+    TrialAdded,
     TrialBegun,
     TrialEnded,
     TrialResumed,
@@ -40,6 +42,8 @@ from kt_extras.records.events import (
 from kt_extras.records.scores import score_at_pause
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import History, Point
+from kt_extras.search.history import ELSEWHERE
+from kt_extras.search.past import Past
 
 
 @dataclass
@@ -56,6 +60,7 @@ class Totals:
         stale: Trials with a score that ended since the best one.
         promotions: How often a trial was given more epochs.
         exploits: How often a member of a population took over from another.
+        added: Trials that were trained elsewhere; the others do not count them, but for `best`.
     """
 
     ended: int = 0
@@ -67,6 +72,7 @@ class Totals:
     stale: int = 0
     promotions: int = 0
     exploits: int = 0
+    added: int = 0
 
 
 class SearchState:
@@ -186,6 +192,11 @@ class SearchState:
         self.enqueued.append(event.values)
 
     @_apply.register
+    def _on_past_search(self, event: PastKnown) -> None:
+        past = Past(event.source, tuple(event.points), tuple(event.ranks))
+        self.history.past = (*self.history.past, past)
+
+    @_apply.register
     def _on_begin(self, event: TrialBegun) -> None:
         if event.trial in self.trials:
             self._begin_again(self.trials[event.trial], event)
@@ -265,7 +276,8 @@ class SearchState:
     def _on_restore(self, event: SnapshotCompleted) -> None:
         self.found, self.ended = set(event.found), list(event.ended)
         self.waiting, self.totals = deque(event.waiting), Totals(**event.totals)
-        self.totals.epochs = sum(record.reports for record in self.trials.values())
+        own = (record for record in self.trials.values() if not record.added)
+        self.totals.epochs = sum(record.reports for record in own)
         self.given_back = {*event.waiting} & {*self.interrupted()}
         for name in self.ended:
             self.trials[name].counted = True
@@ -281,8 +293,9 @@ class SearchState:
         """Add a trial; events of a snapshot bring its exploits with them."""
         exploits = list(event.takeovers)
         first = exploits[0].before if exploits else event.values
-        trial = self._trial(event.trial, event.values)
-        record = TrialRecord(trial, self.history.start(first, event.bracket))
+        trial, added = self._trial(event.trial, event.values), isinstance(event, TrialAdded)
+        number = self.history.start(first, ELSEWHERE if added else event.bracket)
+        record = TrialRecord(trial, number, added=added)
         self._set_budget(record, event.until)
         record.attempt, record.paused_at_epoch = event.attempt, event.rested
         record.seconds_before_resume, record.exploits = event.spent, exploits
@@ -367,13 +380,14 @@ class SearchState:
         if record.state is TrialState.REJECTED:
             totals.rejected += 1
             return
-        totals.ended += first
+        totals.added += record.added
+        totals.ended += first and not record.added
         totals.pruned += record.state is TrialState.PRUNED
         totals.failed += record.state in {TrialState.INFEASIBLE, TrialState.FAILED}
         if loss < loss_of(self.objective, totals.best):
             totals.best, totals.stale = record.trial.score, 0
         elif record.trial.score is not None:
-            totals.stale += first
+            totals.stale += first and not record.added
 
     def _trial(self, name: str, values: Point) -> LazyTrial:
         return LazyTrial(values, lambda: self.hyperparameters, name)

@@ -17,12 +17,14 @@ from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.events import (
     EpochReported,
     Event,
+    PastKnown,
     PastTrial,
     PointEnqueued,
     ProjectOpened,
     SnapshotCompleted,
     SpaceDeclared,
     StopRequested,
+    TrialAdded,
     TrialBegun,
     TrialEnded,
 )
@@ -42,6 +44,8 @@ def snapshot_events(state: SearchState) -> Iterator[Event]:
         format=FORMAT, objective=state.objective_recorded, seed=state.seed, model=state.model
     )
     yield SpaceDeclared(hyperparameters=state.hyperparameters.get_config(), anew=True)
+    for past in state.history.past:
+        yield PastKnown(source=past.source, points=list(past.points), ranks=list(past.ranks))
     for record in state.trials.values():
         scheduled = _scheduled(record, int(state.history.brackets[record.number]))
         if record.state.is_open:
@@ -60,7 +64,7 @@ def snapshot_events(state: SearchState) -> Iterator[Event]:
 
 
 def _past(record: TrialRecord, scheduled: dict[str, Any]) -> PastTrial:
-    return PastTrial(
+    return (TrialAdded if record.added else PastTrial)(
         **_ending(record),
         **scheduled,
         attempt=record.attempt,

@@ -32,6 +32,7 @@ class TrialRecord:
         seconds_before_resume: How long it had run before it was last resumed.
         exploits: What it has taken over from others.
         counted: Whether it is among the trials that have ended.
+        added: Whether it was trained elsewhere, so that there is nothing but its numbers.
     """
 
     trial: LazyTrial
@@ -48,6 +49,7 @@ class TrialRecord:
     seconds_before_resume: float = 0.0
     exploits: list[Exploit] = field(default_factory=list)
     counted: bool = False
+    added: bool = False
 
     @property
     def trained(self) -> int:
@@ -106,7 +108,7 @@ class TrialRecord:
 
     @property
     def seconds(self) -> float | None:
-        """How long it has run, None while it does."""
-        if self.ended is None:
+        """How long it has run here, None while it does, and for one that was trained elsewhere."""
+        if self.ended is None or self.added:
             return None
         return round(self.seconds_before_resume + self.ended - self.began, 3)

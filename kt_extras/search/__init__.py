@@ -11,6 +11,7 @@ from kt_extras.search.dimensions import (
     Point,
 )
 from kt_extras.search.history import Curve, Curves, History, Observation, State
+from kt_extras.search.priors import Likely
 from kt_extras.search.sampler import Forecaster, Sampler, SpaceExhausted, trial_rng
 from kt_extras.search.space import Space, point_key
 
@@ -26,6 +27,7 @@ __all__ = [
     "Forecaster",
     "History",
     "Int",
+    "Likely",
     "Observation",
     "Point",
     "Sampler",

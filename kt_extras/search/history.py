@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.search.dimensions import Point
+from kt_extras.search.past import Past
 from kt_extras.search.space import Space, point_key
+
+ELSEWHERE = -1  # the bracket of a trial that this search has not trained
 
 
 class State(enum.IntEnum):
@@ -142,6 +145,9 @@ class History(Sequence[Observation]):
         sign: Factor from a loss to the value of the objective: -1.0 if that is maximised. Defaults
             to 1.
 
+    Attributes:
+        past: What earlier searches have found.
+
     >>> from kt_extras.search import Float
     >>> history = History(Space([Float("x", 0, 1)]))
     >>> number = history.start({"x": 0.25})
@@ -154,6 +160,7 @@ class History(Sequence[Observation]):
     def __init__(self, space: Space, sign: float = 1.0) -> None:
         self.space = space
         self.sign = sign
+        self.past: tuple[Past, ...] = ()
         self._points: list[Point] = []
         self._keys: dict[tuple[tuple[str, object], ...], int] = {}
         self._unit = np.empty((0, len(space)))
@@ -229,7 +236,12 @@ class History(Sequence[Observation]):
         return self._curves.best_by(len(self), epochs)
 
     def start(self, point: Point, bracket: int = 0) -> int:
-        """Begin a trial; return its number, counted from 0."""
+        """Begin a trial; return its number, counted from 0.
+
+        Args:
+            point: Its point.
+            bracket: Its bracket; -1 for a trial that was trained elsewhere. Defaults to 0.
+        """
         number = len(self)
         self._unit = _with_room(self._unit, number, math.nan)
         self._losses = _with_room(self._losses, number, math.inf)
@@ -293,6 +305,7 @@ class History(Sequence[Observation]):
         count as completed with their best loss up to there, even if they are running.
         """
         history = History(self.space, self.sign)
+        history.past = self.past
         reached = (self.epochs >= epochs) & (self.states != State.INFEASIBLE)
         open_ones = (self.states == State.RUNNING) | (self.states == State.INFEASIBLE)
         rows = np.flatnonzero(reached | open_ones)
@@ -313,9 +326,23 @@ class History(Sequence[Observation]):
         history._curves = self._curves.cut_to(lengths)
         return history
 
+    def own(self) -> History:
+        """Return the same trials, with those of elsewhere as failures that have trained no epoch.
+
+        A scheduler neither counts nor resumes such trials.
+        """
+        elsewhere = self.brackets == ELSEWHERE
+        if not elsewhere.any():
+            return self
+        history = self.cut_to(np.where(elsewhere, 0, self.epochs))
+        history._states = np.where(elsewhere, State.INFEASIBLE, self.states).astype(np.int8)
+        history._losses = np.where(elsewhere, math.inf, self.losses)
+        return history
+
     def moved_to(self, space: Space) -> History:
         """Return the same trials in another space, as when hyperparameters were added."""
         history = History(space, self.sign)
+        history.past = self.past
         for point, bracket in zip(self._points, self.brackets.tolist(), strict=True):
             history.start(point, bracket)
         history._losses, history._states = self._losses.copy(), self._states.copy()

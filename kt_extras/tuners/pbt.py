@@ -18,8 +18,10 @@ from kt_extras.model_reuse.replay import Target
 from kt_extras.model_reuse.shape_changes import changes_shapes
 from kt_extras.oracles.arguments import refuse_unknown
 from kt_extras.oracles.pbt import PBTOracle, refuse_limits_of_trials
+from kt_extras.records.past_searches import PastSearches
 from kt_extras.records.tables import lineage_rows
 from kt_extras.search import Sampler
+from kt_extras.search.priors import Prior
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.tuners.hyperparameter_schedule import HyperparameterSchedule, schedule_of
 from kt_extras.tuners.recorded_tuner import Resume
@@ -63,7 +65,7 @@ class PBT(Tuner):
             `kt_extras.samplers.Sampler`, or a name.  Defaults to `"random"`.
         allow_new_entries, tune_new_entries, max_retries_per_trial, max_consecutive_failed_trials,
             max_time, max_total_epochs, target, max_trials_without_improvement,
-            max_failure_fraction: As for `kt_extras.SamplerOracle`.
+            max_failure_fraction, prior, try_defaults, warm_start: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
             reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
@@ -110,6 +112,9 @@ class PBT(Tuner):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        prior: Mapping[str, Prior] | None = None,
+        try_defaults: bool = False,
+        warm_start: PastSearches | None = None,
         resume: Resume = "auto",
         storage: str | None = None,
         keep_checkpoints: Keep = 10,
@@ -152,6 +157,9 @@ class PBT(Tuner):
             target=target,
             max_trials_without_improvement=max_trials_without_improvement,
             max_failure_fraction=max_failure_fraction,
+            prior=prior,
+            try_defaults=try_defaults,
+            warm_start=warm_start,
         )
         super().__init__(
             oracle,

@@ -6,7 +6,7 @@ How trials are run is the job of `kt_extras.tuners.tuner`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from kt_extras.arguments import check_directory, check_flag, check_integer, chec
 from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.weight_files import Keep
-from kt_extras.oracles.arguments import Points
+from kt_extras.oracles.arguments import Points, Values
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import expected_epochs, plan_table, planned_rows
 from kt_extras.records.failures_said import BestList, no_score_text
@@ -226,6 +226,29 @@ class RecordedTuner(keras_tuner.Tuner):
         """
         self._local_oracle.enqueue(values)
 
+    def add_trial(self, values: Values, score: float, curve: Sequence[float] | None = None) -> str:
+        """Put a trial on record that was trained elsewhere.
+
+        Samplers learn from it, and pruners from its curve; schedulers pass it over, and it does
+        not count for `max_trials`.  There are no weights of it: `refit` trains its model.
+
+        Args:
+            values: A dictionary of the values of all active hyperparameters, or a
+                `keras_tuner.HyperParameters`.
+            score: Its score, in the objective's own scale.
+            curve: The objective after each epoch.  Defaults to None: not known.
+
+        Returns:
+            The id of the trial.
+
+        Raises:
+            TypeError: `values` is no dictionary, or `curve` no list.
+            ValueError: A name or value that the space does not have, or one that is missing; or
+                the score is not a finite number.
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        """
+        return self._local_oracle.add_trial(values, score, curve)
+
     def results(self) -> list[dict[str, Any]]:
         """Return one row a trial, ready for `pandas.DataFrame`.
 
@@ -286,6 +309,9 @@ class RecordedTuner(keras_tuner.Tuner):
         elif self.hypermodel is not None:
             self._declare_space(self.oracle)
             self._local_oracle.note_model(self._model)
+        if not is_worker(self):
+            self._local_oracle.read_past()
+            self._local_oracle.check_prior()
 
     def _declare_space(self, oracle: keras_tuner.Oracle) -> None:
         """Declare to an oracle what the model declares, in every branch; no model is used."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal, NoReturn
 
@@ -13,8 +14,10 @@ from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.oracles.arguments import refuse_unknown
 from kt_extras.oracles.tpe import TPEOracle
 from kt_extras.pruners import Pruner
+from kt_extras.records.past_searches import PastSearches
 from kt_extras.samplers.tpe import TPE as TPESampler  # noqa: N811 - the tuner has the public name
 from kt_extras.schedulers import Scheduler
+from kt_extras.search.priors import Prior
 from kt_extras.tuners.recorded_tuner import Resume
 from kt_extras.tuners.trial_outcome import Constraint
 from kt_extras.tuners.tuner import Tuner
@@ -39,7 +42,8 @@ class TPE(Tuner):
             None.
         scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
             max_consecutive_failed_trials, max_time, max_total_epochs, target,
-            max_trials_without_improvement, max_failure_fraction: As for `kt_extras.SamplerOracle`.
+            max_trials_without_improvement, max_failure_fraction, prior, try_defaults, warm_start:
+            As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
             reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
@@ -77,6 +81,9 @@ class TPE(Tuner):
         target: float | None = None,
         max_trials_without_improvement: int | None = None,
         max_failure_fraction: float | None = 0.5,
+        prior: Mapping[str, Prior] | None = None,
+        try_defaults: bool = False,
+        warm_start: PastSearches | None = None,
         resume: Resume = "auto",
         storage: str | None = None,
         keep_checkpoints: Keep = 10,
@@ -114,6 +121,9 @@ class TPE(Tuner):
             target=target,
             max_trials_without_improvement=max_trials_without_improvement,
             max_failure_fraction=max_failure_fraction,
+            prior=prior,
+            try_defaults=try_defaults,
+            warm_start=warm_start,
         )
         super().__init__(
             oracle,

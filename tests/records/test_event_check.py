@@ -63,6 +63,8 @@ GOOD = [
     events.TrialBegun(trial="0003", values={"x": 1, "on": True, "act": "relu"}, enqueued=True),
     events.PointEnqueued(values={}),
     events.PastTrial(**PAST),
+    events.TrialAdded(**PAST),
+    events.PastKnown(source="old", points=[{"x": 0.5}], ranks=[0.0]),
     events.SnapshotCompleted(ended=["0002"], totals={"best": None}),
 ]
 BAD = [
@@ -117,6 +119,10 @@ BAD = [
     (events.ProjectOpened(format=0, objective="a", seed=0), "`format` must be an integer from 1"),
     (events.ProjectOpened(format=1, objective=None, seed=0), "`objective` must be of the type str"),
     (events.ProjectOpened(format=1, objective="a", seed=0.5), "`seed` must be an integer"),
+    (events.PastKnown(source="old", points=[{}], ranks=[]), "`ranks` must be 1, one a point"),
+    (events.PastKnown(source="old", points=[{"x": []}], ranks=[0.0]), "`points` must be texts"),
+    (events.PastKnown(source="old", points=[{}], ranks=[-1.0]), "`ranks` must be at least 0"),
+    (events.TrialAdded(**{**PAST, "score": None}), "`score` must be that of a completed trial"),
     (events.PastTrial(**{**PAST, "trial": "0000"}), "must not be recorded twice"),
     (events.PastTrial(**{**PAST, "executions": [{}]}), "`executions` must have `steps`"),
     (events.PastTrial(**{**PAST, "executions": None}), "`executions`"),

@@ -22,6 +22,7 @@ ONE_OF_EACH = [
     events.ProjectOpened(format=1, objective="Objective(name='a', direction='min')", seed=0),
     events.SpaceDeclared(hyperparameters={"space": [], "values": {}}, trial="0000", anew=True),
     events.PointEnqueued(values={"x": 1}),
+    events.PastKnown(source="runs/old", points=[{"x": 1}], ranks=[0.0]),
     events.TrialBegun(trial="0000", values={"x": 1}, until=3, takeovers=(EXPLOIT,)),
     events.TrialAbandoned(trial="0000"),
     events.BudgetExtended(trial="0000", until=9),
@@ -30,6 +31,7 @@ ONE_OF_EACH = [
     events.StopRequested(trial="0000", withdrawn=True),
     events.TrialEnded(**END),
     events.PastTrial(**END, attempt=1, began=0.0, stop_asked=False, executions=[]),
+    events.TrialAdded(**END, attempt=1, began=0.0, stop_asked=False, executions=[]),
     events.SnapshotCompleted(found=["x"], ended=["0000"], totals={"ended": 1}),
 ]
 
