@@ -20,14 +20,14 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from kt_extras.arrays import FloatArray, IntArray
-from kt_extras.samplers.gp_regression import Regression, fitted
+from kt_extras.samplers.gp_columns import columns_of, owner_of
+from kt_extras.samplers.gp_regression import Regression, curve_prior, fitted
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 
 _SPACING = 3  # ratio of the epochs at which a curve is observed
 _MAX_OBSERVATIONS = 150  # of the regression
 _MAX_FITTED = 64  # observations to which the hyperparameters of the regression are fitted
-_OTHER_OPTION = math.sqrt(0.5)  # any two options of a choice are at distance 1
 _NEW = -1  # trial number of a point without a trial
 
 
@@ -74,10 +74,11 @@ class CurveModel:
         longest = int(epochs.max())
         scores = ndtri((rankdata(losses) - 0.5) / len(losses))
         inputs = _inputs(history.unit[trials], _times(epochs, longest), history.space)
-        held = _subset(scores, _MAX_OBSERVATIONS, rng)
+        held = subset(scores, _MAX_OBSERVATIONS, rng)
         inputs, trials, scores = inputs[held], trials[held], scores[held]
-        seen = _subset(scores, _MAX_FITTED, rng)
-        found = fitted(inputs[seen], trials[seen], scores[seen], owner=_owner(history.space))
+        seen = subset(scores, _MAX_FITTED, rng)
+        owner, prior = _owner(history.space), curve_prior(len(history.space))
+        found = fitted(inputs[seen], trials[seen], scores[seen], owner=owner, prior=prior)
         model = cls(history.space, longest, Regression(inputs, trials, scores, found))
         begun = (history.states == State.RUNNING) & (history.epochs == 0)
         return model._with_constant_liar(history.unit[begun], np.flatnonzero(begun))
@@ -177,7 +178,7 @@ def _times(epochs: IntArray, longest: int) -> FloatArray:
     return np.log(epochs) / math.log(longest) if longest > 1 else np.ones(len(epochs))
 
 
-def _subset(scores: FloatArray, size: int, rng: np.random.Generator) -> IntArray:
+def subset(scores: FloatArray, size: int, rng: np.random.Generator) -> IntArray:
     """Return `size` observations: the best for one half, and random others for the other."""
     if len(scores) <= size:
         return np.arange(len(scores))
@@ -187,28 +188,10 @@ def _subset(scores: FloatArray, size: int, rng: np.random.Generator) -> IntArray
 
 
 def _inputs(unit: FloatArray, times: FloatArray, space: Space) -> FloatArray:
-    """Return the columns of the regression: the dimensions as numbers, and the time.
-
-    An unordered choice has one column for each option.  A conditional dimension has another column
-    that is 1 where it is inactive; its own coordinate is 0.5 there.
-    """
-    columns = []
-    for dimension, u in zip(space.dimensions, unit.T, strict=True):
-        inactive = np.isnan(u)
-        if dimension.categorical:
-            option = np.floor(u * dimension.size).clip(0, dimension.size - 1)
-            columns += [(option == k) * _OTHER_OPTION for k in range(int(dimension.size))]
-        else:
-            columns.append(np.where(inactive, 0.5, u))
-        if dimension.conditions:
-            columns.append(inactive.astype(float))
-    return np.stack([*columns, times], axis=1)
+    """Return the columns of the regression: those of the dimensions, and the time."""
+    return np.concatenate([columns_of(unit, space), times[:, None]], axis=1)
 
 
 def _owner(space: Space) -> IntArray:
     """Return the dimension to which each column belongs; the time counts as the last one."""
-    widths = [
-        (int(dimension.size) if dimension.categorical else 1) + bool(dimension.conditions)
-        for dimension in space.dimensions
-    ]
-    return np.repeat(np.arange(len(widths) + 1), [*widths, 1])
+    return np.append(owner_of(space), len(space))

@@ -8,15 +8,14 @@ Some suggestions are random, since a model of few observations may be confident 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from kt_extras.arguments import check_integer, is_finite
 from kt_extras.arrays import FloatArray
+from kt_extras.samplers.candidates import varied
 from kt_extras.samplers.curve_model import CurveModel
-from kt_extras.samplers.mutation import reflected
 from kt_extras.samplers.random import check_random_fraction
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
@@ -103,27 +102,11 @@ class GaussianProcess:
         parents = parents[np.isfinite(losses[parents])]
         if len(parents):
             chosen = history.unit[rng.choice(parents, self.candidates // 2)]
-            anywhere[: len(chosen)] = _varied(chosen, anywhere[: len(chosen)], space, rng)
+            others = anywhere[: len(chosen)]
+            anywhere[: len(chosen)] = varied(
+                chosen, others, space, rng, mutations=_MUTATIONS, scales=_SCALES
+            )
         return _on_grid(anywhere, space)
-
-
-def _varied(
-    unit: FloatArray, others: FloatArray, space: Space, rng: np.random.Generator
-) -> FloatArray:
-    """Return the given points, each changed in one or a few dimensions by at least one value."""
-    varied, d = np.where(np.isnan(unit), others, unit), len(space)
-    changed = rng.random(unit.shape) < _MUTATIONS / d
-    changed[np.arange(len(unit)), rng.integers(d, size=len(unit))] = True
-    smallest, largest = map(math.log, _SCALES)
-    scales = np.exp(rng.uniform(smallest, largest, unit.shape))
-    steps = scales * rng.standard_normal(unit.shape)
-    for column, dimension in enumerate(space.dimensions):
-        min_step = 1.0 / dimension.size  # 0 without a grid
-        step = steps[:, column]
-        step = np.copysign(np.maximum(np.abs(step), min_step), step)
-        moved = others if dimension.categorical else reflected(varied + step[:, None])
-        varied[:, column] = np.where(changed, moved, varied)[:, column]
-    return varied
 
 
 def _on_grid(unit: FloatArray, space: Space) -> FloatArray:

@@ -1,7 +1,7 @@
-"""Gaussian process regression of learning curves (Rasmussen & Williams, "GPML", MIT Press 2006).
+"""Gaussian process regression of losses (Rasmussen & Williams, "GPML", MIT Press 2006).
 
-Notation: X are the inputs, one row for each observation, the last column its time; y are the
-targets, with mean near 0 and variance near 1; K is the covariance of y.  For two observations it is
+Notation: X are the inputs, one row for each observation; y are the targets, with mean near 0 and
+variance near 1; K is the covariance of y.  For two observations it is
 
     signal * matern(r) + own * [same trial] + noise * [same observation],   r^2 = sum_j w_j D_j,
 
@@ -16,22 +16,73 @@ length scales grow with the square root of the number of dimensions (Hvarfner et
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dpotri, dtrtri
 from scipy.optimize import fmin_l_bfgs_b
 
 from kt_extras.arrays import FloatArray, IntArray
 
 _LENGTH, _LENGTH_SPREAD = 0.5, 2.0  # median length scale of one dimension; spread of log w_j
 _TIME_SPREAD = 1.5  # of the log relevance of the time
-_VARIANCES = np.log([1.0, 0.005, 0.02])  # medians of signal, own and noise; the log spread is 1
+_OF_CURVES = np.log([1.0, 0.005, 0.02])  # medians of signal, own and noise; the log spread is 1
+_OF_LOSSES, _LOSS_SPREADS = np.log([1.0, 1e-12, 1e-3]), np.array([1.0, 1.0, 2.3])
 _MAX_SPREADS = 3.0  # largest distance of a hyperparameter from its median, in spreads
+_LEAST_VARIANCE = 1e-16  # of a prediction, as rounding may leave less
 _STEPS = 15  # iterations of L-BFGS; the posterior hardly changes after ten
+
+
+class Prior(NamedTuple):
+    """Independent normal priors of the logs of hyperparameters.
+
+    Args:
+        median: Shape ``(p,)``: of the relevance of each dimension, signal, own and noise.
+        spread: Shape ``(p,)``: their standard deviations.
+        reach: Shape ``(p,)``: the largest distance of each from its median; 0 keeps it there.
+    """
+
+    median: FloatArray
+    spread: FloatArray
+    reach: FloatArray
+
+
+def curve_prior(dimensions: int) -> Prior:
+    """Return the prior for curves: that of the dimensions, then that of the time.
+
+    >>> len(curve_prior(2).median)
+    6
+    """
+    median = np.concatenate([_log_relevances(dimensions), [0.0], _OF_CURVES])
+    spread = np.concatenate([np.full(dimensions, _LENGTH_SPREAD), [_TIME_SPREAD], np.ones(3)])
+    return Prior(median, spread, _MAX_SPREADS * spread)
+
+
+def loss_prior(dimensions: int, noise: float | None = None) -> Prior:
+    """Return the prior for one loss a trial, of which `own` and `noise` would be the same.
+
+    Args:
+        dimensions: Number of dimensions.
+        noise: Variance of the noise where it is known. Defaults to None.
+
+    >>> loss_prior(2).reach.tolist()[-2]
+    0.0
+    """
+    median = np.concatenate([_log_relevances(dimensions), _OF_LOSSES])
+    spread = np.concatenate([np.full(dimensions, _LENGTH_SPREAD), _LOSS_SPREADS])
+    reach = _MAX_SPREADS * spread
+    reach[-2] = 0.0
+    if noise is not None:
+        median[-1], reach[-1] = math.log(noise), 0.0
+    return Prior(median, spread, reach)
+
+
+def _log_relevances(dimensions: int) -> FloatArray:
+    return np.full(dimensions, -2 * math.log(_LENGTH * math.sqrt(max(dimensions, 1))))
 
 
 @dataclass(frozen=True)
@@ -63,7 +114,7 @@ class Regression:
 
     >>> x = np.linspace(0, 1, 20)[:, None]
     >>> trials, y = np.arange(20), np.sin(6 * x[:, 0])
-    >>> found = fitted(x, trials, y, owner=np.zeros(1, dtype=int))
+    >>> found = fitted(x, trials, y, owner=np.zeros(1, dtype=int), prior=loss_prior(1))
     >>> regression = Regression(x, trials, y, found)
     >>> mean, deviation = regression.predict(np.array([[0.51]]), np.array([-1]))
     >>> bool(abs(mean[0] - np.sin(3.06)) < 0.1)
@@ -82,8 +133,13 @@ class Regression:
         object.__setattr__(self, "_factor", factor[0])
         object.__setattr__(self, "_weights", cho_solve(factor, self.targets, check_finite=False))
 
-    _factor: FloatArray = None  # type: ignore[assignment]
-    _weights: FloatArray = None  # type: ignore[assignment]
+    _factor: FloatArray = field(init=False)
+    _weights: FloatArray = field(init=False)
+
+    @functools.cached_property
+    def _inverse_factor(self) -> FloatArray:
+        inverse, _ = dtrtri(np.asfortranarray(np.tril(self._factor)), lower=1)
+        return np.asarray(inverse)
 
     def predict(self, inputs: FloatArray, trials: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation of targets without their noise (eq. 2.25, 2.26).
@@ -99,7 +155,24 @@ class Regression:
         solved = solve_triangular(self._factor, across.T, lower=True, check_finite=False)
         prior = self.hyperparameters.signal + self.hyperparameters.own
         variance = prior - np.einsum("ij,ij->j", solved, solved)
-        return across @ self._weights, np.sqrt(np.maximum(variance, 0.0))
+        return across @ self._weights, np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
+
+    def slopes(self, row: FloatArray) -> tuple[float, float, FloatArray, FloatArray]:
+        """Return mean and standard deviation for a new trial, and their gradients in its inputs.
+
+        Args:
+            row: Shape ``(columns,)``.
+        """
+        known = self.hyperparameters
+        away = row - self.inputs
+        shared, slope = _matern(away**2 @ known.relevance)
+        across = known.signal * shared
+        slopes = (2 * known.signal * slope)[:, None] * away * known.relevance
+        solved = self._inverse_factor @ across
+        variance = max(known.signal + known.own - float(solved @ solved), _LEAST_VARIANCE)
+        deviation = math.sqrt(variance)
+        of_deviation = -(solved @ self._inverse_factor) @ slopes / deviation
+        return float(across @ self._weights), deviation, self._weights @ slopes, of_deviation
 
     def _covariance(self, inputs: FloatArray, trials: IntArray) -> FloatArray:
         """Return the covariance of the given inputs with the observations, shape ``(m, n)``."""
@@ -112,26 +185,27 @@ class Regression:
 
 
 def fitted(
-    inputs: FloatArray, trials: IntArray, targets: FloatArray, *, owner: IntArray
+    inputs: FloatArray, trials: IntArray, targets: FloatArray, *, owner: IntArray, prior: Prior
 ) -> Hyperparameters:
     """Return the hyperparameters of largest posterior density; see `Regression` for an example.
 
     Args:
-        inputs: Shape ``(n, columns)``, the last column being the time.
+        inputs: Shape ``(n, columns)``.
         trials: Shape ``(n,)``: the trial of each observation.
         targets: Shape ``(n,)``, with mean near 0 and variance near 1.
         owner: Shape ``(columns,)``: the dimension to which each column belongs, counted from 0
-            without gaps, that of the time last; columns of one dimension have one relevance.
+            without gaps; columns of one dimension have one relevance.
+        prior: Of the hyperparameters.
     """
     pairs = _pairs(inputs, trials, owner)
-    median, spread = _prior(int(owner.max()))
+    median, spread, reach = prior
 
     def objective(logs: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = _minus_log_likelihood(logs, pairs, targets)
         scaled = (logs - median) / spread
         return value + 0.5 * float(scaled @ scaled), gradient + scaled / spread
 
-    bounds = list(zip(median - _MAX_SPREADS * spread, median + _MAX_SPREADS * spread, strict=True))
+    bounds = list(zip(median - reach, median + reach, strict=True))
     logs, _, _ = fmin_l_bfgs_b(objective, median, bounds=bounds, maxiter=_STEPS)
     found = np.exp(logs)
     return Hyperparameters(found[:-3][owner], *map(float, found[-3:]))
@@ -151,14 +225,6 @@ def _pairs(inputs: FloatArray, trials: IntArray, owner: IntArray) -> _Pairs:
     of_dimension = np.eye(int(owner.max()) + 1)[owner]
     squared = (inputs[i] - inputs[j]) ** 2 @ of_dimension
     return _Pairs(i, j, squared, (trials[i] == trials[j]).astype(float))
-
-
-def _prior(dimensions: int) -> tuple[FloatArray, FloatArray]:
-    """Return medians and spreads of log w_1, ..., log w_d, log w_time, and the log variances."""
-    length = _LENGTH * math.sqrt(max(dimensions, 1))
-    median = np.concatenate([np.full(dimensions, -2 * math.log(length)), [0.0], _VARIANCES])
-    spread = np.concatenate([np.full(dimensions, _LENGTH_SPREAD), [_TIME_SPREAD], np.ones(3)])
-    return median, spread
 
 
 def _minus_log_likelihood(

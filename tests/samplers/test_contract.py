@@ -1,5 +1,6 @@
 """Every sampler of the package passes the contract of samplers."""
 
+from kt_extras.samplers.bayesian_optimization import BayesianOptimization
 from kt_extras.samplers.cmaes import CMAES
 from kt_extras.samplers.distinct import Distinct
 from kt_extras.samplers.evolution import Evolution
@@ -7,6 +8,7 @@ from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.samplers.gaussian_process import GaussianProcess
 from kt_extras.samplers.largest_budget import LargestBudget
 from kt_extras.samplers.random import Random
+from kt_extras.samplers.random_forest import RandomForest
 from kt_extras.samplers.sobol import Sobol
 from kt_extras.samplers.tpe import TPE
 from kt_extras.testing import SamplerContract
@@ -70,3 +72,18 @@ class TestLargestBudget(SamplerContract):
 class TestGaussianProcess(SamplerContract):
     def make(self):
         return GaussianProcess()
+
+
+class TestBayesianOptimization(SamplerContract):
+    def make(self):
+        return BayesianOptimization()
+
+
+class TestBayesianOptimizationByConfidenceBound(SamplerContract):
+    def make(self):
+        return BayesianOptimization(n_startup_trials=3, noise=0.01, exploration=2.0)
+
+
+class TestRandomForest(SamplerContract):
+    def make(self):
+        return RandomForest()

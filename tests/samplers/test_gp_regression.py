@@ -14,8 +14,9 @@ from kt_extras.samplers.gp_regression import (
     Regression,
     _minus_log_likelihood,
     _pairs,
-    _prior,
+    curve_prior,
     fitted,
+    loss_prior,
 )
 
 
@@ -61,20 +62,20 @@ def test_gradient_equals_finite_differences_of_the_likelihood(logs, seed):
 
 def test_columns_of_one_dimension_have_the_same_relevance():
     x, trials, y = some(columns=4)
-    found = fitted(x, trials, y, owner=np.array([0, 0, 1, 2]))
+    found = fitted(x, trials, y, owner=np.array([0, 0, 1, 2]), prior=curve_prior(2))
     assert found.relevance[0] == found.relevance[1]
 
 
 def test_dimension_without_effect_is_less_relevant_than_another():
     x, _, _ = some(n=60)
-    found = fitted(x, np.arange(60), np.sin(8 * x[:, 0]), owner=np.arange(3))
+    found = fitted(x, np.arange(60), np.sin(8 * x[:, 0]), owner=np.arange(3), prior=curve_prior(2))
     assert found.relevance[0] > 10 * found.relevance[1]
 
 
 def test_likelihood_is_higher_after_the_fit_than_at_the_prior_median():
     x, trials, y = some()
-    pairs, (median, _) = _pairs(x, trials, np.arange(3)), _prior(2)
-    found = fitted(x, trials, y, owner=np.arange(3))
+    pairs, median = _pairs(x, trials, np.arange(3)), curve_prior(2).median
+    found = fitted(x, trials, y, owner=np.arange(3), prior=curve_prior(2))
     variances = [found.signal, found.own, found.noise]
     logs = np.log(np.concatenate([found.relevance, variances]))
     assert _minus_log_likelihood(logs, pairs, y)[0] < _minus_log_likelihood(median, pairs, y)[0]
@@ -99,7 +100,30 @@ def test_offset_of_a_trial_shifts_its_prediction_at_the_end():
 def test_predictions_are_finite_for_one_or_equal_observations():
     for n in (1, 5):
         x, trials = np.full((n, 2), 0.5), np.arange(n)
-        found = fitted(x, trials, np.zeros(n), owner=np.arange(2))
+        found = fitted(x, trials, np.zeros(n), owner=np.arange(2), prior=curve_prior(1))
         mean, deviation = Regression(x, trials, np.zeros(n), found).predict(x, trials)
         assert np.allclose(mean, 0)
         assert np.isfinite(deviation).all()
+
+
+def test_variance_of_whole_trials_stays_out_with_one_loss_a_trial():
+    x, _, y = some(n=60)
+    found = fitted(x, np.arange(60), y, owner=np.arange(3), prior=loss_prior(3))
+    assert found.own == pytest.approx(1e-12)
+    assert found.noise > 1e-5
+
+
+def test_slopes_equal_finite_differences_of_the_prediction():
+    x, _, y = some()
+    known = Hyperparameters(np.array([4.0, 1.0, 0.25]), signal=1.5, own=0.0, noise=0.01)
+    regression = Regression(x, np.arange(len(y)), y, known)
+    for row in np.random.default_rng(1).random((5, 3)):
+        mean, deviation, of_mean, of_deviation = regression.slopes(row)
+        expected = regression.predict(row[None], np.array([-1]))
+        assert np.allclose([[mean], [deviation]], expected)
+        for at, gradient in enumerate((of_mean, of_deviation)):
+
+            def value(inputs, at=at):
+                return regression.slopes(inputs)[at]
+
+            assert np.allclose(gradient, approx_fprime(row, value, 1e-7), atol=1e-4)
