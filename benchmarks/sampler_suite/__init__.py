@@ -1,0 +1,1 @@
+"""How good the suggestions of samplers are, ours beside those of other libraries."""
