@@ -8,6 +8,10 @@ What `dir` shows is public: classes, functions and packages.  All other packages
 `tuners`, `records`, `bridge`, `checkpoints`, `model_reuse`, `stacking`, `tensorboard`) and modules
 are internal and may change in any release.
 
+`HyperModel`, `HyperParameters`, `Objective`, `Oracle`, `applications`, `engine` and `errors` are
+those of `keras_tuner`; `oracles` and `tuners` have the classes that KerasTuner has there.  So a
+script of KerasTuner's users runs after `import kt_extras as keras_tuner`.
+
 Names are resolved when they are first used, so that importing the package loads neither TensorFlow
 nor KerasTuner, and `kt_extras.search`, `samplers`, `pruners` and `schedulers` can be used without
 them.  Files that hold its classes can be loaded after `import kt_extras`, whether Keras is imported
@@ -21,13 +25,22 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from kt_extras.saved_classes import register_with_keras as _register_with_keras
 
-if _TYPE_CHECKING:  # the same table once more, for editors and type checkers
+if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
+    from keras_tuner import HyperModel as HyperModel
+    from keras_tuner import HyperParameters as HyperParameters
+    from keras_tuner import Objective as Objective
+    from keras_tuner import Oracle as Oracle
+    from keras_tuner import applications as applications
+    from keras_tuner import engine as engine
+    from keras_tuner import errors as errors
+
     from kt_extras import calibration as calibration
     from kt_extras import callbacks as callbacks
     from kt_extras import imbalance as imbalance
     from kt_extras import losses as losses
     from kt_extras import metrics as metrics
     from kt_extras import optimizers as optimizers
+    from kt_extras import oracles as oracles
     from kt_extras import pruners as pruners
     from kt_extras import samplers as samplers
     from kt_extras import schedulers as schedulers
@@ -36,11 +49,19 @@ if _TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras import storage as storage
     from kt_extras import testing as testing
     from kt_extras import training as training
+    from kt_extras import tuners as tuners
     from kt_extras.oracles.asha import ASHAOracle as ASHAOracle
+    from kt_extras.oracles.bayesian_optimization import (
+        BayesianOptimizationOracle as BayesianOptimizationOracle,
+    )
     from kt_extras.oracles.bohb import BOHBOracle as BOHBOracle
     from kt_extras.oracles.evolution import EvolutionOracle as EvolutionOracle
+    from kt_extras.oracles.grid_search import GridSearchOracle as GridSearchOracle
+    from kt_extras.oracles.hyperband import HyperbandOracle as HyperbandOracle
     from kt_extras.oracles.oracle import SamplerOracle as SamplerOracle
+    from kt_extras.oracles.pasha import PASHAOracle as PASHAOracle
     from kt_extras.oracles.pbt import PBTOracle as PBTOracle
+    from kt_extras.oracles.random_search import RandomSearchOracle as RandomSearchOracle
     from kt_extras.oracles.tpe import TPEOracle as TPEOracle
     from kt_extras.pruners import AnyOf as AnyOf
     from kt_extras.pruners import MedianPruner as MedianPruner
@@ -49,12 +70,17 @@ if _TYPE_CHECKING:  # the same table once more, for editors and type checkers
     from kt_extras.pruners import ThresholdPruner as ThresholdPruner
     from kt_extras.records.recorded_search import load_results as load_results
     from kt_extras.tuners.asha import ASHA as ASHA
+    from kt_extras.tuners.bayesian_optimization import BayesianOptimization as BayesianOptimization
     from kt_extras.tuners.bohb import BOHB as BOHB
     from kt_extras.tuners.evolution import Evolution as Evolution
+    from kt_extras.tuners.grid_search import GridSearch as GridSearch
+    from kt_extras.tuners.hyperband import Hyperband as Hyperband
     from kt_extras.tuners.hyperparameter_schedule import (
         HyperparameterSchedule as HyperparameterSchedule,
     )
+    from kt_extras.tuners.pasha import PASHA as PASHA
     from kt_extras.tuners.pbt import PBT as PBT
+    from kt_extras.tuners.random_search import RandomSearch as RandomSearch
     from kt_extras.tuners.tpe import TPE as TPE
     from kt_extras.tuners.tuner import Tuner as Tuner
 
@@ -82,14 +108,24 @@ _HOMES = {
     "AnyOf": "kt_extras.pruners",
     "BOHB": "kt_extras.tuners.bohb",
     "BOHBOracle": "kt_extras.oracles.bohb",
+    "BayesianOptimization": "kt_extras.tuners.bayesian_optimization",
+    "BayesianOptimizationOracle": "kt_extras.oracles.bayesian_optimization",
     "Evolution": "kt_extras.tuners.evolution",
     "EvolutionOracle": "kt_extras.oracles.evolution",
+    "GridSearch": "kt_extras.tuners.grid_search",
+    "GridSearchOracle": "kt_extras.oracles.grid_search",
+    "Hyperband": "kt_extras.tuners.hyperband",
+    "HyperbandOracle": "kt_extras.oracles.hyperband",
     "HyperparameterSchedule": "kt_extras.tuners.hyperparameter_schedule",
     "MedianPruner": "kt_extras.pruners",
+    "PASHA": "kt_extras.tuners.pasha",
+    "PASHAOracle": "kt_extras.oracles.pasha",
     "PBT": "kt_extras.tuners.pbt",
     "PBTOracle": "kt_extras.oracles.pbt",
     "PatientPruner": "kt_extras.pruners",
     "PercentilePruner": "kt_extras.pruners",
+    "RandomSearch": "kt_extras.tuners.random_search",
+    "RandomSearchOracle": "kt_extras.oracles.random_search",
     "SamplerOracle": "kt_extras.oracles.oracle",
     "TPE": "kt_extras.tuners.tpe",
     "TPEOracle": "kt_extras.oracles.tpe",
@@ -98,15 +134,28 @@ _HOMES = {
     "load_results": "kt_extras.records.recorded_search",
 }
 
+# KerasTuner's own names, so that a script may have all its names from here.
+_OF_KERAS_TUNER = (
+    "HyperModel",
+    "HyperParameters",
+    "Objective",
+    "Oracle",
+    "applications",
+    "engine",
+    "errors",
+)
+_AS_IN_KERAS_TUNER = ("oracles", "tuners")  # packages with the classes that KerasTuner has there
+
 __all__ = sorted([*_HOMES, *_MODULES])
 
 
 def __getattr__(name: str) -> object:
-    if name in _MODULES:
+    if name in _MODULES or name in _AS_IN_KERAS_TUNER:
         return _import_module(f"{__name__}.{name}")  # which also binds it here
-    if name not in _HOMES:
+    home = "keras_tuner" if name in _OF_KERAS_TUNER else _HOMES.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_hint(name)}")
-    value = getattr(_import_module(_HOMES[name]), name)
+    value = getattr(_import_module(home), name)
     globals()[name] = value
     return value
 

@@ -12,10 +12,12 @@ import keras_tuner
 from kt_extras.arguments import check_integer, check_protocol, is_finite, is_number, plain
 from kt_extras.bridge.declared_ranges import check_declared
 from kt_extras.oracles.borrowed_names import argument_here, class_here
+from kt_extras.samplers.bayesian_optimization import BayesianOptimization
 from kt_extras.samplers.evolution import Evolution
 from kt_extras.samplers.gaussian_process import GaussianProcess
 from kt_extras.samplers.grid import Grid
 from kt_extras.samplers.random import Random
+from kt_extras.samplers.random_forest import RandomForest
 from kt_extras.samplers.sobol import Sobol
 from kt_extras.samplers.tpe import TPE
 from kt_extras.search import Point, Sampler
@@ -38,7 +40,9 @@ _NEVER_CALLED = {
 }
 
 _SAMPLERS: dict[str, type[Sampler]] = {
+    "bayesian": BayesianOptimization,
     "evolution": Evolution,
+    "forest": RandomForest,
     "gp": GaussianProcess,
     "grid": Grid,
     "random": Random,

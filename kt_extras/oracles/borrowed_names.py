@@ -7,30 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-_RANDOM = "`kt_extras.Tuner(kt_extras.SamplerOracle(kt_extras.samplers.Random(), ...), hypermodel)`"
-_GRID = (
-    "`kt_extras.Tuner(kt_extras.SamplerOracle(kt_extras.samplers.Sobol(), ...), hypermodel)`, "
-    "which tries no point twice and ends when a finite space has been tried"
-)
-_BAYESIAN = (
-    "`kt_extras.TPE`, or a Gaussian process: `kt_extras.Tuner(kt_extras.SamplerOracle("
-    "kt_extras.samplers.GaussianProcess(), ...), hypermodel)`"
-)
-_HYPERBAND = '`kt_extras.BOHB(..., sampler="random")`; without `sampler`, it has a model, too'
+_OF_KERAS_TUNER = ("BayesianOptimization", "GridSearch", "Hyperband", "RandomSearch")
+_HYPERBAND = "`kt_extras.Hyperband`, or `kt_extras.BOHB`, which has a model, too"
 
 _CLASSES = {
-    "RandomSearch": _RANDOM,
-    "GridSearch": _GRID,
-    "BayesianOptimization": _BAYESIAN,
-    "Hyperband": _HYPERBAND,
+    **{name: f"`kt_extras.{name}`" for name in _OF_KERAS_TUNER},
+    **{f"{name}Oracle": f"`kt_extras.{name}Oracle`" for name in _OF_KERAS_TUNER},
     "create_study": "`kt_extras.TPE`",
     "Study": "`kt_extras.TPE`",
     "TPESampler": "`kt_extras.TPE`, or `kt_extras.samplers.TPE`",
     "CmaEsSampler": "`kt_extras.samplers.CMAES`",
-    "GPSampler": "`kt_extras.samplers.GaussianProcess`",
+    "GPSampler": "`kt_extras.BayesianOptimization`, or `kt_extras.samplers.BayesianOptimization`",
     "QMCSampler": "`kt_extras.samplers.Sobol`",
     "RandomSampler": "`kt_extras.samplers.Random`",
-    "GridSampler": _GRID,
+    "GridSampler": "`kt_extras.GridSearch`, or `kt_extras.samplers.Grid`",
+    "BruteForceSampler": "`kt_extras.GridSearch`, or `kt_extras.samplers.Grid`",
     "SuccessiveHalvingPruner": "`kt_extras.ASHA`",
     "HyperbandPruner": _HYPERBAND,
     "NopPruner": "`pruner=None`",
@@ -41,10 +32,6 @@ _CLASSES = {
     "TuneBOHB": "`kt_extras.BOHB`",
     "PopulationBasedTraining": "`kt_extras.PBT`",
     "MedianStoppingRule": "`kt_extras.MedianPruner`",
-    **dict.fromkeys(
-        ("HyperModel", "HyperParameters", "HyperParameter", "Objective", "Oracle"),
-        "the class of `keras_tuner`, which `kt_extras` uses as it is",
-    ),
 }
 
 _RENAMED = {
@@ -75,10 +62,21 @@ _RENAMED = {
     "hyperparam_mutations": "mutable",
 }
 
+# What has another name in the tuners that have KerasTuner's arguments.
+_AS_IN_KERAS_TUNER = {
+    "reduction_factor": "factor",
+    "iterations": "hyperband_iterations",
+    "n_startup_trials": "num_initial_points",
+    "n_initial_points": "num_initial_points",
+}
+
 _BY_EPOCHS = (
     "each trial trains for the `epochs` that are passed to `search`; for a search that gives "
-    "epochs step by step, as Hyperband does, use `kt_extras.BOHB(max_epochs=..., "
-    "reduction_factor=...)` or `kt_extras.ASHA`."
+    "epochs step by step, use `kt_extras.Hyperband(max_epochs=..., factor=...)`, `kt_extras.BOHB` "
+    "or `kt_extras.ASHA`."
+)
+_RUNGS = (
+    "the rungs follow from `max_epochs` and `factor`; use `kt_extras.BOHB`, which has the argument."
 )
 _DIRECTION = (
     'the direction belongs to the objective: `objective=keras_tuner.Objective("val_accuracy", '
@@ -99,7 +97,7 @@ _CATCH = (
     "`max_consecutive_failed_trials` and `max_failure_fraction` say how long."
 )
 _POINTS = "call `tuner.enqueue(...)` before `search`."
-_NOISE = "leave it out; `kt_extras.samplers.GaussianProcess` fits these numbers itself."
+_NOISE = "leave it out, or use `kt_extras.BayesianOptimization`, which has it."
 _WORKERS = "to train in parallel, start a chief and workers, as for `keras_tuner`."
 
 _ELSEWHERE = {
@@ -128,7 +126,7 @@ def class_here(name: str) -> str | None:
     >>> class_here("ASHAScheduler")
     '`kt_extras.ASHA`'
     """
-    return _CLASSES.get(name) or _CLASSES.get(name.removesuffix("Oracle"))
+    return _CLASSES.get(name)
 
 
 def argument_here(name: str, known: Container[str]) -> str | None:
@@ -142,6 +140,9 @@ def argument_here(name: str, known: Container[str]) -> str | None:
     'it is called `reduction_factor` here.'
     """
     renamed = _RENAMED.get(name, name)
-    if renamed in known:
-        return f"it is called `{renamed}` here."
+    for here in (renamed, _AS_IN_KERAS_TUNER.get(renamed)):
+        if here in known:
+            return f"it is called `{here}` here."
+    if renamed == "min_epochs" and "factor" in known:
+        return _RUNGS
     return _ELSEWHERE.get(renamed)

@@ -7,8 +7,9 @@ such as that of LIBSVM (Hsu, Chang & Lin, "A Practical Guide to Support Vector C
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from kt_extras.search.space import Space, point_key
 _VALUES = 10  # of a range without a step
 _TOLERANCE = 1e-9  # of coordinates, and relative of values
 
-_Grid = Mapping[Dimension, Sequence[Value]]
+_Values = Callable[[Dimension], Iterable[Value]]
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,11 @@ class Grid:
         tried: dict[object, int] = {}
         for number, point in enumerate(history.points):
             tried.setdefault(point_key(space.with_defaults(point)), number)
-        grid: _Grid = {d: _first_values(d, self.resolution) for d in space.dimensions}
-        coordinates = [_coordinates(d, grid[d]) for d in space.dimensions]
+        values: _Values = partial(_first_values, resolution=self.resolution)
+        known = [_coordinates(dimension, self.resolution) for dimension in space.dimensions]
         for _ in range(self.refine + 1):
             last = -1
-            for point in space.points(grid.__getitem__):
+            for point in space.points(values):
                 number = tried.get(point_key(point), -1)
                 if number < 0:
                     return point
@@ -84,30 +85,37 @@ class Grid:
             best = _best(history, last + 1)
             if best is None:
                 break
-            grid = _finer(space, space.with_defaults(history.points[best]), coordinates)
+            values = _finer(space, space.with_defaults(history.points[best]), known).__getitem__
         raise SpaceExhausted("All points of the grid have been tried.")
 
 
-def _first_values(dimension: Dimension, resolution: int | None) -> list[Value]:
-    """Return the values of a dimension in the first grid, its default first."""
+def _first_values(dimension: Dimension, resolution: int | None) -> Iterator[Value]:
+    """Yield the values of a dimension in the first grid, its default first."""
+    yield dimension.default
+    chosen = _chosen(dimension, resolution)
+    others = _all_values(dimension) if chosen is None else dict.fromkeys(chosen)
+    yield from (value for value in others if not _same(value, dimension.default))
+
+
+def _chosen(dimension: Dimension, resolution: int | None) -> Sequence[Value] | None:
+    """Return the values of a range that the first grid has, None if it has all of them."""
     if isinstance(dimension, Choice):
-        others: Sequence[Value] = dimension.declared
-    elif resolution is not None:
-        others = [dimension.from_unit(i / (resolution - 1)) for i in range(resolution)]
-    elif dimension.step is None and not _counts(dimension):
-        others = _tenths(dimension)
-    else:
-        others = dimension.values()
-    first = dimension.default
-    return [first, *(value for value in dict.fromkeys(others) if not _same(value, first))]
+        return None
+    if resolution is not None:
+        return [dimension.from_unit(i / (resolution - 1)) for i in range(resolution)]
+    counted = isinstance(dimension, Int) and dimension.sampling == "linear"
+    return _tenths(dimension) if dimension.step is None and not counted else None
 
 
-def _counts(dimension: Dimension) -> bool:
-    """Tell whether a range without a step has the integers one by one."""
-    return isinstance(dimension, Int) and dimension.sampling == "linear"
+def _all_values(dimension: Dimension) -> Iterable[Value]:
+    """Return the values of a dimension in order; those of a range one by one, as needed."""
+    if isinstance(dimension, Choice):
+        return dict.fromkeys(dimension.declared)
+    size = int(dimension.size)
+    return (dimension.from_unit((index + 0.5) / size) for index in range(size))
 
 
-def _tenths(dimension: Dimension) -> list[Value]:
+def _tenths(dimension: Float | Int) -> list[Value]:
     """Return the middles of the tenths of a range, those of integers as KerasTuner has them."""
     units = [(i + 0.5) / _VALUES for i in range(_VALUES)]
     if isinstance(dimension, Float):
@@ -122,10 +130,11 @@ def _same(one: Value, other: Value) -> bool:
     return bool(one == other)
 
 
-def _coordinates(dimension: Dimension, values: Sequence[Value]) -> FloatArray:
-    """Return the sorted coordinates of the values of a range, none of a choice."""
-    if isinstance(dimension, Choice):
+def _coordinates(dimension: Dimension, resolution: int | None) -> FloatArray:
+    """Return the sorted coordinates of the values of a range, none if it has no others."""
+    if _chosen(dimension, resolution) is None:
         return np.empty(0)
+    values = filter(dimension.contains, _first_values(dimension, resolution))
     return np.unique([dimension.to_unit(value) for value in values])
 
 
@@ -136,24 +145,20 @@ def _best(history: History, count: int) -> int | None:
     return None if running or not np.isfinite(losses).any() else int(np.argmin(losses))
 
 
-def _finer(space: Space, best: Point, coordinates: list[FloatArray]) -> _Grid:
+def _finer(space: Space, best: Point, known: list[FloatArray]) -> dict[Dimension, Sequence[Value]]:
     """Return the grid around a point, and add its values to the coordinates of those so far."""
-    grid: dict[Dimension, list[Value]] = {}
+    grid: dict[Dimension, Sequence[Value]] = {}
     active = space.active(best)
     for column, dimension in enumerate(space.dimensions):
-        if dimension not in active:
-            grid[dimension] = [dimension.default]
-            continue
-        value, known = best[dimension.name], coordinates[column]
-        grid[dimension] = [value]
-        if isinstance(dimension, Choice) or not dimension.contains(value):
-            continue
-        for between in _halfway(known, dimension.to_unit(value)):
-            new = dimension.from_unit(between)
-            unit = dimension.to_unit(new)
-            if np.min(np.abs(coordinates[column] - unit)) > _TOLERANCE:
-                grid[dimension].append(new)
-                coordinates[column] = np.sort(np.append(coordinates[column], unit))
+        value = best[dimension.name] if dimension in active else dimension.default
+        new = {}
+        if dimension in active and len(known[column]) and dimension.contains(value):
+            for between in _halfway(known[column], dimension.to_unit(value)):
+                unit = dimension.to_unit(found := dimension.from_unit(between))
+                if np.min(np.abs(known[column] - unit)) > _TOLERANCE:
+                    new[found] = unit
+        known[column] = np.sort([*known[column], *new.values()])
+        grid[dimension] = [value, *new]
     return grid
 
 

@@ -6,6 +6,7 @@ from kt_extras.samplers.distinct import Distinct
 from kt_extras.samplers.evolution import Evolution
 from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.samplers.gaussian_process import GaussianProcess
+from kt_extras.samplers.grid import Grid
 from kt_extras.samplers.largest_budget import LargestBudget
 from kt_extras.samplers.random import Random
 from kt_extras.samplers.random_forest import RandomForest
@@ -62,6 +63,20 @@ class TestCMAES(SamplerContract):
     def spaces(self):
         served = {"empty", "one value", "finite", "mixed", "stepped"}
         return {name: space for name, space in toy_spaces().items() if name in served}
+
+
+class TestGrid(SamplerContract):
+    trials = 15  # the smallest grid of a continuous space
+
+    def make(self):
+        return Grid()
+
+
+class TestGridThatIsRefined(SamplerContract):
+    trials = 8
+
+    def make(self):
+        return Grid(refine=2, resolution=4)
 
 
 class TestLargestBudget(SamplerContract):

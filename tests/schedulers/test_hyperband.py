@@ -1,3 +1,4 @@
+import keras_tuner
 import numpy as np
 import pytest
 
@@ -20,6 +21,55 @@ def test_brackets_equal_those_of_the_table_of_the_paper():
     assert [bracket.sizes[0] for bracket in brackets] == [81, 34, 15, 8, 5]
     assert [bracket.levels[0] for bracket in brackets] == [1, 3, 9, 27, 81]
     assert brackets[0].sizes == (81, 27, 9, 3, 1)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 5])
+@pytest.mark.parametrize("max_epochs", [*range(1, 30), 50, 81, 100, 125, 243, 256, 1000])
+def test_brackets_that_are_rounded_up_equal_those_of_keras_tuner(max_epochs, factor):
+    theirs = keras_tuner.oracles.HyperbandOracle("val_loss", max_epochs, factor)
+    numbers = range(theirs._get_num_brackets() - 1, -1, -1)
+    ours = Hyperband(max_epochs, factor, rounding="up").brackets
+    assert [bracket.levels for bracket in ours] == [
+        tuple(theirs._get_epochs(s, k) for k in range(s + 1)) for s in numbers
+    ]
+    assert [bracket.sizes for bracket in ours] == [
+        tuple(theirs._get_size(s, k) for k in range(s + 1)) for s in numbers
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 3, 10])
+def test_every_rung_that_is_rounded_up_gets_its_planned_number_of_trials(workers):
+    hyperband = Hyperband(max_epochs=10, rounding="up")
+    history = history_of(hyperband, loss=by_number, workers=workers)
+    for rung in hyperband.plan(None):
+        epochs = history.epochs[history.brackets == rung.bracket]
+        assert np.sum(epochs >= rung.epochs) == rung.trials
+
+
+def test_brackets_are_repeated_until_max_trials_without_iterations():
+    once = Hyperband(max_epochs=9).plan(None)
+    history = history_of(Hyperband(max_epochs=9, iterations=None), loss=by_number, max_trials=60)
+    assert len(history) == 60
+    assert history.brackets.max() > max(rung.bracket for rung in once)
+
+
+def test_there_is_no_plan_without_iterations_and_max_trials():
+    endless = Hyperband(max_epochs=9, iterations=None)
+    assert list(endless.plan(None)) == []
+    assert sum(rung.trials for rung in endless.plan(20) if rung.epochs == 1) == 9 + 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"iterations": 0}, "`iterations` must be an integer from 1, got 0; or pass None"),
+        ({"rounding": "even"}, "`rounding` must be 'down' or 'up', got 'even'"),
+        ({"rounding": "up", "min_epochs": 2}, "`min_epochs` must be 1 .* got 2"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Hyperband(max_epochs=9, **arguments)
 
 
 @pytest.mark.parametrize("workers", [1, 3, 10])
