@@ -99,7 +99,7 @@ def all_begun(max_trials: int) -> str:
 
 
 ALL_TRAINED = "every trial has been trained as far as its scheduler allows."
-ALL_TRIED = "every point of the search space has been tried; widen it to go on."
+ALL_TRIED = "every point of the search space, or of the grid, has been tried; widen it to go on."
 
 
 def _reached(best: float | None, target: float, *, maximised: bool) -> bool:

@@ -160,7 +160,7 @@ def test_ended_because_names_what_ended_the_search():
     oracle = kte.SamplerOracle(kte.samplers.Random(), objective=COST, max_trials=9, seed=0)
     oracle.hyperparameters.Boolean("b")
     assert run(oracle, [1.0] * 9) == 2
-    assert "every point of the search space has been tried" in oracle.ended_because
+    assert "every point of the search space, or of the grid, has been tried" in oracle.ended_because
 
 
 def search(verbose=1, **kwargs):
