@@ -215,6 +215,11 @@ class SamplerOracle(RecordedOracle):
         """What the user believes of hyperparameters, by name."""
         return self._next_trial.prior
 
+    @property
+    def is_informed(self) -> bool:
+        """Whether points are suggested from what is known beforehand, as far as it proves right."""
+        return bool(self.prior or self._past_sources or self._state.history.past)
+
     def check_prior(self) -> None:
         """Raise if `prior` does not fit the space that is declared.
 

@@ -208,12 +208,16 @@ def _of_keras_tuner(path: Path, files: Sequence[Path]) -> Iterable[_Result]:
     trials = [json.loads(file.read_bytes()) for file in files]
     ended = {TrialStatus.COMPLETED, TrialStatus.FAILED, TrialStatus.INVALID}
     trials = [trial for trial in trials if trial.get("status") in ended]
-    sign = -1.0 if _direction(path, trials) == "max" else 1.0
+    scored = [trial for trial in trials if _is_scored(trial)]
+    sign = -1.0 if scored and _direction(path, scored) == "max" else 1.0
     longest = max((_epochs_of(trial) for trial in trials), default=0)
     for trial in trials:
-        scored = is_finite(trial.get("score")) and trial["status"] == TrialStatus.COMPLETED
-        loss, epochs = sign * trial["score"] if scored else math.inf, _epochs_of(trial)
+        loss, epochs = sign * trial["score"] if _is_scored(trial) else math.inf, _epochs_of(trial)
         yield _Result(trial["hyperparameters"]["values"], loss, epochs >= longest, epochs)
+
+
+def _is_scored(trial: Mapping[str, Any]) -> bool:
+    return is_finite(trial.get("score")) and trial["status"] == TrialStatus.COMPLETED
 
 
 def _epochs_of(trial: Mapping[str, Any]) -> int:
@@ -224,8 +228,6 @@ def _direction(path: Path, trials: Iterable[Mapping[str, Any]]) -> Literal["min"
     """Return the direction of the metric that has given the scores."""
     possible: dict[str, str] | None = None
     for trial in trials:
-        if not is_finite(trial.get("score")):
-            continue
         own = {
             name: metric["direction"]
             for name, metric in trial["metrics"]["metrics"].items()

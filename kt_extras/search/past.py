@@ -80,7 +80,7 @@ def _moved(dimension: Dimension, value: Value) -> Value | None:
 def ranked(losses: FloatArray) -> FloatArray:
     """Return the rank of each loss, from 0 for the lowest to 1; equal losses share their mean rank.
 
-    >>> ranked(np.array([3.0, 1.0, math.inf, math.inf])).round(2).tolist()
+    >>> ranked(np.array([3.0, 1.0, np.inf, np.inf])).round(2).tolist()
     [0.33, 0.0, 0.83, 0.83]
     """
     _, group, sizes = np.unique(losses, return_inverse=True, return_counts=True)

@@ -168,7 +168,7 @@ def density(dimension: Dimension, belief: Prior) -> FloatArray:
     at = (np.arange(pieces) + 0.5) / pieces
     weights = np.asarray(_weights(dimension, belief, at), dtype=float)
     if not np.all(np.isfinite(weights) & (weights >= 0)):
-        bad = weights[~(np.isfinite(weights) & (weights >= 0))][0]
+        bad = float(weights[~(np.isfinite(weights) & (weights >= 0))][0])
         raise ValueError(
             f"`prior` of {dimension.name!r} must have finite weights from 0 in the whole range, "
             f"{describe(dimension)}, got {bad!r}."

@@ -60,7 +60,7 @@ class TrainedModels:
     def remove_leftovers(self) -> None:
         """Remove the files that a process which died has left."""
         over = (e for e in self._oracle.trial_records() if e.state not in {"running", "waiting"})
-        self._checkpoints.tidy(map(self._outcome, over))
+        self._checkpoints.tidy(self._outcome(record) for record in over if not record.added)
 
     def check(self, trials: Sequence[Trial]) -> None:
         """Raise unless there are weights of all these trials.
@@ -69,6 +69,12 @@ class TrainedModels:
             FileNotFoundError: There are not.
         """
         lacking = [t.trial_id for t in trials if not self._checkpoints.exist(t.trial_id)]
+        if added := [name for name in lacking if self._oracle.trial_record(name).added]:
+            raise FileNotFoundError(
+                f"There are no weights of trials {added}, which `add_trial` has put on record: they "
+                "were trained elsewhere.  `refit(..., trial=tuner.oracle.get_trial("
+                f"{added[0]!r}))` trains such a model here."
+            )
         if lacking:
             raise FileNotFoundError(
                 f"The weights of trials {lacking} are not in {self._tuner.project_dir}: they were "

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import kt_extras as kte
+from kt_extras.search import Likely
 
 
 class Row(NamedTuple):
@@ -125,6 +126,13 @@ COMMON = {
     "target": of_budget(0.5, "target"),
     "max_trials_without_improvement": of_budget(4, "max_trials_without_improvement"),
     "max_failure_fraction": of_oracle(0.25, "max_failure_fraction"),
+    "prior": Row({"default": 0.5}, lambda tuner: tuner.oracle.prior, {"default": Likely(0.5)}),
+    "try_defaults": Row(True, lambda tuner: tuner.oracle._next_trial.try_defaults),
+    "warm_start": Row(
+        [({"default": 0.5}, 1.0)],
+        lambda tuner: [past.points for past in tuner.oracle._past_read.values()],
+        [({"default": 0.5},)],
+    ),
     "resume": Refused("must", "`resume` is 'must'"),
     "storage": Refused("nowhere", "`storage` must be a URL"),
     "keep_checkpoints": Row(3, lambda tuner: tuner._models._checkpoints.keep),
