@@ -133,6 +133,22 @@ ORACLE: dict[str, list[Any]] = {
     "target": [NAN, INF, "0.9", True],
     "max_trials_without_improvement": COUNT,
     "max_failure_fraction": [0, 1.5, -0.1, "0.5", NAN],
+    "prior": [
+        3,
+        "units",
+        Shown({"units": None}, "None"),
+        Shown({"units": {8: -1}}, "-1"),
+        Shown({"units": [8]}, "[8]"),
+    ],
+    "try_defaults": FLAG,
+    "warm_start": [
+        "runs/old",
+        3,
+        Shown([3], "3"),
+        Shown([("old", "runs")], "'runs'"),
+        Shown([[({"units": 8}, "good")]], "'good'"),
+        Shown(["old", "old"], "'old'"),
+    ],
 }
 TRIALS: dict[str, list[Any]] = {"max_trials": COUNT}
 TUNER: dict[str, list[Any]] = {
@@ -396,6 +412,23 @@ def spaces() -> Iterator[BadInput]:
     texts = ["nan", "object", "[1]", "3"]
     shown = [Shown(value, text) for value, text in zip(undeclared, texts, strict=True)]
     yield from refused("points", "enqueue", enqueued(None), {"values": shown})
+    of_elsewhere = {
+        "values": [
+            3,
+            None,
+            Shown({}, "units"),
+            Shown({"unit": 3}, "'unit'"),
+            Shown(values[5], "99"),
+        ],
+        "score": [NAN, INF, None, "0.5", True],
+        "curve": [0.5, [], "0.5", Shown([None], "None")],
+    }
+    yield from refused("points", "add_trial", added, of_elsewhere)
+    fitting = {
+        "prior": [Shown({"unit": 8}, "'unit'"), Shown({"units": 99}, "99")],
+        "warm_start": [Shown([[({"units": 8}, NAN)]], "1 trials")],
+    }
+    yield from refused("points", "TPE", unfitting, fitting)
 
 
 class Returning(kte.Tuner):
@@ -410,6 +443,17 @@ def returning(directory: str, hypermodel: Any = None) -> Any:
     """Return a tuner that trains nothing."""
     oracle = kte.SamplerOracle(kte.samplers.Random(), max_trials=2, seed=0)
     return Returning(oracle, hypermodel, directory=directory, project_name=NAME)
+
+
+def added(directory: str, **given: Any) -> None:
+    """Put a trial on record that was trained elsewhere."""
+    good = {"values": {"units": 8, "rate": 0.01}, "score": 0.5}
+    tuner(directory).add_trial(**{**good, **given})
+
+
+def unfitting(directory: str, **given: Any) -> None:
+    """Make a tuner whose prior or earlier search does not fit."""
+    tuner(directory, preset="TPE", **given)
 
 
 def enqueued(hypermodel: Any) -> Callable[..., Any]:

@@ -44,7 +44,7 @@ def searched(sampler, space=SPACE, trials=30, function=loss, past=(), seed=0):
 class TestInformedByAPrior(SamplerContract):
     def make(self):
         names = ("x", "a", "n", "c", "kind", "rate")
-        return Informed(Exhaustive(Distinct(Random())), dict.fromkeys(names, lambda value: 1.0))
+        return Informed(Exhaustive(Distinct(Random())), dict.fromkeys(names, lambda _: 1.0))
 
 
 @pytest.mark.parametrize("name", toy_spaces())
