@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import kendalltau
 
-from kt_extras.arrays import FloatArray
+from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.samplers.past_model import PastModel
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import ELSEWHERE, History, State
@@ -208,5 +208,5 @@ class _Believed:
         }
 
 
-def _middle(numbers: Sequence[int] | FloatArray) -> int:
+def _middle(numbers: IntArray) -> int:
     return int(numbers[len(numbers) // 2])

@@ -192,7 +192,7 @@ def _weights(dimension: Dimension, belief: Prior, at: FloatArray) -> Any:
     if isinstance(belief, Mapping):
         return [belief.get(value, 0.0) for value in values]
     if callable(getattr(belief, "pdf", None)):  # a density of values, not of coordinates
-        return np.asarray(belief.pdf(np.array(values))) * _stretch(dimension, values)  # type: ignore[union-attr]
+        return np.asarray(belief.pdf(np.array(values))) * _stretch(dimension, values)
     return [belief(value) for value in values]  # type: ignore[operator]
 
 

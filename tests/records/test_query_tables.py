@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 pytest.importorskip("sqlalchemy", reason="the extra `sql` is not installed")
 
 import kt_extras as kte
+from kt_extras.oracles.added_trial import added_trial
+from kt_extras.records.events import to_record
 from kt_extras.records.query_tables import SearchTables
+from kt_extras.records.search_state import SearchState
 from kt_extras.storage import StorageError
 from kt_extras.storage.database import Database
 from tests.storage.queries import rows
@@ -271,3 +274,20 @@ def rows_of_epochs(records):
                 for name, value in metrics.items():
                     yield (trial, number, epoch, name, value)
                     assert isinstance(value, str) or math.isfinite(value)
+
+
+def test_a_trial_of_elsewhere_is_a_row_with_its_epochs(ask):
+    hp = keras_tuner.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    state = SearchState(keras_tuner.Objective("cost", "min"), hp)
+    event = added_trial({"x": 0.5}, 0.25, [0.5, math.nan, 0.25], state, 0.0)
+    record = to_record(event)
+    assert ask([record], "trial, state, score, best_epoch, epochs", "trials") == [
+        ("0000", "completed", 0.25, 2, 3)
+    ]
+    assert ask([], "epoch, value, nonfinite", "epoch_metrics") == [
+        (0, 0.5, None),
+        (1, None, "nan"),
+        (2, 0.25, None),
+    ]
+    assert ask([], "name, number", "trial_values") == [("x", 0.5)]

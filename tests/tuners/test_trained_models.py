@@ -75,6 +75,19 @@ def test_a_build_configuration_that_is_damaged_counts_as_missing():
         tuner.get_best_models()
 
 
+def test_a_trial_of_elsewhere_has_no_weights_and_may_be_refitted():
+    tuner = search(max_trials=1, epochs=1)
+    values = tuner.get_best_hyperparameters()[0].values
+    name = tuner.add_trial(values, 1.5, curve=[0.5, 1.5])
+    with pytest.raises(FileNotFoundError, match=rf"no weights of trials \['{name}'\].*refit"):
+        tuner.get_best_models()
+    assert tuner.get_best_hyperparameters()[0].values == values
+    model = tuner.refit(X, Y, verbose=0)
+    assert model.predict(XV, verbose=0).shape[0] == len(XV)
+    again = search(max_trials=2, epochs=1)
+    assert weights_of(again) == ["0000", "0002"]
+
+
 def test_a_pruned_trial_among_the_best_keeps_its_weights():
     tuner = search(pruner=kte.ThresholdPruner(lower=1.0), epochs=2, keep_checkpoints="best")
     assert {row["state"] for row in tuner.results()} == {"pruned"}
