@@ -71,8 +71,8 @@ class TrainedModels:
         lacking = [t.trial_id for t in trials if not self._checkpoints.exist(t.trial_id)]
         if added := [name for name in lacking if self._oracle.trial_record(name).added]:
             raise FileNotFoundError(
-                f"There are no weights of trials {added}, which `add_trial` has put on record: they "
-                "were trained elsewhere.  `refit(..., trial=tuner.oracle.get_trial("
+                f"There are no weights of trials {added}, which `add_trial` has put on record: "
+                "they were trained elsewhere.  `refit(..., trial=tuner.oracle.get_trial("
                 f"{added[0]!r}))` trains such a model here."
             )
         if lacking:
