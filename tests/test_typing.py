@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 
+import keras_tuner
 import pytest
 from mypy import api
 
@@ -10,9 +11,14 @@ import kt_extras as kte
 
 ORACLES = {
     kte.ASHA: kte.ASHAOracle,
+    kte.BayesianOptimization: kte.BayesianOptimizationOracle,
     kte.BOHB: kte.BOHBOracle,
     kte.Evolution: kte.EvolutionOracle,
+    kte.GridSearch: kte.GridSearchOracle,
+    kte.Hyperband: kte.HyperbandOracle,
+    kte.PASHA: kte.PASHAOracle,
     kte.PBT: kte.PBTOracle,
+    kte.RandomSearch: kte.RandomSearchOracle,
     kte.TPE: kte.TPEOracle,
 }
 NAMES = [preset.__name__ for preset in ORACLES]
@@ -33,8 +39,14 @@ def test_a_preset_names_every_argument_of_its_oracle_and_of_tuner(preset):
 
 @pytest.mark.parametrize("preset", ORACLES, ids=NAMES)
 def test_an_oracle_of_a_preset_names_every_argument_of_sampler_oracle(preset):
-    ours = {"scheduler"} if preset in {kte.ASHA, kte.BOHB, kte.PBT} else set()
+    ours = (
+        {"scheduler"}
+        if preset in {kte.ASHA, kte.BOHB, kte.Hyperband, kte.PASHA, kte.PBT}
+        else set()
+    )
     ours |= {"max_trials", "pruner"} if preset is kte.PBT else set()
+    if preset in {kte.BayesianOptimization, kte.GridSearch, kte.RandomSearch}:
+        ours |= {"sampler"}  # which their names say
     assert set(parameters(kte.SamplerOracle)) - ours <= set(parameters(ORACLES[preset]))
 
 
@@ -45,6 +57,20 @@ def test_arguments_have_the_same_defaults_everywhere(preset):
         for name, parameter in parameters(taker).items():
             if name != "oracle":
                 assert (name, own[name].default) == (name, parameter.default)
+
+
+@pytest.mark.parametrize(
+    "name", ["RandomSearch", "GridSearch", "Hyperband", "BayesianOptimization"]
+)
+@pytest.mark.parametrize("suffix", ["", "Oracle"])
+def test_what_has_a_name_of_keras_tuner_has_its_signature(name, suffix):
+    theirs = getattr(keras_tuner.oracles if suffix else keras_tuner, name + suffix)
+    by_position = {
+        name: parameter.default
+        for name, parameter in parameters(getattr(kte, name + suffix)).items()
+        if parameter.kind is not parameter.KEYWORD_ONLY
+    }
+    assert list(by_position.items()) == [(p.name, p.default) for p in parameters(theirs).values()]
 
 
 @pytest.fixture(scope="module")

@@ -87,6 +87,7 @@ _STARTUP = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(n_startup
 _QUANTILE = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(quantile=...)`."
 _CANDIDATES = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(candidates=...)`."
 _MULTIVARIATE = "it belongs to the sampler: `sampler=kt_extras.samplers.TPE(multivariate=...)`."
+_SAMPLER = "use `kt_extras.Search`, which takes any."
 _BRACKETS = "use `kt_extras.BOHB`, which runs brackets one after the other."
 _PATIENCE = (
     "for the search it is called `max_trials_without_improvement`; to end single trainings, pass "
@@ -112,6 +113,7 @@ _ELSEWHERE = {
     "n_ei_candidates": _CANDIDATES,
     **dict.fromkeys(("multivariate", "group"), _MULTIVARIATE),
     "brackets": _BRACKETS,
+    "sampler": _SAMPLER,
     "patience": _PATIENCE,
     "catch": _CATCH,
     "points_to_evaluate": _POINTS,

@@ -392,7 +392,7 @@ class Tuner(RecordedTuner):
 
     # Before the trials.
 
-    def _check_fit_arguments(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
+    def _check_fit_arguments(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
         """Raise if no trial could train with these arguments of `search`."""
         if (scheduler := self._local_oracle.scheduler) is not None:
             check_epochs(fit_args, fit_kwargs)

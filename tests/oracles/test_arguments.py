@@ -85,7 +85,7 @@ def test_a_tuner_refuses_wrong_arguments_when_it_is_constructed(
             {"sampler": "gp"},
             r"SamplerOracle\(kt_extras.samplers.GaussianProcess\(",
         ),
-        ("TPE", {"factor": 3}, r"use `kt_extras.BOHB\(max_epochs"),
+        ("TPE", {"factor": 3}, r"use `kt_extras.Hyperband\(max_epochs"),
         ("TPE", {"max_epochs": 9}, r"`epochs` that are passed to `search`.*`kt_extras.ASHA`"),
         ("TPE", {"direction": "max"}, r"keras_tuner.Objective\(\"val_accuracy\", \"max\"\)"),
         ("TPE", {"n_trials": 9}, "called `max_trials` here"),
@@ -98,8 +98,13 @@ def test_a_tuner_refuses_wrong_arguments_when_it_is_constructed(
         ("TPE", {"catch": ValueError}, "the search goes on; `max_consecutive_failed_trials`"),
         ("TPE", {"points_to_evaluate": []}, r"`tuner.enqueue\(...\)`"),
         ("ASHA", {"brackets": 2}, "use `kt_extras.BOHB`"),
-        ("TPE", {"alpha": 1e-4}, "leave it out"),
-        ("Evolution", {"factor": 3}, "kt_extras.BOHB"),
+        ("TPE", {"alpha": 1e-4}, "leave it out, or use `kt_extras.BayesianOptimization`"),
+        ("Evolution", {"factor": 3}, "kt_extras.Hyperband.*kt_extras.BOHB"),
+        ("Hyperband", {"reduction_factor": 3}, "called `factor` here"),
+        ("Hyperband", {"eta": 3}, "called `factor` here"),
+        ("Hyperband", {"iterations": 3}, "called `hyperband_iterations` here"),
+        ("Hyperband", {"min_epochs": 3}, "use `kt_extras.BOHB`, which has the argument"),
+        ("BayesianOptimization", {"n_startup_trials": 3}, "called `num_initial_points` here"),
         ("ASHA", {"factor": 3}, "called `reduction_factor` here"),
         ("ASHA", {"grace_period": 3}, "called `min_epochs` here"),
         ("BOHB", {"factor": 3}, "called `reduction_factor` here"),
@@ -117,10 +122,10 @@ def test_a_borrowed_argument_is_answered_with_what_does_the_same(name, arguments
 @pytest.mark.parametrize(
     ("oracle", "cure"),
     [
-        ("RandomSearchOracle", r"kt_extras.samplers.Random\(\)"),
-        ("GridSearchOracle", r"kt_extras.samplers.Sobol\(\)"),
-        ("BayesianOptimizationOracle", "kt_extras.TPE"),
-        ("HyperbandOracle", "kt_extras.BOHB"),
+        ("RandomSearchOracle", "`kt_extras.RandomSearchOracle`"),
+        ("GridSearchOracle", "`kt_extras.GridSearchOracle`"),
+        ("BayesianOptimizationOracle", "`kt_extras.BayesianOptimizationOracle`"),
+        ("HyperbandOracle", "`kt_extras.HyperbandOracle`"),
     ],
 )
 def test_an_oracle_of_keras_tuner_is_answered_with_ours(oracle, cure):
@@ -132,12 +137,11 @@ def test_an_oracle_of_keras_tuner_is_answered_with_ours(oracle, cure):
 @pytest.mark.parametrize(
     ("name", "cure"),
     [
-        ("RandomSearch", r"kt_extras.samplers.Random\(\)"),
-        ("RandomSearchOracle", r"kt_extras.samplers.Random\(\)"),
-        ("Hyperband", "kt_extras.BOHB"),
+        ("GridSampler", "`kt_extras.GridSearch`"),
+        ("HyperbandPruner", "`kt_extras.Hyperband`.*kt_extras.BOHB"),
+        ("GPSampler", "`kt_extras.BayesianOptimization`"),
         ("create_study", "kt_extras.TPE"),
         ("ASHAScheduler", "kt_extras.ASHA"),
-        ("Objective", "keras_tuner"),
     ],
 )
 def test_a_borrowed_name_is_answered_with_what_does_the_same(name, cure):

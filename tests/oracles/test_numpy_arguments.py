@@ -22,6 +22,19 @@ HALVING = {"max_epochs": np.int64(9), "min_epochs": np.int64(1), "reduction_fact
 ORACLES = {
     "TPEOracle": {"max_trials": np.int64(4)},
     "EvolutionOracle": {"max_trials": np.int64(6), "population_size": np.int64(4)},
+    "RandomSearchOracle": {"max_trials": np.int64(4)},
+    "GridSearchOracle": {"max_trials": 9, "refine": np.int64(1), "resolution": np.int32(2)},
+    "HyperbandOracle": {
+        "max_epochs": np.int64(9),
+        "factor": np.int32(3),
+        "hyperband_iterations": np.int64(1),
+    },
+    "BayesianOptimizationOracle": {
+        "max_trials": np.int64(4),
+        "num_initial_points": np.int64(3),
+        "alpha": np.float32(0.1),
+        "beta": np.float64(2.0),
+    },
     "ASHAOracle": {**HALVING, "max_trials": np.int64(6)},
     "BOHBOracle": {**HALVING, "iterations": np.int64(1)},
     "PBTOracle": {

@@ -1,0 +1,27 @@
+"""The arguments of the tuner of grid search."""
+
+import inspect
+
+import pytest
+
+import kt_extras as kte
+from tests.tuners.preset_arguments import COMMON, EXECUTIONS, PRUNER, SCHEDULER, Row, check_argument
+
+ROWS = {
+    **COMMON,
+    "max_trials": Row(7, lambda tuner: tuner.oracle.max_trials),
+    "refine": Row(2, lambda tuner: tuner.oracle.sampler.inner.inner.refine),
+    "resolution": Row(4, lambda tuner: tuner.oracle.sampler.inner.inner.resolution),
+    "pruner": PRUNER,
+    "scheduler": SCHEDULER,
+    "executions_per_trial": EXECUTIONS,
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_an_argument_has_its_effect_when_it_is_given(name):
+    check_argument(kte.GridSearch, name, ROWS[name])
+
+
+def test_every_argument_has_a_row():
+    assert set(ROWS) == set(inspect.signature(kte.GridSearch).parameters) - {"unknown"}
