@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from kt_extras.arguments import counted
 from kt_extras.oracles.estimate import Estimate, estimate
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.schedulers import SuccessiveHalving
+from kt_extras.schedulers import ProgressiveHalving, SuccessiveHalving
 
 _COLUMNS = ("bracket", "epochs", "trials", "new_epochs")
 
@@ -44,7 +44,8 @@ def planned_trials(oracle: SamplerOracle) -> int | None:
 def expected_epochs(oracle: SamplerOracle) -> Estimate | None:
     """Return how many epochs the search will train in all, given what it has trained so far.
 
-    A plan is exact but for `SuccessiveHalving`, which promotes trials before a rung is complete.
+    A plan is exact but for `SuccessiveHalving`, which promotes trials before a rung is complete,
+    and `ProgressiveHalving`: what is expected there is that no further rung is opened.
 
     Returns:
         None if there is no scheduler, or nothing but time or epochs limits the search.
@@ -54,6 +55,10 @@ def expected_epochs(oracle: SamplerOracle) -> Estimate | None:
         return None
     if isinstance(oracle.scheduler, SuccessiveHalving):
         found = estimate(oracle.scheduler, oracle.history, trials)
+    elif isinstance(oracle.scheduler, ProgressiveHalving):
+        found = estimate(oracle.scheduler.open_part(oracle.history), oracle.history, trials)
+        most = estimate(oracle.scheduler.whole, oracle.history, trials)
+        found = replace(found, high=max(found.high, most.high))
     else:
         planned = sum(rung.new_epochs for rung in oracle.scheduler.plan(trials))
         found = Estimate(planned, planned, planned)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kt_extras.samplers import GaussianProcess
-from kt_extras.schedulers import Hyperband, Population, SuccessiveHalving
+from kt_extras.schedulers import Hyperband, Population, ProgressiveHalving, SuccessiveHalving
 from kt_extras.testing import SchedulerContract
 
 
@@ -55,6 +55,27 @@ class TestStopping(SchedulerContract):
         return SuccessiveHalving(max_epochs=9, mode="stopping")
 
 
+class TestProgressiveHalving(SchedulerContract):
+    needs_states_after_failures = False
+
+    def make(self):
+        return ProgressiveHalving(max_epochs=27, reduction_factor=3)
+
+
+class TestProgressiveHalvingWithAForecaster(SchedulerContract):
+    needs_states_after_failures = False
+
+    def make(self):
+        return ProgressiveHalving(max_epochs=11, min_epochs=2, forecaster=Reversed())
+
+
+class TestProgressiveHalvingWithOneRung(SchedulerContract):
+    needs_states_after_failures = False
+
+    def make(self):
+        return ProgressiveHalving(max_epochs=3, min_epochs=3)
+
+
 class TestHyperband(SchedulerContract):
     def make(self):
         return Hyperband(max_epochs=9)
@@ -65,6 +86,18 @@ class TestHyperbandThatIsRunTwice(SchedulerContract):
 
     def make(self):
         return Hyperband(max_epochs=5, reduction_factor=2, iterations=2)
+
+
+class TestHyperbandRoundedUp(SchedulerContract):
+    def make(self):
+        return Hyperband(max_epochs=10, rounding="up")
+
+
+class TestHyperbandWithoutEnd(SchedulerContract):
+    max_trials = 40
+
+    def make(self):
+        return Hyperband(max_epochs=5, reduction_factor=2, iterations=None)
 
 
 class TestPopulation(SchedulerContract):
