@@ -8,6 +8,12 @@ mixture can hold observations of different branches.  One more kernel, the prior
 every axis.
 
 All densities are relative to the uniform one, so axes can be left out without changing the scale.
+
+There are two rules for the bandwidths.  Scott's has one for all kernels of an axis: right for a
+density as a whole, but as wide as the cloud of the observations, so that samples stay inside it.
+By neighbours (Bergstra et al., NeurIPS 2011, section 4.2) the bandwidth of a kernel is the distance
+to the further of its two neighbours along the axis: narrow where observations are dense and wide at
+the rim, so that samples leave the cloud.
 """
 
 from __future__ import annotations
@@ -35,7 +41,7 @@ class Mixture:
         dimensions: The d axes.
         centres: Shape ``(n + 1, d)``, NaN where uniform; the last row is the prior.
         weights: Shape ``(n + 1,)``, summing to 1.
-        bandwidths: Shape ``(d,)``: standard deviations before truncation; for a category, the
+        bandwidths: Shape ``(n + 1, d)``: standard deviations before truncation; for a category, the
             fraction of the mass of a kernel that is spread over all values.
 
     >>> from kt_extras.search import Float
@@ -58,6 +64,7 @@ class Mixture:
         dimensions: Sequence[Dimension],
         *,
         prior_weight: float = 1.0,
+        by_neighbours: bool = False,
     ) -> Mixture:
         """Return the mixture of a kernel for each observation and the prior.
 
@@ -67,23 +74,31 @@ class Mixture:
             weights: Shape ``(n,)``, positive; 1 for an ordinary observation.
             dimensions: The d axes.
             prior_weight: Weight of the uniform kernel, above 0. Defaults to 1.
+            by_neighbours: Whether the bandwidth of a number follows from the neighbours of each
+                kernel, not from Scott's rule. Defaults to False.
         """
         centres = np.vstack([unit, np.full((1, len(dimensions)), math.nan)])
         mixed = np.append(weights, prior_weight)
         mixed = mixed / mixed.sum()
-        return cls(tuple(dimensions), centres, mixed, _bandwidths(dimensions, centres, mixed))
+        widths = np.broadcast_to(_scott(dimensions, centres, mixed), centres.shape)
+        if by_neighbours:
+            numeric = np.array([not dimension.categorical for dimension in dimensions], dtype=bool)
+            widths = np.where(numeric, _further_neighbour(dimensions, centres), widths)
+        return cls(tuple(dimensions), centres, mixed, widths)
 
     def narrower(self, unit: FloatArray) -> Mixture:
-        """Return a mixture at other points with kernels three quarters as wide and without a prior.
+        """Return a mixture at other points, without a prior, of kernels narrower than the cloud.
 
-        Added to the denominator of a ratio with this density as its numerator, it lowers the ratio
+        They are three quarters as wide as by Scott's rule for this density.  Added to the
+        denominator of a ratio with this density as its numerator, the mixture lowers the ratio
         close to these points; with kernels of the same width it would do so further away, too.
 
         Args:
             unit: Centres of the kernels, of shape ``(n, d)``, n at least 1.
         """
         weights = np.full(len(unit), 1.0 / len(unit))
-        return Mixture(self.dimensions, unit, weights, 0.75 * self.bandwidths)
+        widths = 0.75 * _scott(self.dimensions, self.centres, self.weights)
+        return Mixture(self.dimensions, unit, weights, np.broadcast_to(widths, unit.shape))
 
     def sample(self, size: int, rng: np.random.Generator) -> FloatArray:
         """Return random points.
@@ -96,7 +111,8 @@ class Mixture:
             Shape ``(size, d)``, in [0, 1]; a coordinate on a grid is anywhere in its value's cell.
         """
         kernels = rng.choice(len(self.weights), size=size, p=self.weights)
-        axes = zip(self.dimensions, self.centres[kernels].T, self.bandwidths, strict=True)
+        centres, widths = self.centres[kernels].T, self.bandwidths[kernels].T
+        axes = zip(self.dimensions, centres, widths, strict=True)
         columns = [_draw(*axis, rng) for axis in axes]
         return np.column_stack(columns) if columns else np.empty((size, 0))
 
@@ -110,7 +126,7 @@ class Mixture:
             Shape ``(m,)``.
         """
         terms = np.tile(np.log(self.weights), (len(unit), 1))
-        axes = zip(self.dimensions, unit.T, self.centres.T, self.bandwidths, strict=True)
+        axes = zip(self.dimensions, unit.T, self.centres.T, self.bandwidths.T, strict=True)
         for axis in axes:
             terms += log_kernels(*axis)
         highest = terms.max(axis=1)
@@ -118,7 +134,7 @@ class Mixture:
 
 
 def log_kernels(
-    dimension: Dimension, x: FloatArray, centres: FloatArray, bandwidth: float
+    dimension: Dimension, x: FloatArray, centres: FloatArray, bandwidths: FloatArray
 ) -> FloatArray:
     """Return the logarithm of every kernel along one axis, relative to the uniform density.
 
@@ -126,19 +142,20 @@ def log_kernels(
         dimension: The axis.
         x: Shape ``(m,)``: where to evaluate; the result is 0 for NaN.
         centres: Shape ``(n,)``: centres of the kernels; NaN, a uniform kernel, gives 0.
-        bandwidth: Above 0; as in `Mixture`.
+        bandwidths: Shape ``(n,)``, above 0; as in `Mixture`.
 
     Returns:
         Shape ``(m, n)``.
     """
-    if _is_fine(dimension, bandwidth):
+    if _is_fine(dimension, bandwidths):
         lower, upper = dimension.cells(x)
-        pairs = _log_normal(0.5 * (lower + upper)[:, None], centres, bandwidth)
+        pairs = _log_normal(0.5 * (lower + upper)[:, None], centres, bandwidths)
     else:
-        # A grid has few different values, so each is evaluated once.
+        # A grid has few different kernels, so each is evaluated once.
         kernel = _log_category if dimension.categorical else _log_cell
-        sites, column = np.unique(centres, return_inverse=True)
-        pairs = kernel(dimension, x[:, None], sites, bandwidth)[:, column]
+        known = np.nan_to_num(centres, nan=0.5)
+        _, rows, column = np.unique(known + 1j * bandwidths, return_index=True, return_inverse=True)
+        pairs = kernel(dimension, x[:, None], known[rows], bandwidths[rows])[:, column]
     pairs[:, np.isnan(centres)] = 0.0
     pairs[np.isnan(x)] = 0.0
     return pairs
@@ -162,12 +179,13 @@ def log_normal_mass(lower: FloatArray, upper: FloatArray) -> FloatArray:
     return np.asarray(top + np.log1p(-np.exp(log_ndtr(lower) - top)))
 
 
-def _bandwidths(
-    dimensions: Sequence[Dimension], centres: FloatArray, mixed: FloatArray
-) -> FloatArray:
+def _scott(dimensions: Sequence[Dimension], centres: FloatArray, mixed: FloatArray) -> FloatArray:
     """Return bandwidths by Scott's rule, sigma n**(-1 / (d + 4)), for weighted kernels and prior.
 
     The bandwidth of a category is that of one additional observation of each value.
+
+    Returns:
+        Shape ``(d,)``.
     """
     known = ~np.isnan(centres)
     at = np.where(known, centres, 0.5)
@@ -186,8 +204,30 @@ def _bandwidths(
     return np.where(categorical, spread, numeric)
 
 
+def _further_neighbour(dimensions: Sequence[Dimension], centres: FloatArray) -> FloatArray:
+    """Return the distance of each centre to the further of its neighbours along each axis.
+
+    An outermost centre has one neighbour; the end of the range is none.  A single centre has none,
+    and its distance is 1, the whole range.  Distances are at least 1 / (n + 1), where n is the
+    number of centres that are known, prior included, the smallest bandwidth, and half a cell.
+
+    Returns:
+        Shape ``(n, d)``.
+    """
+    order = np.argsort(centres, axis=0, kind="stable")  # NaN comes last
+    gaps = np.diff(np.take_along_axis(centres, order, axis=0), axis=0)
+    none = np.full((1, centres.shape[1]), math.nan)
+    further = np.fmax(np.vstack([none, gaps]), np.vstack([gaps, none]))
+    distances = np.empty_like(further)
+    np.put_along_axis(distances, order, further, axis=0)
+    size = np.array([dimension.size for dimension in dimensions])
+    known = np.sum(~np.isnan(centres), axis=0) + 1
+    least = np.maximum(np.maximum(1.0 / (known + 1), SMALLEST_BANDWIDTH), 0.5 / size)
+    return np.asarray(np.clip(np.nan_to_num(distances, nan=1.0), least, 1.0))
+
+
 def _draw(
-    dimension: Dimension, centres: FloatArray, bandwidth: float, rng: np.random.Generator
+    dimension: Dimension, centres: FloatArray, bandwidth: FloatArray, rng: np.random.Generator
 ) -> FloatArray:
     u, coin = rng.random((2, len(centres)))
     uniform = np.isnan(centres)
@@ -198,20 +238,21 @@ def _draw(
     return np.asarray(np.where(uniform, u, np.clip(normal, 0.0, 1.0)))
 
 
-def _is_fine(dimension: Dimension, bandwidth: float) -> bool:
+def _is_fine(dimension: Dimension, bandwidths: FloatArray) -> bool:
     """Return whether the density is nearly constant within every cell."""
     lower, upper = dimension.cells(np.array([0.0, 1.0]))  # on log axes the widest is at an end
-    return not dimension.categorical and bool(np.max(upper - lower) <= _NARROW * bandwidth)
+    narrowest = bandwidths.min(initial=math.inf)
+    return not dimension.categorical and bool(np.max(upper - lower) <= _NARROW * narrowest)
 
 
-def _log_normal(x: FloatArray, centres: FloatArray, bandwidth: float) -> FloatArray:
+def _log_normal(x: FloatArray, centres: FloatArray, bandwidth: FloatArray) -> FloatArray:
     mass = ndtr((1.0 - centres) / bandwidth) - ndtr(-centres / bandwidth)
     constant = np.log(bandwidth * mass) + _LOG_SQRT_2PI
     return np.asarray(-0.5 * ((x - centres) / bandwidth) ** 2 - constant)
 
 
 def _log_cell(
-    dimension: Dimension, x: FloatArray, centres: FloatArray, bandwidth: float
+    dimension: Dimension, x: FloatArray, centres: FloatArray, bandwidth: FloatArray
 ) -> FloatArray:
     lower, upper = dimension.cells(np.nan_to_num(x, nan=0.5))
     mass = log_normal_mass((lower - centres) / bandwidth, (upper - centres) / bandwidth)
@@ -220,7 +261,7 @@ def _log_cell(
 
 
 def _log_category(
-    dimension: Dimension, x: FloatArray, centres: FloatArray, bandwidth: float
+    dimension: Dimension, x: FloatArray, centres: FloatArray, bandwidth: FloatArray
 ) -> FloatArray:
     size = dimension.size
     same = np.floor(x * size) == np.floor(centres * size)

@@ -7,7 +7,10 @@ and explores less).
 
 Differences from the paper, and why:
 
-- Kernels are joint over all dimensions (Falkner et al., ICML 2018), with Scott's bandwidth.
+- Kernels are joint over all dimensions (Falkner et al., ICML 2018).  Those of l have the paper's
+  bandwidths, by the distance to the neighbours (2011, section 4.2): with Scott's rule, one for all
+  kernels of an axis, a search stops where the good trials are, even on the plateau of a cube.  The
+  bad trials are everywhere, so g has Scott's, which was better there.
 - The weight of a good trial is log(k + 1) - log(rank), as that of a parent in CMA-ES (Hansen 2016,
   eq. 49), as the best of the good trials is more informative than the last of them.
 - In a conditional space the split is made within each branch, and trials are distributed over the
@@ -145,7 +148,7 @@ class TPE:
         size = max(min(2, self.candidates), round(self.candidates ** (1 / len(blocks))))
         candidates = rng.random((size, len(branch.space)))
         for block in map(list, blocks):
-            density_good = self._fit(history, good, branch, block)
+            density_good = self._fit(history, good, branch, block, by_neighbours=True)
             density_bad = self._fit(history, bad, branch, block)
             drawn = candidates.copy()
             drawn[:, block] = density_good.sample(size, rng)
@@ -161,10 +164,22 @@ class TPE:
             candidates[:, block] = drawn[np.argsort(-score, kind="stable")][:, block]
         return branch.moved_inside(candidates, rng)
 
-    def _fit(self, history: History, group: _Group, branch: Branch, columns: list[int]) -> Mixture:
-        unit = history.unit[group.rows][:, columns]
-        dimensions = [branch.space.dimensions[column] for column in columns]
-        return Mixture.fit(unit, group.weights, dimensions, prior_weight=self.prior_weight)
+    def _fit(
+        self,
+        history: History,
+        group: _Group,
+        branch: Branch,
+        columns: list[int],
+        *,
+        by_neighbours: bool = False,
+    ) -> Mixture:
+        return Mixture.fit(
+            history.unit[group.rows][:, columns],
+            group.weights,
+            [branch.space.dimensions[column] for column in columns],
+            prior_weight=self.prior_weight,
+            by_neighbours=by_neighbours,
+        )
 
     def _split(
         self, history: History, index: IntArray, number: int, columns: tuple[int, ...]

@@ -22,7 +22,7 @@ from kt_extras.search import (
     State,
     trial_rng,
 )
-from kt_extras.testing.problems import branin, conditional
+from kt_extras.testing.problems import Problem, branin, conditional
 from kt_extras.testing.samplers import check_point
 from tests import strategies
 
@@ -205,6 +205,18 @@ def test_tpe_is_better_than_random_search_on_branin():
     }
     assert found[TPE()] < found[Random()]
     assert found[TPE(multivariate=False)] < found[Random()]
+
+
+def test_search_leaves_the_plateau_of_a_cube():
+    # A cube hardly changes in its middle; with Scott's bandwidths most searches stay there.
+    space = Space([Float(name, -1, 1) for name in "abcd"])
+    problem = Problem("cube", space, lambda p: _cube(**p), optimum=-3.0)
+    found = [search(problem, TPE(), seed, 50).losses.min() for seed in range(10)]
+    assert np.mean(np.array(found) < -2.2) >= 0.5
+
+
+def _cube(a, b, c, d):
+    return a**3 - b**3 - c + abs(d)
 
 
 def test_best_branch_is_found_though_it_is_worse_on_average():
