@@ -45,25 +45,49 @@ def write(text: str, page: Path = PAGE) -> None:
 
 
 def _half_table(found: Found, samplers: Sequence[str], problems: Sequence[str]) -> str:
-    """Return ranks and regrets with intervals, and the seconds of a search's suggestions."""
-    heads = [f"rank after {c}" for c in CHECKPOINTS] + [f"regret after {c}" for c in CHECKPOINTS]
-    regrets = [_regrets(found, samplers, problems, c) for c in CHECKPOINTS]
-    columns = [_cells(statistics.ranks(after, problems)) for after in regrets]
-    columns += [_cells(statistics.mean_regrets(after, problems)) for after in regrets]
-    columns.append([_seconds(found, sampler, problems) for sampler in samplers])
-    columns.append([str(min(len(found[s, p]) for p in problems)) for s in samplers])
-    return _table(["sampler", *heads, "seconds", "seeds"], samplers, columns)
+    """Return ranks and regrets with intervals, and the seconds of a suggestion."""
+    heads, columns = ["seeds"], [[str(_seeds(found, s, problems)) for s in samplers]]
+    for title, values in (("rank", statistics.ranks), ("regret", statistics.mean_regrets)):
+        for checkpoint in CHECKPOINTS:
+            heads.append(f"{title} after {checkpoint}")
+            columns.append(_column(found, samplers, problems, checkpoint, values))
+    heads.append("ms a suggestion")
+    columns.append([f"{1e3 * _seconds(found, s, problems):.2g}" for s in samplers])
+    return _table(["sampler", *heads], samplers, columns)
 
 
 def _kind_table(found: Found, samplers: Sequence[str], problems: Sequence[str]) -> str:
     """Return the mean rank after the last checkpoint for each kind of problem."""
-    columns, heads = [], []
+    heads, columns = [], []
     for kind, members in KINDS.items():
         if chosen := [problem for problem in problems if problem in members]:
-            ranks = statistics.ranks(_regrets(found, samplers, chosen, CHECKPOINTS[-1]), chosen)
             heads.append(f"{kind} ({len(chosen)})")
-            columns.append([f"{rank:.2f}" for rank in ranks.mean(axis=1)])
+            cells = _column(found, samplers, chosen, CHECKPOINTS[-1], statistics.ranks)
+            columns.append([cell.partition(" ")[0] for cell in cells])
     return _table([f"rank after {CHECKPOINTS[-1]}", *heads], samplers, columns)
+
+
+def _column(
+    found: Found,
+    samplers: Sequence[str],
+    problems: Sequence[str],
+    checkpoint: int,
+    values: Callable[[Regrets, Sequence[str]], np.ndarray],
+) -> list[str]:
+    """Return a mean with its interval for each sampler that was given enough trials."""
+    enough = [s for s in samplers if _trials(found, s, problems) >= checkpoint]
+    if not enough:
+        return ["-"] * len(samplers)
+    cells = _cells(values(_regrets(found, enough, problems, checkpoint), problems))
+    return [dict(zip(enough, cells, strict=True)).get(s, "-") for s in samplers]
+
+
+def _trials(found: Found, sampler: str, problems: Sequence[str]) -> int:
+    return min(len(result.losses) for problem in problems for result in found[sampler, problem])
+
+
+def _seeds(found: Found, sampler: str, problems: Sequence[str]) -> int:
+    return min(len(found[sampler, problem]) for problem in problems)
 
 
 def _regrets(
@@ -82,9 +106,9 @@ def _cells(values: np.ndarray) -> list[str]:
     return [f"{digits(mean)} [{digits(low)}, {digits(high)}]" for mean, low, high in ends]
 
 
-def _seconds(found: Found, sampler: str, problems: Sequence[str]) -> str:
-    seconds = [result.seconds for problem in problems for result in found[sampler, problem]]
-    return f"{np.mean(seconds):.2g}"
+def _seconds(found: Found, sampler: str, problems: Sequence[str]) -> float:
+    results = [result for problem in problems for result in found[sampler, problem]]
+    return float(np.mean([result.seconds / len(result.losses) for result in results]))
 
 
 def _table(heads: Sequence[str], rows: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
