@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 COMMANDS = (
-    ("suggestion_quality", "--seeds", "50", "--trials", "100"),
+    ("sampler_suite", "--write"),
     ("suggest_latency",),
     ("learning_curves", "--seeds", "100", "--jobs", "1"),
     ("real_training", "--seeds", "5"),

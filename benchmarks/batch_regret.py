@@ -14,7 +14,8 @@ import multiprocessing
 
 import numpy as np
 
-from benchmarks.suggestion_quality import PROBLEMS, problem_named, reference
+from benchmarks.sampler_suite.problems import FUNCTIONS, problem_named, reference
+from benchmarks.sampler_suite.tables import HPOLIB, NAS_BENCH
 from kt_extras.samplers import TPE, Distinct, Evolution, GaussianProcess, Random
 from kt_extras.search import History, Sampler, State, trial_rng
 
@@ -25,6 +26,7 @@ SAMPLERS: dict[str, Sampler] = {
     "gp": GaussianProcess(),
     "random": Random(),
 }
+PROBLEMS = (*HPOLIB, *NAS_BENCH, *list(FUNCTIONS)[:4])
 TIMES = (25, 50)  # in trainings of one model alone
 TRIALS = 50
 

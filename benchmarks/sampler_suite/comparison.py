@@ -18,8 +18,10 @@ from benchmarks.sampler_suite.smac_peers import SMAC
 from benchmarks.sampler_suite.syne_tune_peers import SYNE_TUNE
 
 SEARCHES: dict[str, Search] = {**OURS, **OPTUNA, **SMAC, **SYNE_TUNE, **KERAS_TUNER}
-#: The slow ones, on the problems that judge alone: their seeds and trials, at most.
+#: Seeds and trials of the slow ones, at most.
 SLOW = {
+    "BayesianOptimization": (4, 100),
+    "RandomForest": (4, 100),
     "Optuna GPSampler": (2, 100),
     "SMAC3": (2, 100),
     "Syne Tune BORE": (2, 100),
@@ -35,14 +37,16 @@ def missing(
 ) -> list[Task]:
     """Return the searches without a result: one seed of all samplers and problems, then the next.
 
-    So a comparison may be stopped at any time.
+    So a comparison may be stopped at any time.  The slow ones of others are compared on the problems
+    that judge alone.
     """
     known = {(r.sampler, r.problem, r.seed): len(r.losses) for r in read(folder.glob("*.jsonl"))}
     tasks = []
     for seed, problem, sampler in itertools.product(range(seeds), problems, samplers):
         most_seeds, most_trials = SLOW.get(sampler, (seeds, trials))
         wanted = min(trials, most_trials)
-        if seed >= most_seeds or (sampler in SLOW and problem in CHOSEN_ON):
+        only_judging = sampler in SLOW and sampler not in OURS
+        if seed >= most_seeds or (only_judging and problem in CHOSEN_ON):
             continue
         if known.get((sampler, problem, seed), 0) < wanted:
             tasks.append((sampler, problem, seed, wanted))

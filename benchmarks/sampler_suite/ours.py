@@ -23,6 +23,8 @@ def driven(sampler: Sampler) -> Search:
 
 OURS: dict[str, Search] = {
     "TPE": driven(samplers.TPE()),
+    "BayesianOptimization": driven(samplers.BayesianOptimization()),
+    "RandomForest": driven(samplers.RandomForest()),
     "GaussianProcess": driven(samplers.GaussianProcess()),
     "Evolution": driven(samplers.Evolution()),
     "Random": driven(samplers.Random()),
