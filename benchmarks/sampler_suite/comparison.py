@@ -37,8 +37,8 @@ def missing(
 ) -> list[Task]:
     """Return the searches without a result: one seed of all samplers and problems, then the next.
 
-    So a comparison may be stopped at any time.  The slow ones of others are compared on the problems
-    that judge alone.
+    So a comparison may be stopped at any time.  The slow ones of others get only the problems that
+    judge.
     """
     known = {(r.sampler, r.problem, r.seed): len(r.losses) for r in read(folder.glob("*.jsonl"))}
     tasks = []
