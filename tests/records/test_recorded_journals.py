@@ -51,6 +51,7 @@ def test_an_old_journal_gives_the_state_that_it_gave(kind, with_snapshot, tmp_pa
     for trial in then["trials"]:  # which held what was declared after they began, without a value
         hp = trial["hyperparameters"]
         hp["space"] = [p for p in hp["space"] if p["config"]["name"] in hp["values"]]
+    then["totals"]["added"] = 0  # which later versions count
     for name, value in then.items():
         assert repr(now[name]) == repr(value), name  # by their text, for NaN is not equal to itself
     trial = oracle.create_trial("next")
