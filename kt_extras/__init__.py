@@ -8,9 +8,9 @@ What `dir` shows is public: classes, functions and packages.  All other packages
 `tuners`, `records`, `bridge`, `checkpoints`, `model_reuse`, `stacking`, `tensorboard`) and modules
 are internal and may change in any release.
 
-`HyperModel`, `HyperParameters`, `Objective`, `Oracle`, `applications`, `engine` and `errors` are
-those of `keras_tuner`; `oracles` and `tuners` have the classes that KerasTuner has there.  So a
-script of KerasTuner's users runs after `import kt_extras as keras_tuner`.
+`HyperModel`, `HyperParameters`, `Objective`, `Oracle`, `applications` and `errors` are those of
+`keras_tuner`; `oracles` and `tuners` have the classes that KerasTuner has there.  So a script of
+KerasTuner's users runs after `import kt_extras as keras_tuner`.
 
 Names are resolved when they are first used, so that importing the package loads neither TensorFlow
 nor KerasTuner, and `kt_extras.search`, `samplers`, `pruners` and `schedulers` can be used without
@@ -31,7 +31,6 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from keras_tuner import Objective as Objective
     from keras_tuner import Oracle as Oracle
     from keras_tuner import applications as applications
-    from keras_tuner import engine as engine
     from keras_tuner import errors as errors
 
     from kt_extras import calibration as calibration
@@ -141,7 +140,6 @@ _OF_KERAS_TUNER = (
     "Objective",
     "Oracle",
     "applications",
-    "engine",
     "errors",
 )
 _AS_IN_KERAS_TUNER = ("oracles", "tuners")  # packages with the classes that KerasTuner has there

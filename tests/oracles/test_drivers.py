@@ -39,7 +39,9 @@ def search(tuner):
 
 
 @pytest.mark.parametrize("tuner", [keras_tuner.Tuner, type("Hooked", (keras_tuner.Tuner,), {})])
-@pytest.mark.parametrize("preset", [kte.ASHAOracle, kte.BOHBOracle, kte.PBTOracle])
+@pytest.mark.parametrize(
+    "preset", [kte.ASHAOracle, kte.BOHBOracle, kte.HyperbandOracle, kte.PBTOracle]
+)
 def test_a_scheduler_is_refused_when_a_tuner_of_keras_tuner_is_made(preset, tuner):
     with pytest.raises(ValueError, match=r"`scheduler` needs .*`kt_extras.Tuner\(oracle"):
         tuner(preset("loss", seed=0), build)

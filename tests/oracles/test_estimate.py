@@ -39,6 +39,7 @@ def test_what_a_scheduler_does_exactly_is_estimated_exactly():
     for oracle in (
         kte.BOHBOracle(LOSS, max_epochs=9, seed=0),
         kte.BOHBOracle(LOSS, max_epochs=81, iterations=2, seed=0),
+        kte.HyperbandOracle(LOSS, max_epochs=20, seed=0),
         kte.PBTOracle(LOSS, population_size=4, max_epochs=6, interval=2, seed=0),
     ):
         planned = sum(rung.new_epochs for rung in oracle.scheduler.plan(None))

@@ -37,7 +37,11 @@ MAKE = {
         COST, max_epochs=4, mode="stopping", sampler="random", **LENIENT
     ),
     "bohb": lambda: kte.BOHBOracle(COST, max_epochs=4, reduction_factor=2, **LENIENT),
+    "hyperband": lambda: kte.HyperbandOracle(COST, 3, 2, None, **LENIENT),
+    "grid": lambda: kte.GridSearchOracle(COST, refine=1, resolution=2, **LENIENT),
+    "pasha": lambda: kte.PASHAOracle(COST, max_epochs=4, sampler="random", **LENIENT),
     "pbt": lambda: kte.PBTOracle(COST, population_size=4, max_epochs=4, **LENIENT),
+    "pb2": lambda: kte.PBTOracle(COST, population_size=4, max_epochs=4, explore="pb2", **LENIENT),
 }
 workers = st.sampled_from(["one", "two", "three"])
 costs = st.sampled_from([0.1, 0.2, 0.5, 0.9, float("nan"), float("inf")])
@@ -94,7 +98,7 @@ class Search(RuleBasedStateMachine):
     @rule(data=st.data())
     def declare_late_and_end(self, data):
         worker = data.draw(st.sampled_from(sorted(self.running)))
-        if self.kind in {"pruner", "pbt"}:
+        if self.kind in {"pruner", "pbt", "pb2"}:
             self.running[worker].hyperparameters.Int("late", 1, 5)
             self.end(worker, "INVALID")
 

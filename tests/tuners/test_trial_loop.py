@@ -28,6 +28,7 @@ SCHEDULED = {
         model, "loss", max_epochs=4, mode="stopping", **kwargs
     ),
     "bohb": lambda model, **kwargs: kte.BOHB(model, "loss", max_epochs=4, **kwargs),
+    "hyperband": lambda model, **kwargs: kte.Hyperband(model, "loss", max_epochs=4, **kwargs),
     "pbt": lambda model, **kwargs: kte.PBT(model, "loss", max_epochs=4, interval=2, **kwargs),
 }
 
