@@ -25,17 +25,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.learning_curves import table_named
-from benchmarks.suggestion_quality import TABLES, problem_named
+from benchmarks.sampler_suite.problems import problem_named
+from benchmarks.sampler_suite.tables import HPOLIB, NAS_BENCH
 from kt_extras.samplers import TPE, BayesianOptimization, Distinct, Evolution, Random
 from kt_extras.samplers.informed import Informed
 from kt_extras.search import History, Likely, Point, Sampler, State, trial_rng
 from kt_extras.search.past import Past, ranked
 from kt_extras.search.priors import Prior
-from kt_extras.testing.problems import Problem
 
-MLPS = ("digits", "noisy_classes")
-GROUPS = (TABLES["HPOLib"], TABLES["NASBench201"], MLPS)
+GROUPS = (HPOLIB, NAS_BENCH, ("digits", "noisy_classes"))
 HALVES = {
     "chosen": ("protein_structure", "slice_localization", "cifar10", "digits"),
     "judged": ("naval_propulsion", "parkinsons_telemonitoring", "cifar100", "noisy_classes"),
@@ -51,20 +49,11 @@ Known = tuple[Sequence[Past], dict[str, Prior]]  # earlier searches and priors
 
 
 @functools.cache
-def problem(name: str) -> Problem:
-    """Return a table as a problem."""
-    if name not in MLPS:
-        return problem_named(name)
-    table = table_named(name)
-    best = table.errors.min(axis=1)
-    return Problem(name, table.space, lambda p: float(best[table.row(p)]), float(best.min()))
-
-
-@functools.cache
 def best_first(name: str) -> tuple[list[Point], np.ndarray]:
     """Return the points of a table, best first, and their losses."""
-    points = list(problem(name).space.points())
-    losses = np.array([problem(name)(point) for point in points])
+    problem = problem_named(name)
+    points = list(problem.space.points())
+    losses = np.array([problem(point) for point in points])
     order = np.argsort(losses, kind="stable")
     return [points[row] for row in order], losses[order]
 
@@ -78,14 +67,13 @@ def searched(
     past: Sequence[Past] = (),
 ) -> History:
     """Return a search that may begin with earlier ones, and ends at a loss as low as `until`."""
-    target = problem(name)
+    target = problem_named(name)
     history = History(target.space)
     history.past = tuple(past)
     for number in range(trials):
         point = sampler.suggest(history, target.space, trial_rng(seed, number))
         loss = target(point)
-        state = State.COMPLETED if np.isfinite(loss) else State.INFEASIBLE
-        history.finish(history.start(point), state, loss)
+        history.finish(history.start(point), State.COMPLETED, loss)
         if loss <= until:
             break
     return history

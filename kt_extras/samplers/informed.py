@@ -35,7 +35,7 @@ from kt_extras.search.space import Space
 
 _SHARE = 0.5  # of the suggestions, at first and with full trust
 _FADES = 10.0  # trials after which the share has halved
-_OPTIMISM = 1.0  # how many standard errors of the order of trials are given on trust
+_OPTIMISM = 0.5  # how many standard errors of the order of trials are given on trust
 _GOOD = 0.25  # fraction of an earlier search whose points may be suggested
 _RECENT = 200  # trials of this search that correct what earlier ones predict
 _DRAWS = 20  # from a prior, until one is new

@@ -12,6 +12,7 @@ from kt_extras.records.search_state import SearchState
 from kt_extras.search import Likely, State
 from tests.oracles.searches import LOSS, trained
 from tests.records.test_snapshot import seen, snapshot_of
+from tests.test_typing import ORACLES
 
 
 def space():
@@ -191,6 +192,29 @@ def test_a_scheduler_passes_added_trials_over(name):
     assert sum(not record.added for record in records) == 4
     assert all(record.trained for record in records[2:])
     assert {record.trained for record in records[2:]} >= {4}
+
+
+@pytest.mark.parametrize("preset", ORACLES.values(), ids=lambda preset: preset.__name__)
+def test_every_oracle_uses_what_is_known_beforehand(preset):
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("x", [0.1, 0.2, 0.3, 0.4], default=0.3)
+    given = {"population_size": 4} if preset is kte.PBTOracle else {"max_trials": 4}
+    made = preset(
+        LOSS,
+        seed=0,
+        hyperparameters=hp,
+        prior={"x": {0.1: 1.0, 0.2: 3.0, 0.3: 1.0, 0.4: 1.0}},
+        try_defaults=True,
+        warm_start=[({"x": 0.4}, 0.0), ({"x": 0.1}, 1.0)],
+        **given,
+    )
+    made.add_trial({"x": 0.1}, 0.1)
+    records = trained(made, epochs=20 if preset is kte.PBTOracle else 100)
+    assert records[0].added
+    tried = [record.trial.values["x"] for record in records[1:]]
+    assert len(tried) == 4
+    if preset is not kte.PBTOracle:  # whose members change
+        assert tried[:3] == [0.3, 0.2, 0.4]
 
 
 def test_a_pruner_compares_with_added_curves():
