@@ -5,9 +5,12 @@ high rate is best at first; later the noise of its steps is most of what is left
 lower rate is best.  That is shown first, by training from the same states at several rates.
 Then, for each seed, PBT searches the range of rates, and so does random search with rates that stay
 fixed, each with the same number of models and of epochs.  Compared is the lowest validation loss at
-the last epoch: what either has to offer when its epochs are used up.
+the last epoch: what either has to offer when its epochs are used up.  With `--pb2` small
+populations are compared, of which the members that take over get perturbed values or those that a
+model chooses.
 
     python -m benchmarks.population --seeds 10
+    python -m benchmarks.population --seeds 10 --pb2
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from sklearn.decomposition import PCA
 import kt_extras as kte
 
 EPOCHS, MEMBERS, INTERVAL = 20, 8, 2
+FEW = 4  # members of the populations that are compared with each other
 LOW, HIGH = 1e-3, 1.0
 BATCH, STEPS = 4, 256
 RATES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -41,24 +45,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--pb2", action="store_true", help="compare PBT with and without a model")
     options = parser.parse_args()
+    seeds = range(options.first, options.first + options.seeds)
+    if options.pb2:
+        compare_explore(seeds)
+    else:
+        compare_with_fixed_rates(seeds)
+
+
+def compare_explore(seeds: range) -> None:
+    """Print the losses of small populations that perturb and of those that use a model."""
+    print("| seed | perturb | pb2 | rates of perturb | rates of pb2 |")
+    print("|---|---|---|---|---|")
+    pairs = []
+    for seed in seeds:
+        (loss, rates), (other, others) = (
+            population(seed, FEW, explore) for explore in ("perturb", "pb2")
+        )
+        pairs.append((other, loss))
+        paths = (" ".join(f"{rate:.2g}" for rate in path[::4]) for path in (rates, others))
+        print(f"| {seed} | {loss:.5f} | {other:.5f} | {' | '.join(paths)} |", flush=True)
+    wins, ratio = sum(a < b for a, b in pairs), median(a / b for a, b in pairs)
+    print(f"\npb2 is lower for {wins} of {len(pairs)} seeds; median ratio of losses {ratio:.3f}.")
+
+
+def compare_with_fixed_rates(seeds: range) -> None:
+    """Print the losses of populations and of random searches."""
     show_best_rates()
     wins, began = 0, time.perf_counter()
     print("\n| seed | PBT | best fixed rate | its rate | PBT's rates, first to last epoch |")
     print("|---|---|---|---|---|")
     pairs = []
-    for seed in range(options.first, options.first + options.seeds):
-        (loss, rates), (fixed, rate) = population(seed), random_search(seed)
+    for seed in seeds:
+        (loss, rates), (fixed, rate) = population(seed, MEMBERS), random_search(seed)
         pairs.append((loss, fixed))
         wins += loss < fixed
         path = " ".join(f"{rate:.2g}" for rate in rates[:: EPOCHS // 5])
         line = f"{rate:.2g} | {path} {rates[-1]:.2g}"
         print(f"| {seed} | {loss:.4f} | {fixed:.4f} | {line} |", flush=True)
     ratio = median(loss / fixed for loss, fixed in pairs)
-    print(
-        f"\nPBT is lower for {wins} of {options.seeds} seeds; median ratio of losses {ratio:.3f}."
-    )
-    print(f"{time.perf_counter() - began:.0f} s for {2 * options.seeds} searches.")
+    print(f"\nPBT is lower for {wins} of {len(seeds)} seeds; median ratio of losses {ratio:.3f}.")
+    print(f"{time.perf_counter() - began:.0f} s for {2 * len(seeds)} searches.")
 
 
 def data(seed: int) -> dict[str, Any]:
@@ -108,15 +136,16 @@ def show_best_rates() -> None:
         print(f"| from {trained} epochs | {row} | **{RATES[int(np.argmin(losses))]:g}** |")
 
 
-def population(seed: int) -> tuple[float, list[float]]:
+def population(seed: int, members: int, explore: str = "perturb") -> tuple[float, list[float]]:
     """Return the loss of the best member at its end, and the rates that led to it."""
     with tempfile.TemporaryDirectory() as directory:
         tuner = kte.PBT(
             build,
             "val_loss",
-            population_size=MEMBERS,
+            population_size=members,
             max_epochs=EPOCHS,
             interval=INTERVAL,
+            explore=explore,
             seed=seed,
             directory=directory,
             keep_checkpoints="none",

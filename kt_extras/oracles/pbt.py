@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import keras_tuner
 
@@ -17,6 +17,8 @@ from kt_extras.records.past_searches import PastSearches
 from kt_extras.schedulers import Population
 from kt_extras.search import Sampler
 from kt_extras.search.priors import Prior
+
+Explore = Literal["perturb", "pb2"]
 
 
 class PBTOracle(SamplerOracle):
@@ -36,6 +38,11 @@ class PBTOracle(SamplerOracle):
             `(0.8, 1.2)`.
         mutable: Names of the hyperparameters that may change during a training.  Defaults to None:
             all of them.
+        explore: How a member that has taken over changes its mutable hyperparameters: `"perturb"`,
+            each of them drawn again or perturbed; `"pb2"`, all chosen by a Gaussian process that
+            learns what lowers the loss at which time (PB2, Parker-Holder et al., NeurIPS 2020).
+            With that, `resample_probability` and `perturbation_factors` are left out.  Defaults to
+            `"perturb"`.
         seed: An integer from 0.  Defaults to None: one that Python's `random` gives.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
@@ -69,6 +76,7 @@ class PBTOracle(SamplerOracle):
         seed: int | None = None,
         hyperparameters: keras_tuner.HyperParameters | None = None,
         *,
+        explore: Explore = "perturb",
         sampler: Sampler | str = "random",
         allow_new_entries: bool = True,
         tune_new_entries: bool = True,
@@ -95,6 +103,7 @@ class PBTOracle(SamplerOracle):
             resample_probability,
             perturbation_factors,
             names_in("mutable", mutable),
+            explore,
         )
         super().__init__(
             sampler_of(sampler),

@@ -1,9 +1,10 @@
 """Population based training (Jaderberg et al., arXiv 1711.09846, algorithm 1).
 
-Exploit is truncation selection and explore is perturbation, as in their section 4.1.1 and appendix
-A.  Members are compared at the same epoch, and a member takes over the state of another at that
-epoch.  So the comparison does not depend on the speed of workers, and the hyperparameter schedule
-of the best member can be replayed.
+Exploit is truncation selection, as in their section 4.1.1 and appendix A.  Explore is perturbation,
+as there, or the choice of a model, which is in `kt_extras.schedulers.population_bandit`.  Members
+are compared at the same epoch, and a member takes over the state of another at that epoch.  So the
+comparison does not depend on the speed of workers, and the hyperparameter schedule of the best
+member can be replayed.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from kt_extras.arguments import check_integer, is_number, names_in
-from kt_extras.arrays import FloatArray, IntArray
-from kt_extras.schedulers.rungs import NEVER
+from kt_extras.arrays import IntArray
+from kt_extras.schedulers.population_bandit import chosen
+from kt_extras.schedulers.rungs import NEVER, loss_at
 from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.search import History, Point, Space, State
 from kt_extras.search.dimensions import Choice, Dimension, Float, Int, Value
 
+EXPLORE = ("perturb", "pb2")
 _EPSILON = 1e-9  # step on the unit cube beyond the edge of a cell
 
 
@@ -41,9 +44,12 @@ class Population:
             above. Defaults to (0.8, 1.2).
         mutable: Names of the hyperparameters that may change during training, None for all.
             Defaults to None.
+        explore: How a member that has taken over changes its hyperparameters: `"perturb"`, each
+            drawn again or perturbed; `"pb2"`, all chosen by a Gaussian process, which suits small
+            populations (Parker-Holder et al., NeurIPS 2020). Defaults to `"perturb"`.
 
     Raises:
-        ValueError: An argument is out of its range.
+        ValueError: An argument is out of its range, or one of `"perturb"` is given with `"pb2"`.
 
     >>> Population(population_size=8, max_epochs=20, interval=2).plan(None)[0]
     PlannedRung(bracket=0, epochs=2, trials=8, new_epochs=16)
@@ -56,6 +62,7 @@ class Population:
     resample_probability: float = 0.25
     perturbation_factors: tuple[float, float] = (0.8, 1.2)
     mutable: Collection[str] | None = None
+    explore: str = "perturb"
     resumes = True
     revives = True
 
@@ -83,6 +90,21 @@ class Population:
                 f"{self.perturbation_factors!r}; (0.8, 1.2) is usual."
             )
         names_in("mutable", self.mutable)
+        self._check_explore()
+
+    def _check_explore(self) -> None:
+        if self.explore not in EXPLORE:
+            raise ValueError(f"`explore` must be 'perturb' or 'pb2', got {self.explore!r}.")
+        changed = self.resample_probability != 0.25 or tuple(self.perturbation_factors) != (
+            0.8,
+            1.2,
+        )
+        if self.explore == "pb2" and changed:
+            raise ValueError(
+                "`resample_probability` and `perturbation_factors` must be left out with "
+                f"`explore='pb2'`, got {self.resample_probability!r} and "
+                f"{self.perturbation_factors!r}; a model chooses the values."
+            )
 
     def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
         """Start the members, then resume the paused one with the fewest epochs."""
@@ -127,7 +149,18 @@ class Population:
         parent = self._parent(history, number, epoch, rng)
         if parent is None:
             return Resume(number, until)
-        point = self.explored(history.point_at(parent, epoch), history.space, rng)
+        if self.explore == "pb2":
+            point = chosen(
+                history,
+                parent,
+                epoch,
+                interval=self.interval,
+                best=self.quantile,
+                mutable=self.mutable,
+                rng=rng,
+            )
+        else:
+            point = self.explored(history.point_at(parent, epoch), history.space, rng)
         return Resume(number, until, parent, point)
 
     def _parent(
@@ -136,7 +169,7 @@ class Population:
         """Return a random one of the best members for one of the worst, None for others."""
         rivals = np.flatnonzero((history.epochs >= epoch) & (history.states != State.INFEASIBLE))
         size = min(math.ceil(len(rivals) * self.quantile), len(rivals) // 2)
-        losses = np.array([_loss_at(history, rival, epoch) for rival in rivals.tolist()])
+        losses = np.array([loss_at(history, rival, epoch) for rival in rivals.tolist()])
         order = rivals[np.argsort(losses, kind="stable")]
         if not size or number not in order[-size:]:
             return None
@@ -209,10 +242,3 @@ def _scaled(dimension: Float | Int, value: Value, factor: float) -> float:
         ends = dimension.low + dimension.high
         return float(ends - (ends - value) / factor)
     return float(value * factor)
-
-
-def _loss_at(history: History, number: int, epoch: int) -> float:
-    """Return the last loss that a member has reported up to an epoch, `inf` without any."""
-    losses: FloatArray = history.curve(number).losses[:epoch]
-    reported = losses[~np.isnan(losses)]
-    return float(reported[-1]) if len(reported) else math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,6 +72,13 @@ def best_of(history: History, members: Mask, level: int, count: int) -> IntArray
     losses = history.best_by(level)[numbers]
     order: IntArray = numbers[np.argsort(losses, kind="stable")[:count]]
     return order
+
+
+def loss_at(history: History, number: int, epoch: int) -> float:
+    """Return the last loss that a trial has reported up to an epoch, `inf` without any."""
+    losses = history.curve(number).losses[:epoch]
+    reported = losses[~np.isnan(losses)]
+    return float(reported[-1]) if len(reported) else math.inf
 
 
 def unfilled(history: History, plan: Sequence[PlannedRung]) -> Resume | None:

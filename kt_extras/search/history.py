@@ -276,6 +276,10 @@ class History(Sequence[Observation]):
         changes = self._changes.get(number, [(0, self._points[number])])
         return next(point for since, point in reversed(changes) if since <= epoch)
 
+    def changes(self, number: int) -> list[int]:
+        """Return the epochs from which a trial has had another point than before."""
+        return [since for since, _ in self._changes.get(number, [])[1:]]
+
     def resume(self, number: int) -> None:
         """Set a paused trial to running."""
         self._states[number], self._losses[number] = State.RUNNING, math.inf

@@ -17,7 +17,7 @@ from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.replay import Target
 from kt_extras.model_reuse.shape_changes import changes_shapes
 from kt_extras.oracles.arguments import refuse_unknown
-from kt_extras.oracles.pbt import PBTOracle, refuse_limits_of_trials
+from kt_extras.oracles.pbt import Explore, PBTOracle, refuse_limits_of_trials
 from kt_extras.records.past_searches import PastSearches
 from kt_extras.records.tables import lineage_rows
 from kt_extras.search import Sampler
@@ -57,6 +57,11 @@ class PBT(Tuner):
             those that leave the variables of the model and of its optimizer as they are, in number
             and shape, and which of them are trained; found by building models.  A choice of the
             optimizer is none of them, nor is a momentum that may be 0.
+        explore: How a member that has taken over changes its mutable hyperparameters: `"perturb"`,
+            each of them drawn again or perturbed; `"pb2"`, all chosen by a Gaussian process that
+            learns what lowers the loss at which time (PB2, Parker-Holder et al., NeurIPS 2020).
+            With that, `resample_probability` and `perturbation_factors` are left out.  Defaults to
+            `"perturb"`.
         seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
             follow from one that Python's `random` gives, and the training from Keras' generators.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
@@ -100,6 +105,7 @@ class PBT(Tuner):
         resample_probability: float = 0.25,
         perturbation_factors: tuple[float, float] = (0.8, 1.2),
         mutable: Sequence[str] | None = None,
+        explore: Explore = "perturb",
         seed: int | None = None,
         hyperparameters: keras_tuner.HyperParameters | None = None,
         sampler: Sampler | str = "random",
@@ -145,6 +151,7 @@ class PBT(Tuner):
             quantile,
             resample_probability,
             perturbation_factors,
+            explore=explore,
             seed=seed,
             hyperparameters=hyperparameters,
             sampler=sampler,

@@ -37,6 +37,7 @@ ORACLES = {
     },
     "ASHAOracle": {**HALVING, "max_trials": np.int64(6)},
     "BOHBOracle": {**HALVING, "iterations": np.int64(1)},
+    "PASHAOracle": {**HALVING, "max_trials": np.int64(6)},
     "PBTOracle": {
         "population_size": np.int64(4),
         "max_epochs": np.int64(4),

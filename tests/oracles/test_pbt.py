@@ -30,6 +30,11 @@ class TestPBTOracle(OracleContract):
         assert oracle.get_trial(first.trial_id).status == "COMPLETED"
 
 
+class TestPB2Oracle(TestPBTOracle):
+    def make(self, **kwargs):
+        return super().make(explore="pb2", **kwargs)
+
+
 @pytest.mark.parametrize("name", ["max_trials", "pruner"])
 def test_max_trials_and_pruner_are_refused(name):
     with pytest.raises(ValueError, match=f"`{name}` must be left out"):

@@ -105,6 +105,13 @@ class TestPopulation(SchedulerContract):
         return Population(population_size=6, max_epochs=7, interval=2)
 
 
+class TestPopulationWithAModel(SchedulerContract):
+    max_trials = 4
+
+    def make(self):
+        return Population(population_size=4, max_epochs=5, interval=2, explore="pb2")
+
+
 class TestPopulationOfMoreMembersThanTrials(SchedulerContract):
     def make(self):
         return Population(population_size=30, max_epochs=4, quantile=0.5)

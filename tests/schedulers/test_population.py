@@ -141,6 +141,8 @@ def test_value_is_drawn_again_when_a_sibling_scope_lacks_it():
         ({"quantile": 0.6}, r"`quantile` must be in \(0, 0.5\]"),
         ({"resample_probability": 2}, "`resample_probability` must be in"),
         ({"perturbation_factors": (1.2, 0.8)}, "`perturbation_factors` must be two numbers"),
+        ({"explore": "pb3"}, "`explore` must be 'perturb' or 'pb2', got 'pb3'"),
+        ({"explore": "pb2", "resample_probability": 0}, "must be left out with `explore='pb2'`"),
         ({"interval": 0}, "`interval` must be an integer from 1"),
         ({"interval": 4}, "`interval` must be below `max_epochs`.* got 4 and 4"),
         ({"max_epochs": 1}, "`interval` must be below `max_epochs`.* got 1 and 1"),

@@ -317,7 +317,7 @@ class Runner:
         """Another process reads the results: of the same program, or of an edited one."""
         with self._no_fault(), self.disk.used_by(self.disk.new_process()):
             recorded = open_store(None, self._project).exists()
-            max_trials = 1 if edited == 2 and self.history.kind != "pbt" else None
+            max_trials = 1 if edited == 2 and self.history.kind not in {"pbt", "pb2"} else None
             tuner = self._loaded(int(edited == 1), max_trials)
             tuner.results()
             if recorded and self.disk.process.writes:

@@ -25,6 +25,7 @@ from kt_extras.checkpoints import full_state
 from kt_extras.oracles.asha import ASHAOracle
 from kt_extras.oracles.bohb import BOHBOracle
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.oracles.pasha import PASHAOracle
 from kt_extras.oracles.pbt import PBTOracle
 from kt_extras.oracles.tpe import TPEOracle
 from kt_extras.storage import journal
@@ -209,12 +210,22 @@ def _pbt(**kwargs: Any) -> SamplerOracle:
     return PBTOracle(population_size=3, max_epochs=3, interval=1, quantile=0.5, **kwargs)
 
 
+def _pasha(**kwargs: Any) -> SamplerOracle:
+    return PASHAOracle(max_epochs=4, reduction_factor=2, sampler="random", max_trials=4, **kwargs)
+
+
+def _pb2(**kwargs: Any) -> SamplerOracle:
+    return _pbt(explore="pb2", **kwargs)
+
+
 ORACLES: dict[str, Callable[..., SamplerOracle]] = {
     "random": _random,
     "tpe": _tpe,
     "asha": _asha,
     "bohb": _bohb,
+    "pasha": _pasha,
     "pbt": _pbt,
+    "pb2": _pb2,
 }
 EPOCHS = 2  # of a trial without a scheduler
 

@@ -31,6 +31,7 @@ ROWS = {
     "perturbation_factors": Row(
         (0.5, 2.0), lambda tuner: tuner.oracle.scheduler.perturbation_factors
     ),
+    "explore": Row("pb2", lambda tuner: tuner.oracle.scheduler.explore),
     "mutable": Row(("x",), lambda tuner: tuner.oracle.scheduler.mutable),
     "sampler": Row(kte.samplers.Sobol(), lambda tuner: tuner.oracle.sampler.inner.inner),
     "executions_per_trial": ONE_EXECUTION,
