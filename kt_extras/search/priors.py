@@ -191,9 +191,10 @@ def _weights(dimension: Dimension, belief: Prior, at: FloatArray) -> Any:
     values = [dimension.from_unit(float(u)) for u in at]
     if isinstance(belief, Mapping):
         return [belief.get(value, 0.0) for value in values]
-    if callable(getattr(belief, "pdf", None)):  # a density of values, not of coordinates
-        return np.asarray(belief.pdf(np.array(values))) * _stretch(dimension, values)
-    return [belief(value) for value in values]  # type: ignore[operator]
+    pdf = getattr(belief, "pdf", None)
+    if callable(pdf):  # a density of values, not of coordinates
+        return np.asarray(pdf(np.array(values))) * _stretch(dimension, values)
+    return [belief(value) for value in values]
 
 
 def _near(dimension: Dimension, belief: Likely, at: FloatArray) -> FloatArray:
