@@ -41,8 +41,9 @@ class Mixture:
         dimensions: The d axes.
         centres: Shape ``(n + 1, d)``, NaN where uniform; the last row is the prior.
         weights: Shape ``(n + 1,)``, summing to 1.
-        bandwidths: Shape ``(n + 1, d)``: standard deviations before truncation; for a category, the
-            fraction of the mass of a kernel that is spread over all values.
+        bandwidths: Shape ``(n + 1, d)``, or ``(1, d)`` if all kernels have the same: standard
+            deviations before truncation; for a category, the fraction of the mass of a kernel that
+            is spread over all values.
 
     >>> from kt_extras.search import Float
     >>> mixture = Mixture.fit(np.array([[0.2], [0.3]]), np.ones(2), [Float("x", 0, 1)])
@@ -80,11 +81,11 @@ class Mixture:
         centres = np.vstack([unit, np.full((1, len(dimensions)), math.nan)])
         mixed = np.append(weights, prior_weight)
         mixed = mixed / mixed.sum()
-        widths = np.broadcast_to(_scott(dimensions, centres, mixed), centres.shape)
         if by_neighbours:
-            numeric = np.array([not dimension.categorical for dimension in dimensions], dtype=bool)
-            widths = np.where(numeric, _further_neighbour(dimensions, centres), widths)
-        return cls(tuple(dimensions), centres, mixed, widths)
+            bandwidths = _by_neighbours(dimensions, centres)
+        else:
+            bandwidths = _by_scott(dimensions, centres, mixed)
+        return cls(tuple(dimensions), centres, mixed, bandwidths)
 
     def narrower(self, unit: FloatArray) -> Mixture:
         """Return a mixture at other points, without a prior, of kernels narrower than the cloud.
@@ -97,8 +98,8 @@ class Mixture:
             unit: Centres of the kernels, of shape ``(n, d)``, n at least 1.
         """
         weights = np.full(len(unit), 1.0 / len(unit))
-        widths = 0.75 * _scott(self.dimensions, self.centres, self.weights)
-        return Mixture(self.dimensions, unit, weights, np.broadcast_to(widths, unit.shape))
+        bandwidths = 0.75 * _by_scott(self.dimensions, self.centres, self.weights)
+        return Mixture(self.dimensions, unit, weights, bandwidths)
 
     def sample(self, size: int, rng: np.random.Generator) -> FloatArray:
         """Return random points.
@@ -111,8 +112,8 @@ class Mixture:
             Shape ``(size, d)``, in [0, 1]; a coordinate on a grid is anywhere in its value's cell.
         """
         kernels = rng.choice(len(self.weights), size=size, p=self.weights)
-        centres, widths = self.centres[kernels].T, self.bandwidths[kernels].T
-        axes = zip(self.dimensions, centres, widths, strict=True)
+        bandwidths = np.broadcast_to(self.bandwidths, self.centres.shape)[kernels]
+        axes = zip(self.dimensions, self.centres[kernels].T, bandwidths.T, strict=True)
         columns = [_draw(*axis, rng) for axis in axes]
         return np.column_stack(columns) if columns else np.empty((size, 0))
 
@@ -142,7 +143,7 @@ def log_kernels(
         dimension: The axis.
         x: Shape ``(m,)``: where to evaluate; the result is 0 for NaN.
         centres: Shape ``(n,)``: centres of the kernels; NaN, a uniform kernel, gives 0.
-        bandwidths: Shape ``(n,)``, above 0; as in `Mixture`.
+        bandwidths: Shape ``(n,)`` or ``(1,)``, above 0; as in `Mixture`.
 
     Returns:
         Shape ``(m, n)``.
@@ -151,11 +152,12 @@ def log_kernels(
         lower, upper = dimension.cells(x)
         pairs = _log_normal(0.5 * (lower + upper)[:, None], centres, bandwidths)
     else:
-        # A grid has few different kernels, so each is evaluated once.
         kernel = _log_category if dimension.categorical else _log_cell
-        known = np.nan_to_num(centres, nan=0.5)
-        _, rows, column = np.unique(known + 1j * bandwidths, return_index=True, return_inverse=True)
-        pairs = kernel(dimension, x[:, None], known[rows], bandwidths[rows])[:, column]
+        if len(bandwidths) == 1:  # a grid has few different kernels, so each is evaluated once
+            sites, column = np.unique(centres, return_inverse=True)
+            pairs = kernel(dimension, x[:, None], sites, bandwidths)[:, column]
+        else:
+            pairs = kernel(dimension, x[:, None], centres, bandwidths)
     pairs[:, np.isnan(centres)] = 0.0
     pairs[np.isnan(x)] = 0.0
     return pairs
@@ -179,13 +181,13 @@ def log_normal_mass(lower: FloatArray, upper: FloatArray) -> FloatArray:
     return np.asarray(top + np.log1p(-np.exp(log_ndtr(lower) - top)))
 
 
-def _scott(dimensions: Sequence[Dimension], centres: FloatArray, mixed: FloatArray) -> FloatArray:
+def _by_scott(
+    dimensions: Sequence[Dimension], centres: FloatArray, mixed: FloatArray
+) -> FloatArray:
     """Return bandwidths by Scott's rule, sigma n**(-1 / (d + 4)), for weighted kernels and prior.
 
-    The bandwidth of a category is that of one additional observation of each value.
-
     Returns:
-        Shape ``(d,)``.
+        Shape ``(1, d)``.
     """
     known = ~np.isnan(centres)
     at = np.where(known, centres, 0.5)
@@ -197,19 +199,15 @@ def _scott(dimensions: Sequence[Dimension], centres: FloatArray, mixed: FloatArr
     variance += weights[-1] / 12.0  # variance within the prior
     effective = 1.0 / np.sum(weights**2, axis=0)
     scott = np.sqrt(variance) * effective ** (-1.0 / (len(dimensions) + 4))
-    size = np.array([dimension.size for dimension in dimensions])
-    spread = 1.0 / (1.0 + len(centres) / size)
-    categorical = np.array([dimension.categorical for dimension in dimensions], dtype=bool)
-    numeric = np.maximum(np.maximum(scott, SMALLEST_BANDWIDTH), 0.5 / size)
-    return np.where(categorical, spread, numeric)
+    return _limited(dimensions, len(centres), scott[None], SMALLEST_BANDWIDTH)
 
 
-def _further_neighbour(dimensions: Sequence[Dimension], centres: FloatArray) -> FloatArray:
+def _by_neighbours(dimensions: Sequence[Dimension], centres: FloatArray) -> FloatArray:
     """Return the distance of each centre to the further of its neighbours along each axis.
 
     An outermost centre has one neighbour; the end of the range is none.  A single centre has none,
     and its distance is 1, the whole range.  Distances are at least 1 / (n + 1), where n is the
-    number of centres that are known, prior included, the smallest bandwidth, and half a cell.
+    number of centres that are known, prior included.
 
     Returns:
         Shape ``(n, d)``.
@@ -220,10 +218,23 @@ def _further_neighbour(dimensions: Sequence[Dimension], centres: FloatArray) -> 
     further = np.fmax(np.vstack([none, gaps]), np.vstack([gaps, none]))
     distances = np.empty_like(further)
     np.put_along_axis(distances, order, further, axis=0)
-    size = np.array([dimension.size for dimension in dimensions])
+    distances[np.isnan(distances)] = 1.0
     known = np.sum(~np.isnan(centres), axis=0) + 1
-    least = np.maximum(np.maximum(1.0 / (known + 1), SMALLEST_BANDWIDTH), 0.5 / size)
-    return np.asarray(np.clip(np.nan_to_num(distances, nan=1.0), least, 1.0))
+    least = np.maximum(1.0 / (known + 1), SMALLEST_BANDWIDTH)
+    return _limited(dimensions, len(centres), distances, least)
+
+
+def _limited(
+    dimensions: Sequence[Dimension], n: int, bandwidths: FloatArray, least: FloatArray | float
+) -> FloatArray:
+    """Return bandwidths that are neither below the least nor below half a cell of a grid.
+
+    The bandwidth of a category is that of one additional observation of each value.
+    """
+    size = np.array([dimension.size for dimension in dimensions])
+    categorical = np.array([dimension.categorical for dimension in dimensions], dtype=bool)
+    numeric = np.maximum(np.maximum(bandwidths, least), 0.5 / size)
+    return np.where(categorical, 1.0 / (1.0 + n / size), numeric)
 
 
 def _draw(
