@@ -2,6 +2,7 @@
 
     python benchmarks/learning_curves.py --seeds 100 --jobs 2
     python benchmarks/learning_curves.py --searches ours ray_asha --tables digits friedman
+    python benchmarks/learning_curves.py --seeds 20 --trials 243
 
 One worker has 1,200 epochs; a table holds the validation error of every model of a grid after each
 of 27 epochs (`curve_tables.py` records them).  An epoch costs 1, whoever asks for it; a trial that
@@ -9,8 +10,10 @@ is paused and promoted pays only for its new epochs.
 
 *anytime* is the regret of the best validation error so far, averaged over epochs 50 to 1,200; 0 is
 the best of the grid, 1 the best epoch of its median model.  *hit* is the median number of epochs
-after which the best error so far is that of the best 1% of the grid.  Brackets hold 95% bootstrap
-intervals over the seeds.
+after which the best error so far is that of the best 1% of the grid.  With `--trials`, ASHA and
+PASHA begin so many trials instead, and shown are the epochs that they take, the regret of the best
+error that they have seen, and that of the same model trained for 27 epochs.  Brackets hold 95%
+bootstrap intervals over the seeds.
 """
 
 from __future__ import annotations
@@ -35,7 +38,13 @@ from kt_extras.samplers.gaussian_process import GaussianProcess
 from kt_extras.samplers.largest_budget import LargestBudget
 from kt_extras.samplers.random import Random
 from kt_extras.samplers.tpe import TPE
-from kt_extras.schedulers import Hyperband, Scheduler, Start, SuccessiveHalving
+from kt_extras.schedulers import (
+    Hyperband,
+    ProgressiveHalving,
+    Scheduler,
+    Start,
+    SuccessiveHalving,
+)
 from kt_extras.search import Choice, History, Point, Sampler, Space, State, trial_rng
 
 TABLES = Path(__file__).parent / "tables"
@@ -118,30 +127,44 @@ def ours(scheduler: Scheduler, sampler: Sampler) -> Search:
     """Drive a scheduler and a sampler as the oracle does, one worker and one generator a trial."""
 
     def search(worker: Worker, seed: int) -> None:
-        space = worker.table.space
-        history = History(space)
-        for _ in range(BUDGET):  # every step trains at least one epoch
-            step = scheduler.next_step(history, seed=seed, may_start=True)
-            if isinstance(step, Start):
-                point = sampler.suggest(history, space, trial_rng(seed, len(history)))
-                number = history.start(point, step.bracket)
-            else:
-                number = step.number
-                history.resume(number)
-            _train(worker, scheduler, history, number, step.until, seed)
+        run(worker, scheduler, sampler, seed)
 
     return search
 
 
+def run(
+    worker: Worker, scheduler: Scheduler, sampler: Sampler, seed: int, trials: float = np.inf
+) -> History:
+    """Run a search of so many trials; return its history."""
+    space = worker.table.space
+    history = History(space)
+    while step := scheduler.next_step(history, seed=seed, may_start=len(history) < trials):
+        if isinstance(step, Start):
+            point = sampler.suggest(history, space, trial_rng(seed, len(history)))
+            number = history.start(point, step.bracket)
+        else:
+            number = step.number
+            history.resume(number)
+        _train(worker, scheduler, history, number, step.until, seed, trials)
+    return history
+
+
 def _train(
-    worker: Worker, scheduler: Scheduler, history: History, number: int, until: int, seed: int
+    worker: Worker,
+    scheduler: Scheduler,
+    history: History,
+    number: int,
+    until: int,
+    seed: int,
+    trials: float,
 ) -> None:
     """Train a trial until the scheduler stops it, or it diverges."""
     error, point = 0.0, history.points[number]
     while (epoch := int(history.epochs[number])) < until:
         for step, error in enumerate(worker.epochs(point, epoch, until), epoch):
             history.report(number, step, error)
-        until = scheduler.goes_on(history, number, seed=seed, may_start=True)
+        may_start = len(history) < trials
+        until = scheduler.goes_on(history, number, seed=seed, may_start=may_start)
     if not np.isfinite(error):
         history.finish(number, State.INFEASIBLE, np.inf)
     elif epoch == scheduler.max_epochs:
@@ -269,7 +292,7 @@ class _RayTrial:
     trial_id: str
 
 
-ASHA = SuccessiveHalving(EPOCHS, 1, ETA)
+ASHA, PASHA = SuccessiveHalving(EPOCHS, 1, ETA), ProgressiveHalving(EPOCHS, 1, ETA)
 MODEL = GaussianProcess()
 SEARCHES: dict[str, Search] = {
     "kt_random": keras_tuner("random"),
@@ -282,6 +305,7 @@ SEARCHES: dict[str, Search] = {
     "optuna_tpe_halving": optuna("tpe", "halving"),
     "asha_random": ours(ASHA, Random()),
     "asha_stopping_random": ours(SuccessiveHalving(EPOCHS, 1, ETA, mode="stopping"), Random()),
+    "pasha_random": ours(PASHA, Random()),
     "asha_tpe": ours(ASHA, Distinct(TPE())),
     "asha_gp": ours(SuccessiveHalving(EPOCHS, 1, ETA, forecaster=MODEL), MODEL),
     "asha_gp_by_loss": ours(ASHA, MODEL),
@@ -340,6 +364,31 @@ def result_table(results: dict[tuple[str, str], np.ndarray]) -> str:
     return "\n".join(lines)
 
 
+def compare_halving(tables: list[str], seeds: int, trials: int) -> None:
+    """Print what ASHA and PASHA take and find with as many trials, and the rungs they end at."""
+    print(f"{seeds} seeds, {trials} random trials\n")
+    print("| table | search | epochs | regret seen | regret trained to the end | last rungs |")
+    print("| --- " * 6 + "|")
+    for name, (label, scheduler) in itertools.product(tables, [("ASHA", ASHA), ("PASHA", PASHA)]):
+        rows = np.array([_outcome(name, scheduler, seed, trials) for seed in range(seeds)])
+        means = [
+            interval(rows[:, column], np.mean, digits) for column, digits in enumerate((0, 3, 3))
+        ]
+        rungs = ", ".join(f"{np.sum(rows[:, 3] == rung)} at {rung}" for rung in (3, 9, 27))
+        print(f"| {name} | {label} | {' | '.join(means)} | {rungs} |", flush=True)
+
+
+def _outcome(name: str, scheduler: Scheduler, seed: int, trials: int) -> tuple[float, ...]:
+    """Return the epochs, the regrets of the best trial now and at its end, and the last rung."""
+    table = table_named(name)
+    worker = Worker(table)
+    history = run(worker, scheduler, Random(), seed, trials)
+    best, (optimum, _, median) = int(np.argmin(history.losses)), table.marks
+    errors = history.losses[best], table.errors[table.row(history.points[best])].min()
+    seen, trained = ((error - optimum) / (median - optimum) for error in errors)
+    return len(worker.errors), seen, trained, int(history.epochs.max())
+
+
 def main() -> None:
     """Run the comparison and print its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -351,7 +400,16 @@ def main() -> None:
     parser.add_argument(
         "--save", type=Path, help="folder that keeps the curves; what is there is not run again"
     )
+    parser.add_argument("--trials", type=int, help="compare ASHA and PASHA with so many trials")
     args = parser.parse_args()
+    if args.trials:
+        compare_halving(args.tables, args.seeds, args.trials)
+    else:
+        compare(args)
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Print what all searches find with as many epochs."""
     began = time.perf_counter()
     results = {}
     with multiprocessing.Pool(args.jobs) as pool:

@@ -31,6 +31,7 @@ _CLASSES = {
     "HyperBandForBOHB": "`kt_extras.BOHB`",
     "TuneBOHB": "`kt_extras.BOHB`",
     "PopulationBasedTraining": "`kt_extras.PBT`",
+    "PB2": '`kt_extras.PBT(..., explore="pb2")`',
     "MedianStoppingRule": "`kt_extras.MedianPruner`",
 }
 
