@@ -3,12 +3,17 @@
 The model is that of `kt_extras.samplers.gp_regression` with one loss for each trial, as
 `kt_extras.samplers.final_losses` gives it.  A suggestion has the largest logarithm of the expected
 improvement (Ament et al., NeurIPS 2023) on the best predicted loss of the trials so far.  A running
-trial counts with its prediction as its loss: the kriging believer of Ginsbourger, Le Riche &
-Carraro (2010), as the improvement near it is then small.
+trial counts among these, with its prediction as its loss: the kriging believer of Ginsbourger, Le
+Riche & Carraro (2010).
+
+A fitted model may be sure that nothing is left to gain and be wrong, as all it knows is a cluster
+around a local optimum.  Where it expects next to nothing, length scales are halved for some of the
+suggestions, as they are lowered step by step in Berkenkamp, Schoellig & Krause (JMLR 2019).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +33,11 @@ from kt_extras.search.space import Space
 _MAX_OBSERVATIONS = 300  # of the regression
 _MAX_FITTED = 100  # observations to which the hyperparameters of the regression are fitted
 _STARTUP = 10  # random trials before the model is used
-_CANDIDATES = 512  # points that the model compares
-_STARTS = 4  # number of them from which it searches further
+_CANDIDATES = 1024  # points that the model compares
+_STARTS = 8  # number of them from which it searches further
+_CONVINCED = math.log(1e-3)  # improvement below which the model may be too sure of itself
+_DOUBT = 0.5  # fraction of these suggestions that are made with shorter length scales
+_NEW = -1  # trial number of a prediction, without the noise of a trial
 _PARENTS = 5  # number of the best trials that are varied
 _MUTATIONS = 1.0  # expected number of changed dimensions beyond the first
 _SCALES = (0.002, 0.2)  # smallest and largest standard deviation of a step on the unit cube
@@ -100,11 +108,12 @@ class BayesianOptimization:
         acquisition = self._acquisition(history, trials, losses, rng)
         parents = trials[np.argsort(losses, kind="stable")[:_PARENTS]]
         rows = around_best(history, parents, _CANDIDATES, rng, mutations=_MUTATIONS, scales=_SCALES)
-        scores = acquisition.score(rows)
-        ends = [acquisition.ascended(rows[start]) for start in _starts(scores)]
-        ends.sort(key=lambda end: -end[1])
-        others = rows[np.argsort(-scores, kind="stable")]
-        return [*(row for row, _ in ends), *others]
+        ranked, best = _searched(acquisition, rows)
+        if self.exploration is None and best < _CONVINCED:
+            unknown = (history.states == State.RUNNING).any()  # the same point would add nothing
+            if unknown or rng.random() < _DOUBT:
+                ranked, _ = _searched(acquisition.with_shorter_lengths(), rows)
+        return ranked
 
     def _acquisition(
         self, history: History, trials: IntArray, losses: FloatArray, rng: np.random.Generator
@@ -117,10 +126,19 @@ class BayesianOptimization:
         prior = loss_prior(len(space), self.noise)
         found = fitted(inputs[seen], seen, targets[seen], owner=owner_of(space), prior=prior)
         regression = Regression(inputs, np.arange(len(inputs)), targets, found)
-        incumbent = float(regression.predict(inputs, np.full(len(inputs), -1))[0].min())
         running = columns_of(history.unit[history.states == State.RUNNING], space)
         regression = _believing(regression, running)
-        return Acquisition(space, regression, incumbent, self.exploration)
+        mean, _ = regression.predict(regression.inputs, np.full(len(regression.inputs), _NEW))
+        return Acquisition(space, regression, float(mean.min()), self.exploration)
+
+
+def _searched(acquisition: Acquisition, rows: FloatArray) -> tuple[list[FloatArray], float]:
+    """Return the ends of searches from the best rows, then all rows, and the largest score."""
+    scores = acquisition.score(rows)
+    ends = [acquisition.ascended(rows[start]) for start in _starts(scores)]
+    ends.sort(key=lambda end: -end[1])
+    others = rows[np.argsort(-scores, kind="stable")]
+    return [*(row for row, _ in ends), *others], ends[0][1]
 
 
 def _starts(scores: FloatArray) -> IntArray:
@@ -135,7 +153,7 @@ def _believing(regression: Regression, more: FloatArray) -> Regression:
     """Return the regression given that some more trials end as it predicts."""
     if not len(more):
         return regression
-    mean, _ = regression.predict(more, np.full(len(more), -1))
+    mean, _ = regression.predict(more, np.full(len(more), _NEW))
     inputs = np.concatenate([regression.inputs, more])
     targets = np.concatenate([regression.targets, mean])
     return Regression(inputs, np.arange(len(inputs)), targets, regression.hyperparameters)

@@ -1,8 +1,8 @@
 """What every trial of a search says about the loss of its point after a full training.
 
-Losses have long upper tails, and a Gaussian process has not: what is far worse than the median says
-only that a region is bad.  So losses are clipped at as far above the median as the best is below
-it, and then standardised.
+Losses have long upper tails, and a Gaussian process has not: how much worse than the median a loss
+is says little.  So the worse half is compressed, by a logarithm, before losses are standardised.
+Clipping it loses where it slopes, which a smooth function needs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.search.history import History, State
+
+_LARGEST = 20.0  # largest loss, in units of the distance of the median from the best
 
 
 def informative(history: History) -> tuple[IntArray, FloatArray]:
@@ -60,16 +62,19 @@ def _as_if_completed(history: History, stopped: IntArray, completed: IntArray) -
 
 
 def standardised(losses: FloatArray) -> FloatArray:
-    """Return losses clipped above, with mean 0 and variance 1; `inf` counts as the largest.
+    """Return losses, the worse half compressed, with mean 0 and variance 1.
+
+    In units of the distance of the median from the best, a loss of 1 + x above the best becomes
+    1 + log(1 + x), and is at most that of 20; `inf` is that.
 
     >>> standardised(np.array([0.0, 1.0, 2.0, 99.0, np.inf])).round(2).tolist()
-    [-1.75, -0.5, 0.75, 0.75, 0.75]
+    [-1.09, -0.8, -0.52, 1.2, 1.2]
     """
     finite = 0.125 * losses[np.isfinite(losses)]  # a difference of two losses may overflow
     best = finite.min(initial=math.inf)
     others = finite[finite > best]
     if not len(others):
         return np.where(np.isfinite(losses), 0.0, 1.0 if len(finite) else 0.0)
-    reach = 2 * (np.median(others) - best)
-    scaled = np.minimum((0.125 * losses - best) / reach, 1.0)
-    return np.asarray((scaled - scaled.mean()) / scaled.std())
+    shares = np.minimum((0.125 * losses - best) / (np.median(others) - best), _LARGEST)
+    compressed = shares + np.log1p(np.maximum(shares - 1, 0)) - np.maximum(shares - 1, 0)
+    return np.asarray((compressed - compressed.mean()) / compressed.std())

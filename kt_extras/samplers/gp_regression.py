@@ -28,7 +28,8 @@ from scipy.optimize import fmin_l_bfgs_b
 
 from kt_extras.arrays import FloatArray, IntArray
 
-_LENGTH, _LENGTH_SPREAD = 0.5, 2.0  # median length scale of one dimension; spread of log w_j
+_CURVE_LENGTH, _LOSS_LENGTH = 0.5, 0.2  # median length scale of one dimension
+_LENGTH_SPREAD = 2.0  # of log w_j
 _TIME_SPREAD = 1.5  # of the log relevance of the time
 _OF_CURVES = np.log([1.0, 0.005, 0.02])  # medians of signal, own and noise; the log spread is 1
 _OF_LOSSES, _LOSS_SPREADS = np.log([1.0, 1e-12, 1e-3]), np.array([1.0, 1.0, 2.3])
@@ -57,7 +58,7 @@ def curve_prior(dimensions: int) -> Prior:
     >>> len(curve_prior(2).median)
     6
     """
-    median = np.concatenate([_log_relevances(dimensions), [0.0], _OF_CURVES])
+    median = np.concatenate([_log_relevances(dimensions, _CURVE_LENGTH), [0.0], _OF_CURVES])
     spread = np.concatenate([np.full(dimensions, _LENGTH_SPREAD), [_TIME_SPREAD], np.ones(3)])
     return Prior(median, spread, _MAX_SPREADS * spread)
 
@@ -72,7 +73,7 @@ def loss_prior(dimensions: int, noise: float | None = None) -> Prior:
     >>> loss_prior(2).reach.tolist()[-2]
     0.0
     """
-    median = np.concatenate([_log_relevances(dimensions), _OF_LOSSES])
+    median = np.concatenate([_log_relevances(dimensions, _LOSS_LENGTH), _OF_LOSSES])
     spread = np.concatenate([np.full(dimensions, _LENGTH_SPREAD), _LOSS_SPREADS])
     reach = _MAX_SPREADS * spread
     reach[-2] = 0.0
@@ -81,8 +82,8 @@ def loss_prior(dimensions: int, noise: float | None = None) -> Prior:
     return Prior(median, spread, reach)
 
 
-def _log_relevances(dimensions: int) -> FloatArray:
-    return np.full(dimensions, -2 * math.log(_LENGTH * math.sqrt(max(dimensions, 1))))
+def _log_relevances(dimensions: int, length: float) -> FloatArray:
+    return np.full(dimensions, -2 * math.log(length * math.sqrt(max(dimensions, 1))))
 
 
 @dataclass(frozen=True)
