@@ -32,6 +32,15 @@ def test_each_kind_keeps_its_meaning():
     )
 
 
+def test_each_kind_keeps_its_default_and_a_choice_its_order():
+    hp = declared()
+    hp.Int("width", 1, 9, default=4)
+    hp.Boolean("norm", default=True)
+    dimensions = to_space(hp).dimensions
+    assert [d.default for d in dimensions] == [p.default for p in hp.space]
+    assert next(d for d in dimensions if d.name == "batch").declared == (64, 16, 32)
+
+
 def test_the_largest_value_of_a_stepped_float_can_be_reached():
     assert to_space(declared()).dimensions[2].values() == (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 

@@ -200,3 +200,18 @@ def test_cell_of_a_continuous_value_has_no_width():
 def test_choice_contains_only_its_options():
     assert Choice("x", ("a", "b")).contains("a")
     assert not Choice("x", ("a", "b")).contains("c")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Float("x", 1, 3), Float("x", 1, 3, default=2)),
+        (Int("x", 1, 3), Int("x", 1, 3, default=2)),
+        (Choice("x", (1, 2)), Choice("x", (1, 2), default=2)),
+        (Boolean("x"), Boolean("x", default=True)),
+    ],
+)
+def test_a_default_is_the_first_value_and_does_not_count_in_comparisons(one, other):
+    assert (one == other, hash(one) == hash(other)) == (True, True)
+    assert one.default == (one.low if isinstance(one, Float) else one.values()[0])
+    assert other.default != one.default
