@@ -61,6 +61,7 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.oracles.pasha import PASHAOracle as PASHAOracle
     from kt_extras.oracles.pbt import PBTOracle as PBTOracle
     from kt_extras.oracles.random_search import RandomSearchOracle as RandomSearchOracle
+    from kt_extras.oracles.search import SearchOracle as SearchOracle
     from kt_extras.oracles.tpe import TPEOracle as TPEOracle
     from kt_extras.pruners import AnyOf as AnyOf
     from kt_extras.pruners import MedianPruner as MedianPruner
@@ -80,6 +81,7 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.tuners.pasha import PASHA as PASHA
     from kt_extras.tuners.pbt import PBT as PBT
     from kt_extras.tuners.random_search import RandomSearch as RandomSearch
+    from kt_extras.tuners.search import Search as Search
     from kt_extras.tuners.tpe import TPE as TPE
     from kt_extras.tuners.tuner import Tuner as Tuner
 
@@ -126,6 +128,8 @@ _HOMES = {
     "RandomSearch": "kt_extras.tuners.random_search",
     "RandomSearchOracle": "kt_extras.oracles.random_search",
     "SamplerOracle": "kt_extras.oracles.oracle",
+    "Search": "kt_extras.tuners.search",
+    "SearchOracle": "kt_extras.oracles.search",
     "TPE": "kt_extras.tuners.tpe",
     "TPEOracle": "kt_extras.oracles.tpe",
     "ThresholdPruner": "kt_extras.pruners",

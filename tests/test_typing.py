@@ -19,6 +19,7 @@ ORACLES = {
     kte.PASHA: kte.PASHAOracle,
     kte.PBT: kte.PBTOracle,
     kte.RandomSearch: kte.RandomSearchOracle,
+    kte.Search: kte.SearchOracle,
     kte.TPE: kte.TPEOracle,
 }
 NAMES = [preset.__name__ for preset in ORACLES]

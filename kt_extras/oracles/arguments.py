@@ -12,6 +12,7 @@ import keras_tuner
 from kt_extras.arguments import check_integer, check_protocol, is_finite, is_number, plain
 from kt_extras.bridge.declared_ranges import check_declared
 from kt_extras.oracles.borrowed_names import argument_here, class_here
+from kt_extras.samplers.auto import Auto
 from kt_extras.samplers.bayesian_optimization import BayesianOptimization
 from kt_extras.samplers.evolution import Evolution
 from kt_extras.samplers.gaussian_process import GaussianProcess
@@ -40,6 +41,7 @@ _NEVER_CALLED = {
 }
 
 _SAMPLERS: dict[str, type[Sampler]] = {
+    "auto": Auto,
     "bayesian": BayesianOptimization,
     "evolution": Evolution,
     "forest": RandomForest,

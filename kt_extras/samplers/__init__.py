@@ -5,6 +5,7 @@
 True
 """
 
+from kt_extras.samplers.auto import Auto
 from kt_extras.samplers.bayesian_optimization import BayesianOptimization
 from kt_extras.samplers.cmaes import CMAES
 from kt_extras.samplers.distinct import Distinct
@@ -22,6 +23,7 @@ from kt_extras.search.sampler import Forecaster, Sampler, SpaceExhausted
 __all__ = [
     "CMAES",
     "TPE",
+    "Auto",
     "BayesianOptimization",
     "Distinct",
     "Evolution",

@@ -1,5 +1,6 @@
 """Every sampler of the package passes the contract of samplers."""
 
+from kt_extras.samplers.auto import Auto
 from kt_extras.samplers.bayesian_optimization import BayesianOptimization
 from kt_extras.samplers.cmaes import CMAES
 from kt_extras.samplers.distinct import Distinct
@@ -87,6 +88,11 @@ class TestLargestBudget(SamplerContract):
 class TestGaussianProcess(SamplerContract):
     def make(self):
         return GaussianProcess()
+
+
+class TestAuto(SamplerContract):
+    def make(self):
+        return Auto()
 
 
 class TestBayesianOptimization(SamplerContract):

@@ -1,0 +1,149 @@
+"""The tuner of a search that chooses its sampler."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Literal, NoReturn
+
+import keras_tuner
+
+from kt_extras.bridge.objective import ObjectiveLike
+from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.oracles.arguments import refuse_unknown
+from kt_extras.oracles.search import SearchOracle
+from kt_extras.pruners import Pruner
+from kt_extras.records.past_searches import PastSearches
+from kt_extras.schedulers import Scheduler
+from kt_extras.search import Sampler
+from kt_extras.search.priors import Prior
+from kt_extras.tuners.recorded_tuner import Resume
+from kt_extras.tuners.trial_outcome import Constraint
+from kt_extras.tuners.tuner import Tuner
+
+
+class Search(Tuner):
+    """A tuner that chooses how to suggest points, by the space and by the trials so far.
+
+    Args:
+        hypermodel: A `keras_tuner.HyperModel`, or a function that takes a
+            `keras_tuner.HyperParameters` and returns a compiled model.
+        objective: A metric's name as it stands in the logs (`"val_accuracy"`), or a
+            `keras_tuner.Objective`.
+        max_trials: Maximum number of trials to begin; None for no limit.  Defaults to 10.
+        seed: An integer from 0 that fixes suggestions and training.  Defaults to None: suggestions
+            follow from one that Python's `random` gives, and the training from Keras' generators.
+        hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
+            Defaults to None.
+        sampler: A `kt_extras.samplers.Sampler`, or a name: `"auto"`, which is
+            `kt_extras.samplers.Auto()`; `"bayesian"`, `"evolution"`, `"forest"`, `"gp"`, `"grid"`,
+            `"random"`, `"sobol"` or `"tpe"`.  Defaults to `"auto"`.
+        pruner: A rule that stops hopeless trials, such as `kt_extras.MedianPruner()`.  Defaults to
+            None.
+        scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
+            max_consecutive_failed_trials, max_time, max_total_epochs, target,
+            max_trials_without_improvement, max_failure_fraction, prior, try_defaults, warm_start:
+            As for `kt_extras.SamplerOracle`.
+        resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
+            executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
+            reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
+        **unknown: Refused; the error names the argument that was probably meant.
+
+    >>> import keras, tempfile, kt_extras as kte
+    >>> def build(hp):
+    ...     units = hp.Int("units", 4, 64, sampling="log")
+    ...     model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
+    ...     model.compile("adam", "mse")
+    ...     return model
+    >>> tuner = kte.Search(build, "val_loss", max_trials=20, pruner=kte.MedianPruner(), seed=0,
+    ...                 directory=tempfile.mkdtemp())
+    >>> tuner.remaining_trials
+    20
+    """
+
+    def __init__(
+        self,
+        hypermodel: Any = None,
+        objective: ObjectiveLike = None,
+        max_trials: int | None = 10,
+        seed: int | None = None,
+        hyperparameters: keras_tuner.HyperParameters | None = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+        *,
+        sampler: Sampler | str = "auto",
+        pruner: Pruner | None = None,
+        scheduler: Scheduler | None = None,
+        max_time: float | timedelta | None = None,
+        max_total_epochs: int | None = None,
+        target: float | None = None,
+        max_trials_without_improvement: int | None = None,
+        max_failure_fraction: float | None = 0.5,
+        prior: Mapping[str, Prior] | None = None,
+        try_defaults: bool = False,
+        warm_start: PastSearches | None = None,
+        resume: Resume = "auto",
+        storage: str | None = None,
+        keep_checkpoints: Keep = 10,
+        constraint: Constraint | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        project_name: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        executions_per_trial: int = 1,
+        max_model_size: int | None = None,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        distribution_strategy: Any = None,
+        reuse_models: int = 16,
+        trials_at_once: int | Literal["auto"] = "auto",
+        tuner_id: str | None = None,
+        logger: Any = None,
+        **unknown: NoReturn,
+    ) -> None:
+        refuse_unknown(unknown, type(self))
+        oracle = SearchOracle(
+            objective,
+            max_trials,
+            seed,
+            hyperparameters,
+            sampler=sampler,
+            pruner=pruner,
+            scheduler=scheduler,
+            allow_new_entries=allow_new_entries,
+            tune_new_entries=tune_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            max_time=max_time,
+            max_total_epochs=max_total_epochs,
+            target=target,
+            max_trials_without_improvement=max_trials_without_improvement,
+            max_failure_fraction=max_failure_fraction,
+            prior=prior,
+            try_defaults=try_defaults,
+            warm_start=warm_start,
+        )
+        super().__init__(
+            oracle,
+            hypermodel,
+            resume=resume,
+            storage=storage,
+            keep_checkpoints=keep_checkpoints,
+            constraint=constraint,
+            directory=directory,
+            project_name=project_name,
+            overwrite=overwrite,
+            executions_per_trial=executions_per_trial,
+            max_model_size=max_model_size,
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            distribution_strategy=distribution_strategy,
+            reuse_models=reuse_models,
+            trials_at_once=trials_at_once,
+            tuner_id=tuner_id,
+            logger=logger,
+        )
