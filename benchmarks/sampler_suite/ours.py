@@ -22,6 +22,7 @@ def driven(sampler: Sampler) -> Search:
 
 
 OURS: dict[str, Search] = {
+    "Auto": driven(samplers.Auto()),
     "TPE": driven(samplers.TPE()),
     "BayesianOptimization": driven(samplers.BayesianOptimization()),
     "RandomForest": driven(samplers.RandomForest()),
