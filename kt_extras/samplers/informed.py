@@ -33,7 +33,7 @@ from kt_extras.search.priors import Prior, density
 from kt_extras.search.sampler import Sampler
 from kt_extras.search.space import Space
 
-_SHARE = 0.5  # of the suggestions, at first and with full trust
+_SHARE = 0.8  # of the suggestions, at first and with full trust
 _FADES = 10.0  # trials after which the share has halved
 _OPTIMISM = 0.5  # how many standard errors of the order of trials are given on trust
 _GOOD = 0.25  # fraction of an earlier search whose points may be suggested
