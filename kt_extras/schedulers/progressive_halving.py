@@ -110,9 +110,10 @@ class ProgressiveHalving:
         had the place in the rung below.
         """
         below, level = self.whole.levels[top - 1 : top + 1]
-        before, after = history.best_by(below), history.best_by(level)
-        there = _at(history, level) & np.isfinite(before)
-        before, after = before[there], after[there]
+        there = np.flatnonzero(_at(history, level)).tolist()
+        pairs = [history.curve(number).losses[[below - 1, level - 1]] for number in there]
+        losses = np.array(pairs).reshape(-1, 2)
+        before, after = losses[np.isfinite(losses).all(axis=1)].T
         shifts = np.abs(np.sort(before) - before[np.argsort(after, kind="stable")])
         return bool(np.all(shifts <= 0)) or bool(np.all(shifts <= self._epsilon(history, top)))
 
