@@ -14,6 +14,7 @@ from kt_extras.arrays import BoolArray, FloatArray, IntArray
 from kt_extras.search.dimensions import Condition
 from kt_extras.search.space import Space
 
+_DIGITS = 9  # decimal places to which coordinates are compared
 _OTHER_OPTION = math.sqrt(0.5)  # any two options of a choice are at distance 1
 
 
@@ -95,6 +96,9 @@ def _met(condition: Condition, rows: FloatArray, active: BoolArray, space: Space
     met = np.zeros(len(rows), dtype=bool)
     for column, dimension in enumerate(space.dimensions):
         if dimension.name == condition.parent:
-            values = [dimension.from_unit(u) in condition.values for u in rows[:, column].tolist()]
-            met |= active[:, column] & np.array(values, dtype=bool)
+            values = filter(dimension.contains, condition.values)
+            coordinates = np.round([dimension.to_unit(value) for value in values], _DIGITS)
+            lower, upper = dimension.cells(rows[:, column])
+            at = np.round(0.5 * (lower + upper), _DIGITS)
+            met |= active[:, column] & np.isin(at, coordinates)
     return met
