@@ -45,8 +45,8 @@ class Population:
         mutable: Names of the hyperparameters that may change during training, None for all.
             Defaults to None.
         explore: How a member that has taken over changes its hyperparameters: `"perturb"`, each
-            drawn again or perturbed; `"pb2"`, all chosen by a Gaussian process, which suits small
-            populations (Parker-Holder et al., NeurIPS 2020). Defaults to `"perturb"`.
+            drawn again or perturbed; `"pb2"`, all chosen by a Gaussian process (PB2,
+            Parker-Holder et al., NeurIPS 2020). Defaults to `"perturb"`.
 
     Raises:
         ValueError: An argument is out of its range, or one of `"perturb"` is given with `"pb2"`.
