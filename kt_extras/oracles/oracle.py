@@ -57,7 +57,7 @@ from kt_extras.samplers.distinct import Distinct
 from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.schedulers import Scheduler
 from kt_extras.search import Sampler, State
-from kt_extras.search.priors import Prior, check_priors_fit, checked_priors
+from kt_extras.search.priors import Prior, check_priors_fit, checked_priors, warn_of_unused
 
 _STATUSES = (  # with which a trial may be handed back
     TrialStatus.COMPLETED,
@@ -256,6 +256,7 @@ class SamplerOracle(RecordedOracle):
                 if event is None:
                     self.ended_because = self._with_failures(self.ended_because)
                     self.tuner_ids.discard(tuner_id)
+                    warn_of_unused(self.prior, self.space)
                     return self._no_trial(TrialStatus.STOPPED)
                 self._recorder.write(event)
                 record = self._state.trials[event.trial]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
@@ -134,6 +135,16 @@ def check_priors_fit(priors: Mapping[str, Prior], space: Space, *, may_grow: boo
         if dimension.name in priors:
             _check_fits(dimension, priors[dimension.name], space)
             density(dimension, priors[dimension.name])
+
+
+def warn_of_unused(priors: Mapping[str, Prior], space: Space) -> None:
+    """Warn if there are beliefs of hyperparameters that the space does not have after all."""
+    if unused := sorted({*priors} - {*space.names}):
+        warnings.warn(
+            f"`prior` has had no effect for {unused}, which no trial has declared; there are "
+            f"{sorted(space.names)}.",
+            stacklevel=3,
+        )
 
 
 def _check_fits(dimension: Dimension, belief: Prior, space: Space) -> None:

@@ -96,6 +96,12 @@ def test_a_prior_of_a_late_hyperparameter_is_allowed_if_there_may_be_one():
         oracle(prior={"batch_size": 32}, allow_new_entries=False).check_prior()
 
 
+def test_a_prior_of_what_was_never_declared_is_warned_of_at_the_end():
+    made = oracle(max_trials=1, prior={"batch_size": 32})
+    with pytest.warns(UserWarning, match=r"`prior` has had no effect for \['batch_size'\]"):
+        trained(made)
+
+
 @pytest.mark.parametrize("confidence", [0, 1, "high", float("nan")])
 def test_a_confidence_that_is_none_is_refused(confidence):
     with pytest.raises(ValueError, match="`confidence` must lie strictly between 0 and 1"):
