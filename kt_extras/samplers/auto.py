@@ -1,9 +1,9 @@
 """Choose among the samplers by the space and by the trials so far.
 
 The models fail on different problems: a Gaussian process where the loss is rugged or has many
-choices, a tree-structured Parzen estimator where a smooth valley is narrow.  The Gaussian process
-learns faster, so it makes the first suggestions; then the two take turns, and each learns from the
-trials of both.
+choices, a tree-structured Parzen estimator where a smooth valley is narrow.  So the two take turns,
+and each learns from the trials of both; the Gaussian process, which learns faster, has two turns of
+three.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kt_extras.search.history import History, State
 from kt_extras.search.sampler import Sampler
 from kt_extras.search.space import Space
 
-_ALONE = 30  # trials before the models take turns
+_ROUND = 3  # suggestions, of which the last is that of TPE
 _MAX_DIMENSIONS = 30  # hyperparameters of a space that a Gaussian process learns from some trials
 
 
@@ -30,9 +30,9 @@ _MAX_DIMENSIONS = 30  # hyperparameters of a space that a Gaussian process learn
 class Auto:
     """Suggest points by the sampler that suits the space and the trials so far.
 
-    These are `BayesianOptimization` for the first 30 trials, then `BayesianOptimization` and `TPE`
-    in turn; `TPE` alone in a space of more than 30 hyperparameters; and `GaussianProcess`, which
-    learns from learning curves, as soon as a scheduler has paused a trial.
+    These are `BayesianOptimization` two times of three and `TPE` the third; `TPE` alone in a space
+    of more than 30 hyperparameters; and `GaussianProcess`, which learns from learning curves, as
+    soon as a scheduler has paused a trial.
 
     Args:
         n_startup_trials: Number of random trials before a model is used, at least 1. Defaults
@@ -69,8 +69,7 @@ class Auto:
         """
         if (history.states == State.PAUSED).any():
             return self._of_curves()
-        number = len(history)
-        if len(space) > _MAX_DIMENSIONS or (number >= _ALONE and number % 2):
+        if len(space) > _MAX_DIMENSIONS or len(history) % _ROUND == _ROUND - 1:
             return TPE(self.n_startup_trials)
         return BayesianOptimization(self.n_startup_trials)
 
