@@ -81,10 +81,9 @@ class Mixture:
         centres = np.vstack([unit, np.full((1, len(dimensions)), math.nan)])
         mixed = np.append(weights, prior_weight)
         mixed = mixed / mixed.sum()
+        bandwidths = _by_scott(dimensions, centres, mixed)
         if by_neighbours:
-            bandwidths = _by_neighbours(dimensions, centres)
-        else:
-            bandwidths = _by_scott(dimensions, centres, mixed)
+            bandwidths = _by_neighbours(dimensions, centres, bandwidths)
         return cls(tuple(dimensions), centres, mixed, bandwidths)
 
     def narrower(self, unit: FloatArray) -> Mixture:
@@ -202,12 +201,15 @@ def _by_scott(
     return _limited(dimensions, len(centres), scott[None], SMALLEST_BANDWIDTH)
 
 
-def _by_neighbours(dimensions: Sequence[Dimension], centres: FloatArray) -> FloatArray:
+def _by_neighbours(
+    dimensions: Sequence[Dimension], centres: FloatArray, scott: FloatArray
+) -> FloatArray:
     """Return the distance of each centre to the further of its neighbours along each axis.
 
     An outermost centre has one neighbour; the end of the range is none.  A single centre has none,
     and its distance is 1, the whole range.  Distances are at least 1 / (n + 1), where n is the
-    number of centres that are known, prior included.
+    number of centres that are known, prior included; or only Scott's bandwidth if that is smaller,
+    as it is when the centres are close together: kernels are not wider than their cloud.
 
     Returns:
         Shape ``(n, d)``.
@@ -220,8 +222,8 @@ def _by_neighbours(dimensions: Sequence[Dimension], centres: FloatArray) -> Floa
     np.put_along_axis(distances, order, further, axis=0)
     distances[np.isnan(distances)] = 1.0
     known = np.sum(~np.isnan(centres), axis=0) + 1
-    least = np.maximum(1.0 / (known + 1), SMALLEST_BANDWIDTH)
-    return _limited(dimensions, len(centres), distances, least)
+    least = np.minimum(1.0 / (known + 1), scott)
+    return _limited(dimensions, len(centres), distances, np.maximum(least, SMALLEST_BANDWIDTH))
 
 
 def _limited(

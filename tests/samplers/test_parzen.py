@@ -185,6 +185,16 @@ def test_bandwidth_is_the_distance_to_the_further_neighbour():
     np.testing.assert_allclose(mixture.bandwidths[:, 0], [0.5, 1 / 6, 1, 0.25, 0.5, 1])
 
 
+def test_bandwidths_are_scotts_when_that_is_less_than_the_least_distance():
+    unit = np.linspace(0.50, 0.52, 9)[:, None]
+    scott, neighbours = (
+        Mixture.fit(unit, np.ones(9), [REAL], by_neighbours=rule).bandwidths
+        for rule in (False, True)
+    )
+    assert scott[0, 0] < 1 / 11
+    np.testing.assert_allclose(neighbours[:9], scott[0, 0])
+
+
 def test_bandwidth_of_a_single_kernel_is_the_whole_range():
     mixture = Mixture.fit(np.array([[0.2]]), np.ones(1), [REAL], by_neighbours=True)
     assert mixture.bandwidths.tolist() == [[1.0], [1.0]]

@@ -208,11 +208,11 @@ def test_tpe_is_better_than_random_search_on_branin():
 
 
 def test_search_leaves_the_plateau_of_a_cube():
-    # A cube hardly changes in its middle.  With Scott's bandwidths 2 of these 10 searches leave it.
+    # A cube hardly changes in its middle.  With Scott's bandwidths 3 of these 10 searches leave it.
     space = Space([Float(name, -1, 1) for name in "abcd"])
     problem = Problem("cube", space, lambda point: _cube(**point), optimum=-3.0)
-    found = [search(problem, TPE(), seed, 50).losses.min() for seed in range(50, 60)]
-    assert sum(loss < -2.2 for loss in found) >= 5
+    found = [search(problem, TPE(), seed, 50).losses.min() for seed in range(40, 50)]
+    assert sum(loss < -2.2 for loss in found) >= 6
 
 
 def _cube(a, b, c, d):
