@@ -204,6 +204,17 @@ SAMPLERS: dict[str, dict[str, list[Any]]] = {
         "startup_sampler": ["sobol", None, Shown(kte.samplers.Sobol, "Sobol")],
     },
     "CMAES": {"population_size": [3, 4.5, "8"], "sigma": [0, 1.5, "0.1", NAN]},
+    "BayesianOptimization": {
+        "n_startup_trials": [0, 1.5, "10"],
+        "noise": [0, -1, "1", NAN, INF],
+        "exploration": [-1, "2", NAN, INF],
+    },
+    "RandomForest": {
+        "n_startup_trials": [0, "10"],
+        "trees": [1, 1.5],
+        "candidates": [1, 1.5],
+        "random_fraction": [-0.1, 1.5, "0.2", NAN],
+    },
     "GaussianProcess": {
         "n_startup_trials": [0, "10"],
         "candidates": [1, 1.5],
