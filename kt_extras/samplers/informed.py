@@ -35,7 +35,7 @@ from kt_extras.search.space import Space
 
 _SHARE = 0.8  # of the suggestions, at first and with full trust
 _FADES = 10.0  # trials after which the share has halved
-_OPTIMISM = 0.5  # how many standard errors of the order of trials are given on trust
+_OPTIMISM = 1.0  # how many standard errors of the order of trials are given on trust
 _GOOD = 0.25  # fraction of an earlier search whose points may be suggested
 _RECENT = 200  # trials of this search that correct what earlier ones predict
 _DRAWS = 20  # from a prior, until one is new
@@ -116,16 +116,16 @@ def _chosen(sources: Sequence[_Source], history: History, coin: float) -> _Sourc
 def _trust(source: _Source, history: History) -> FloatArray:
     """Return how far each way to expect losses is trusted, between 0 and 1.
 
-    It is the probability that what is expected orders the trials rightly rather than wrongly, as
-    far as Kendall's tau shows, with some trust before any trial.
+    It is how much more probable it is that what is expected orders the trials rightly than that it
+    does so wrongly, as far as Kendall's tau shows, with some trust before any trial.
     """
     unit, ranks = _ended(history)
     expected, n = source.expected(unit), len(unit)
     if n < 2:
-        return np.full(len(expected), ndtr(_OPTIMISM))
+        return np.full(len(expected), 2.0 * ndtr(_OPTIMISM) - 1.0)
     taus = np.nan_to_num([kendalltau(row, ranks).statistic for row in expected])
     error = math.sqrt(2.0 * (2 * n + 5) / (9 * n * (n - 1)))  # if the orders were independent
-    return np.asarray(ndtr(_OPTIMISM + taus / error))
+    return np.maximum(2.0 * ndtr(_OPTIMISM + taus / error) - 1.0, 0.0)
 
 
 def _ended(history: History) -> tuple[FloatArray, FloatArray]:

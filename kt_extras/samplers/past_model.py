@@ -83,7 +83,7 @@ class PastModel:
         Returns:
             Shape ``(m,)``.
         """
-        weights = trust / trust.sum()
+        weights = trust / trust.sum() if trust.any() else np.full(len(trust), 1.0 / len(trust))
         expected = weights @ self.ranks(at)
         if len(unit) < 2:
             return np.asarray(expected)

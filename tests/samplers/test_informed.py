@@ -84,7 +84,11 @@ def test_a_good_prior_helps_and_a_misleading_one_costs_little():
 
 
 def test_a_prior_of_a_conditional_hyperparameter_is_drawn_where_it_is_active():
-    history = searched(Informed(Random(), {"rate": Likely(1e-3, 0.9)}), trials=40)
+    def function(point):
+        return abs(np.log10(point.get("rate", 1e-2)) + 3.0)
+
+    sampler = Informed(Random(), {"rate": Likely(1e-3, 0.9)})
+    history = searched(sampler, trials=40, function=function)
     rates = [point["rate"] for point in history.points if "rate" in point]
     assert np.mean([3e-4 < rate < 3e-3 for rate in rates]) > 0.4  # a third by chance
     assert any(point["model"] == "svm" for point in history.points)
