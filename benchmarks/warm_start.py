@@ -8,7 +8,6 @@ other data.  An earlier search is one of 50 trials by `TPE`.
 
 - *three neighbours*: three such searches, on neighbouring tables
 - *misleading*: one of the target itself with its ranks reversed, the worst that can be
-- *unrelated*: one of the target with its ranks shuffled
 - *right prior*: `Likely` for every hyperparameter, at a random point of the best 5%
 - *wrong prior*: the same at a random point of the worst quarter
 
@@ -101,13 +100,6 @@ def misleading(name: str, seed: int) -> Known:
     return [Past("reversed", past.points, tuple(1.0 - rank for rank in past.ranks))], {}
 
 
-def unrelated(name: str, seed: int) -> Known:
-    """Return a search of the target with its ranks shuffled."""
-    past = earlier(name, seed % OLD_SEARCHES)
-    ranks = np.random.default_rng(seed).permutation(past.ranks)
-    return [Past("shuffled", past.points, tuple(ranks.tolist()))], {}
-
-
 def prior_within(low: float, high: float) -> Callable[[str, int], Known]:
     """Return what makes priors at a point between two quantiles of the losses."""
 
@@ -124,7 +116,6 @@ KINDS: dict[str, Callable[[str, int], Known]] = {
     "nothing": lambda *_: ((), {}),
     "three neighbours": neighbours,
     "misleading": misleading,
-    "unrelated": unrelated,
     "right prior": prior_within(0.0, 0.05),
     "wrong prior": prior_within(0.75, 1.0),
 }

@@ -33,7 +33,7 @@ from kt_extras.search.priors import Prior, density
 from kt_extras.search.sampler import Sampler
 from kt_extras.search.space import Space
 
-_SHARE = 0.8  # of the suggestions, at first and with full trust
+_SHARE = 0.5  # of the suggestions, at first and with full trust
 _FADES = 10.0  # trials after which the share has halved
 _OPTIMISM = 1.0  # how many standard errors of the order of trials are given on trust
 _GOOD = 0.25  # fraction of an earlier search whose points may be suggested
@@ -125,7 +125,7 @@ def _trust(source: _Source, history: History) -> FloatArray:
         return np.full(len(expected), 2.0 * ndtr(_OPTIMISM) - 1.0)
     taus = np.nan_to_num([kendalltau(row, ranks).statistic for row in expected])
     error = math.sqrt(2.0 * (2 * n + 5) / (9 * n * (n - 1)))  # if the orders were independent
-    return np.maximum(2.0 * ndtr(_OPTIMISM + taus / error) - 1.0, 0.0)
+    return np.asarray(np.maximum(2.0 * ndtr(_OPTIMISM + taus / error) - 1.0, 0.0))
 
 
 def _ended(history: History) -> tuple[FloatArray, FloatArray]:
