@@ -1,8 +1,8 @@
 """Bayesian optimisation with a random forest, as in SMAC (Hutter, Hoos & Leyton-Brown, 2011).
 
 Trees split a choice or a switched-off branch as readily as a number, and need no scale of the
-losses.  The mean of a prediction is that of the trees, and its variance that between the trees plus
-that within their leaves.  The next point has the largest logarithm of the expected improvement.
+losses.  Mean and variance of a prediction are those among the trees.  The next point has the
+largest logarithm of the expected improvement.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
 from kt_extras.search.space import Space
 
-_FEATURES = 5 / 6  # fraction of the columns that a split considers
-_LEAF = 2  # smallest number of trials in a leaf
 _LEAST_VARIANCE = 1e-6  # of a prediction, in units of the variance of the losses
 _MAX_OBSERVATIONS = 1000  # of a forest
 _STARTS = 5  # number of the best points from which it climbs
@@ -44,7 +42,7 @@ class RandomForest:
     Args:
         n_startup_trials: Number of random trials before the model is used, at least 1. Defaults
             to 10.
-        trees: Number of trees of the forest, at least 2. Defaults to 10.
+        trees: Number of trees of the forest, at least 2. Defaults to 30.
         candidates: Number of points that the model compares, half of them random and half of them
             variations of the best trials; at least 2. Defaults to 512.
         random_fraction: Fraction of the later suggestions that are random, too, in [0, 1]. Defaults
@@ -64,7 +62,7 @@ class RandomForest:
     """
 
     n_startup_trials: int = 10
-    trees: int = 10
+    trees: int = 30
     candidates: int = 512
     random_fraction: float = 0.1
 
@@ -111,9 +109,7 @@ class _Forest(NamedTuple):
         from sklearn.ensemble import RandomForestRegressor  # takes a second to import
 
         seed = int(rng.integers(2**31))
-        forest = RandomForestRegressor(
-            trees, max_features=_FEATURES, min_samples_leaf=_LEAF, random_state=seed
-        ).fit(inputs, targets)
+        forest = RandomForestRegressor(trees, random_state=seed).fit(inputs, targets)
         grown = tuple(tree.tree_ for tree in forest.estimators_)
         mean, _ = cls(grown, 0.0).predict(inputs)
         return cls(grown, float(mean.min()))
@@ -121,12 +117,8 @@ class _Forest(NamedTuple):
     def predict(self, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation of the losses, each of shape ``(n,)``."""
         x = inputs.astype(np.float32)
-        leaves = [tree.apply(x) for tree in self.trees]
-        grown = list(zip(self.trees, leaves, strict=True))
-        means = np.stack([tree.value[leaf, 0, 0] for tree, leaf in grown])
-        within = np.stack([tree.impurity[leaf] for tree, leaf in grown])
-        variance = means.var(axis=0) + within.mean(axis=0)
-        return means.mean(axis=0), np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
+        means = np.stack([tree.predict(x)[:, 0] for tree in self.trees])
+        return means.mean(axis=0), np.sqrt(np.maximum(means.var(axis=0), _LEAST_VARIANCE))
 
 
 def _ranked(rows: FloatArray, forest: _Forest, space: Space) -> list[FloatArray]:

@@ -37,9 +37,7 @@ def test_mean_equals_that_of_scikit_learn_and_deviations_are_positive():
     x, y = rng.random((40, 3)), rng.standard_normal(40)
     forest = _Forest.of(x, y, 10, np.random.default_rng(1))
     seed = int(np.random.default_rng(1).integers(2**31))
-    theirs = RandomForestRegressor(
-        10, max_features=5 / 6, min_samples_leaf=2, random_state=seed
-    ).fit(x, y)
+    theirs = RandomForestRegressor(10, random_state=seed).fit(x, y)
     elsewhere = rng.random((20, 3))
     mean, deviation = forest.predict(elsewhere)
     assert np.allclose(mean, theirs.predict(elsewhere))
