@@ -24,8 +24,8 @@ SLOW = {
     "RandomForest": (4, 100),
     "Optuna GPSampler": (2, 100),
     "SMAC3": (2, 100),
-    "Syne Tune BORE": (2, 100),
-    "Syne Tune CQR": (2, 100),
+    "Syne Tune BORE": (1, 100),
+    "Syne Tune CQR": (1, 100),
     "KerasTuner BayesianOptimization": (1, 50),
 }
 #: Sampler, problem, seed and number of trials.

@@ -8,9 +8,10 @@ and explores less).
 Differences from the paper, and why:
 
 - Kernels are joint over all dimensions (Falkner et al., ICML 2018).  Those of l have the paper's
-  bandwidths, by the distance to the neighbours (2011, section 4.2): with Scott's rule, one for all
-  kernels of an axis, a search stops where the good trials are, even on the plateau of a cube.  The
-  bad trials are everywhere, so g has Scott's, which was better there.
+  bandwidths, the distance to the further neighbour (2011, section 4.2): with Scott's rule, one for
+  all kernels of an axis, a search stays where the good trials are, even on the plateau of a cube.
+  They are clipped below by 1 / (n + 2), but not where Scott's bandwidth is smaller, since the good
+  trials have come close together.  The bad trials are everywhere, and g has Scott's bandwidth.
 - The weight of a good trial is log(k + 1) - log(rank), as that of a parent in CMA-ES (Hansen 2016,
   eq. 49), as the best of the good trials is more informative than the last of them.
 - In a conditional space the split is made within each branch, and trials are distributed over the
