@@ -27,13 +27,15 @@ def report(results: Iterable[Result]) -> str:
     samplers = list(dict.fromkeys(sampler for sampler, _ in found))
     parts = []
     for title, half in HALVES.items():
-        complete = [s for s in samplers if all((s, problem) in found for problem in half)]
-        left_out = [s for s in samplers if s not in complete]
-        parts.append(f"Problems that the settings of our samplers were {title} ({len(half)}):")
+        parts.append(f"The {len(half)} problems that our settings were {title}:")
+        begun = [s for s in samplers if any((s, problem) in found for problem in half)]
+        complete = [s for s in begun if all((s, problem) in found for problem in half)]
         if complete:
             parts += [_half_table(found, complete, half), _kind_table(found, complete, half)]
-        if left_out:
-            parts.append(f"Without results on all of these problems: {', '.join(left_out)}.")
+        common = [problem for problem in half if all((s, problem) in found for s in begun)]
+        if len(complete) < len(begun) and common:
+            parts.append(f"The {len(common)} of them that all samplers have finished:")
+            parts.append(_half_table(found, begun, common))
     return "\n\n".join(parts)
 
 
