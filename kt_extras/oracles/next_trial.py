@@ -191,7 +191,7 @@ class NextTrial:
         number, space = len(state.trials), state.history.space
         values, dropped, enqueued = None, 0, False
         if self.try_defaults and number == state.totals.added:
-            values = _completed(space.with_defaults({}), space, np.zeros(len(space)))
+            values = _completed("point of defaults", space.with_defaults({}), space)
         elif state.enqueued:
             values, dropped = _queued(state, space, trial_rng(seed, number).random(len(space)))
             enqueued = values is not None
@@ -223,18 +223,21 @@ def _queued(state: SearchState, space: Space, draws: FloatArray) -> tuple[Point 
     if not len(space):
         return None, 0
     for dropped, values in enumerate(state.enqueued):
-        point = _completed(values, space, draws)
+        point = _completed("queued point", values, space, draws)
         if point is not None:
             return point, dropped
     return None, len(state.enqueued)
 
 
-def _completed(values: Point, space: Space, draws: FloatArray) -> Point | None:
+def _completed(
+    kind: str, values: Point, space: Space, draws: FloatArray | None = None
+) -> Point | None:
+    """Return a point of the space with given values; None, with a warning, if there is none."""
     try:
-        return space.complete(values, draws)
+        return space.complete(values, np.zeros(len(space)) if draws is None else draws)
     except ValueError as error:
         warnings.warn(
-            f"The point {values!r} is left out, since it does not lie in the space that is "
+            f"The {kind} {values!r} is left out, since it does not lie in the space that is "
             f"searched now: {error}",
             stacklevel=2,
         )
