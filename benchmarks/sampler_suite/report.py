@@ -54,7 +54,7 @@ def _half_table(found: Found, samplers: Sequence[str], problems: Sequence[str]) 
             heads.append(f"{title} after {checkpoint}")
             columns.append(_column(found, samplers, problems, checkpoint, values))
     heads.append("ms a suggestion")
-    columns.append([f"{1e3 * _seconds(found, s, problems):.2g}" for s in samplers])
+    columns.append([f"{1e3 * _seconds(found, s, problems):.3g}" for s in samplers])
     return _table(["sampler", *heads], samplers, columns)
 
 
