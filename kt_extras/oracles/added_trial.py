@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras_tuner
@@ -13,12 +13,15 @@ from keras_tuner.engine.trial import TrialStatus
 from kt_extras.arguments import is_finite, is_number, plain
 from kt_extras.bridge.metrics import columns
 from kt_extras.bridge.objective import loss_of
+from kt_extras.bridge.spaces import to_space
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.arguments import Values, plain_values
 from kt_extras.oracles.next_trial import unused_id
 from kt_extras.records.events import TrialAdded
 from kt_extras.records.search_state import SearchState
-from kt_extras.search import Point, Space
+from kt_extras.records.trial_record import TrialRecord
+from kt_extras.search import Choice, Dimension, Int, Point, Space
+from kt_extras.search.dimensions import Value
 
 
 def added_trial(
@@ -38,12 +41,13 @@ def added_trial(
         ValueError: A name or value that the space does not have, or one that is missing; or the
             score is not a finite number.
     """
-    point = plain_values(values)
+    point, space = plain_values(values), state.history.space
     if isinstance(values, keras_tuner.HyperParameters):  # which keeps those that are not active
-        active = {dimension.name for dimension in state.history.space.active(point)}
+        declared = space if len(space) else to_space(values)
+        active = {dimension.name for dimension in declared.active(point)}
         point = {name: value for name, value in point.items() if name in active}
-    if len(state.history.space):
-        _check_point(point, state.history.space)
+    if len(space):
+        point = _checked_point(point, space)
     if not is_finite(score):
         raise ValueError(f"`score` must be a finite number, got {score!r}.")
     losses = _checked_curve(curve)
@@ -66,15 +70,42 @@ def added_trial(
     )
 
 
-def _check_point(point: Point, space: Space) -> None:
-    """Raise unless a point has a value of every active hyperparameter, and of no other one."""
+def recorded_as(event: TrialAdded, records: Iterable[TrialRecord]) -> str | None:
+    """Return the id of a record that says the same as an event, None if there is none.
+
+    Args:
+        event: The event of a trial that was trained elsewhere.
+        records: What is known of all trials.
+    """
+    said = (event.values, event.score, event.executions)
+    for record in records:
+        runs = [columns(run) for run in record.executions]
+        if record.added and (record.trial.values, record.trial.score, runs) == said:
+            return record.trial.trial_id
+    return None
+
+
+def _checked_point(point: Point, space: Space) -> Point:
+    """Return a point with the types of a space, of whose grids its values need not be.
+
+    Raises:
+        ValueError: It lacks an active hyperparameter, or has another one.
+    """
     space.complete(point, np.full(len(space), 0.5))
-    active = [dimension.name for dimension in space.active(point)]
+    active = {dimension.name: dimension for dimension in space.active(point)}
     if missing := sorted({*active} - {*point}):
         raise ValueError(
             f"`values` must have all active hyperparameters, but {missing} are missing in "
             f"{point!r}; pass the values with which the model was trained."
         )
+    return {name: _typed(active[name], value) for name, value in point.items()}
+
+
+def _typed(dimension: Dimension, value: Value) -> Value:
+    """Return a value as a dimension has it: 32.0 as 32 if that is one of integers."""
+    if isinstance(dimension, Choice):
+        return dimension.from_unit(dimension.to_unit(value))
+    return int(value) if isinstance(dimension, Int) else float(value)
 
 
 def _checked_curve(curve: Any) -> list[float]:

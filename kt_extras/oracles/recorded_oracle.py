@@ -16,7 +16,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras.bridge.space_change import differences
 from kt_extras.bridge.spaces import to_space
-from kt_extras.oracles.added_trial import added_trial
+from kt_extras.oracles.added_trial import added_trial, recorded_as
 from kt_extras.oracles.arguments import Points, Values, enqueued_points
 from kt_extras.oracles.queried_oracle import QueriedOracle
 from kt_extras.records.events import PastKnown, PointEnqueued, SpaceDeclared
@@ -94,7 +94,8 @@ class RecordedOracle(QueriedOracle):
         """Put a trial on record that was trained elsewhere.
 
         Samplers learn from it, and pruners from its curve; schedulers pass it over, and it does
-        not count for `max_trials`.
+        not count for `max_trials`.  A trial that is on record already, with the same values, score
+        and curve, is not added again, as when the script is run again.
 
         Args:
             values: A dictionary of the values of all active hyperparameters, or a
@@ -114,6 +115,8 @@ class RecordedOracle(QueriedOracle):
         with self._changed, self._writing():
             self._sync_space()
             event = added_trial(values, score, curve, self._state, self.seconds())
+            if known := recorded_as(event, self._state.trials.values()):
+                return known
             self._recorder.write(event, sync=True)
             record = self._state.trials[event.trial]
             self._show(record.trial)

@@ -1,6 +1,7 @@
 """What is known before a search: priors, defaults, earlier searches and trials of elsewhere."""
 
 import shutil
+from pathlib import Path
 
 import keras_tuner
 import numpy as np
@@ -226,8 +227,8 @@ def test_every_oracle_uses_what_is_known_beforehand(preset):
 
 def test_a_pruner_compares_with_added_curves():
     made = oracle(max_trials=1, pruner=kte.MedianPruner(n_startup_trials=2))
-    for _ in range(2):
-        made.add_trial({"x": 0.0, "kind": "plain"}, -1.0, curve=[-1.0] * 4)
+    for x in (0.0, 0.5):
+        made.add_trial({"x": x, "kind": "plain"}, -1.0, curve=[-1.0] * 4)
     assert trained(made)[-1].state == "pruned"
 
 
@@ -259,6 +260,34 @@ def test_an_added_trial_may_be_given_as_hyperparameters():
     made.add_trial(hp, np.float32(0.5), curve=np.array([0.5, np.nan]))
     assert values(made) == [{"x": 0.5, "kind": "plain"}]
     assert made.history.states.tolist() == [State.COMPLETED]
+
+
+def test_hyperparameters_keep_active_values_while_nothing_is_declared():
+    made, hp = kte.SamplerOracle(kte.samplers.Random(), objective=LOSS), space()
+    hp.values = {"x": 0.5, "kind": "plain", "depth": 3}
+    made.add_trial(hp, 0.5)
+    assert values(made) == [{"x": 0.5, "kind": "plain"}]
+
+
+def test_values_of_an_added_trial_get_the_types_of_the_space():
+    made = oracle()
+    made.add_trial({"x": 1, "kind": "deep", "depth": 3.0}, 0.5)
+    (point,) = values(made)
+    assert [type(value) for value in point.values()] == [float, str, int]
+
+
+def test_a_trial_is_added_once_when_the_script_runs_again(tmp_path):
+    with_added(tmp_path)
+    again = oracle(tmp_path, max_trials=3)
+    again.reload()
+    journal = Path(tmp_path, "project", "journal.jsonl").read_text()
+    curve = [0.5, 0.0, 0.25]
+    assert again.add_trial({"x": 0.0, "kind": "plain"}, 0.0, curve=curve) == "0000"
+    assert again.add_trial({"x": 0.75, "kind": "deep", "depth": 2.0}, 0.75) == "0001"
+    assert Path(tmp_path, "project", "journal.jsonl").read_text() == journal
+    assert again.add_trial({"x": 0.0, "kind": "plain"}, 0.0) == "0002"
+    assert again.add_trial({"x": 0.0, "kind": "plain"}, 0.0, curve=[*curve, np.nan]) == "0003"
+    assert again.add_trial({"x": 0.0, "kind": "plain"}, 0.0, curve=[*curve, np.nan]) == "0003"
 
 
 def test_no_trial_is_added_while_another_process_searches(tmp_path):
