@@ -83,6 +83,7 @@ class RecordedTuner(keras_tuner.Tuner):
         directory = Path(directory or ".").absolute()  # wherever the process goes
         _check_resume(resume, project, oracle.is_recorded(), overwrite)
         if overwrite:
+            oracle.read_past()  # of which this project may be one
             oracle.forget_recorded(partial(remove_search_files, directory / project))
         self._declared = oracle.hyperparameters.copy()  # before the model declares its own
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
@@ -215,6 +216,8 @@ class RecordedTuner(keras_tuner.Tuner):
     def enqueue(self, values: Points) -> None:
         """Try points that are known to be good before the sampler suggests any.
 
+        A worker of a chief, which runs the same script, leaves that to the chief.
+
         Args:
             values: A dictionary of the values of some or all hyperparameters, moved to the nearest
                 grid point; the rest are drawn at random.  Or a `keras_tuner.HyperParameters`, as
@@ -224,13 +227,16 @@ class RecordedTuner(keras_tuner.Tuner):
             TypeError: It is none of these.
             ValueError: A name or value that the space does not have; then no point is enqueued.
         """
-        self._local_oracle.enqueue(values)
+        if not is_worker(self):
+            self._local_oracle.enqueue(values)
 
     def add_trial(self, values: Values, score: float, curve: Sequence[float] | None = None) -> str:
         """Put a trial on record that was trained elsewhere.
 
         Samplers learn from it, and pruners from its curve; schedulers pass it over, and it does
-        not count for `max_trials`.  There are no weights of it: `refit` trains its model.
+        not count for `max_trials`.  There are no weights of it: `refit` trains its model.  A trial
+        that is on record already, with the same values, score and curve, is not added again, as
+        when the script is run again.  A worker of a chief leaves it to the chief.
 
         Args:
             values: A dictionary of the values of all active hyperparameters, or a
@@ -239,7 +245,7 @@ class RecordedTuner(keras_tuner.Tuner):
             curve: The objective after each epoch.  Defaults to None: not known.
 
         Returns:
-            The id of the trial.
+            The id of the trial; an empty text on a worker.
 
         Raises:
             TypeError: `values` is no dictionary, or `curve` no list.
@@ -247,7 +253,7 @@ class RecordedTuner(keras_tuner.Tuner):
                 the score is not a finite number.
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
-        return self._local_oracle.add_trial(values, score, curve)
+        return "" if is_worker(self) else self._local_oracle.add_trial(values, score, curve)
 
     def results(self) -> list[dict[str, Any]]:
         """Return one row a trial, ready for `pandas.DataFrame`.

@@ -106,6 +106,18 @@ def test_a_database_holds_many_searches():
     assert len(Line(storage=STORES[1], project_name="two").results()) == 4
 
 
+def test_a_worker_leaves_points_and_trials_of_elsewhere_to_the_chief(monkeypatch):
+    tuner = Line()
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "8000")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    tuner.enqueue({"x": 0.25})
+    assert tuner.add_trial({"x": 0.5}, 0.5) == ""
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    assert tuner.add_trial({"x": 0.5}, 0.5) == "0000"
+    assert [row["x"] for row in tuner.results()] == [0.5]
+
+
 @pytest.mark.slow
 def test_a_lock_is_released_when_its_process_is_killed(tmp_path):
     script = (

@@ -21,8 +21,10 @@ class Sphere(kte.Tuner):
 
     goes = False
 
-    def __init__(self, **kwargs):
-        oracle = kte.SamplerOracle(kte.samplers.Random(), objective=COST, max_trials=3, seed=0)
+    def __init__(self, warm_start=None, **kwargs):
+        oracle = kte.SamplerOracle(
+            kte.samplers.Random(), objective=COST, max_trials=3, seed=0, warm_start=warm_start
+        )
         super().__init__(oracle, **kwargs)
 
     def run_trial(self, trial, **kwargs):
@@ -55,6 +57,15 @@ def test_overwriting_removes_the_files_of_the_search_and_no_others(storage):
     assert tuner.results() == []
     assert files() - before == set(theirs)
     assert not [name for name in files() - set(theirs) if name.startswith("runs/first/")]
+
+
+def test_a_search_may_begin_warm_from_the_one_that_it_overwrites():
+    best = min(row["cost"] for row in searched(project_name="old").results())
+    with pytest.raises(FileNotFoundError, match="`warm_start`"):
+        Sphere(project_name="old", overwrite=True, warm_start=["missing"])
+    assert len(Sphere(project_name="old").results()) == 3
+    again = searched(project_name="old", overwrite=True, warm_start=["old"])
+    assert min(row["cost"] for row in again.results()) <= best
 
 
 def test_all_kinds_of_files_of_a_search_are_removed():
