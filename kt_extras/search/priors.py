@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -32,9 +33,10 @@ class Likely:
     Args:
         value: The value: a number, or an option of a choice.
         confidence: Between 0 and 1.  For a number, the probability that the best value is at most a
-            tenth of the range away, in the scale in which the hyperparameter is searched.  For a
-            choice, the probability that the value is the best, beyond its share as one of the
-            options. Defaults to 0.5.
+            tenth of the range away, in the scale in which the hyperparameter is searched; the
+            options of an ordered choice are such a range.  For an unordered choice, the
+            probability that the value is the best, beyond its share as one of the options.
+            Defaults to 0.5.
 
     Raises:
         ValueError: `confidence` is not between 0 and 1.
@@ -114,7 +116,7 @@ def check_priors_fit(priors: Mapping[str, Prior], space: Space, *, may_grow: boo
         priors: As `checked_priors` returns them.
         space: The space as far as it is declared; nothing is checked while that is empty.
         may_grow: Whether hyperparameters may be declared later; a name is then refused only if
-            another one is nearly the same.
+            another one is nearly the same.  `units_2` may be declared after `units_1`.
 
     Raises:
         ValueError: They are not; the message names the hyperparameter.
@@ -124,7 +126,8 @@ def check_priors_fit(priors: Mapping[str, Prior], space: Space, *, may_grow: boo
     for name in priors:
         if name in space.names:
             continue
-        near = difflib.get_close_matches(name, space.names, n=1, cutoff=0.75)
+        others = [known for known in space.names if _undigited(known) != _undigited(name)]
+        near = difflib.get_close_matches(name, others, n=1, cutoff=0.75)
         if near or not may_grow:
             hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(space.names)}."
             raise ValueError(
@@ -135,6 +138,10 @@ def check_priors_fit(priors: Mapping[str, Prior], space: Space, *, may_grow: boo
         if dimension.name in priors:
             _check_fits(dimension, priors[dimension.name], space)
             density(dimension, priors[dimension.name])
+
+
+def _undigited(name: str) -> str:
+    return re.sub(r"\d+", "", name)
 
 
 def warn_of_unused(priors: Mapping[str, Prior], space: Space) -> None:
@@ -199,13 +206,27 @@ def _weights(dimension: Dimension, belief: Prior, at: FloatArray) -> Any:
     """Return weights at coordinates, on any scale."""
     if isinstance(belief, Likely):
         return _near(dimension, belief, at)
-    values = [dimension.from_unit(float(u)) for u in at]
     if isinstance(belief, Mapping):
-        return [belief.get(value, 0.0) for value in values]
+        return _at_values(dimension, belief, at)
+    values = [dimension.from_unit(float(u)) for u in at]
     pdf = getattr(belief, "pdf", None)
     if callable(pdf):  # a density of values, not of coordinates
-        return np.asarray(pdf(np.array(values))) * _stretch(dimension, values)
+        return np.asarray(pdf(np.array(values))) * _stretch(dimension, np.array(values))
     return [belief(value) for value in values]
+
+
+def _at_values(dimension: Dimension, belief: Mapping[Value, float], at: FloatArray) -> FloatArray:
+    """Return the weights of a mapping: that of a value is spread over its cell."""
+    weights = np.zeros(len(at))
+    for value, weight in belief.items():
+        if dimension.contains(value):
+            unit = dimension.to_unit(value)
+            (lower,), (upper,) = dimension.cells(np.array([unit]))
+            inside = np.flatnonzero((lower < at) & (at < upper))
+            if not len(inside):  # the cell is smaller than a piece, or there is none
+                inside = np.array([min(int(unit * len(at)), len(at) - 1)])
+            weights[inside] += weight / len(inside)
+    return weights
 
 
 def _near(dimension: Dimension, belief: Likely, at: FloatArray) -> FloatArray:
@@ -221,8 +242,8 @@ def _near(dimension: Dimension, belief: Likely, at: FloatArray) -> FloatArray:
     return np.asarray(np.exp(-0.5 * ((at - centre) / deviation) ** 2))
 
 
-def _stretch(dimension: Dimension, values: list[Value]) -> FloatArray:
-    """Return how much value a step along the unit interval covers, at each value."""
-    if len(values) < 2 or math.isfinite(dimension.size):
+def _stretch(dimension: Dimension, values: Any) -> Any:
+    """Return how much value a step along the unit interval covers, at each value, on any scale."""
+    if isinstance(dimension, Choice) or dimension.sampling == "linear":
         return np.ones(len(values))
-    return np.asarray(np.gradient(np.array(values, dtype=float)))
+    return values if dimension.sampling == "log" else dimension.low + dimension.high - values
