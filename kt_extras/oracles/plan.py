@@ -53,11 +53,13 @@ def expected_epochs(oracle: SamplerOracle) -> Estimate | None:
     trials = planned_trials(oracle)
     if oracle.scheduler is None or trials is None:
         return None
+    history = oracle.history.own()
+    numbered = trials + oracle.totals.added + oracle.totals.rejected  # which `trials` has not
     if isinstance(oracle.scheduler, SuccessiveHalving):
-        found = estimate(oracle.scheduler, oracle.history, trials)
+        found = estimate(oracle.scheduler, history, numbered)
     elif isinstance(oracle.scheduler, ProgressiveHalving):
-        found = estimate(oracle.scheduler.open_part(oracle.history), oracle.history, trials)
-        most = estimate(oracle.scheduler.whole, oracle.history, trials)
+        found = estimate(oracle.scheduler.open_part(history), history, numbered)
+        most = estimate(oracle.scheduler.whole, history, numbered)
         found = replace(found, high=max(found.high, most.high))
     else:
         planned = sum(rung.new_epochs for rung in oracle.scheduler.plan(trials))

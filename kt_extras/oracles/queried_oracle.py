@@ -106,7 +106,7 @@ class QueriedOracle(keras_tuner.Oracle):
 
     def reached(self) -> dict[int, list[str]]:
         """Return which trials have trained as long as a scheduler may ask for, by epochs."""
-        epochs, names = self._state.history.epochs, list(self._state.trials)
+        epochs, names = self._state.history.own().epochs, list(self._state.trials)
         return {
             rung: [names[number] for number in np.flatnonzero(epochs >= rung)]
             for rung in sorted(self._state.rungs)

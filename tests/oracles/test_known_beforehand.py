@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import kt_extras as kte
+from kt_extras.oracles.plan import expected_epochs
 from kt_extras.records.replay import Source, replay
 from kt_extras.records.search_state import SearchState
 from kt_extras.search import Likely, State
@@ -199,6 +200,19 @@ def test_a_scheduler_passes_added_trials_over(name):
     assert sum(not record.added for record in records) == 4
     assert all(record.trained for record in records[2:])
     assert {record.trained for record in records[2:]} >= {4}
+
+
+@pytest.mark.parametrize("name", ["ASHAOracle", "PASHAOracle"])
+def test_added_trials_do_not_count_in_what_a_scheduler_will_train(name):
+    preset, hp = getattr(kte, name), space()
+    made = preset(LOSS, max_epochs=9, max_trials=8, seed=0, hyperparameters=hp, sampler="random")
+    before = expected_epochs(made)
+    for x in (0.0, 0.25, 0.5):
+        made.add_trial({"x": x, "kind": "plain"}, x, curve=[1.0] * 20)
+    assert expected_epochs(made) == before
+    trained(made, epochs=9)
+    assert expected_epochs(made).expected == made.totals.epochs
+    assert not {"0000", "0001", "0002"} & set(made.reached()[1])
 
 
 @pytest.mark.parametrize("preset", ORACLES.values(), ids=lambda preset: preset.__name__)
