@@ -36,7 +36,7 @@ def build(hp):
     return model
 
 
-tuner = kte.TPE(
+tuner = kte.Search(
     build,
     "val_accuracy",
     max_trials=20,
