@@ -76,6 +76,6 @@ def largest_informed(history: History, n_min_trials: int) -> int:
     >>> largest_informed(history, 2), largest_informed(history, 1)
     (1, 3)
     """
-    feasible = history.epochs[history.states != State.INFEASIBLE]
+    feasible = history.budgets[history.states != State.INFEASIBLE]
     longest = np.sort(feasible)[::-1]
     return int(longest[n_min_trials - 1]) if len(longest) >= n_min_trials else 0

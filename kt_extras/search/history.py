@@ -23,6 +23,8 @@ from kt_extras.search.space import Space, point_key
 
 ELSEWHERE = -1  # the bracket of a trial that this search has not trained
 
+_WHOLE = int(np.iinfo(np.int64).max)  # epochs of a whole training, while no trial shows how many
+
 
 class State(enum.IntEnum):
     """State of a trial."""
@@ -223,6 +225,20 @@ class History(Sequence[Observation]):
         return self._curves.lengths(len(self))
 
     @property
+    def budgets(self) -> IntArray:
+        """Shape ``(n,)``: the number of epochs at which each trial can be compared with others.
+
+        These are its own.  A trial of elsewhere has at most as many as those of this search, once
+        one of them has completed; if it has no curve, its loss is that of a whole training.
+        """
+        epochs, completed = self.epochs, self.states == State.COMPLETED
+        elsewhere = self.brackets == ELSEWHERE
+        shown = epochs[completed & ~elsewhere].any()
+        whole = int(epochs[~elsewhere].max()) if shown else _WHOLE
+        without_curve = elsewhere & completed & (epochs == 0)
+        return np.where(without_curve, whole, np.minimum(epochs, whole))
+
+    @property
     def brackets(self) -> IntArray:
         """Shape ``(n,)``: the bracket of the scheduler in which each trial began."""
         return self._brackets[: len(self)]
@@ -307,17 +323,21 @@ class History(Sequence[Observation]):
 
         Trials that have trained less are left out, unless they are running or failed.  The others
         count as completed with their best loss up to there, even if they are running.
+
+        Args:
+            epochs: One of `budgets`.
         """
         history = History(self.space, self.sign)
         history.past = self.past
-        reached = (self.epochs >= epochs) & (self.states != State.INFEASIBLE)
+        reached = (self.budgets >= epochs) & (self.states != State.INFEASIBLE)
+        losses = np.where(self.epochs > 0, self.best_by(epochs), self.losses)
         open_ones = (self.states == State.RUNNING) | (self.states == State.INFEASIBLE)
         rows = np.flatnonzero(reached | open_ones)
         history._points = [self._points[row] for row in rows]
         history._keys = {point_key(point): n for n, point in enumerate(history._points)}
         history._unit, history._brackets = self.unit[rows], self.brackets[rows]
         history._states = np.where(reached, State.COMPLETED, self.states)[rows].astype(np.int8)
-        history._losses = np.where(reached, self.best_by(epochs), math.inf)[rows]
+        history._losses = np.where(reached, losses, math.inf)[rows]
         return history
 
     def cut_to(self, lengths: IntArray) -> History:

@@ -11,7 +11,9 @@ import kt_extras as kte
 from kt_extras.oracles.plan import expected_epochs
 from kt_extras.records.replay import Source, replay
 from kt_extras.records.search_state import SearchState
+from kt_extras.samplers.largest_budget import largest_informed
 from kt_extras.search import Likely, State
+from kt_extras.search.history import ELSEWHERE
 from tests.oracles.searches import LOSS, trained
 from tests.records.test_snapshot import seen, snapshot_of
 from tests.test_typing import ORACLES
@@ -215,6 +217,16 @@ def test_added_trials_do_not_count_in_what_a_scheduler_will_train(name):
     assert not {"0000", "0001", "0002"} & set(made.reached()[1])
 
 
+def test_longest_trials_of_this_search_count_beside_longer_added_ones():
+    made = kte.BOHBOracle(LOSS, max_epochs=4, seed=0, hyperparameters=space())
+    for x in np.linspace(0, 1, 6):
+        made.add_trial({"x": x, "kind": "plain"}, x, curve=[x] * 20)
+    assert largest_informed(made.history, 5) == 20
+    trained(made)
+    assert largest_informed(made.history, 5) == 4
+    assert (made.history.at(4).brackets != ELSEWHERE).any()
+
+
 @pytest.mark.parametrize("preset", ORACLES.values(), ids=lambda preset: preset.__name__)
 def test_every_oracle_uses_what_is_known_beforehand(preset):
     hp = keras_tuner.HyperParameters()
@@ -236,7 +248,7 @@ def test_every_oracle_uses_what_is_known_beforehand(preset):
     if preset is kte.PBTOracle:  # whose members change
         assert len(tried) >= 3
     else:
-        assert tried == [0.3, 0.2, 0.4]
+        assert tried == [0.3, 0.4, 0.2]
 
 
 def test_a_pruner_compares_with_added_curves():

@@ -18,6 +18,7 @@ from kt_extras.search import (
     Space,
     State,
 )
+from kt_extras.search.history import ELSEWHERE
 from tests.strategies import reports
 
 SPACE = Space([Float("x", 0, 1)])
@@ -220,3 +221,21 @@ def test_curves_are_shorter_in_a_history_that_is_cut():
     assert [curve.losses.tolist() for curve in cut.curves(State.RUNNING)] == [[0.5], [0.4]]
     assert history.epochs.tolist() == [2, 1]
     assert history.best_by(9).tolist() == [0.1, 0.4]
+
+
+def test_trials_of_elsewhere_are_compared_at_the_longest_budget():
+    history = History(SPACE)
+    for losses, bracket in [([], ELSEWHERE), ([0.5, 0.4, 0.1], ELSEWHERE), ([0.7], 0)]:
+        number = history.start({"x": 0.5}, bracket)
+        for step, loss in enumerate(losses):
+            history.report(number, step, loss)
+        history.finish(number, State.COMPLETED if bracket else State.PAUSED, min(losses or [0.2]))
+    whole = int(history.budgets[0])
+    assert whole > 10**9
+    assert history.budgets.tolist() == [whole, 3, 1]
+    assert history.at(whole).losses.tolist() == [0.2]
+    history.resume(2)
+    history.report(2, 1, 0.3)
+    history.finish(2, State.COMPLETED, 0.3)
+    assert history.budgets.tolist() == [2, 2, 2]
+    assert history.at(2).losses.tolist() == [0.2, 0.4, 0.3]
