@@ -89,6 +89,7 @@ class PastSource:
                 f"in {len(found)} trials; leave it out."
             )
         ranks = ranked(np.array(_places(found), dtype=float))
+        ranks[[math.isinf(result.loss) for result in found]] = 1.0  # failures, however many
         order = np.argsort(ranks, kind="stable")
         others = order[_BEST:]
         kept = others[np.linspace(0, len(others) - 1, min(_OTHERS, len(others))).astype(int)]

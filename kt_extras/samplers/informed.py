@@ -72,11 +72,13 @@ class Informed:
             return self.inner.suggest(history, space, rng)
         coin, draws = float(rng.random()), rng.random(len(space))
         suggested = self.inner.suggest(history, space, rng)
-        source = _chosen(sources, history, coin)
-        if source is None:
-            return suggested
-        unit = space.encode(suggested)  # for what is not known beforehand
-        point = source.point(history, np.where(np.isnan(unit), draws, unit), rng)
+        unit = space.encode(suggested)
+        unit = np.where(np.isnan(unit), draws, unit)  # for what is not known beforehand
+        for source in sources:
+            if (point := _first(source.best(), unit, history, space)) is not None:
+                return point
+        chosen = _chosen(sources, history, coin)
+        point = None if chosen is None else chosen.point(history, unit, rng)
         return suggested if point is None else point
 
     def _sources(self, history: History, space: Space) -> list[_Source]:
@@ -93,6 +95,9 @@ class Informed:
 class _Source(Protocol):
     """Something that is known before a search."""
 
+    def best(self) -> FloatArray:
+        """Return what is expected to be the best point, NaN where nothing is known of it."""
+
     def expected(self, unit: FloatArray) -> FloatArray:
         """Return for points of shape ``(n, d)`` how bad they are, of shape ``(ways, n)``."""
 
@@ -100,11 +105,20 @@ class _Source(Protocol):
         """Return a new point, None if there is none; `unit` has what is not known."""
 
 
+def _first(best: FloatArray, unit: FloatArray, history: History, space: Space) -> Point | None:
+    """Return the best point of a source, None once a trial has had what is known of it."""
+    point = space.decode(np.where(np.isnan(best), unit, best))
+    known = ~np.isnan(best)
+    here, tried = space.encode(point)[known], history.unit[:, known]
+    same, inactive = here == tried, np.isnan(here) | np.isnan(tried)
+    if np.isnan(here).all() or np.any((same | inactive).all(axis=1) & same.any(axis=1)):
+        return None
+    return point
+
+
 def _chosen(sources: Sequence[_Source], history: History, coin: float) -> _Source | None:
     """Return the source of the next point, None for the sampler of the search."""
     number = int(np.sum(history.brackets != ELSEWHERE))
-    if number < len(sources):  # the best of each comes first
-        return sources[number]
     share = _SHARE / len(sources) * _FADES / (_FADES + number)
     which = int(coin / share)
     if which >= len(sources):
@@ -143,6 +157,10 @@ class _Earlier:
 
     def expected(self, unit: FloatArray) -> FloatArray:
         return self.model.ranks(unit)
+
+    def best(self) -> FloatArray:
+        good = self.model.best(_GOOD)
+        return np.asarray(good[np.argmin(self.model.ranks(good).mean(axis=0))])
 
     def point(
         self,
@@ -185,27 +203,22 @@ class _Believed:
             total[known] -= np.log(np.maximum(pieces[index], _LEAST))
         return total[None]
 
+    def best(self) -> FloatArray:
+        unit = np.full(len(self._space), np.nan)
+        for column, pieces in self._densities.items():
+            unit[column] = (_middle(np.flatnonzero(pieces >= pieces.max())) + 0.5) / len(pieces)
+        return unit
+
     def point(self, history: History, unit: FloatArray, rng: np.random.Generator) -> Point | None:
-        """Return the most likely point, or a random one if that was tried."""
-        most_likely = {
-            column: _middle(np.flatnonzero(pieces >= pieces.max())) + 0.5
-            for column, pieces in self._densities.items()
-        }
-        drawn = (self._draw(rng) for _ in range(_DRAWS))
-        for places in (most_likely, *drawn):
+        """Return a random point that was not tried."""
+        for _ in range(_DRAWS):
             at = unit.copy()
-            for column, place in places.items():
-                at[column] = place / len(self._densities[column])
+            for column, pieces in self._densities.items():
+                drawn = rng.choice(len(pieces), p=pieces / pieces.sum()) + rng.random()
+                at[column] = drawn / len(pieces)
             if not history.tried(point := self._space.decode(at)):
                 return point
         return None
-
-    def _draw(self, rng: np.random.Generator) -> dict[int, float]:
-        """Return a random place on each density, in pieces."""
-        return {
-            column: float(rng.choice(len(pieces), p=pieces / pieces.sum()) + rng.random())
-            for column, pieces in self._densities.items()
-        }
 
 
 def _middle(numbers: IntArray) -> int:

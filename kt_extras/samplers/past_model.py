@@ -64,10 +64,12 @@ class PastModel:
         """Return the points of the best trials of each search, of shape ``(n, d)``.
 
         Args:
-            fraction: Share of each search's trials.
+            fraction: Share of each search's trials; those of rank 1, the worst, are left out.
         """
         pairs = zip(self._units, self._targets, strict=True)
-        return np.vstack([unit[ranks <= np.quantile(ranks, fraction)] for unit, ranks in pairs])
+        return np.vstack(
+            [unit[(ranks <= np.quantile(ranks, fraction)) & (ranks < 1.0)] for unit, ranks in pairs]
+        )
 
     def corrected(
         self, at: FloatArray, trust: FloatArray, unit: FloatArray, ranks: FloatArray

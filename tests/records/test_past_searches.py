@@ -134,6 +134,12 @@ def test_pairs_are_scores_of_the_new_objective():
     assert best_first(read(*pairs))[0] == (0.2, 0.0)
 
 
+def test_all_trials_without_a_score_have_the_last_rank():
+    nan = float("nan")
+    past = read([({"x": 1}, 0.5), ({"x": 2}, nan), ({"x": 3}, nan), ({"x": 4}, 0.25)])
+    assert best_first(past) == [(4, 0.0), (1, 0.333333), (2, 1.0), (3, 1.0)]
+
+
 def test_of_a_long_search_the_best_and_a_part_of_the_others_are_kept():
     past = read([({"x": n}, float(n)) for n in np.random.default_rng(0).permutation(1000).tolist()])
     kept = [point["x"] for point in past.points]

@@ -124,6 +124,40 @@ def test_trials_from_elsewhere_do_not_take_the_place_of_the_first():
     assert point == {"model": "svm", "penalty": 0.5, "x": 0.25}
 
 
+def test_the_best_of_each_source_is_tried_whatever_was_before_it():
+    history = History(SPACE)
+    history.past = (Past("old", ({"x": 0.25, "model": "svm", "penalty": 0.5},), (0.0,)),)
+    for number in range(4):  # enqueued, say, and the last one failed
+        trial = history.start({"model": "mlp", "rate": 0.01, "x": number / 10})
+        failed = number == 3
+        history.finish(
+            trial, State.INFEASIBLE if failed else State.COMPLETED, np.inf if failed else 1.0
+        )
+    sampler = Informed(Random(), {"x": Likely(0.75)})
+    suggested = []
+    for number in (4, 5):
+        suggested.append(sampler.suggest(history, SPACE, trial_rng(0, number)))
+        history.start(suggested[-1])
+    assert suggested[0] == {"model": "svm", "penalty": 0.5, "x": 0.25}
+    assert suggested[1]["x"] == pytest.approx(0.75, abs=1e-3)
+
+
+def test_what_is_most_likely_is_not_repeated_when_it_was_enqueued():
+    history = History(SPACE)
+    history.start({"model": "mlp", "rate": 0.01, "x": 0.7505})
+    xs = [p["x"] for p in searched(Informed(Random(), {"x": Likely(0.7505)}), trials=8).points]
+    assert xs.count(0.7505) == 1
+    point = Informed(Random(), {"x": Likely(0.7505)}).suggest(history, SPACE, trial_rng(0, 1))
+    assert point["x"] != 0.7505
+
+
+def test_failed_trials_are_not_good_ones_however_many_they_are():
+    space = Space([Float("x", 0.0, 1.0)])
+    points = tuple({"x": x} for x in (0.5, 0.6, 0.1, 0.2, 0.3, 0.4, 0.7, 0.8, 0.9, 1.0))
+    model = PastModel([Past("old", points, (0.0, 1 / 9, *[1.0] * 8))], space)
+    assert model.best(0.25)[:, 0].tolist() == [0.5, 0.6]
+
+
 def test_predicted_ranks_follow_the_earlier_trials():
     past = past_of(SPACE, loss, trials=60)
     model = PastModel([past], SPACE)
