@@ -49,14 +49,15 @@ def informative(history: History) -> tuple[IntArray, FloatArray]:
 
 
 def _as_if_completed(history: History, stopped: IntArray, completed: IntArray) -> FloatArray:
-    final = np.sort(history.losses[completed])
-    estimates = np.maximum(history.losses[stopped], np.median(final))
+    estimates = np.maximum(history.losses[stopped], np.median(history.losses[completed]))
     epochs = history.epochs
+    completed = completed[epochs[completed] > 0]  # others have no curve to compare with
+    final = np.sort(history.losses[completed])
     for reached in np.unique(epochs[stopped]):
         then = history.best_by(int(reached))
         others = np.sort(then[completed][epochs[completed] >= reached])
         rows = epochs[stopped] == reached
-        if reached and len(others) == len(final) and np.isfinite(others).all():
+        if reached and 0 < len(others) == len(final) and np.isfinite(others).all():
             estimates[rows] = np.interp(then[stopped][rows], others, final)
     return estimates
 
@@ -75,6 +76,7 @@ def standardised(losses: FloatArray) -> FloatArray:
     others = finite[finite > best]
     if not len(others):
         return np.where(np.isfinite(losses), 0.0, 1.0 if len(finite) else 0.0)
-    shares = np.minimum((0.125 * losses - best) / (np.median(others) - best), _LARGEST)
+    with np.errstate(over="ignore"):  # of a share that is too large anyway
+        shares = np.minimum((0.125 * losses - best) / (np.median(others) - best), _LARGEST)
     compressed = shares + np.log1p(np.maximum(shares - 1, 0)) - np.maximum(shares - 1, 0)
     return np.asarray((compressed - compressed.mean()) / compressed.std())

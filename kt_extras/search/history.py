@@ -315,8 +315,9 @@ class History(Sequence[Observation]):
         return self._curves.view(np.array([number]), self.sign)[0]
 
     def curves(self, state: State) -> Curves:
-        """Return the curves of all trials in a state."""
-        return self._curves.view(np.flatnonzero(self.states == state), self.sign)
+        """Return the curves of all trials in a state, but for those of which no epoch is known."""
+        rows = np.flatnonzero((self.states == state) & (self.epochs > 0))
+        return self._curves.view(rows, self.sign)
 
     def at(self, epochs: int) -> History:
         """Return a history in which no trial has trained for more than so many epochs.

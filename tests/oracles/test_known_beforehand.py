@@ -258,6 +258,13 @@ def test_a_pruner_compares_with_added_curves():
     assert trained(made)[-1].state == "pruned"
 
 
+def test_a_pruner_does_not_count_trials_without_a_curve():
+    made = oracle(max_trials=3, pruner=kte.MedianPruner(n_startup_trials=3))
+    for x in (0.0, 0.25, 0.5):
+        made.add_trial({"x": x, "kind": "plain"}, x)
+    assert {record.state for record in trained(made)} == {"completed"}
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

@@ -1,4 +1,4 @@
-"""Stopped and failed trials inform about losses, and losses are clipped and standardised."""
+"""Stopped and failed trials inform about losses, and losses are compressed and standardised."""
 
 import math
 
@@ -46,6 +46,15 @@ def test_stopped_trial_counts_as_those_that_were_as_good(trial, loss):
     assert losses[2] == loss
 
 
+def test_completed_trials_without_a_curve_are_not_compared_with():
+    history = history_of(*COMPLETED, (State.PRUNED, [7.0]))
+    history.finish(history.start({"x": 0.5}), State.COMPLETED, 1.5)
+    assert informative(history)[1].tolist() == [3.0, 1.0, 2.0, 1.5]
+    history = history_of((State.PRUNED, [7.0]))
+    history.finish(history.start({"x": 0.5}), State.COMPLETED, 1.5)
+    assert informative(history)[1].tolist() == [7.0, 1.5]
+
+
 def test_stopped_trials_keep_their_losses_while_none_is_completed():
     history = history_of((State.PRUNED, [3.0]), (State.PAUSED, [2.0]), (State.RUNNING, [1.0]))
     trials, losses = informative(history)
@@ -71,6 +80,11 @@ def test_standardised_losses_have_mean_0_and_variance_1():
 def test_losses_beyond_the_worst_that_matters_count_alike():
     found = standardised(np.array([0.0, 1.0, 2.0, 5.0, 1e300, math.inf]))
     assert found[4] == found[5] > found[3] or found[3] == found[4] == found[5]
+
+
+def test_losses_count_alike_where_their_distance_from_the_best_overflows():
+    found = standardised(np.array([0.0, 1e-12, 1e-12, 1e300, math.inf]))
+    assert found[0] < found[1] == found[2] < found[3] == found[4]
 
 
 @pytest.mark.parametrize("losses", [[2.0] * 5, [math.inf] * 3, [2.0, 2.0, math.inf], [1.0]])
