@@ -254,9 +254,9 @@ class _Group:
 
 def _thinned(bad: IntArray, running: BoolArray) -> IntArray:
     """Return all bad trials that are running, and at most 500 others, evenly over the search."""
-    if len(bad) <= _MAX_BAD:
-        return bad
     ended = bad[~running]
+    if len(ended) <= _MAX_BAD:
+        return bad
     evenly = np.linspace(0, len(ended) - 1, _MAX_BAD).astype(np.int64)
     return np.concatenate([ended[evenly], bad[running]])
 

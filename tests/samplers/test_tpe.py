@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kt_extras.samplers.branches import branch_of, branches, next_branch, potential
 from kt_extras.samplers.random import Random
-from kt_extras.samplers.tpe import TPE, split_good_bad
+from kt_extras.samplers.tpe import TPE, _thinned, split_good_bad
 from kt_extras.search import (
     Choice,
     Condition,
@@ -126,6 +126,13 @@ def test_running_trials_do_not_count_for_the_number_of_good_ones():
 def test_first_suggestions_cover_the_whole_space():
     xs = [point["x"] for point in suggestions(History(LINE), count=200)]
     assert np.histogram(xs, 4, (0, 1))[0].min() > 25
+
+
+@pytest.mark.parametrize("ended", [0, 3])
+def test_no_trial_counts_twice_when_over_five_hundred_run(ended):
+    bad, running = np.arange(550), np.arange(550) >= ended
+    assert _thinned(bad, running).tolist() == bad.tolist()
+    assert len(set(_thinned(np.arange(999), np.arange(999) >= 600).tolist())) == 500 + 399
 
 
 @pytest.mark.parametrize("trials", [20, 2000])  # with more than five hundred, bad ones are thinned
