@@ -11,7 +11,7 @@ import numpy as np
 
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.samplers.gp_columns import snapped
-from kt_extras.samplers.mutation import reflected
+from kt_extras.samplers.mutation import moved
 from kt_extras.search.dimensions import Dimension, Point
 from kt_extras.search.history import History
 from kt_extras.search.space import Space
@@ -72,9 +72,11 @@ def varied(
 ) -> FloatArray:
     """Return the given points, each changed in one or a few dimensions by at least one value.
 
+    Dimensions that are inactive or have one value are drawn like others, but do not change a point.
+
     Args:
         unit: Shape ``(n, d)``, NaN where inactive.
-        others: Shape ``(n, d)``: coordinates that replace NaN, and a choice that changes.
+        others: Shape ``(n, d)``: uniform draws, which replace NaN and select another option.
         space: Space of d dimensions.
         rng: Generator of all draws.
         mutations: Expected number of changed dimensions beyond the first.
@@ -89,13 +91,20 @@ def varied(
     smallest, largest = map(math.log, scales)
     steps = np.exp(rng.uniform(smallest, largest, unit.shape)) * rng.standard_normal(unit.shape)
     for column, dimension in enumerate(space.dimensions):
-        min_step = 1.0 / dimension.size  # 0 without a grid
-        step = steps[:, column]
-        step = np.copysign(np.maximum(np.abs(step), min_step), step)
-        u = varied[:, column]
-        moved = others[:, column] if dimension.categorical else reflected(u + step)
-        varied[:, column] = np.where(changed[:, column], moved, u)
+        if dimension.size > 1:
+            rows = changed[:, column]
+            u, step, other = varied[rows, column], steps[rows, column], others[rows, column]
+            to_option = dimension.categorical
+            there = _option(dimension, u, other) if to_option else moved(dimension, u, step)
+            varied[rows, column] = there
     return varied
+
+
+def _option(dimension: Dimension, u: FloatArray, draws: FloatArray) -> FloatArray:
+    """Return coordinates of other options of a choice, by uniform draws."""
+    n = int(dimension.size)
+    shifts = 1 + np.floor(draws * (n - 1))
+    return (np.floor(u * n) + shifts) % n / n + 0.5 / n
 
 
 def climbed(

@@ -50,14 +50,34 @@ def mutate(dimension: Dimension, u: float, rng: np.random.Generator, *, scale: f
     if dimension.categorical:
         n = int(dimension.size)
         return ((int(u * n) + int(rng.integers(1, n))) % n + 0.5) / n
-    step = scale * rng.standard_normal()
-    moved = reflected(u + step)
-    if math.isinf(dimension.size):
-        return moved
-    lower, upper = dimension.cells(np.array([u, moved]))
-    if lower[0] != lower[1]:
-        return moved
-    return _neighbour(float(lower[0]), float(upper[0]), up=step > 0)
+    step = scale * rng.standard_normal(1)
+    return float(moved(dimension, np.array([u]), step)[0])
+
+
+def moved(dimension: Dimension, u: FloatArray, steps: FloatArray) -> FloatArray:
+    """Return coordinates after steps, reflected at the ends of the range, with other values.
+
+    A step that ends at the same value of a grid goes to the next one, or to the one before if the
+    range ends there.
+
+    Args:
+        dimension: A dimension with more than one value, not an unordered choice.
+        u: Coordinates, in [0, 1].
+        steps: Their steps, none of them 0.
+
+    >>> from kt_extras.search import Int
+    >>> moved(Int("units", 1, 4), np.array([0.125, 0.875]), np.array([0.01, 0.01])).tolist()
+    [0.3125, 0.6875]
+    """
+    lower, upper = dimension.cells(u)
+    there = reflected(u + steps)
+    stays = (lower <= there) & (there <= upper) & (lower < upper)
+    # A quarter of a cell beyond its edge lies inside the next cell: none is narrower than 0.46 of
+    # its neighbour, the ratio of the first two integers of a logarithmic range from 1.
+    quarter = 0.25 * (upper - lower)
+    above, below = upper + quarter, lower - quarter
+    up = np.where(steps > 0, above < 1.0, below <= 0.0)
+    return np.where(stays, np.where(up, above, below), there)
 
 
 def reflected(u: _Coordinates) -> _Coordinates:
@@ -130,16 +150,3 @@ def vary(
         scale = math.exp(rng.uniform(math.log(scales[0]), math.log(scales[1])))
         child[column] = mutate(space.dimensions[column], child[column], rng, scale=scale)
     return child
-
-
-def _neighbour(lower: float, upper: float, *, up: bool) -> float:
-    """Return a coordinate in the next cell, or in the one before if the range ends there.
-
-    A quarter of a cell beyond its edge lies inside the next cell: none is narrower than 0.46 of its
-    neighbour, which is the ratio of the first two integers of a logarithmic range from 1.
-    """
-    quarter = 0.25 * (upper - lower)
-    above, below = upper + quarter, lower - quarter
-    if up:
-        return above if above < 1.0 else below
-    return below if below > 0.0 else above

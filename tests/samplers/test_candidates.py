@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kt_extras.samplers.candidates import around_best, climbed, first_untried
+from kt_extras.samplers.candidates import around_best, climbed, first_untried, varied
 from kt_extras.search import Choice, Float, History, Int, Space, State
 from kt_extras.testing.samplers import toy_spaces
 
@@ -40,6 +40,24 @@ def test_variations_of_a_trial_and_random_rows_are_on_the_grid(name):
         point = space.decode(row)
         known = ~np.isnan(encoded := space.encode(point))
         assert np.allclose(encoded[known], row[known])
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value"),
+    [
+        (Int("n", 1, 512, sampling="log"), 1),
+        (Int("n", 1, 512, sampling="log"), 512),
+        (Int("n", 1, 2), 2),
+        (Choice("n", (1, 2, 4), ordered=True), 4),
+        (Choice("n", ("a", "b", "c")), "b"),
+        (Choice("n", (False, True)), False),
+    ],
+)
+def test_every_variation_has_another_value_even_at_an_end_of_the_range(dimension, value):
+    space, rng = Space([dimension]), np.random.default_rng(0)
+    unit, others = np.repeat(space.encode({"n": value})[None], 200, axis=0), rng.random((200, 1))
+    rows = varied(unit, others, space, rng, mutations=0.5, scales=(0.002, 0.3))
+    assert value not in {space.decode(row)["n"] for row in rows}
 
 
 def test_first_new_point_is_taken_and_a_repeated_one_only_if_all_were_tried():
