@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,15 +34,19 @@ class Acquisition:
     Args:
         space: The search space.
         regression: The Gaussian process.
-        incumbent: The lowest target so far.
         exploration: Number of standard deviations by which the confidence bound is below the mean;
             None for the expected improvement. Defaults to None.
     """
 
     space: Space
     regression: Regression
-    incumbent: float
     exploration: float | None = None
+
+    @functools.cached_property
+    def incumbent(self) -> float:
+        """The lowest predicted mean of the observations, which is to be improved on."""
+        inputs = self.regression.inputs
+        return float(self.regression.predict(inputs, np.full(len(inputs), _NEW))[0].min())
 
     def with_shorter_lengths(self) -> Acquisition:
         """Return the same with half the length scales, which is less sure away from the trials."""

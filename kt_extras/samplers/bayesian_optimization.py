@@ -53,8 +53,8 @@ class BayesianOptimization:
     Args:
         n_startup_trials: Number of random trials before the model is used, at least 1; None for 10.
             Defaults to None.
-        noise: Variance of the noise of a loss, above 0, in units of the variance of all losses;
-            None to fit it. Defaults to None.
+        noise: Variance of the noise of a loss, above 0, in units of the variance of all losses; one
+            below 1e-8 counts as 1e-8. None to fit it. Defaults to None.
         exploration: None to suggest the point with the largest expected improvement; a number of at
             least 0 for the one whose predicted loss, less so many standard deviations, is lowest.
             Defaults to None.
@@ -127,9 +127,7 @@ class BayesianOptimization:
         found = fitted(inputs[seen], seen, targets[seen], owner=owner_of(space), prior=prior)
         regression = Regression(inputs, np.arange(len(inputs)), targets, found)
         running = columns_of(history.unit[history.states == State.RUNNING], space)
-        regression = _believing(regression, running)
-        mean, _ = regression.predict(regression.inputs, np.full(len(regression.inputs), _NEW))
-        return Acquisition(space, regression, float(mean.min()), self.exploration)
+        return Acquisition(space, _believing(regression, running), self.exploration)
 
 
 def _searched(acquisition: Acquisition, rows: FloatArray) -> tuple[list[FloatArray], float]:

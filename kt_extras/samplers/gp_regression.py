@@ -34,6 +34,7 @@ _TIME_SPREAD = 1.5  # of the log relevance of the time
 _OF_CURVES = np.log([1.0, 0.005, 0.02])  # medians of signal, own and noise; the log spread is 1
 _OF_LOSSES, _LOSS_SPREADS = np.log([1.0, 1e-12, 1e-3]), np.array([1.0, 1.0, 2.3])
 _MAX_SPREADS = 3.0  # largest distance of a hyperparameter from its median, in spreads
+_LEAST_NOISE = 1e-8  # with less, rounding may leave a covariance that is not positive definite
 _LEAST_VARIANCE = 1e-16  # of a prediction, as rounding may leave less
 _STEPS = 15  # iterations of L-BFGS; the posterior hardly changes after ten
 
@@ -68,7 +69,7 @@ def loss_prior(dimensions: int, noise: float | None = None) -> Prior:
 
     Args:
         dimensions: Number of dimensions.
-        noise: Variance of the noise where it is known. Defaults to None.
+        noise: Variance of the noise where it is known; 1e-8 if it is below. Defaults to None.
 
     >>> loss_prior(2).reach.tolist()[-2]
     0.0
@@ -78,7 +79,7 @@ def loss_prior(dimensions: int, noise: float | None = None) -> Prior:
     reach = _MAX_SPREADS * spread
     reach[-2] = 0.0
     if noise is not None:
-        median[-1], reach[-1] = math.log(noise), 0.0
+        median[-1], reach[-1] = math.log(max(noise, _LEAST_NOISE)), 0.0
     return Prior(median, spread, reach)
 
 

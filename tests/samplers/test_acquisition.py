@@ -26,7 +26,14 @@ def acquisition_in(space, exploration=None, seed=0):
     prior = loss_prior(len(space))
     found = fitted(inputs, trials, targets, owner=owner_of(space), prior=prior)
     regression = Regression(inputs, trials, targets, found)
-    return Acquisition(space, regression, float(targets.min()), exploration)
+    return Acquisition(space, regression, exploration)
+
+
+def test_improvement_is_on_the_predictions_of_the_same_length_scales():
+    before = acquisition_in(SPACES["numeric"])
+    after = before.with_shorter_lengths()
+    assert after.incumbent != before.incumbent
+    assert after.incumbent == Acquisition(after.space, after.regression).incumbent
 
 
 @pytest.mark.parametrize("exploration", [None, 2.0])

@@ -123,6 +123,18 @@ def test_noise_that_is_given_is_not_fitted():
     assert fitted != given
 
 
+@pytest.mark.parametrize("noise", [1e-12, None])
+def test_suggestion_is_made_when_most_trials_are_next_to_the_optimum(noise):
+    rng, space = np.random.default_rng(0), Space([Float("x", 0, 1), Float("y", 0, 1)])
+    history = History(space)
+    for unit in [*rng.random((10, 2)), *(0.5 + 1e-4 * rng.random((40, 2)))]:
+        loss = float(np.sum((unit - 0.5) ** 2))
+        history.finish(history.start(space.decode(unit)), State.COMPLETED, loss)
+    for number in range(3):
+        history.start(suggested(history, number, noise=noise))
+    assert len(np.unique(history.unit, axis=0)) == len(history)
+
+
 @pytest.mark.slow
 def test_suggestion_is_made_after_thousands_of_trials():
     space, history = branin().space, History(branin().space)
