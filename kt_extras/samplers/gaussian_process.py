@@ -14,7 +14,7 @@ import numpy as np
 
 from kt_extras.arguments import check_integer, is_finite
 from kt_extras.arrays import FloatArray
-from kt_extras.samplers.candidates import varied
+from kt_extras.samplers.candidates import first_untried, varied
 from kt_extras.samplers.curve_model import CurveModel
 from kt_extras.samplers.random import check_random_fraction
 from kt_extras.search.dimensions import Point
@@ -24,7 +24,6 @@ from kt_extras.search.space import Space
 _PARENTS = 10  # number of the best trials that are varied
 _MUTATIONS = 0.5  # expected number of changed dimensions beyond the first
 _SCALES = (0.02, 0.3)  # smallest and largest standard deviation of a step on the unit cube
-_RETRIES = 32  # random points to try if all candidates were tried already
 
 
 @dataclass(frozen=True)
@@ -77,15 +76,12 @@ class GaussianProcess:
         """Return the next point; see `Sampler.suggest`."""
         at_random = rng.random() < self.random_fraction or len(history) < self.n_startup_trials
         model = None if at_random else CurveModel.of(history, rng)
-        ranked = []
+        ranked: list[FloatArray] = []
         if model is not None and len(space):
             unit = self._candidates(history, space, rng)
             mean, deviation = model.at_points(unit)
             ranked = list(unit[np.argsort(mean - self.exploration * deviation, kind="stable")])
-        ranked += list(rng.random((_RETRIES, len(space))))
-        first = space.decode(ranked[0])
-        points = map(space.decode, ranked)
-        return next((point for point in points if not history.tried(point)), first)
+        return first_untried(ranked, history, space, rng)
 
     def forecast(self, history: History, rng: np.random.Generator) -> FloatArray | None:
         """Return the predicted losses of all trials; see `Forecaster.forecast`."""
