@@ -6,58 +6,40 @@ trials and a part of the others are taken.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Union
+from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine.trial import TrialStatus
 
 from kt_extras.arguments import is_finite, is_number, plain
-from kt_extras.bridge.objective import loss_of
-from kt_extras.bridge.trial_state import TrialState
-from kt_extras.records.recorded_search import RecordedSearch, recorded_state
-from kt_extras.records.recorder import open_project_store
-from kt_extras.records.search_state import SearchState
+from kt_extras.records.past_results import (
+    Result,
+    in_database,
+    in_directory,
+    of_pairs,
+    of_state,
+    of_study,
+)
+from kt_extras.records.recorded_search import RecordedSearch
 from kt_extras.search.dimensions import Point
 from kt_extras.search.past import Past, ranked
-from kt_extras.storage.journal import FILE_NAME
 
 PastSearches = Sequence[Any]  # what `warm_start` takes
 
 _BEST, _OTHERS = 100, 100  # trials of an earlier search that are taken
-_EPOCHS = "tuner/epochs"  # KerasTuner's Hyperband: for how many epochs a trial was trained
 _RULE = (
     "`warm_start` must be a list of finished searches: the path of a project's directory, a pair "
     "of the URL of a database and the name of a project or study, what `kt_extras.load_results` "
     "returns, an Optuna study, or a list of pairs of values and score"
 )
 
-_Read = Callable[[keras_tuner.Objective], "Iterable[_Result]"]
-_Pair = Union[tuple[Mapping[str, Any], float], Sequence[Any]]  # noqa: UP007 - Python 3.10
-
-
-class _Result(NamedTuple):
-    """A trial of an earlier search.
-
-    Attributes:
-        values: Of its hyperparameters.
-        loss: Lower is better; `inf` without a score.
-        whole: Whether it was trained to its end.
-        epochs: How long it was trained, if not.
-    """
-
-    values: Mapping[str, Any]
-    loss: float
-    whole: bool = True
-    epochs: int = 0
+_Read = Callable[[keras_tuner.Objective], "Iterable[Result]"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +88,7 @@ def past_sources(given: PastSearches | None) -> list[PastSource]:
 
     Raises:
         TypeError: It is no list, or an item is none of what it may hold.
-        ValueError: A search is named twice.
+        ValueError: A search is named twice, or a URL has no name of a project beside it.
 
     >>> [source.name for source in past_sources(["runs/old", ("sqlite:///a.db", "digits")])]
     ['runs/old', "'digits' in sqlite:///a.db"]
@@ -114,9 +96,10 @@ def past_sources(given: PastSearches | None) -> list[PastSource]:
     if given is None:
         return []
     if isinstance(given, (str, os.PathLike, Mapping)) or not isinstance(given, Sequence):
-        hint = f"; pass [{given!r}]" if isinstance(given, (str, os.PathLike)) else ""
-        raise TypeError(f"{_RULE}; got {given!r}{hint}.")
-    if given and all(map(_is_pair, given)):
+        alone = isinstance(given, (str, os.PathLike)) and "://" not in str(given)
+        hint = f"; pass [{given!r}]" if alone else ""
+        raise TypeError(f"{_RULE}; got {_got(given)}{hint}.")
+    if _is_address(given) or (given and all(map(_is_pair, given))):
         given = [given]
     sources = [_source(item) for item in given]
     names = [source.name for source in sources]
@@ -126,22 +109,26 @@ def past_sources(given: PastSearches | None) -> list[PastSource]:
 
 
 def _source(given: Any) -> PastSource:
-    if isinstance(given, (str, os.PathLike)):
+    if isinstance(given, (str, os.PathLike)) and "://" not in str(given):
         path = Path(given)
-        return PastSource(os.fspath(given), lambda _: _in_directory(path))
+        return PastSource(_project_name(path), lambda _: in_directory(path))
     if isinstance(given, RecordedSearch):
-        found = list(_of_state(given._state))
-        return PastSource(_named("search", found), lambda _: found)
+        found = list(of_state(given._state))
+        return PastSource(_project_name(*given._place), lambda _: found)
     if hasattr(given, "trials") and hasattr(given, "directions"):
-        name = f"Optuna study {getattr(given, 'study_name', '')!r}"
-        return PastSource(name, lambda _: _of_study(given))
+        return PastSource(_study_name(given), lambda _: of_study(given))
     if _is_address(given):
         url, name = given
-        shown = re.sub(r"//[^@/]*@", "//", url)  # without user and password
-        return PastSource(f"{name!r} in {shown}", lambda _: _in_database(url, name))
+        return PastSource(_project_name(Path(name), url), lambda _: in_database(url, name))
     if isinstance(given, Sequence) and given and all(map(_is_pair, given)):
-        return PastSource(_named("results", given), lambda objective: _of_pairs(given, objective))
-    raise TypeError(f"{_RULE}; got {given!r}.")
+        return PastSource(_named("results", given), lambda objective: of_pairs(given, objective))
+    raise TypeError(f"{_RULE}; got {_got(given)}.")
+
+
+def _got(given: Any) -> str:
+    """Return how a message shows what was given: without a URL, which may hold a password."""
+    text = repr(given)
+    return "a URL that is not in a pair (URL, name)" if "://" in text else text
 
 
 def _is_address(given: Any) -> bool:
@@ -154,125 +141,40 @@ def _is_pair(given: Any) -> bool:
     return pair and isinstance(given[0], Mapping) and is_number(given[1])
 
 
+# Names are the same when the program runs again; else a search would be recorded twice.
+
+
+def _project_name(directory: Path, storage: str | None = None) -> str:
+    if storage is None:
+        return _local(directory)
+    from kt_extras.storage.address import parse, shown  # SQLAlchemy is optional
+
+    url = parse(storage)
+    if url.get_backend_name() == "sqlite" and url.database:
+        url = url.set(database=_local(Path(url.database)))
+    return f"{directory.name!r} in {shown(url)}"
+
+
+def _local(path: Path) -> str:
+    """Return a path as seen from the working directory if that holds it, so that both can move."""
+    path, here = path.resolve(), Path.cwd().resolve()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+
+
+def _study_name(study: Any) -> str:
+    name = str(getattr(study, "study_name", ""))
+    if name.startswith("no-name-"):  # and a random number
+        return _named("Optuna study", list(of_study(study)))
+    return f"Optuna study {name!r}"
+
+
 def _named(kind: str, content: Any) -> str:
-    """Return a name for results that have none; it is the same when the program runs again."""
+    """Return a name for results that have none."""
     text = repr([(sorted(map(str, item[0].items())), float(item[1])) for item in content])
     return f"{kind} {zlib.crc32(text.encode()):08x}"
 
 
-# One function for each kind of search.
-
-
-def _in_directory(path: Path) -> Iterable[_Result]:
-    if (path / FILE_NAME).exists():
-        return _of_state(recorded_state(path.absolute()))
-    files = sorted(path.glob("trial_*/trial.json"))
-    if not files:
-        raise FileNotFoundError(
-            f"`warm_start` must name directories of projects, but {str(path)!r} holds no search "
-            "of kt_extras or KerasTuner.  A project's directory is `directory/project_name`; for "
-            "one in a database pass a pair of its URL and its name."
-        )
-    return _of_keras_tuner(path, files)
-
-
-def _in_database(url: str, name: str) -> Iterable[_Result]:
-    if open_project_store(url, Path(name)).exists():
-        return _of_state(recorded_state(Path(name), url))
-    try:
-        import optuna
-    except ModuleNotFoundError:
-        raise FileNotFoundError(
-            f"`warm_start` must name projects that a database holds, but {name!r} is none.  To "
-            "read a study of Optuna, install it: `pip install optuna`."
-        ) from None
-    try:
-        return _of_study(optuna.load_study(study_name=name, storage=url))
-    except KeyError:
-        raise FileNotFoundError(
-            f"`warm_start` must name projects or studies that a database holds, but {name!r} is "
-            "neither."
-        ) from None
-
-
-def _of_state(state: SearchState) -> Iterator[_Result]:
-    for record in state.trials.values():
-        if record.state.is_open or record.state is TrialState.REJECTED:
-            continue
-        loss = loss_of(state.objective, record.trial.score)
-        whole = record.state is TrialState.COMPLETED
-        yield _Result(record.best_values, loss, whole, record.epochs)
-
-
-def _of_keras_tuner(path: Path, files: Sequence[Path]) -> Iterable[_Result]:
-    """Return the trials of KerasTuner's own files, which do not say what its objective was."""
-    trials = [json.loads(file.read_bytes()) for file in files]
-    ended = {TrialStatus.COMPLETED, TrialStatus.FAILED, TrialStatus.INVALID}
-    trials = [trial for trial in trials if trial.get("status") in ended]
-    scored = [trial for trial in trials if _is_scored(trial)]
-    sign = -1.0 if scored and _direction(path, scored) == "max" else 1.0
-    longest = max((_epochs_of(trial) for trial in trials), default=0)
-    for trial in trials:
-        loss, epochs = sign * trial["score"] if _is_scored(trial) else math.inf, _epochs_of(trial)
-        yield _Result(trial["hyperparameters"]["values"], loss, epochs >= longest, epochs)
-
-
-def _is_scored(trial: Mapping[str, Any]) -> bool:
-    return is_finite(trial.get("score")) and trial["status"] == TrialStatus.COMPLETED
-
-
-def _epochs_of(trial: Mapping[str, Any]) -> int:
-    return int(trial["hyperparameters"]["values"].get(_EPOCHS, 0))
-
-
-def _direction(path: Path, trials: Iterable[Mapping[str, Any]]) -> Literal["min", "max"]:
-    """Return the direction of the metric that has given the scores."""
-    possible: dict[str, str] | None = None
-    for trial in trials:
-        own = {
-            name: metric["direction"]
-            for name, metric in trial["metrics"]["metrics"].items()
-            for seen in metric["observations"]
-            if math.isclose(float(np.mean(seen["value"])), trial["score"], rel_tol=1e-9)
-        }
-        possible = own if possible is None else {n: d for n, d in possible.items() if n in own}
-    directions = set((possible or {}).values())
-    if len(directions) != 1:
-        raise ValueError(
-            f"`warm_start` must be of searches whose objective is known, but the files of "
-            f"KerasTuner in {str(path)!r} do not show which metric it was.  Pass a list of pairs "
-            "of values and score in place of the directory."
-        )
-    return "max" if directions == {"max"} else "min"
-
-
-def _of_study(study: Any) -> Iterator[_Result]:
-    """Return the trials of an Optuna study."""
-    if len(study.directions) != 1:
-        raise ValueError(
-            f"`warm_start` must be of studies with one objective, but {study.study_name!r} has "
-            f"{len(study.directions)}; pass a list of pairs of values and score."
-        )
-    sign = -1.0 if study.directions[0].name == "MAXIMIZE" else 1.0
-    for trial in study.trials:
-        if trial.state.name not in {"COMPLETE", "PRUNED", "FAIL"}:
-            continue
-        shown = [sign * value for value in trial.intermediate_values.values()]
-        value = min(shown, default=math.inf) if trial.value is None else sign * trial.value
-        epochs = max(trial.intermediate_values, default=-1) + 1
-        loss = value if trial.state.name != "FAIL" and math.isfinite(value) else math.inf
-        yield _Result(trial.params, loss, trial.state.name == "COMPLETE", epochs)
-
-
-def _of_pairs(given: Iterable[_Pair], objective: keras_tuner.Objective) -> Iterator[_Result]:
-    for values, score in given:
-        yield _Result(values, loss_of(objective, float(score)))
-
-
-# What they share.
-
-
-def _places(results: Sequence[_Result]) -> list[int]:
+def _places(results: Sequence[Result]) -> list[int]:
     """Return the place of each trial: whole ones by loss, then others by epochs and loss."""
     keys = [
         (2, 0.0, 0.0)

@@ -59,7 +59,7 @@ def load_results(
     check_directory(directory)
     check_project_name(project_name)
     project = Path(directory or ".") / str(project_name or "untitled_project")
-    return RecordedSearch(recorded_state(project, storage))
+    return RecordedSearch(recorded_state(project, storage), project, storage)
 
 
 def recorded_state(project: Path, storage: str | None = None) -> SearchState:
@@ -93,13 +93,15 @@ class RecordedSearch:
 
     Args:
         state: The state of the search.
+        project: The directory of the project.
+        storage: The URL of the database that holds the records, None for a journal.
 
     Attributes:
         objective: The objective of the search.
     """
 
-    def __init__(self, state: SearchState) -> None:
-        self._state = state
+    def __init__(self, state: SearchState, project: Path, storage: str | None) -> None:
+        self._state, self._place = state, (project, storage)
         self.objective = state.objective
 
     def results(self) -> list[dict[str, Any]]:

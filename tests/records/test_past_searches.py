@@ -47,14 +47,25 @@ def test_what_load_results_returns_is_read_like_the_directory(tmp_path):
     path = searched(tmp_path)
     past = read(kte.load_results(tmp_path, "old"))
     assert best_first(past) == best_first(read(path))
-    assert past.source == read(kte.load_results(tmp_path, "old")).source
+    assert past.source == read(path).source
 
 
 def test_our_own_project_is_read_from_a_database(tmp_path):
-    pytest.importorskip("sqlalchemy")
+    sqlalchemy = pytest.importorskip("sqlalchemy")
     url = f"sqlite:///{tmp_path}/runs.db"
     searched(tmp_path, storage=url)
-    assert best_first(read((url, "old"))) == [(0.2, 0.0), (0.1, 0.5), (0.3, 1.0)]
+    past = read((url, "old"))
+    assert best_first(past) == [(0.2, 0.0), (0.1, 0.5), (0.3, 1.0)]
+    assert past.source == read(kte.load_results(tmp_path, "old", storage=url)).source
+    with pytest.raises(FileNotFoundError, match="in a database pass a pair of its URL"):
+        read(tmp_path / "old")  # where each trial has a file for KerasTuner's readers
+    with pytest.raises(FileNotFoundError, match="'new' is neither"):
+        read((url, "new"))
+    tables = sqlalchemy.inspect(sqlalchemy.create_engine(url)).get_table_names()
+    assert all(name.startswith("kte_") for name in tables)
+    with pytest.raises(FileNotFoundError, match="'old' is neither"):
+        read((f"sqlite:///{tmp_path}/other.db", "old"))
+    assert not (tmp_path / "other.db").exists()
 
 
 class Theirs(keras_tuner.RandomSearch):
@@ -72,6 +83,10 @@ def test_a_project_of_keras_tuner_is_read_with_its_direction(tmp_path):
     past = read(tmp_path / "kt")
     assert best_first(past)[0] == (0.3, 0.0)
     assert len(past.points) == 3
+    worst = next(f for f in tmp_path.glob("kt/*/trial.json") if '"x": 0.2' in f.read_text())
+    worst.write_bytes(worst.read_bytes()[:40])
+    with pytest.warns(UserWarning, match=f"leaves out {worst}, which is damaged"):
+        assert [x for x, _ in best_first(read(tmp_path / "kt"))] == [0.3, 0.1]
 
 
 def test_a_project_of_keras_tuner_without_its_metric_is_refused(tmp_path):
@@ -81,6 +96,7 @@ def test_a_project_of_keras_tuner_without_its_metric_is_refused(tmp_path):
     folder = tmp_path / "kt" / "trial_0"
     folder.mkdir(parents=True)
     (folder / "trial.json").write_text(json.dumps({**state, "score": 0.5}))
+    (tmp_path / "kt" / "oracle.json").touch()
     with pytest.raises(ValueError, match="do not show which metric it was"):
         read(tmp_path / "kt")
 
@@ -124,6 +140,8 @@ def test_an_optuna_study_is_read_from_its_storage(tmp_path):
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
     past = read((url, "old"))
     assert best_first(past) == best_first(read(study))
+    with pytest.raises(FileNotFoundError, match="'new' is neither"):
+        read((url, "new"))
     assert past.points[0]["x"] == study.best_params["x"]
 
 
@@ -163,6 +181,7 @@ def test_values_are_moved_into_a_space_with_other_ranges():
         ([3], TypeError, "got 3"),
         ([[]], TypeError, r"got \[\]"),
         (["a", "b", "a"], ValueError, "name each search once, got 'a' twice"),
+        (["runs/a", "./runs/../runs/a"], ValueError, "name each search once, got 'runs/a' twice"),
     ],
 )
 def test_what_names_no_search_is_refused(given, error, message):
@@ -180,6 +199,43 @@ def test_a_search_without_a_score_is_refused():
         read([({"x": 1}, float("nan"))])
 
 
-def test_a_password_is_not_part_of_the_name():
-    (source,) = past_sources([("postgresql://me:secret@host/runs", "old")])
-    assert source.name == "'old' in postgresql://host/runs"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ada:se/cret@db/runs",
+        "postgresql://ada:p@secret@db/runs",
+        "postgresql://db/runs?user=ada&password=secret",
+        "mysql://ada:secret@db/runs",
+    ],
+)
+def test_a_password_is_shown_nowhere_when_a_url_is_given(url):
+    pytest.importorskip("sqlalchemy")
+    (source,) = past_sources([(url, "old")])
+    assert source.name.startswith("'old' in ")
+    shown = [source.name]
+    for wrong in (url, [url], [(url, "old"), (url, "old")], [(url, 3)], [({"x": url}, "high")]):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            past_sources(wrong)
+        shown.append(str(caught.value))
+    assert not any("cret" in text for text in shown)
+    assert "got a URL that is not in a pair (URL, name)" in shown[1]
+
+
+@pytest.mark.parametrize("pair", [tuple, list])
+def test_a_url_and_a_name_are_one_search(pair):
+    pytest.importorskip("sqlalchemy")
+    (source,) = past_sources(pair(["sqlite:///runs.db", "old"]))
+    assert source.name == "'old' in sqlite:///runs.db"
+
+
+def test_a_search_has_one_name_however_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = ["runs/old", "./runs/old", tmp_path / "runs/old", "runs/new/../old"]
+    assert {past_sources([item])[0].name for item in given} == {"runs/old"}
+    assert past_sources(["../old"])[0].name == (tmp_path.parent / "old").as_posix()
+
+
+def test_an_optuna_study_without_a_name_is_known_by_its_trials():
+    one, other = Study(), Study()
+    one.study_name, other.study_name = "no-name-1", "no-name-2"
+    assert past_sources([one])[0].name == past_sources([other])[0].name
