@@ -83,7 +83,7 @@ def test_a_good_prior_helps_and_a_misleading_one_costs_little():
     assert best["wrong"] < 1.5 * best["none"]
 
 
-def test_a_prior_of_a_conditional_hyperparameter_is_drawn_where_it_is_active():
+def test_a_prior_of_a_conditional_value_is_drawn_where_it_is_active():
     def function(point):
         return abs(np.log10(point.get("rate", 1e-2)) + 3.0)
 

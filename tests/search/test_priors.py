@@ -87,7 +87,7 @@ def test_a_loguniform_distribution_is_uniform_on_a_log_scale(dimension):
     assert pieces[: len(pieces) // 2].mean() == pytest.approx(1.0, abs=0.02)
 
 
-def test_a_uniform_distribution_on_reverse_log_integers_follows_the_scale():
+def test_a_uniform_distribution_follows_a_reverse_log_scale():
     units = Int("units", 8, 512, sampling="reverse_log")
     pieces = density(units, stats.uniform(0, 600))
     share = pieces[: int(units.to_unit(260) * len(pieces))].mean() * units.to_unit(260)
