@@ -114,7 +114,7 @@ class ProgressiveHalving:
         pairs = [history.curve(number).losses[[below - 1, level - 1]] for number in there]
         losses = np.array(pairs).reshape(-1, 2)
         before, after = losses[np.isfinite(losses).all(axis=1)].T
-        shifts = np.abs(np.sort(before) - before[np.argsort(after, kind="stable")])
+        shifts = np.abs(np.sort(before) - before[np.lexsort((before, after))])
         return bool(np.all(shifts <= 0)) or bool(np.all(shifts <= self._epsilon(history, top)))
 
     def _epsilon(self, history: History, top: int) -> float:
@@ -138,7 +138,8 @@ def noisy_differences(curves: FloatArray) -> FloatArray:
     """Return the last differences between curves that cross and cross back.
 
     Args:
-        curves: Shape ``(n, epochs)``: losses; epochs without a finite loss of each are left out.
+        curves: Shape ``(n, epochs)``: losses, NaN where there is none.  Left out are curves that
+            diverge, and then epochs without a loss of each.
 
     Returns:
         Shape ``(pairs,)``, for the pairs of which the order changes at least twice.
@@ -146,9 +147,14 @@ def noisy_differences(curves: FloatArray) -> FloatArray:
     >>> noisy_differences(np.array([[3.0, 2.0, 1.0], [2.9, 2.1, 0.8], [2.0, 1.0, 0.0]])).round(2)
     array([0.2])
     """
-    curves = curves[:, np.isfinite(curves).all(axis=0)]
+    curves = curves[~np.isinf(curves).any(axis=1)]
+    curves = curves[:, ~np.isnan(curves).any(axis=0)]
+    if not curves.size:
+        return np.empty(0)
     i, j = np.triu_indices(len(curves), 1)
-    ahead = curves[i] < curves[j]
-    changes = np.sum(ahead[:, 1:] != ahead[:, :-1], axis=1)
+    signs = (curves[i] > curves[j]).astype(int) - (curves[i] < curves[j])
+    for epoch in range(1, curves.shape[1]):  # where two are equal, the order stays what it was
+        signs[:, epoch] += np.where(signs[:, epoch] == 0, signs[:, epoch - 1], 0)
+    changes = np.sum(signs[:, 1:] * signs[:, :-1] < 0, axis=1)
     differences: FloatArray = np.abs(curves[i, -1] - curves[j, -1])[changes >= 2]
     return differences

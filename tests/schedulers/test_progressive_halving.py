@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -87,10 +89,32 @@ def test_differences_are_noisy_when_curves_cross_twice():
     assert noisy_differences(curves).tolist() == pytest.approx([0.2])
 
 
-def test_epochs_count_for_noise_only_where_all_have_a_finite_loss():
-    curves = np.array([[3.0, np.nan, 1.0], [2.9, 2.1, 0.8], [3.0, np.inf, 0.5]])
-    assert not len(noisy_differences(curves))
+def test_noise_is_that_of_curves_that_do_not_diverge_where_all_have_a_loss():
+    crossing = [[3.0, np.nan, 2.0, 1.0], [2.9, 2.5, 2.1, 0.8]]
+    curves = np.array([*crossing, [3.0, 2.0, np.inf, 0.5]])
+    assert noisy_differences(curves).tolist() == pytest.approx([0.2])
     assert not len(noisy_differences(curves[:1]))
+    assert not len(noisy_differences(np.full((2, 1), np.inf)))
+
+
+def test_rungs_are_the_same_when_a_running_trial_has_diverged():
+    history = history_of_curves([2, 2, 0], [1, 1, 1], [3, 3, 3])
+    before = HALVING.open_part(history).levels
+    history.report(history.start({"x": 0.9}), 0, np.nan)
+    assert HALVING.open_part(history).levels == before
+
+
+def test_rungs_do_not_depend_on_trial_numbers_when_losses_tie():
+    for curves in itertools.permutations([[3, 2, 1], [2, 2, 1], [1, 2, 1]]):
+        assert rungs_open(*curves) == (1, 3)
+
+
+def test_curves_cross_when_one_is_ahead_of_the_other_and_not_when_they_meet():
+    meeting = np.array([[3, 2, 3, 1], [2, 2, 2, 0]])
+    crossing = np.array([[3, 2, 1, 2, 3], [2, 2, 2, 2, 2]])
+    for order in ([0, 1], [1, 0]):
+        assert not len(noisy_differences(meeting[order]))
+        assert len(noisy_differences(crossing[order]))
 
 
 def test_fewer_epochs_are_trained_than_by_successive_halving():
