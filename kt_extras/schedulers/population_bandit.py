@@ -13,13 +13,13 @@ model chooses all hyperparameters.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kt_extras.arrays import FloatArray, Mask
-from kt_extras.schedulers.rungs import loss_at
+from kt_extras.schedulers.rungs import NEVER, loss_at
 from kt_extras.schedulers.time_varying import TimeVarying
 from kt_extras.search import History, Point, Space, State
 
@@ -45,7 +45,7 @@ class Intervals:
     gains: FloatArray
 
     @classmethod
-    def of(cls, history: History, interval: int, best: float) -> Intervals:
+    def of(cls, history: History, interval: int, best: float, *, enough: int = NEVER) -> Intervals:
         """Return the intervals that have ended or are being trained.
 
         Before the first interval all members have the same loss.  Before one that began with a
@@ -55,26 +55,27 @@ class Intervals:
             history: All members.
             interval: Number of epochs of an interval.
             best: Fraction of the members that counts as the best.
+            enough: Number of intervals that have ended after which those that began earlier are
+                left out. Defaults to all.
         """
-        rows: list[tuple[FloatArray, int, float]] = []
-        for number in range(len(history)):
-            trained, state = int(history.epochs[number]), history.states[number]
-            changes = history.changes(number)
-            for begin in range(0, trained + 1, interval):
-                ended = trained >= begin + interval
-                runs = state == State.RUNNING or (state == State.PAUSED and trained > begin)
-                if ended or runs:
-                    taken_over = begin in changes
-                    source = None if taken_over else number
-                    before = _loss_before(history, source, begin, best)
-                    after = loss_at(history, number, begin + interval) if ended else math.nan
-                    gain = -math.inf if after == math.inf else before - after
-                    rows.append(
-                        (history.space.encode(history.point_at(number, begin)), begin, gain)
-                    )
-        rows = [row for row in rows if row[2] != math.inf]  # no gain of a member that had diverged
-        unit = np.array([unit for unit, _, _ in rows]).reshape(len(rows), len(history.space))
-        return cls(unit, *np.array([row[1:] for row in rows], dtype=float).reshape(-1, 2).T)
+        epochs, states, known = history.epochs, history.states, 0
+        rows: list[tuple[int, int, float]] = []
+        for begin in range(int(epochs.max(initial=0)) // interval * interval, -1, -interval):
+            ended = epochs >= begin + interval
+            begun = (epochs > begin) & (states == State.PAUSED)
+            runs = ~ended & (begun | ((epochs >= begin) & (states == State.RUNNING)))
+            members = np.flatnonzero(runs | ended if known < enough else runs).tolist()
+            losses = _losses_before(history, members, begin, best)
+            for number, before in zip(members, losses, strict=True):
+                after = loss_at(history, number, begin + interval) if ended[number] else math.nan
+                gain = -math.inf if after == math.inf else before - after
+                if gain != math.inf:  # no gain of a member that had diverged
+                    rows.append((number, begin, gain))
+                    known += int(ended[number])
+        rows.sort()
+        unit = [history.space.encode(history.point_at(n, begin)) for n, begin, _ in rows]
+        begins, gains = np.array([row[1:] for row in rows], dtype=float).reshape(-1, 2).T
+        return cls(np.array(unit).reshape(len(rows), len(history.space)), begins, gains)
 
     def scores(self) -> FloatArray:
         """Return the gains, standardised among those of the same beginning, NaN if not known.
@@ -116,7 +117,7 @@ def chosen(
         mutable: Names of the hyperparameters that may change, None for all.
         rng: Generator of all draws.
     """
-    space, known = history.space, Intervals.of(history, interval, best)
+    space, known = history.space, Intervals.of(history, interval, best, enough=_MAX_OBSERVATIONS)
     point = history.point_at(parent, epoch)
     points = _candidates(space, point, mutable, rng)
     begun = (history.epochs > epoch) | (history.states == State.RUNNING)
@@ -139,12 +140,19 @@ def chosen(
     return points[int(np.argmax(mean + _CONFIDENCE * deviation))]
 
 
-def _loss_before(history: History, number: int | None, epoch: int, best: float) -> float:
-    """Return the loss of a member at an epoch, the mean of the best ones for None."""
+def _losses_before(
+    history: History, numbers: Sequence[int], epoch: int, best: float
+) -> list[float]:
+    """Return the losses of members at an epoch, the mean of the best ones after a takeover."""
     if epoch == 0:
-        return 0.0  # any number, as it is the same for all
-    if number is not None:
-        return loss_at(history, number, epoch)
+        return [0.0] * len(numbers)  # any number, as it is the same for all
+    taken_over = [epoch in history.changes(number) for number in numbers]
+    of_best = _mean_of_best(history, epoch, best) if any(taken_over) else math.nan
+    pairs = zip(numbers, taken_over, strict=True)
+    return [of_best if taken else loss_at(history, number, epoch) for number, taken in pairs]
+
+
+def _mean_of_best(history: History, epoch: int, best: float) -> float:
     rivals = np.flatnonzero((history.epochs >= epoch) & (history.states != State.INFEASIBLE))
     losses = np.sort([loss_at(history, rival, epoch) for rival in rivals.tolist()])
     size = min(math.ceil(len(rivals) * best), len(rivals) // 2)

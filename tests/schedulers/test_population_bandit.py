@@ -65,6 +65,21 @@ def test_interval_has_no_gain_when_it_is_being_trained():
     assert known.begins[np.isnan(known.gains)].tolist() == [4]
 
 
+def test_latest_intervals_are_the_same_when_earlier_ones_are_left_out():
+    history, rng = four(), np.random.default_rng(0)
+    for number in range(4):
+        for step in range(4, 30):
+            history.report(number, step, float(rng.random()))
+        history.change(number, 8 + 2 * number, {"rate": 0.3})
+    history.resume(history.start({"rate": 0.6}))  # it runs in an interval that began early
+    all_of_them = Intervals.of(history, 2, 0.25)
+    known = Intervals.of(history, 2, 0.25, enough=10)
+    kept = (all_of_them.begins >= 24) | np.isnan(all_of_them.gains)
+    assert known.begins.tolist() == all_of_them.begins[kept].tolist()
+    assert np.array_equal(known.gains, all_of_them.gains[kept], equal_nan=True)
+    assert np.array_equal(known.unit, all_of_them.unit[kept])
+
+
 def test_chosen_value_is_near_the_one_that_has_gained_most():
     rates = [choose(four(), seed=seed)["rate"] for seed in range(5)]
     assert all(0.45 < rate < 0.95 for rate in rates)
