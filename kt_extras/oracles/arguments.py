@@ -21,6 +21,7 @@ from kt_extras.samplers.random import Random
 from kt_extras.samplers.random_forest import RandomForest
 from kt_extras.samplers.sobol import Sobol
 from kt_extras.samplers.tpe import TPE
+from kt_extras.schedulers import Scheduler
 from kt_extras.search import Point, Sampler
 
 Values = Union[Mapping[str, Any], keras_tuner.HyperParameters]  # noqa: UP007 - Python 3.10
@@ -68,6 +69,25 @@ def check_sampler(given: object) -> None:
         f"to `kt_extras.SamplerOracle`: `kt_extras.Tuner(kt_extras.SamplerOracle({instead}, ...), "
         "hypermodel)`."
     )
+
+
+def check_scheduler(given: object, sampler: Sampler) -> None:
+    """Raise unless the value is a scheduler, or None, that the sampler goes with.
+
+    Raises:
+        TypeError: It is no scheduler.
+        ValueError: The sampler waits for trials that are trained to their end.
+
+    """
+    if given is None:
+        return
+    check_protocol("scheduler", given, Scheduler, "next_step")
+    if isinstance(sampler, Grid) and sampler.refine:
+        raise ValueError(
+            f"`refine` must be 0 with a scheduler, got {sampler.refine}: a finer grid is around "
+            "the best of trials that were trained to their end; leave out the scheduler, or pass a "
+            "larger `resolution`."
+        )
 
 
 def other_oracle(given: object) -> str:

@@ -17,6 +17,8 @@ from kt_extras.records.events import TrialBegun, TrialEnded, TrialResumed
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.trial_end import Pause, closing
 from kt_extras.records.trial_record import TrialRecord
+from kt_extras.samplers.exhaustive import innermost
+from kt_extras.samplers.grid import Grid
 from kt_extras.samplers.informed import Informed
 from kt_extras.schedulers import Resume, Scheduler, Start
 from kt_extras.schedulers.rungs import unfilled
@@ -150,10 +152,12 @@ class NextTrial:
         self.states.copy(parent, record.trial.trial_id, epochs)
 
     def _may_run_out(self, space: Space, max_trials: int | None) -> bool:
-        """Tell whether a space has fewer points than the scheduler plans trials."""
+        """Tell whether the sampler has fewer points than the scheduler plans trials."""
         plan = self.scheduler.plan(max_trials) if self.scheduler else []
         begun = {rung.bracket: rung.trials for rung in reversed(plan)}
-        return space.size < sum(begun.values())
+        sampler = innermost(self.sampler)
+        size = sampler.size(space) if isinstance(sampler, Grid) else space.size
+        return size < sum(begun.values())
 
     def _may_start(self, state: SearchState, max_trials: int | None) -> bool:
         """Tell whether `max_trials` allows a new trial; a rejected model uses up none."""

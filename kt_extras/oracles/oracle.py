@@ -25,6 +25,7 @@ from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.arguments import (
     check_fraction,
     check_sampler,
+    check_scheduler,
     refuse_unknown,
 )
 from kt_extras.oracles.budget import ALL_TRIED, Budget, Usage
@@ -168,8 +169,7 @@ class SamplerOracle(RecordedOracle):
         check_flag("try_defaults", try_defaults)
         if pruner is not None:
             check_protocol("pruner", pruner, Pruner, "should_stop")
-        if scheduler is not None:
-            check_protocol("scheduler", scheduler, Scheduler, "next_step")
+        check_scheduler(scheduler, sampler)
         check_integer("max_retries_per_trial", max_retries_per_trial, minimum=0)
         check_integer("max_consecutive_failed_trials", max_consecutive_failed_trials, minimum=1)
         check_fraction("max_failure_fraction", max_failure_fraction)

@@ -76,6 +76,17 @@ class Exhaustive:
         return point
 
 
+def innermost(sampler: Sampler) -> Sampler:
+    """Return the sampler that `Exhaustive` and `Distinct` ask.
+
+    >>> innermost(Exhaustive(Distinct(Random())))
+    Random()
+    """
+    while isinstance(sampler, (Distinct, Exhaustive)):
+        sampler = sampler.inner
+    return sampler
+
+
 @lru_cache(maxsize=8)
 def _list_points(space: Space, limit: int) -> tuple[tuple[Point, ...], bool]:
     """Return the first `limit` points, and whether these are all points.

@@ -41,7 +41,8 @@ class Grid:
     Args:
         refine: How many finer grids follow the first one. Defaults to 0.
         resolution: Number of values of each range in the first grid, from 2: evenly spread from end
-            to end. Defaults to None: all values of a range with a step, ten of one without.
+            to end; its default is one more if it is not among them. Defaults to None: all values of
+            a range with a step, ten of one without.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -88,6 +89,20 @@ class Grid:
             values = _finer(space, space.with_defaults(history.points[best]), known).__getitem__
         raise SpaceExhausted("All points of the grid have been tried.")
 
+    def size(self, space: Space) -> float:
+        """Return an upper bound of the number of points of the first grid.
+
+        Conditions are not counted, so a conditional space may have fewer.
+
+        Args:
+            space: The space, which may be continuous.
+
+        >>> from kt_extras.search import Float, Int
+        >>> Grid().size(Space([Float("x", 0, 1), Int("units", 1, 4)]))
+        44
+        """
+        return math.prod(_count(dimension, self.resolution) for dimension in space.dimensions)
+
 
 def _first_values(dimension: Dimension, resolution: int | None) -> Iterator[Value]:
     """Yield the values of a dimension in the first grid, its default first."""
@@ -95,6 +110,14 @@ def _first_values(dimension: Dimension, resolution: int | None) -> Iterator[Valu
     chosen = _chosen(dimension, resolution)
     others = _all_values(dimension) if chosen is None else dict.fromkeys(chosen)
     yield from (value for value in others if not _same(value, dimension.default))
+
+
+def _count(dimension: Dimension, resolution: int | None) -> float:
+    """Return how many values a dimension has in the first grid."""
+    if isinstance(dimension, Choice) or _chosen(dimension, resolution) is not None:
+        return len(list(_first_values(dimension, resolution)))
+    default = dimension.default  # which may lie between the values of a step
+    return dimension.size + (not _same(dimension.from_unit(dimension.to_unit(default)), default))
 
 
 def _chosen(dimension: Dimension, resolution: int | None) -> Sequence[Value] | None:

@@ -39,10 +39,11 @@ class GridSearch(Tuner):
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space.
             Defaults to None.
         refine: How many finer grids follow, each around the best trial so far: numbers take its
-            values and those halfway to their neighbours, and choices stay.  Defaults to 0.
+            values and those halfway to their neighbours, and choices stay; not with a `scheduler`.
+            Defaults to 0.
         resolution: Number of values of each range in the first grid, from 2, evenly spread from end
-            to end; a coarse one goes well with `refine`.  Defaults to None: all values of a range
-            with a step, ten of one without.
+            to end; its default is one more if it is not among them.  A coarse grid goes well with
+            `refine`.  Defaults to None: all values of a range with a step, ten of one without.
         pruner: A rule that stops hopeless trials, such as `kt_extras.MedianPruner()`.  Defaults to
             None.
         scheduler, tune_new_entries, allow_new_entries, max_retries_per_trial,

@@ -9,7 +9,8 @@ from kt_extras import compat
 from kt_extras.arguments import check_integer
 from kt_extras.oracles.budget import Budget
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.samplers import Distinct, Exhaustive, Grid, Random, Sobol
+from kt_extras.samplers import Grid, Random, Sobol
+from kt_extras.samplers.exhaustive import innermost
 
 _MANY = 16  # a model takes the least time in a stack of 8 to 32
 _BY_TIME = 8  # where time limits the search, and the sampler looks at results
@@ -57,7 +58,7 @@ def chosen(given: int | Literal["auto"], oracle: SamplerOracle) -> AtOnce:
     """
     if not compat.KERAS_3:
         return AtOnce(1)
-    independent = _is_independent(_innermost(oracle.sampler)) and not oracle.is_informed
+    independent = _is_independent(innermost(oracle.sampler)) and not oracle.is_informed
     trials = _best_for(oracle, independent=independent) if given == "auto" else given
     # Where no trial depends on what others have shown, it costs nothing to begin more of them.
     alone = oracle.scheduler is None and oracle.pruner is None and oracle.budget == Budget()
@@ -86,9 +87,3 @@ def _is_independent(sampler: Any) -> bool:
     return isinstance(sampler, (Random, Sobol)) or (
         isinstance(sampler, Grid) and not sampler.refine
     )
-
-
-def _innermost(sampler: Any) -> Any:
-    while isinstance(sampler, (Distinct, Exhaustive)):
-        sampler = sampler.inner
-    return sampler

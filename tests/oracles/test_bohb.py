@@ -57,11 +57,15 @@ def test_paused_trials_are_promoted_when_all_points_are_tried(preset, max_epochs
     assert best.trained == max_epochs
 
 
-def test_a_small_space_keeps_the_states_of_all_paused_trials(tmp_path):
-    oracle = kte.BOHBOracle(LOSS, max_epochs=9, reduction_factor=3, seed=0)
+@pytest.mark.parametrize("sampler", [None, kte.samplers.Grid(resolution=12)])
+def test_a_small_space_or_grid_keeps_the_states_of_all_paused_trials(sampler, tmp_path):
+    oracle = kte.BOHBOracle(LOSS, max_epochs=9, reduction_factor=3, seed=0, sampler=sampler)
     oracle.restore_states()
     oracle._set_project_dir(str(tmp_path), "project")
-    oracle.hyperparameters.Choice("x", list(range(12)))
+    if sampler is None:
+        oracle.hyperparameters.Choice("x", list(range(12)))
+    else:
+        oracle.hyperparameters.Float("x", 0.0, 11.0)
     states, epochs = StateFiles(tmp_path / "project"), 0
     while (trial := oracle.create_trial("worker")).status != "STOPPED":
         record = oracle.trial_record(trial.trial_id)
@@ -75,6 +79,7 @@ def test_a_small_space_keeps_the_states_of_all_paused_trials(tmp_path):
                 break
         trial.status = "COMPLETED"
         oracle.end_trial(trial)
+    assert len(oracle.trial_records()) == 12
     assert epochs == sum(record.trained for record in oracle.trial_records())
 
 

@@ -86,3 +86,10 @@ def test_refinement_finds_better_points_than_the_first_grid():
         return oracle.get_best_trials()[0].score
 
     assert best(refine=5) < 0.02 < best(refine=0)
+
+
+def test_finer_grids_are_refused_with_a_scheduler():
+    scheduler = kte.schedulers.SuccessiveHalving(9)
+    with pytest.raises(ValueError, match=r"`refine` must be 0 with a scheduler, got 2: .* end"):
+        kte.GridSearchOracle(LOSS, refine=2, scheduler=scheduler)
+    kte.GridSearchOracle(LOSS, resolution=4, scheduler=scheduler)

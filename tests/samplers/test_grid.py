@@ -100,6 +100,14 @@ def test_a_hyperparameter_found_in_a_branch_is_tried_in_that_branch():
     assert suggested == {"act": "leaky", "slope": 0.5}
 
 
+@pytest.mark.parametrize("resolution", [None, 3])
+def test_the_size_of_a_grid_is_known_beforehand(resolution):
+    ranges = [Float("x", 0, 1, step=0.5, default=0.3), Float("rate", 1e-4, 1, sampling="log")]
+    space = Space([*ranges, Int("units", 1, 3, default=2)])
+    sampler = Grid(resolution=resolution)
+    assert sampler.size(space) == len(searched(space, sampler=sampler))
+
+
 def test_a_large_grid_is_not_listed():
     space = Space([Int(f"x{i}", 1, 10**6) for i in range(9)])
     assert [point["x8"] for point in searched(space, max_trials=3).points] == [1, 2, 3]
