@@ -4,9 +4,10 @@
     python -m benchmarks.sampler_suite --samplers TPE "Optuna TPE" --minutes 5
     python -m benchmarks.sampler_suite --seeds 0 --write        # only the tables, into the docs
 
-Results are kept in a folder, one file for each sampler; what is there is not run again.  Slow
-samplers get fewer seeds, and only the problems that judge.  A library that is not installed is left
-out, with a note.  All takes some 40 minutes on two cores.
+Results are kept in a folder, one file for each sampler; what is there is not run again, so delete
+the file of a sampler whose code has changed.  Slow samplers get fewer seeds, and only the problems
+that judge.  A library that is not installed is left out, with a note.  All takes some 40 minutes on
+two cores.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Functions of the literature with known minima, and KerasTuner's own test problem.
 
-As tabulated by Surjanovic & Bingham (Virtual Library of Simulation Experiments, 2013).  Domains are
-not symmetric about a minimum in their middle, since the middle is where many samplers begin.
+As tabulated by Surjanovic & Bingham (Virtual Library of Simulation Experiments, 2013).  No minimum
+is in the middle of its domain, where many samplers begin; one axis of `cube` and one of
+`michalewicz` have theirs there.
 """
 
 from __future__ import annotations

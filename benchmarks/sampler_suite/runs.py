@@ -6,6 +6,7 @@ programs, and in several environments if the libraries don't fit into one.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from benchmarks.sampler_suite.problems import problem_named
 from kt_extras.search import Point
 from kt_extras.testing.problems import Problem
 
+_WARM_UP = 12  # trials of the search that is not timed; models begin after some ten
 #: Drives a sampler: problem, seed and number of trials to nothing; it calls the problem.
 Search = Callable[["Observed", int, int], None]
 
@@ -62,6 +64,7 @@ class Result:
 
 def run(sampler: str, search: Search, problem: str, seed: int, trials: int) -> Result:
     """Run one search; one that ends early, as all points were tried, keeps its best loss."""
+    _warm_up(search)
     observed = Observed(problem_named(problem))
     began = time.process_time()
     search(observed, seed, trials)
@@ -69,6 +72,12 @@ def run(sampler: str, search: Search, problem: str, seed: int, trials: int) -> R
     losses = observed.losses[:trials]
     losses += [min(losses)] * (trials - len(losses))
     return Result(sampler, problem, seed, losses, round(seconds, 4))
+
+
+@functools.cache
+def _warm_up(search: Search) -> None:
+    """Search for a few trials, once a process, as the first search imports libraries."""
+    search(Observed(problem_named("branin")), 0, _WARM_UP)
 
 
 def write(path: Path, result: Result) -> None:
