@@ -104,7 +104,7 @@ def _option(dimension: Dimension, u: FloatArray, draws: FloatArray) -> FloatArra
     """Return coordinates of other options of a choice, by uniform draws."""
     n = int(dimension.size)
     shifts = 1 + np.floor(draws * (n - 1))
-    return (np.floor(u * n) + shifts) % n / n + 0.5 / n
+    return np.asarray(((np.floor(u * n) + shifts) % n + 0.5) / n)
 
 
 def climbed(
