@@ -14,7 +14,7 @@ import numpy as np
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.search.history import History, State
 
-_LARGEST = 20.0  # largest loss, in units of the distance of the median from the best
+_LARGEST = 20.0  # largest loss above the best, in units of the distance of a median one
 
 
 def informative(history: History) -> tuple[IntArray, FloatArray]:
@@ -65,8 +65,8 @@ def _as_if_completed(history: History, stopped: IntArray, completed: IntArray) -
 def standardised(losses: FloatArray) -> FloatArray:
     """Return losses, the worse half compressed, with mean 0 and variance 1.
 
-    In units of the distance of the median from the best, a loss of 1 + x above the best becomes
-    1 + log(1 + x), and is at most that of 20; `inf` is that.
+    The unit is the distance of the best loss from the median of the others that are above it.  One
+    that is 1 + x above the best becomes 1 + log(1 + x); more than 20, `inf` too, counts as 20.
 
     >>> standardised(np.array([0.0, 1.0, 2.0, 99.0, np.inf])).round(2).tolist()
     [-1.09, -0.8, -0.52, 1.2, 1.2]
