@@ -1,5 +1,6 @@
 """Projects that two tuners use at the same time, and searches that share a database."""
 
+import os
 import subprocess
 import sys
 import time
@@ -113,6 +114,7 @@ def test_a_worker_leaves_points_and_trials_of_elsewhere_to_the_chief(monkeypatch
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
     tuner.enqueue({"x": 0.25})
     assert tuner.add_trial({"x": 0.5}, 0.5) == ""
+    assert not os.listdir(tuner.project_dir)
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
     assert tuner.add_trial({"x": 0.5}, 0.5) == "0000"
     assert [row["x"] for row in tuner.results()] == [0.5]
