@@ -21,6 +21,7 @@ from kt_extras.samplers.gp_regression import Regression
 from kt_extras.search.space import Space
 
 _NEW = -1  # trial number of a point without a trial
+_REACH = 0.5  # of a search along the gradient, in every dimension of the unit cube
 _STEPS = 50  # iterations of L-BFGS from each start
 _TOLERANCE = 1e-3  # of the gradient, along axes scaled to length scales of 1
 
@@ -70,8 +71,9 @@ class Acquisition:
     def ascended(self, row: FloatArray) -> tuple[FloatArray, float]:
         """Return the end of a search from a row, and its score.
 
-        All numbers move along the gradient, those on a grid too; then these are rounded and climb
-        together with the choices, and the others move once more.
+        All numbers move along the gradient, those on a grid too, by at most half their range: where
+        little is known, it leads from everywhere to a corner.  Then those on a grid are rounded and
+        climb together with the choices, and the others move once more.
 
         Args:
             row: Shape ``(d,)``.
@@ -106,9 +108,11 @@ class Acquisition:
             value, gradient = self._with_gradient(inputs)
             return -value, -gradient[at] / scale
 
-        bounds = [(0.0, s) for s in scale]
+        u = row[free]
+        lower, upper = np.maximum(u - _REACH, 0.0) * scale, np.minimum(u + _REACH, 1.0) * scale
+        bounds = list(zip(lower, upper, strict=True))
         found, _, _ = fmin_l_bfgs_b(
-            objective, row[free] * scale, bounds=bounds, maxiter=_STEPS, pgtol=_TOLERANCE
+            objective, u * scale, bounds=bounds, maxiter=_STEPS, pgtol=_TOLERANCE
         )
         end = row.copy()
         end[free] = np.clip(found / scale, 0.0, 1.0)

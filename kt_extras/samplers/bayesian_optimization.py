@@ -34,7 +34,7 @@ _MAX_OBSERVATIONS = 300  # of the regression
 _MAX_FITTED = 100  # observations to which the hyperparameters of the regression are fitted
 _STARTUP = 10  # random trials before the model is used
 _CANDIDATES = 1024  # points that the model compares
-_STARTS = 8  # number of them from which it searches further
+_STARTS = 4  # variations of the best trials from which it searches further
 _CONVINCED = math.log(1e-3)  # improvement below which the model may be too sure of itself
 _DOUBT = 0.5  # fraction of these suggestions that are made with shorter length scales
 _NEW = -1  # trial number of a prediction, without the noise of a trial
@@ -131,20 +131,17 @@ class BayesianOptimization:
 
 
 def _searched(acquisition: Acquisition, rows: FloatArray) -> tuple[list[FloatArray], float]:
-    """Return the ends of searches from the best rows, then all rows, and the largest score."""
+    """Return the ends of searches, then all rows, each the best first, and the best end's score.
+
+    Searches begin at variations, the first half of the rows; from random rows they end far from all
+    trials, often in a corner, where the model knows nothing.
+    """
     scores = acquisition.score(rows)
-    ends = [acquisition.ascended(rows[start]) for start in _starts(scores)]
+    starts = np.argsort(-scores[: len(rows) // 2], kind="stable")[:_STARTS]
+    ends = [acquisition.ascended(rows[start]) for start in starts]
     ends.sort(key=lambda end: -end[1])
     others = rows[np.argsort(-scores, kind="stable")]
     return [*(row for row, _ in ends), *others], ends[0][1]
-
-
-def _starts(scores: FloatArray) -> IntArray:
-    """Return the best candidates: as many variations of the best trials as random ones."""
-    half = len(scores) // 2
-    of_varied = np.argsort(-scores[:half], kind="stable")[: _STARTS // 2]
-    anywhere = half + np.argsort(-scores[half:], kind="stable")
-    return np.concatenate([of_varied, anywhere[: _STARTS - len(of_varied)]])
 
 
 def _believing(regression: Regression, more: FloatArray) -> Regression:

@@ -58,6 +58,13 @@ def test_best_end_of_four_searches_is_no_worse_than_many_random_rows(name, explo
     assert max(value for _, value in ends) >= random.max() - 1e-3
 
 
+def test_search_along_the_gradient_ends_at_most_half_the_range_away():
+    acquisition = acquisition_in(SPACES["numeric"], exploration=50.0)
+    rows = np.random.default_rng(4).random((8, 2))
+    moves = [acquisition.ascended(row)[0] - row for row in rows]
+    assert 0.2 < np.abs(moves).max() <= 0.5
+
+
 @pytest.mark.parametrize("name", SPACES)
 def test_search_ends_on_the_grid_with_the_score_that_it_returns(name):
     space, rng = SPACES[name], np.random.default_rng(3)
