@@ -30,6 +30,7 @@ REQUIRED = {
     "Exhaustive": {"inner": samplers.Random()},
     "PercentilePruner": {"percentile": 50},
     "ThresholdPruner": {"upper": 1.0},
+    "ProgressiveHalving": {"max_epochs": 9},
     "SuccessiveHalving": {"max_epochs": 9},
     "Hyperband": {"max_epochs": 9},
     "Population": {"population_size": 4, "max_epochs": 4},

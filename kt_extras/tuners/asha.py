@@ -72,7 +72,7 @@ class ASHA(Tuner):
           0       1      20          20
           0       3       6          12
           0       9       2          12
-    20 trials, at least 44 epochs; about 58 are expected (54 to 72), since some are promoted early
+    20 trials, at least 44 epochs; about 60 are expected (48 to 64), since some are promoted early
     """
 
     def __init__(
