@@ -76,6 +76,7 @@ def test_the_loop_of_keras_guide_runs(kind):
     assert model.evaluate(X, Y, verbose=0)[0] < before == best.score
 
 
+@pytest.mark.slow
 def test_a_pruner_ends_a_loop_that_does_not_look_at_stop_training():
     epochs = []
 
@@ -216,6 +217,7 @@ def test_a_model_with_several_optimizers_is_refused_under_a_scheduler():
         tuner.search(X[:20], verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tuner",
     [
@@ -495,6 +497,7 @@ def drops_verbose(model, *args, callbacks, epochs, validation_data, **kwargs):
     return model.fit(*args, callbacks=callbacks, epochs=epochs, validation_data=validation_data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", [passes_on, sets_verbose, drops_verbose])
 def test_search_prints_the_same_with_and_without_verbose_1(fit, capsys):
     printed = []

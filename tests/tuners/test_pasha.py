@@ -30,6 +30,7 @@ def test_every_argument_has_a_row():
     assert set(ROWS) == set(inspect.signature(kte.PASHA).parameters) - {"unknown"}
 
 
+@pytest.mark.slow
 def test_a_search_resumes_what_it_has_paused_and_ends_within_the_open_rungs(tmp_path):
     settings = {"max_epochs": 16, "reduction_factor": 2, "max_trials": 4, "seed": 0}
     tuner = searched(kte.PASHA(build, "val_loss", directory=str(tmp_path), **settings))

@@ -90,6 +90,7 @@ def test_a_replayed_schedule_sets_the_learning_rate_of_each_epoch(searched_pbt):
         assert seen == pytest.approx(schedule.column("rate"))
 
 
+@pytest.mark.slow
 def test_a_refit_follows_the_schedule(searched_pbt):
     seen = []
     record = keras.callbacks.LambdaCallback(
@@ -133,6 +134,7 @@ def test_models_with_a_learning_rate_schedule_can_be_members(tmp_path):
     assert [row["epochs"] for row in tuner.results()] == [6] * 4
 
 
+@pytest.mark.slow
 def test_a_member_can_change_the_family_of_its_schedule(tmp_path):
     def build(hp):
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
@@ -153,6 +155,7 @@ def test_mutable_refuses_hyperparameters_that_change_a_shape(tmp_path):
         pbt(tmp_path / "c", build, mutable=["size"])
 
 
+@pytest.mark.slow
 def test_a_whole_model_is_copied_when_shapes_differ(tmp_path):
     tuner = searched(pbt(tmp_path, build))
     assert [row["epochs"] for row in tuner.results()] == [6] * 4
@@ -171,6 +174,7 @@ def sibling_scopes(hp):
     return model
 
 
+@pytest.mark.slow
 def test_members_train_to_the_end_when_sibling_scopes_share_a_name(tmp_path):
     tuner = searched(pbt(tmp_path, sibling_scopes))
     assert tuner.mutable == ("rate",)
@@ -186,6 +190,7 @@ def with_unnamed_metric(hp):
     return model
 
 
+@pytest.mark.slow
 def test_metrics_have_the_same_names_in_all_members(tmp_path):
     name = "mean_absolute_error"
     tuner = kte.PBT(
@@ -213,6 +218,7 @@ def any_optimizer(hp):
     return model
 
 
+@pytest.mark.slow
 def test_a_choice_of_optimizer_is_copied_with_the_whole_model(tmp_path):
     with pytest.raises(ValueError, match=r"`mutable` must not name .* got \['optimizer'\]"):
         pbt(tmp_path / "refused", any_optimizer, mutable=["optimizer"])
@@ -241,6 +247,7 @@ class FactorsSeen(keras.callbacks.Callback):
         self.seen.append((body, head))
 
 
+@pytest.mark.slow
 def test_members_train_with_their_own_differential_rates(tmp_path):
     seen = []
     tuner = pbt(tmp_path, with_factors, interval=1, max_epochs=3)
@@ -252,6 +259,7 @@ def test_members_train_with_their_own_differential_rates(tmp_path):
         assert found == pytest.approx(wanted)
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_the_lineage(tmp_path):
     logs = tmp_path / "logs"
     tuner = pbt(tmp_path / "runs")

@@ -202,6 +202,7 @@ def test_the_best_before_a_search_is_an_empty_list_that_says_so():
         tuner.get_best_models()[0]
 
 
+@pytest.mark.slow
 def test_members_of_a_population_are_counted_by_exploits_not_promotions(tmp_path, capsys):
     tuner = pbt(tmp_path, max_epochs=4)
     capsys.readouterr()

@@ -122,6 +122,7 @@ with atomic_write(pathlib.Path(sys.argv[2])) as file:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", [None, "sqlite:///runs.db"])
 def test_what_a_killed_process_was_writing_is_removed_when_the_search_goes_on(storage):
     searched(storage=storage)

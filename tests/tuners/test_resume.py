@@ -33,6 +33,7 @@ def small(hp):
     hp.Choice("c", ["a", "b"])
 
 
+@pytest.mark.slow
 def test_an_unchanged_program_reports_no_difference(capsys):
     search(small)
     Sphere(small)
@@ -41,6 +42,7 @@ def test_an_unchanged_program_reports_no_difference(capsys):
     assert "changed" not in said.partition("Resuming")[2]  # the folder may be called anything
 
 
+@pytest.mark.slow
 def test_a_larger_range_is_printed_and_searched(capsys):
     search(small)
 
@@ -54,6 +56,7 @@ def test_a_larger_range_is_printed_and_searched(capsys):
     assert len(tuner.results()) == 30
 
 
+@pytest.mark.slow
 def test_earlier_results_are_kept_when_a_range_is_smaller():
     before = search(small, max_trials=8)
 
@@ -66,6 +69,7 @@ def test_earlier_results_are_kept_when_a_range_is_smaller():
     assert all(row["x"] <= 3 and row["c"] == "a" for row in after.results()[8:])
 
 
+@pytest.mark.slow
 def test_an_added_hyperparameter_is_searched():
     search(small)
 
@@ -96,6 +100,7 @@ def test_hyperparameters_found_during_trials_are_kept_after_a_reload():
     assert all("late" in row for row in tuner.results())
 
 
+@pytest.mark.slow
 def test_resume_never_refuses_a_project_that_exists():
     search(small, resume="never")
     with pytest.raises(ValueError, match=r"`resume` is 'never'.*`overwrite=True`"):
@@ -103,6 +108,7 @@ def test_resume_never_refuses_a_project_that_exists():
     search(small, resume="never", overwrite=True)
 
 
+@pytest.mark.slow
 def test_resume_must_refuses_a_project_that_does_not_exist():
     with pytest.raises(ValueError, match=r"`resume` is 'must'.*no search"):
         Sphere(small, resume="must")

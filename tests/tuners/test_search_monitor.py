@@ -68,6 +68,7 @@ def test_curves_continue_when_a_search_is_resumed():
     assert len(Dashboard("logs").trials()) == 5
 
 
+@pytest.mark.slow
 def test_earlier_trials_are_not_shown_when_a_search_is_overwritten():
     search(callbacks=tensorboard(), max_trials=4)
     search(callbacks=tensorboard(), max_trials=3, overwrite=True)

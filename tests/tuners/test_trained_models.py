@@ -50,6 +50,7 @@ def test_an_error_names_keep_checkpoints_when_too_few_are_kept():
         tuner.get_best_models(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [lambda _: b"", lambda content: bytes(len(content))])
 def test_damaged_weights_are_named_with_their_trial_and_a_way_out(damage):
     tuner = search(max_trials=1, epochs=1)
@@ -64,6 +65,7 @@ def test_damaged_weights_are_named_with_their_trial_and_a_way_out(damage):
     tuner.refit(X, Y, trial=best, verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not compat.KERAS_3, reason="Keras 2 needs no build configuration")
 def test_a_build_configuration_that_is_damaged_counts_as_missing():
     tuner = search(max_trials=1, epochs=1)
@@ -75,6 +77,7 @@ def test_a_build_configuration_that_is_damaged_counts_as_missing():
         tuner.get_best_models()
 
 
+@pytest.mark.slow
 def test_a_trial_of_elsewhere_has_no_weights_and_may_be_refitted():
     tuner = search(max_trials=1, epochs=1)
     values = tuner.get_best_hyperparameters()[0].values
@@ -88,12 +91,14 @@ def test_a_trial_of_elsewhere_has_no_weights_and_may_be_refitted():
     assert weights_of(again) == ["0000", "0002"]
 
 
+@pytest.mark.slow
 def test_a_pruned_trial_among_the_best_keeps_its_weights():
     tuner = search(pruner=kte.ThresholdPruner(lower=1.0), epochs=2, keep_checkpoints="best")
     assert {row["state"] for row in tuner.results()} == {"pruned"}
     assert weights_of(tuner) == best(tuner, 1)
 
 
+@pytest.mark.slow
 def test_a_model_of_several_inputs_has_its_score_when_loaded():
     tuner = search(build_dict_inputs, halves(X), (halves(XV), YV), max_trials=2)
     for model, trial in zip(tuner.get_best_models(2), tuner.oracle.get_best_trials(2), strict=True):

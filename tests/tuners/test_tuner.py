@@ -35,6 +35,7 @@ def states(tuner):
     return [row["state"] for row in tuner.results()]
 
 
+@pytest.mark.slow
 def test_a_search_keeps_every_epoch_of_every_trial():
     tuner = fit(tpe())
     assert states(tuner) == ["completed"] * 2
@@ -50,6 +51,7 @@ def test_a_search_keeps_every_epoch_of_every_trial():
     assert row["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_results_and_history_convert_to_data_frames():
     pandas = pytest.importorskip("pandas")
     tuner = fit(tpe())
@@ -57,6 +59,7 @@ def test_results_and_history_convert_to_data_frames():
     assert len(pandas.DataFrame(tuner.history("0001"))) == 2
 
 
+@pytest.mark.slow
 def test_the_best_model_has_the_score_of_its_trial():
     tuner = fit(tpe(), epochs=3)
     model = tuner.get_best_models()[0]
@@ -108,12 +111,14 @@ def test_the_metric_of_one_output_can_be_the_objective():
     assert states(tuner) == ["completed"] * 2
 
 
+@pytest.mark.slow
 def test_a_search_accepts_datasets():
     train = tf.data.Dataset.from_tensor_slices((X, Y)).batch(32)
     validation = tf.data.Dataset.from_tensor_slices(VALIDATION).batch(32)
     assert states(fit(tpe(), train, validation_data=validation)) == ["completed"] * 2
 
 
+@pytest.mark.slow
 def test_history_has_nan_in_epochs_without_validation():
     tuner = fit(tpe(), epochs=4, validation_freq=2)
     seen = tuner.history(0)["val_accuracy"]
@@ -150,6 +155,7 @@ def test_a_pruner_stops_trials_early():
     assert tuner.get_best_models(num_models=3)
 
 
+@pytest.mark.slow
 def test_a_trial_is_not_pruned_in_its_last_epoch():
     tuner = tpe(pruner=kte.ThresholdPruner(upper=0.0), objective="val_loss")
     assert states(fit(tuner, epochs=1)) == ["completed"] * 2
@@ -177,6 +183,7 @@ def test_a_hypermodel_with_its_own_fit_is_searched():
     assert all(row["batch"] in (32, 64) for row in tuner.results())
 
 
+@pytest.mark.slow
 def test_the_dictionary_that_fit_returns_sets_score_and_metrics():
     class Own(keras_tuner.HyperModel):
         def build(self, hp):
@@ -191,6 +198,7 @@ def test_the_dictionary_that_fit_returns_sets_score_and_metrics():
     assert tuner.oracle.get_trial("0000").metrics.get_last_value("size") > 0
 
 
+@pytest.mark.slow
 def test_training_in_two_phases_is_one_curve():
     class Own(keras_tuner.HyperModel):
         def build(self, hp):
@@ -263,6 +271,7 @@ def test_a_function_makes_callbacks_for_each_trial():
     assert made == [(row["trial_id"], row["units"]) for row in tuner.results()]
 
 
+@pytest.mark.slow
 def test_metrics_that_callbacks_add_can_be_the_objective():
     class Gap(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -301,6 +310,7 @@ def test_a_validation_objective_is_refused_without_validation_data():
         tpe().search(X, Y, epochs=2)
 
 
+@pytest.mark.slow
 def test_validation_split_counts_as_validation_data():
     assert states(fit(tpe(), validation_data=None, validation_split=0.25)) == ["completed"] * 2
 
@@ -407,6 +417,7 @@ def test_nothing_is_printed_when_verbose_is_0(capfd):
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_one_line_is_printed_for_each_trial_in_a_log_file(capsys):
     fit(tpe(), verbose=1)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("trial 2/2")]
@@ -415,6 +426,7 @@ def test_one_line_is_printed_for_each_trial_in_a_log_file(capsys):
     assert "4 epochs" in lines[0]
 
 
+@pytest.mark.slow
 def test_the_weights_of_a_trial_are_written_once(monkeypatch):
     written = []
     save = keras.Model.save_weights
