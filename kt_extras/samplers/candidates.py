@@ -70,13 +70,14 @@ def varied(
     mutations: float,
     scales: tuple[float, float],
 ) -> FloatArray:
-    """Return the given points, each changed in one or a few dimensions by at least one value.
+    """Return the given points, each changed in one or a few dimensions.
 
-    Dimensions that are inactive or have one value are drawn like others, but do not change a point.
+    Numbers and ordered choices change by at least one value.  An unordered choice is drawn anew and
+    may remain what it was.  A change of a dimension that is inactive or has one value is no change.
 
     Args:
         unit: Shape ``(n, d)``, NaN where inactive.
-        others: Shape ``(n, d)``: uniform draws, which replace NaN and select another option.
+        others: Shape ``(n, d)``: coordinates that replace NaN, and a choice that changes.
         space: Space of d dimensions.
         rng: Generator of all draws.
         mutations: Expected number of changed dimensions beyond the first.
@@ -94,17 +95,8 @@ def varied(
         if dimension.size > 1:
             rows = changed[:, column]
             u, step, other = varied[rows, column], steps[rows, column], others[rows, column]
-            to_option = dimension.categorical
-            there = _option(dimension, u, other) if to_option else moved(dimension, u, step)
-            varied[rows, column] = there
+            varied[rows, column] = other if dimension.categorical else moved(dimension, u, step)
     return varied
-
-
-def _option(dimension: Dimension, u: FloatArray, draws: FloatArray) -> FloatArray:
-    """Return coordinates of other options of a choice, by uniform draws."""
-    n = int(dimension.size)
-    shifts = 1 + np.floor(draws * (n - 1))
-    return np.asarray(((np.floor(u * n) + shifts) % n + 0.5) / n)
 
 
 def climbed(

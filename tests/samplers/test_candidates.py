@@ -49,11 +49,9 @@ def test_variations_of_a_trial_and_random_rows_are_on_the_grid(name):
         (Int("n", 1, 512, sampling="log"), 512),
         (Int("n", 1, 2), 2),
         (Choice("n", (1, 2, 4), ordered=True), 4),
-        (Choice("n", ("a", "b", "c")), "b"),
-        (Choice("n", (False, True)), False),
     ],
 )
-def test_every_variation_has_another_value_even_at_an_end_of_the_range(dimension, value):
+def test_variation_of_a_number_has_another_value_at_an_end_of_the_range(dimension, value):
     space, rng = Space([dimension]), np.random.default_rng(0)
     unit, others = np.repeat(space.encode({"n": value})[None], 200, axis=0), rng.random((200, 1))
     rows = varied(unit, others, space, rng, mutations=0.5, scales=(0.002, 0.3))

@@ -89,7 +89,7 @@ def test_differences_are_noisy_when_curves_cross_twice():
     assert noisy_differences(curves).tolist() == pytest.approx([0.2])
 
 
-def test_noise_is_that_of_curves_that_do_not_diverge_where_all_have_a_loss():
+def test_noise_is_that_of_finite_curves_where_all_have_a_loss():
     crossing = [[3.0, np.nan, 2.0, 1.0], [2.9, 2.5, 2.1, 0.8]]
     curves = np.array([*crossing, [3.0, 2.0, np.inf, 0.5]])
     assert noisy_differences(curves).tolist() == pytest.approx([0.2])
@@ -109,7 +109,7 @@ def test_rungs_do_not_depend_on_trial_numbers_when_losses_tie():
         assert rungs_open(*curves) == (1, 3)
 
 
-def test_curves_cross_when_one_is_ahead_of_the_other_and_not_when_they_meet():
+def test_curves_that_meet_do_not_cross():
     meeting = np.array([[3, 2, 3, 1], [2, 2, 2, 0]])
     crossing = np.array([[3, 2, 1, 2, 3], [2, 2, 2, 2, 2]])
     for order in ([0, 1], [1, 0]):
