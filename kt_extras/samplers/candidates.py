@@ -19,8 +19,6 @@ from kt_extras.search.space import Space
 _MAX_LISTED = 4096  # values of a dimension of which a climb tries neighbours
 _MAX_ALL = 16  # values of a number all of which are neighbours
 _ROUNDS = 20  # largest number of steps of a climb
-
-
 _RETRIES = 32  # random points to try if all others were tried already
 
 

@@ -167,7 +167,7 @@ class Regression:
         """
         known = self.hyperparameters
         away = row - self.inputs
-        shared, slope = _matern(away**2 @ known.relevance)
+        shared, slope = matern(away**2 @ known.relevance)
         across = known.signal * shared
         slopes = (2 * known.signal * slope)[:, None] * away * known.relevance
         solved = self._inverse_factor @ across
@@ -181,7 +181,7 @@ class Regression:
         known, scale = self.hyperparameters, np.sqrt(self.hyperparameters.relevance)
         a, b = inputs * scale, self.inputs * scale
         squared = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
-        shared, _ = _matern(np.maximum(squared, 0.0))
+        shared, _ = matern(np.maximum(squared, 0.0))
         same = trials[:, None] == self.trials
         return np.asarray(known.signal * shared + known.own * same)
 
@@ -234,7 +234,7 @@ def _minus_log_likelihood(
 ) -> tuple[float, FloatArray]:
     """Return -log p(y | X) up to a constant, and its gradient in the logs (eq. 5.8, 5.9)."""
     n, relevance, (signal, own, noise) = len(y), np.exp(logs[:-3]), np.exp(logs[-3:])
-    shared, slope = _matern(pairs.squared @ relevance)
+    shared, slope = matern(pairs.squared @ relevance)
     covariance = np.zeros((n, n))
     covariance[pairs.i, pairs.j] = signal * shared + own * pairs.same
     covariance[np.diag_indices(n)] = signal + own + noise
@@ -253,8 +253,15 @@ def _minus_log_likelihood(
     return value, gradient
 
 
-def _matern(squared: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the Matern kernel of smoothness 5/2 and its derivative in the squared distance."""
+def matern(squared: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the Matern kernel of smoothness 5/2 and its derivative in the squared distance.
+
+    Args:
+        squared: Squared distances, in units of the squared length scale; of any shape.
+
+    >>> matern(np.array([0.0, 1.0]))[0].round(3).tolist()
+    [1.0, 0.524]
+    """
     r = np.sqrt(5.0 * squared)
     decay = np.exp(-r)
     return (1.0 + r + r**2 / 3.0) * decay, -(5.0 / 6.0) * (1.0 + r) * decay

@@ -9,13 +9,13 @@ mean of this one, and that counts less and less.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from kt_extras.arrays import FloatArray
+from kt_extras.samplers.gp_regression import matern
 from kt_extras.search.past import Past
 from kt_extras.search.space import Space
 
@@ -98,12 +98,11 @@ class PastModel:
         return np.asarray(cho_solve(cho_factor(covariance), targets))
 
     def _kernel(self, one: FloatArray, other: FloatArray) -> FloatArray:
-        """Return the covariance of all pairs of points (GPML, eq. 4.17)."""
+        """Return the covariance of all pairs of points."""
         squares = np.zeros((len(one), len(other)))
         for column, categorical in enumerate(self._categorical):
             a, b = one[:, column][:, None], other[:, column]
             apart = np.where(a == b, 0.0, _APART) if categorical else (a - b) ** 2
             lacking = np.where(np.isnan(a) & np.isnan(b), 0.0, _UNKNOWN)
             squares += np.where(np.isnan(a) | np.isnan(b), lacking, apart)
-        r = np.sqrt(5.0 * squares) / (_LENGTH * math.sqrt(max(len(self._categorical), 1)))
-        return np.asarray((1.0 + r + r**2 / 3.0) * np.exp(-r))
+        return matern(squares / (_LENGTH**2 * max(len(self._categorical), 1)))[0]

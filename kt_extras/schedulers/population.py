@@ -23,7 +23,8 @@ from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.search import History, Point, Space, State
 from kt_extras.search.dimensions import Choice, Dimension, Float, Int, Value
 
-EXPLORE = ("perturb", "pb2")
+_EXPLORE = ("perturb", "pb2")
+_RESAMPLE, _FACTORS = 0.25, (0.8, 1.2)  # as usual
 _EPSILON = 1e-9  # step on the unit cube beyond the edge of a cell
 
 
@@ -59,8 +60,8 @@ class Population:
     max_epochs: int
     interval: int = 1
     quantile: float = 0.25
-    resample_probability: float = 0.25
-    perturbation_factors: tuple[float, float] = (0.8, 1.2)
+    resample_probability: float = _RESAMPLE
+    perturbation_factors: tuple[float, float] = _FACTORS
     mutable: Collection[str] | None = None
     explore: str = "perturb"
     resumes = True
@@ -93,13 +94,10 @@ class Population:
         self._check_explore()
 
     def _check_explore(self) -> None:
-        if self.explore not in EXPLORE:
+        if self.explore not in _EXPLORE:
             raise ValueError(f"`explore` must be 'perturb' or 'pb2', got {self.explore!r}.")
-        changed = self.resample_probability != 0.25 or tuple(self.perturbation_factors) != (
-            0.8,
-            1.2,
-        )
-        if self.explore == "pb2" and changed:
+        given = (self.resample_probability, tuple(self.perturbation_factors))
+        if self.explore == "pb2" and given != (_RESAMPLE, _FACTORS):
             raise ValueError(
                 "`resample_probability` and `perturbation_factors` must be left out with "
                 f"`explore='pb2'`, got {self.resample_probability!r} and "
