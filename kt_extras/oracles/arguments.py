@@ -208,6 +208,24 @@ def refuse_unknown(unknown: Mapping[str, object], taker: type) -> None:
         raise TypeError(f"`{taker.__name__}` has no argument `{name}`; {hint}")
 
 
+def passed_on(given: Mapping[str, Any], taker: type) -> dict[str, Any]:
+    """Return what a constructor passes on to another one: all that the other names, too.
+
+    So a preset can name every argument in its signature without repeating each one in its body.
+
+    Args:
+        given: `locals()` of the constructor.
+        taker: The class that takes them.
+
+    >>> class Halving:
+    ...     def __init__(self, max_epochs: int, seed: int) -> None: ...
+    >>> passed_on({"max_epochs": 9, "seed": 0, "sampler": None}, Halving)
+    {'max_epochs': 9, 'seed': 0}
+    """
+    known = _named_arguments(taker)
+    return {name: value for name, value in given.items() if name in known}
+
+
 def _named_arguments(taker: type) -> set[str]:
     """Return the arguments that the constructor of a class names."""
     parameters = inspect.signature(taker).parameters.values()

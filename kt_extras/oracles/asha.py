@@ -9,7 +9,7 @@ from typing import Literal, NoReturn
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import refuse_unknown, sampler_of
+from kt_extras.oracles.arguments import passed_on, refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.records.past_searches import PastSearches
@@ -81,30 +81,10 @@ class ASHAOracle(SamplerOracle):
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))
-        chosen = sampler_of(sampler)
-        forecaster = chosen if isinstance(chosen, Forecaster) else None
+        sampler = sampler_of(sampler)
+        forecaster = sampler if isinstance(sampler, Forecaster) else None
         scheduler = SuccessiveHalving(max_epochs, min_epochs, reduction_factor, mode, forecaster)
         limits = (max_total_epochs, max_time, target, max_trials_without_improvement)
         if max_trials is None and all(limit is None for limit in limits):
             max_trials = reduction_factor ** len(scheduler.levels)
-        super().__init__(
-            chosen,
-            objective=objective,
-            max_trials=max_trials,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            scheduler=scheduler,
-            pruner=pruner,
-            allow_new_entries=allow_new_entries,
-            tune_new_entries=tune_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_time=max_time,
-            max_total_epochs=max_total_epochs,
-            target=target,
-            max_trials_without_improvement=max_trials_without_improvement,
-            max_failure_fraction=max_failure_fraction,
-            prior=prior,
-            try_defaults=try_defaults,
-            warm_start=warm_start,
-        )
+        super().__init__(**passed_on(locals(), SamplerOracle))

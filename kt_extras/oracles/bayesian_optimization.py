@@ -10,7 +10,7 @@ import keras_tuner
 
 from kt_extras.arguments import check_integer, is_finite
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import refuse_unknown
+from kt_extras.oracles.arguments import passed_on, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.records.past_searches import PastSearches
@@ -79,27 +79,8 @@ class BayesianOptimizationOracle(SamplerOracle):
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))
-        super().__init__(
-            _sampler(num_initial_points, alpha, beta),
-            objective=objective,
-            max_trials=max_trials,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            pruner=pruner,
-            scheduler=scheduler,
-            allow_new_entries=allow_new_entries,
-            tune_new_entries=tune_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_time=max_time,
-            max_total_epochs=max_total_epochs,
-            target=target,
-            max_trials_without_improvement=max_trials_without_improvement,
-            max_failure_fraction=max_failure_fraction,
-            prior=prior,
-            try_defaults=try_defaults,
-            warm_start=warm_start,
-        )
+        sampler = _sampler(num_initial_points, alpha, beta)
+        super().__init__(**passed_on(locals(), SamplerOracle))
         self.num_initial_points, self.alpha, self.beta = num_initial_points, alpha, beta
 
 

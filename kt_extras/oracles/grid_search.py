@@ -9,7 +9,7 @@ from typing import NoReturn
 import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import refuse_unknown
+from kt_extras.oracles.arguments import passed_on, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.records.past_searches import PastSearches
@@ -75,24 +75,5 @@ class GridSearchOracle(SamplerOracle):
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))
-        super().__init__(
-            Grid(refine, resolution),
-            objective=objective,
-            max_trials=max_trials,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            pruner=pruner,
-            scheduler=scheduler,
-            allow_new_entries=allow_new_entries,
-            tune_new_entries=tune_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_time=max_time,
-            max_total_epochs=max_total_epochs,
-            target=target,
-            max_trials_without_improvement=max_trials_without_improvement,
-            max_failure_fraction=max_failure_fraction,
-            prior=prior,
-            try_defaults=try_defaults,
-            warm_start=warm_start,
-        )
+        sampler = Grid(refine, resolution)
+        super().__init__(**passed_on(locals(), SamplerOracle))

@@ -10,7 +10,7 @@ import keras_tuner
 
 from kt_extras.arguments import check_integer
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import refuse_unknown, sampler_of
+from kt_extras.oracles.arguments import passed_on, refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.pruners import Pruner
 from kt_extras.records.past_searches import PastSearches
@@ -80,26 +80,8 @@ class HyperbandOracle(SamplerOracle):
             check_integer(
                 "hyperband_iterations", hyperband_iterations, minimum=1, hint="or pass None"
             )
-        super().__init__(
-            sampler_of(sampler),
-            objective=objective,
-            max_trials=max_trials,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            pruner=pruner,
-            scheduler=Hyperband(max_epochs, factor, hyperband_iterations, rounding="up"),
-            allow_new_entries=allow_new_entries,
-            tune_new_entries=tune_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_time=max_time,
-            max_total_epochs=max_total_epochs,
-            target=target,
-            max_trials_without_improvement=max_trials_without_improvement,
-            max_failure_fraction=max_failure_fraction,
-            prior=prior,
-            try_defaults=try_defaults,
-            warm_start=warm_start,
-        )
+        sampler = sampler_of(sampler)
+        scheduler = Hyperband(max_epochs, factor, hyperband_iterations, rounding="up")
+        super().__init__(**passed_on(locals(), SamplerOracle))
         self.max_epochs, self.factor = max_epochs, factor
         self.hyperband_iterations = hyperband_iterations

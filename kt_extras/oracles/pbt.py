@@ -11,7 +11,7 @@ import keras_tuner
 
 from kt_extras.arguments import check_integer, names_in
 from kt_extras.bridge.objective import ObjectiveLike
-from kt_extras.oracles.arguments import refuse_unknown, sampler_of
+from kt_extras.oracles.arguments import passed_on, refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.records.past_searches import PastSearches
 from kt_extras.schedulers import Population
@@ -105,25 +105,8 @@ class PBTOracle(SamplerOracle):
             names_in("mutable", mutable),
             explore,
         )
-        super().__init__(
-            sampler_of(sampler),
-            objective=objective,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            scheduler=scheduler,
-            allow_new_entries=allow_new_entries,
-            tune_new_entries=tune_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_time=max_time,
-            max_total_epochs=max_total_epochs,
-            target=target,
-            max_trials_without_improvement=max_trials_without_improvement,
-            max_failure_fraction=max_failure_fraction,
-            prior=prior,
-            try_defaults=try_defaults,
-            warm_start=warm_start,
-        )
+        sampler = sampler_of(sampler)
+        super().__init__(**passed_on(locals(), SamplerOracle))
 
     def limit_to(self, mutable: Sequence[str]) -> None:
         """Let no other hyperparameters than these change during a training."""

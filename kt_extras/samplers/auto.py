@@ -1,9 +1,8 @@
 """Choose among the samplers by the space and by the trials so far.
 
-The models fail on different problems: a Gaussian process where the loss is rugged or has many
-choices, a tree-structured Parzen estimator where a smooth valley is narrow.  So the two take turns,
-and each learns from the trials of both; the Gaussian process, which learns faster, has two turns of
-three.
+A Gaussian process and a tree-structured Parzen estimator fail on different problems.  So the two
+take turns, and each learns from the trials of both; the Gaussian process, which learns faster, has
+two turns of three.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.replay import Target
 from kt_extras.model_reuse.shape_changes import changes_shapes
-from kt_extras.oracles.arguments import refuse_unknown
+from kt_extras.oracles.arguments import passed_on, refuse_unknown
 from kt_extras.oracles.pbt import Explore, PBTOracle, refuse_limits_of_trials
 from kt_extras.records.past_searches import PastSearches
 from kt_extras.records.tables import lineage_rows
@@ -143,52 +143,8 @@ class PBT(Tuner):
         refuse_limits_of_trials(unknown)
         refuse_unknown(unknown, type(self))
         names = names_in("mutable", mutable)
-        oracle = PBTOracle(
-            objective,
-            population_size,
-            max_epochs,
-            interval,
-            quantile,
-            resample_probability,
-            perturbation_factors,
-            explore=explore,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            sampler=sampler,
-            allow_new_entries=allow_new_entries,
-            tune_new_entries=tune_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_time=max_time,
-            max_total_epochs=max_total_epochs,
-            target=target,
-            max_trials_without_improvement=max_trials_without_improvement,
-            max_failure_fraction=max_failure_fraction,
-            prior=prior,
-            try_defaults=try_defaults,
-            warm_start=warm_start,
-        )
-        super().__init__(
-            oracle,
-            hypermodel,
-            resume=resume,
-            storage=storage,
-            keep_checkpoints=keep_checkpoints,
-            constraint=constraint,
-            directory=directory,
-            project_name=project_name,
-            overwrite=overwrite,
-            executions_per_trial=executions_per_trial,
-            max_model_size=max_model_size,
-            optimizer=optimizer,
-            loss=loss,
-            metrics=metrics,
-            distribution_strategy=distribution_strategy,
-            reuse_models=reuse_models,
-            trials_at_once=trials_at_once,
-            tuner_id=tuner_id,
-            logger=logger,
-        )
+        oracle = PBTOracle(**passed_on(locals(), PBTOracle))
+        super().__init__(**passed_on(locals(), Tuner))
         self.mutable = self._checked_mutable(names)
         oracle.limit_to(self.mutable)
 

@@ -11,7 +11,7 @@ import keras_tuner
 
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
-from kt_extras.oracles.arguments import refuse_unknown
+from kt_extras.oracles.arguments import passed_on, refuse_unknown
 from kt_extras.oracles.search import SearchOracle
 from kt_extras.pruners import Pruner
 from kt_extras.records.past_searches import PastSearches
@@ -105,45 +105,5 @@ class Search(Tuner):
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))
-        oracle = SearchOracle(
-            objective,
-            max_trials,
-            seed,
-            hyperparameters,
-            sampler=sampler,
-            pruner=pruner,
-            scheduler=scheduler,
-            allow_new_entries=allow_new_entries,
-            tune_new_entries=tune_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            max_time=max_time,
-            max_total_epochs=max_total_epochs,
-            target=target,
-            max_trials_without_improvement=max_trials_without_improvement,
-            max_failure_fraction=max_failure_fraction,
-            prior=prior,
-            try_defaults=try_defaults,
-            warm_start=warm_start,
-        )
-        super().__init__(
-            oracle,
-            hypermodel,
-            resume=resume,
-            storage=storage,
-            keep_checkpoints=keep_checkpoints,
-            constraint=constraint,
-            directory=directory,
-            project_name=project_name,
-            overwrite=overwrite,
-            executions_per_trial=executions_per_trial,
-            max_model_size=max_model_size,
-            optimizer=optimizer,
-            loss=loss,
-            metrics=metrics,
-            distribution_strategy=distribution_strategy,
-            reuse_models=reuse_models,
-            trials_at_once=trials_at_once,
-            tuner_id=tuner_id,
-            logger=logger,
-        )
+        oracle = SearchOracle(**passed_on(locals(), SearchOracle))
+        super().__init__(**passed_on(locals(), Tuner))
