@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -11,6 +12,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras import compat
+from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.stacking import ModelStack, NotStackable, differ_in_numbers_alone
@@ -89,6 +91,8 @@ class StackedLoop:
         while self._free and not self._none_stacks:
             if any(one.refused and one.waiting for one in self._architectures):
                 break
+            if self._is_population and self._would_overtake():
+                break
             trial = self._loop.ask(self._free[-1])
             if trial.status in {TrialStatus.IDLE, TrialStatus.STOPPED}:
                 break
@@ -99,6 +103,18 @@ class StackedLoop:
                 continue
             self._begin(trial, self._free.pop())
         return any(one.waiting for one in self._architectures)
+
+    def _would_overtake(self) -> bool:
+        """Tell whether the next member would be compared before one that runs has trained as far.
+
+        Members are apart by a part of their training where a process has died.
+        """
+        records = self._oracle.trial_records()
+        running = [
+            one.epoch_budget or math.inf for one in records if one.state is TrialState.RUNNING
+        ]
+        paused = [one.trained for one in records if one.state is TrialState.PAUSED]
+        return min(paused, default=0) >= min(running, default=math.inf)
 
     @property
     def _none_stacks(self) -> bool:

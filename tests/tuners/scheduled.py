@@ -55,6 +55,18 @@ def curves(tuner):
     return {row["number"]: tuner.history(row["number"])["val_loss"] for row in tuner.results()}
 
 
+def check_curves(tuner, whole):
+    """Check that two searches have trained the same trials.
+
+    Members that ran when a process died go on alone.  The program of several models, which they
+    were in before, rounds in another way.
+    """
+    found, wanted = curves(tuner), curves(whole)
+    assert found.keys() == wanted.keys()
+    for number, curve in wanted.items():
+        assert found[number] == pytest.approx(curve, rel=1e-5)
+
+
 def check_best_models(tuner):
     """Check that the best models have the scores of their trials."""
     trials = tuner.oracle.get_best_trials(10)
@@ -94,7 +106,7 @@ def check_a_killed_search(kind, whole, directory):
         process.kill()
         process.communicate()
     tuner = searched(globals()[kind](directory))
-    assert curves(tuner) == curves(whole)
+    check_curves(tuner, whole)
     assert [row["state"] for row in tuner.results()] == [row["state"] for row in whole.results()]
     check_best_models(tuner)
 

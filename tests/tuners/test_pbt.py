@@ -15,6 +15,7 @@ from tests.tuners.scheduled import (
     build,
     check_a_killed_search,
     check_best_models,
+    check_curves,
     only_rate,
     pbt,
     search_with_workers,
@@ -269,6 +270,31 @@ def test_tensorboard_shows_the_lineage(tmp_path):
     text = board.text("search", "search/lineage")
     for row in lineage:
         assert f"| {row['epoch']} | {row['member']:04d} | {row['parent']:04d} | rate=" in text
+
+
+def states(tuner):
+    return [record.state for record in tuner.oracle.trial_records()]
+
+
+def test_members_that_a_dead_process_trained_do_not_overtake_the_others(searched_pbt, tmp_path):
+    tuner = None
+
+    def interrupted(hp):
+        if tuner and states(tuner) == ["running"] * 3 + ["paused"]:
+            raise KeyboardInterrupt
+        return only_rate(hp)
+
+    tuner = pbt(tmp_path, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        searched(tuner)
+    journal = tmp_path / "untitled_project" / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if '"abandon"' not in line))  # as if killed
+    tuner = pbt(tmp_path)
+    assert states(tuner) == ["running"] * 3 + ["paused"]
+    searched(tuner)
+    check_curves(tuner, searched_pbt)
+    assert tuner.lineage() == searched_pbt.lineage()
 
 
 @pytest.mark.slow
