@@ -2,6 +2,7 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
+from kt_extras.schedulers import Hyperband
 from kt_extras.testing import OracleContract
 from tests.oracles.searches import LOSS, trained
 
@@ -67,3 +68,17 @@ def test_brackets_are_run_until_another_limit_without_iterations():
 def test_another_sampler_may_suggest_the_points():
     oracle = kte.HyperbandOracle(LOSS, sampler="sobol")
     assert isinstance(oracle.sampler.inner.inner, kte.samplers.Sobol)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 5])
+@pytest.mark.parametrize("max_epochs", [*range(1, 30), 50, 81, 100, 125, 243, 256, 1000])
+def test_brackets_that_are_rounded_up_equal_those_of_keras_tuner(max_epochs, factor):
+    theirs = keras_tuner.oracles.HyperbandOracle("val_loss", max_epochs, factor)
+    numbers = range(theirs._get_num_brackets() - 1, -1, -1)
+    ours = Hyperband(max_epochs, factor, rounding="up").brackets
+    assert [bracket.levels for bracket in ours] == [
+        tuple(theirs._get_epochs(s, k) for k in range(s + 1)) for s in numbers
+    ]
+    assert [bracket.sizes for bracket in ours] == [
+        tuple(theirs._get_size(s, k) for k in range(s + 1)) for s in numbers
+    ]

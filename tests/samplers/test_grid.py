@@ -1,83 +1,9 @@
-import keras_tuner
 import numpy as np
 import pytest
-from keras_tuner.engine.trial import TrialStatus
 
-from kt_extras.bridge.spaces import to_space
 from kt_extras.samplers import Grid, SpaceExhausted
-from kt_extras.search import Choice, Condition, Float, History, Int, Space, State, trial_rng
-
-
-def searched(space, loss=lambda _: 0.0, sampler=None, max_trials=300):
-    """Return the history of a search that tries every point of a grid."""
-    history, sampler = History(space), sampler or Grid()
-    for number in range(max_trials):
-        try:
-            point = sampler.suggest(history, space, trial_rng(0, number))
-        except SpaceExhausted:
-            return history
-        history.finish(history.start(point), State.COMPLETED, loss(point))
-    return history
-
-
-def searched_by_keras_tuner(declare):
-    """Return the points of a grid search of KerasTuner, in order."""
-    oracle = keras_tuner.oracles.GridSearchOracle(keras_tuner.Objective("loss", "min"))
-    oracle.verbose, points = 0, []
-    oracle._set_project_dir("elsewhere", "grid")
-    declare(oracle.hyperparameters)
-    while (trial := oracle.create_trial("worker")).status == TrialStatus.RUNNING:
-        points.append(dict(trial.hyperparameters.values))
-        oracle.update_trial(trial.trial_id, {"loss": 0.0})
-        trial.status = TrialStatus.COMPLETED
-        oracle.end_trial(trial)
-    return points
-
-
-def plain(hp):
-    hp.Choice("batch", [64, 16, 32])
-    hp.Boolean("bias")
-    hp.Int("units", 8, 32, step=8, default=16)
-    hp.Int("width", 2, 16, step=2, sampling="log")
-
-
-def conditional(hp):
-    hp.Choice("model", ["mlp", "cnn"], default="cnn")
-    with hp.conditional_scope("model", ["cnn"]):
-        hp.Int("size", 3, 5)
-        hp.Boolean("pool", default=True)
-        with hp.conditional_scope("pool", [True]):
-            hp.Choice("kind", ["max", "mean"])
-    with hp.conditional_scope("model", ["mlp"]):
-        hp.Int("layers", 1, 2)
-    hp.Fixed("classes", 10)
-    hp.Float("drop", 0.0, 0.5, step=0.25)
-
-
-@pytest.mark.parametrize("declare", [plain, conditional])
-def test_points_come_in_the_order_of_keras_tuner(declare):
-    hp = keras_tuner.HyperParameters()
-    declare(hp)
-    assert list(searched(to_space(hp)).points) == searched_by_keras_tuner(declare)
-
-
-def continuous(hp):
-    hp.Float("x", 0.0, 2.0, default=0.5)
-    hp.Float("rate", 1e-4, 1e-1, sampling="log")
-    hp.Int("units", 1, 100, sampling="log")
-    hp.Int("steps", 1, 100, sampling="reverse_log")
-
-
-@pytest.mark.parametrize("name", ["x", "rate", "units", "steps"])
-def test_a_range_without_a_step_has_the_values_of_keras_tuner(name):
-    hp = keras_tuner.HyperParameters()
-    continuous(hp)
-    one = keras_tuner.HyperParameters()
-    one.merge([p for p in hp.space if p.name == name])
-    found = [point[name] for point in searched(to_space(one)).points]
-    theirs = {one.space[0].default, *one.space[0].values}
-    assert found[0] == one.space[0].default
-    assert found[1:] == pytest.approx(sorted(theirs - {found[0]}))
+from kt_extras.search import Choice, Condition, Float, Int, Space, State, trial_rng
+from tests.samplers.grids import searched
 
 
 def test_the_largest_value_of_a_stepped_range_is_tried():

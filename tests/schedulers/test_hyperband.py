@@ -1,4 +1,3 @@
-import keras_tuner
 import numpy as np
 import pytest
 
@@ -21,20 +20,6 @@ def test_brackets_equal_those_of_the_table_of_the_paper():
     assert [bracket.sizes[0] for bracket in brackets] == [81, 34, 15, 8, 5]
     assert [bracket.levels[0] for bracket in brackets] == [1, 3, 9, 27, 81]
     assert brackets[0].sizes == (81, 27, 9, 3, 1)
-
-
-@pytest.mark.parametrize("factor", [2, 3, 4, 5])
-@pytest.mark.parametrize("max_epochs", [*range(1, 30), 50, 81, 100, 125, 243, 256, 1000])
-def test_brackets_that_are_rounded_up_equal_those_of_keras_tuner(max_epochs, factor):
-    theirs = keras_tuner.oracles.HyperbandOracle("val_loss", max_epochs, factor)
-    numbers = range(theirs._get_num_brackets() - 1, -1, -1)
-    ours = Hyperband(max_epochs, factor, rounding="up").brackets
-    assert [bracket.levels for bracket in ours] == [
-        tuple(theirs._get_epochs(s, k) for k in range(s + 1)) for s in numbers
-    ]
-    assert [bracket.sizes for bracket in ours] == [
-        tuple(theirs._get_size(s, k) for k in range(s + 1)) for s in numbers
-    ]
 
 
 @pytest.mark.parametrize("workers", [1, 3, 10])
