@@ -3,7 +3,6 @@
 `KT_EXTRAS_HISTORIES` sets how many there are, and `KT_EXTRAS_HISTORY_SEED` which ones.
 """
 
-import gc
 import os
 import random
 import uuid
@@ -26,9 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture
 def folder():
-    path = FOLDER / f"kt_extras-{uuid.uuid4().hex}"
-    yield path
-    gc.unfreeze()
+    return FOLDER / f"kt_extras-{uuid.uuid4().hex}"
 
 
 @pytest.mark.slow
