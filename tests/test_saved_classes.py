@@ -57,6 +57,7 @@ def saved():
     return "model.keras"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     [

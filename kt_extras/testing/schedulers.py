@@ -23,6 +23,8 @@ SPACE = Space([Float("x", 0, 1), Float("y", 0, 1)])
 
 Loss = Callable[[int, int], float]
 
+_FAILURES = {0: 1, 3: 1, 4: 1}  # the epoch in which a trial fails, from 1, by its number
+
 
 class SchedulerContract:
     """Base class of tests of a scheduler: override `make` to return it.
@@ -190,10 +192,18 @@ class SchedulerContract:
 
     def _searches(self, scheduler: Scheduler) -> Iterator[SimulatedSearch]:
         """Yield one search of each kind."""
-        failures: list[Mapping[int, int]] = [{}, {0: 1, 3: 1, 4: 1}]
-        for kind in itertools.product((1, 4), self._sizes(), LOSSES, failures):
-            workers, max_trials, loss, fails = kind
-            yield SimulatedSearch(scheduler, LOSSES[loss], workers, max_trials, fails, kind=loss)
+        kinds: list[tuple[str, Mapping[int, int]]] = [
+            ("noisy", {}),
+            ("noisy", _FAILURES),
+            ("equal", _FAILURES),
+            ("diverging", {}),
+        ]
+        for workers, max_trials, kind in itertools.product((1, 4), self._sizes(), kinds):
+            if workers <= max_trials or workers == 1:
+                loss, fails = kind
+                yield SimulatedSearch(
+                    scheduler, LOSSES[loss], workers, max_trials, fails, kind=loss
+                )
 
 
 def _noisy(number: int, epoch: int) -> float:

@@ -81,6 +81,7 @@ def test_the_model_is_loaded_from_one_file(problem, method):
         assert values.tolist() == expected[name].tolist()
 
 
+@pytest.mark.slow
 def test_a_new_process_needs_one_import_to_load_the_model():
     calibrate(model(), X, Y, method="isotonic", threshold=0.3).save("model.keras")
     load = (

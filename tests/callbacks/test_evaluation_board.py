@@ -153,6 +153,7 @@ def test_bad_arguments_are_rejected_at_once(arguments, error, message):
         EvaluationBoard("logs", **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own_loop", [False, True])
 def test_each_trial_of_keras_tuners_own_tuners_has_its_own_pictures(own_loop):
     class OwnLoop(keras_tuner.RandomSearch):

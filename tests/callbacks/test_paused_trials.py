@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 import kt_extras as kte
 from kt_extras.callbacks import LearningRateLogger, StochasticWeightAveraging, TimeStopping
@@ -49,6 +50,7 @@ def curves(tuner):
     }
 
 
+@pytest.mark.slow
 def test_a_paused_trial_has_the_curve_and_rates_of_an_unpaused_one():
     settings = {"objective": "val_loss", "max_trials": 3, "seed": 0}
     settings |= {"max_epochs": EPOCHS, "reduction_factor": 2}

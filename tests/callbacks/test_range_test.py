@@ -164,6 +164,7 @@ def test_each_rate_has_a_loss_whatever_the_steps_of_an_execution(execution):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_on_two_devices_is_tested_as_on_one():
     program = """
         import numpy as np, tensorflow as tf

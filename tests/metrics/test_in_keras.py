@@ -303,6 +303,7 @@ def test_arguments_out_of_range_are_rejected(make, message):
         make()
 
 
+@pytest.mark.slow
 def test_two_replicas_count_as_one_does():
     program = """
         import keras, numpy as np, tensorflow as tf

@@ -160,6 +160,7 @@ QUICK = {"CosineDecay", "Dropout", "L2"}
 EVERY = [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in sorted(CASES)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_a_live_model_with_another_number_trains_like_a_new_one(name):
     build, data, outputs = CASES[name]

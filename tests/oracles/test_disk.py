@@ -51,6 +51,7 @@ run(oracle_in(sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size_limit", [900, 1501, 2222])
 def test_finished_trials_are_kept_when_the_disk_is_full(tmp_path, size_limit):
     command = [sys.executable, "-c", FILL, ROOT, str(tmp_path), str(size_limit)]

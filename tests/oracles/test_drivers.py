@@ -53,6 +53,7 @@ def test_a_scheduler_is_refused_at_the_first_trial_of_a_subclass():
         tuner.search(X, X[:, 0], epochs=3, verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tuner", [keras_tuner.Tuner, Batches])
 @pytest.mark.parametrize(
     "arguments",

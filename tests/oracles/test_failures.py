@@ -117,6 +117,7 @@ def test_a_short_traceback_is_recorded_when_a_trial_fails(error, state):
     assert len(message.splitlines()) < 20
 
 
+@pytest.mark.slow
 def test_a_trial_is_infeasible_when_tensorflow_is_out_of_memory():
     import tensorflow as tf
 

@@ -82,7 +82,7 @@ class TestHyperband(SchedulerContract):
 
 
 class TestHyperbandThatIsRunTwice(SchedulerContract):
-    max_trials = 40
+    max_trials = 26
 
     def make(self):
         return Hyperband(max_epochs=5, reduction_factor=2, iterations=2)
@@ -94,7 +94,7 @@ class TestHyperbandRoundedUp(SchedulerContract):
 
 
 class TestHyperbandWithoutEnd(SchedulerContract):
-    max_trials = 40
+    max_trials = 26
 
     def make(self):
         return Hyperband(max_epochs=5, reduction_factor=2, iterations=None)

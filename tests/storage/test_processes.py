@@ -32,6 +32,7 @@ def test_kills_at_random_instants_lose_no_acknowledged_record(url, project, data
     assert derived(url, project) == before
 
 
+@pytest.mark.slow
 def test_two_processes_write_two_projects_at_once(url, project, connect):
     names = [f"{project} {letter}" for letter in "ab"]
     writers = [start("writer", url, name, "100") for name in names]  # both also make the tables

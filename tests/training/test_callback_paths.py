@@ -47,6 +47,7 @@ class Crash(keras.callbacks.Callback):
             raise RuntimeError("no")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Keras' open file
 def test_files_and_backups_are_each_trials_own_when_one_crashes(capsys):
     callbacks = [

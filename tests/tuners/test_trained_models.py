@@ -25,6 +25,7 @@ def best(tuner, number):
     return sorted(trial.trial_id for trial in tuner.oracle.get_best_trials(number))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keep", "number"), [("best", 1), (2, 2), ("all", 4), ("none", 0)])
 def test_keep_checkpoints_keeps_the_weights_of_the_best_trials(keep, number):
     tuner = search(keep_checkpoints=keep, epochs=1)
@@ -38,6 +39,7 @@ def test_the_best_of_all_sessions_are_kept_when_a_search_is_resumed():
     assert weights_of(tuner) == best(tuner, 2)
 
 
+@pytest.mark.slow
 def test_no_weights_are_removed_when_a_project_is_only_loaded():
     search(keep_checkpoints="all", epochs=1)
     tuner = kte.TPE(build, "val_accuracy", max_trials=4, seed=0, keep_checkpoints="none")
