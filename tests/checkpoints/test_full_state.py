@@ -70,13 +70,14 @@ class StopAtHalf(keras.callbacks.Callback):
         self.model.stop_training = epoch + 1 == HALF
 
 
-def test_weights_that_change_after_the_last_epoch_are_not_saved(folder, straight):
+def test_weights_that_change_after_the_last_epoch_are_not_saved(tmp_path):
     name = "subclassed, Adam with averages"
+    train(name, tmp_path, WHOLE)
     model, _ = prepared(name)
     swap = keras.callbacks.EarlyStopping("loss", mode="max", patience=99, restore_best_weights=True)
     save = SaveState(Path("state.npz"), [swap])
     fit(model, [swap, StopAtHalf(), save], epochs=WHOLE)
-    ended, going_on = read_state(Path("state.npz")), read_state(path_of(name, folder))
+    ended, going_on = read_state(Path("state.npz")), read_state(path_of(name, tmp_path))
     assert ended["epoch"] == going_on["epoch"] == HALF
     assert same(ended["variables"], going_on["variables"])
     assert same(ended["optimizer"], going_on["optimizer"])
