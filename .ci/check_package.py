@@ -84,7 +84,8 @@ def check_wheel(sdist: Path, wheel: Path) -> None:
         if not Path(done.stdout.strip()).is_relative_to(sys.prefix):
             sys.exit(f"the tests would import {done.stdout.strip()} instead of the wheel")
         tests = [f"tests/{name}" for name in FAST_TESTS]
-        run("pytest", "-q", "-p", "no:cacheprovider", *tests, *NAMES, cwd=source)
+        options = ("-q", "-n", 2, "--dist", "worksteal", "-p", "no:cacheprovider")
+        run("pytest", *options, *tests, *NAMES, cwd=source)
 
 
 def main() -> None:
