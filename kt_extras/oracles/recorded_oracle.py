@@ -21,6 +21,7 @@ from kt_extras.oracles.arguments import Points, Values, enqueued_points
 from kt_extras.oracles.queried_oracle import QueriedOracle
 from kt_extras.records.events import PastKnown, PointEnqueued, SpaceDeclared
 from kt_extras.records.past_searches import PastSource
+from kt_extras.search import Point
 from kt_extras.search.past import Past
 
 
@@ -37,6 +38,7 @@ class RecordedOracle(QueriedOracle):
         self._redeclared: keras_tuner.HyperParameters | None = None  # to be written
         self._past_sources: list[PastSource] = []
         self._past_read: dict[str, Past] = {}  # to be written
+        self._enqueued_before: list[Point] = []  # by earlier runs of the script
 
     # Changes from outside a trial.
 
@@ -72,6 +74,9 @@ class RecordedOracle(QueriedOracle):
     def enqueue(self, values: Points) -> None:
         """Have points tried before the sampler is asked again.
 
+        A point that was on record when the project was loaded is not enqueued again, as when the
+        script is run again.
+
         Args:
             values: A dictionary of the values of some or all hyperparameters, moved to the nearest
                 grid point; the rest are drawn at random.  Or a `keras_tuner.HyperParameters`, or a
@@ -82,7 +87,7 @@ class RecordedOracle(QueriedOracle):
             ValueError: A name or value that the space does not have; then no point is enqueued.
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
-        points = enqueued_points(values)
+        points = [one for one in enqueued_points(values) if one not in self._enqueued_before]
         with self._changed, self._writing():
             if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
                 for point in points:
@@ -222,6 +227,7 @@ class RecordedOracle(QueriedOracle):
         """
         with self._changed:
             self._recorder.load()
+            self._enqueued_before = list(self._state.ever_enqueued)
             self.ongoing_trials.clear()
             self._take_up()
 

@@ -202,13 +202,15 @@ def _on_add(event: TrialAdded, state: SearchState) -> None:
 
 
 def _on_restore(event: SnapshotCompleted, state: SearchState) -> None:
-    for name in ("found", "ended", "waiting"):
+    for name in ("found", "ended", "waiting", "tried"):
         _check_is(name, getattr(event, name), list)
     parents = (taken.parent for record in state.trials.values() for taken in record.exploits)
     for trial in (*event.ended, *event.waiting, *parents):
         _known(trial, state)
     for name in event.found:
         _check_is("found", name, str)
+    for point in event.tried:
+        _check_values("tried", point)
     _check_is("totals", event.totals, dict)
     for name, value in event.totals.items():
         if name not in _TOTALS:

@@ -287,6 +287,7 @@ class SnapshotCompleted(Event):
         ended: Ids of all counted trials, in the order of their first end.
         waiting: Ids of trials to run again, in their order.
         totals: The fields of `kt_extras.records.search_state.Totals`.
+        tried: Points that were enqueued and are no longer waiting.
     """
 
     kind = "restore"
@@ -294,6 +295,7 @@ class SnapshotCompleted(Event):
     ended: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     totals: Record = field(default_factory=dict)
+    tried: list[Point] = field(default_factory=list)
 
 
 _KINDS: dict[str, type[Event]] = {

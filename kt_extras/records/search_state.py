@@ -90,6 +90,7 @@ class SearchState:
         waiting: Ids of trials to run again, oldest first.
         given_back: Ids of those whose last attempt does not count.
         enqueued: Points to try before the sampler is asked.
+        ever_enqueued: All points that were enqueued, those that are tried too.
         ended: Ids of counted trials, in the order of their first end.
         totals: Sums over the trials.
         clock: Seconds on the search's clock at the last event.
@@ -112,6 +113,7 @@ class SearchState:
         self.waiting: deque[str] = deque()
         self.given_back: set[str] = set()
         self.enqueued: deque[Point] = deque()
+        self.ever_enqueued: list[Point] = []
         self.ended: list[str] = []
         self.totals = Totals()
         self.clock = 0.0
@@ -190,6 +192,7 @@ class SearchState:
     @_apply.register
     def _on_enqueue(self, event: PointEnqueued) -> None:
         self.enqueued.append(event.values)
+        self.ever_enqueued.append(event.values)
 
     @_apply.register
     def _on_past_search(self, event: PastKnown) -> None:
@@ -276,6 +279,7 @@ class SearchState:
     def _on_restore(self, event: SnapshotCompleted) -> None:
         self.found, self.ended = set(event.found), list(event.ended)
         self.waiting, self.totals = deque(event.waiting), Totals(**event.totals)
+        self.ever_enqueued[:0] = event.tried
         own = (record for record in self.trials.values() if not record.added)
         self.totals.epochs = sum(record.reports for record in own)
         self.given_back = {*event.waiting} & {*self.interrupted()}

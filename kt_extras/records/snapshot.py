@@ -59,6 +59,7 @@ def snapshot_events(state: SearchState) -> Iterator[Event]:
         ended=state.ended,
         waiting=list(state.waiting),
         totals=asdict(state.totals),
+        tried=state.ever_enqueued[: len(state.ever_enqueued) - len(state.enqueued)],
         t=state.clock,
     )
 

@@ -6,7 +6,7 @@ How trials are run is the job of `kt_extras.tuners.tuner`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from kt_extras.training.time_spent import section
 from kt_extras.tuners.compile_overrides import compile_with
 from kt_extras.tuners.model_fingerprint import FirstModel, model_change
 from kt_extras.tuners.project_files import remove_search_files
-from kt_extras.tuners.roles import is_worker
+from kt_extras.tuners.roles import is_worker, refuse_without_records, warn_without_records
 from kt_extras.tuners.search_monitor import resumption
 from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
 from kt_extras.tuners.trial_run import set_trial_seed
@@ -129,8 +129,7 @@ class RecordedTuner(keras_tuner.Tuner):
         trials = self.oracle.get_best_trials(num_models)
         if type(self).load_model is RecordedTuner.load_model:  # another one has files of its own
             self._models.check(trials)
-        models = map(self.load_model, trials)
-        return BestList(models, self._local_oracle.trial_records)
+        return self._best_list(map(self.load_model, trials))
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """Return the hyperparameters of the best trials, as they were in their best epochs.
@@ -140,7 +139,11 @@ class RecordedTuner(keras_tuner.Tuner):
         """
         check_integer("num_trials", num_trials, minimum=0)
         found = map(self._models.hyperparameters, self.oracle.get_best_trials(num_trials))
-        return BestList(found, self._local_oracle.trial_records)
+        return self._best_list(found)
+
+    def _best_list(self, items: Iterable[Any]) -> list[Any]:
+        """Return a list that says, if its process has the records, why it has no more items."""
+        return list(items) if is_worker(self) else BestList(items, self._local_oracle.trial_records)
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Print the best trials, and why there is none if all have failed.
@@ -216,7 +219,8 @@ class RecordedTuner(keras_tuner.Tuner):
     def enqueue(self, values: Points) -> None:
         """Try points that are known to be good before the sampler suggests any.
 
-        A worker of a chief, which runs the same script, leaves that to the chief.
+        A point that an earlier run of the script has enqueued is not tried again.  A worker of a
+        chief, which runs the same script, leaves that to the chief.
 
         Args:
             values: A dictionary of the values of some or all hyperparameters, moved to the nearest
@@ -264,8 +268,10 @@ class RecordedTuner(keras_tuner.Tuner):
             `best_epoch` (counted from 0; None if no epoch was reported), `epochs` (trained, over
             all executions), `seconds`, `message`, each active hyperparameter under its own name, as
             it was in the best epoch, and each metric of that epoch under its own name, as a mean
-            over the executions.  A name that is taken gets `values.` or `metrics.` before it.
+            over the executions.  A name that is taken gets `values.` or `metrics.` before it.  On
+            a worker of a chief, which has the records, there are no rows, with a warning.
         """
+        warn_without_records(self, "results")
         return table(self._local_oracle.trial_records(), self._local_oracle.objective)
 
     def history(self, trial_id: str | int) -> dict[str, list[Any]]:
@@ -280,7 +286,9 @@ class RecordedTuner(keras_tuner.Tuner):
 
         Raises:
             KeyError: There is no such trial.
+            RuntimeError: This is a worker of a chief, which has the records.
         """
+        refuse_without_records(self, "history")
         return history_of(self._local_oracle.trial_records(), trial_id)
 
     # Models.

@@ -9,6 +9,8 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
+from kt_extras.records.events import to_record
+from kt_extras.records.snapshot import snapshot_events
 from kt_extras.storage import StorageError
 from kt_extras.storage.journal import Journal
 from kt_extras.storage.lock import ProjectInUseError
@@ -474,6 +476,28 @@ def test_a_queued_point_outside_a_narrowed_range_is_left_out(tmp_path):
     assert suggested == plain.create_trial("two").hyperparameters.values
     oracle.close_session()
     assert not oracle_in(tmp_path, high=0.5)._state.enqueued
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_points_are_not_enqueued_again_when_the_script_is_run_again(tmp_path, snapshot):
+    def begun():
+        oracle = oracle_in(tmp_path)
+        oracle.enqueue([{"x": 0.25}, {"x": 0.75}])
+        oracle.enqueue({"x": 0.5})
+        return oracle
+
+    first = begun()
+    assert run(first).trial.values == {"x": 0.25}
+    if snapshot:
+        first._recorder._store.compact(map(to_record, snapshot_events(first._state)))
+    first.close_session()
+    again = begun()
+    again.enqueue({"x": 0.125})
+    again.enqueue({"x": 0.125})
+    values = [run(again).trial.values["x"] for _ in range(4)]
+    assert values == [0.75, 0.5, 0.125, 0.125]
+    again.close_session()
+    assert not begun()._state.enqueued
 
 
 def test_queued_points_wait_until_something_is_declared():

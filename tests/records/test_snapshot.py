@@ -99,6 +99,7 @@ def seen(state):
             "trials": [record.trial.get_state() for record in trials],
             "waiting": list(state.waiting),
             "enqueued": list(state.enqueued),
+            "ever_enqueued": state.ever_enqueued,
             "ended": state.ended,
             "found": sorted(state.found),
             "totals": vars(state.totals),
