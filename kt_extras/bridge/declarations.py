@@ -78,7 +78,8 @@ class CheckedHyperParameters(keras_tuner.HyperParameters):
             warnings.warn(
                 f"The hyperparameter {hp.name!r} is declared as {_call(hp)}, but it was declared "
                 f"before as {_call(first)}, which stays in force, as in KerasTuner.  Give one of "
-                "them another name, or both the same range.",
+                "them another name, or both the same range.  If a trial of an earlier run has "
+                "declared it, the new one counts once `declare_hyperparameters` has it.",
                 stacklevel=4,
             )
         return super()._retrieve(hp)

@@ -478,6 +478,21 @@ def test_a_queued_point_outside_a_narrowed_range_is_left_out(tmp_path):
     assert not oracle_in(tmp_path, high=0.5)._state.enqueued
 
 
+def test_a_range_that_a_trial_has_found_can_be_declared_anew(tmp_path):
+    oracle = oracle_in(tmp_path)
+    trial = oracle.create_trial("worker")
+    trial.hyperparameters.Int("late", 1, 5)
+    oracle.update_trial(trial.trial_id, {"cost": 1.0}, 0)
+    oracle.end_trial(trial)
+    oracle.close_session()
+    again, declared = oracle_in(tmp_path), space()
+    declared.Int("late", 1, 50)
+    changes = again.redeclare(declared)
+    assert len(changes) == 1
+    assert "late" in changes[0]
+    assert [one.high for one in again.space if one.name == "late"] == [50]
+
+
 @pytest.mark.parametrize("snapshot", [False, True])
 def test_points_are_not_enqueued_again_when_the_script_is_run_again(tmp_path, snapshot):
     def begun():
