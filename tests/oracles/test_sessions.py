@@ -490,7 +490,7 @@ def test_a_range_that_a_trial_has_found_can_be_declared_anew(tmp_path):
     changes = again.redeclare(declared)
     assert len(changes) == 1
     assert "late" in changes[0]
-    assert [one.high for one in again.space if one.name == "late"] == [50]
+    assert [one.high for one in again.space.dimensions if one.name == "late"] == [50]
 
 
 @pytest.mark.parametrize("snapshot", [False, True])
