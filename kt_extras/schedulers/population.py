@@ -187,9 +187,10 @@ class Population:
         """
         values = dict(point)
         for dimension in space.active(point):
-            known = dimension.name in values  # one discovered later is drawn below
+            value = values.get(dimension.name)
+            known = dimension.contains(value)  # one discovered later, or removed, is drawn below
             if known and (self.mutable is None or dimension.name in self.mutable):
-                values[dimension.name] = self._changed(dimension, values[dimension.name], rng)
+                values[dimension.name] = self._changed(dimension, value, rng)
         place, draws = space.encode(values), rng.random(len(space))
         return space.decode(np.where(np.isnan(place), draws, place))
 

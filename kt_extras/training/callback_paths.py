@@ -39,8 +39,8 @@ def give_own_paths(
         folders: Such as the trial's id.
         say: Called with a sentence on each path, the same for each trial.
         made_for_trial: Whether a function has made the callback for this trial.  If it has put the
-            trial's id, the first of `folders`, into a path, that is not added again.  Defaults to
-            False.
+            trial's id, the first of `folders`, into a path, that is not added again; in a
+            `log_dir` it must be the last part.  Defaults to False.
 
     >>> logger = keras.callbacks.CSVLogger("logs/epochs.csv")
     >>> give_own_paths(logger, ["0007"], print)
@@ -51,7 +51,7 @@ def give_own_paths(
     kind = type(callback).__name__
     for name, path in _roots(callback):
         added = folders
-        if made_for_trial and name != "log_dir" and folders[0] in path:
+        if made_for_trial and _names_trial(name, path, folders[0]):
             added = folders[1:]
         if not added:
             continue
@@ -66,6 +66,20 @@ def give_own_paths(
             shown = _moved(name, path, ["<trial id>"])
             say(f"{kind} writes to {shown!r}, so that each trial has its own.")
         _move(callback, path, _moved(name, path, added))
+
+
+def root_of(log_dir: str, trial_id: str) -> str:
+    """Return the directory of all trials, if `log_dir` is that of one of them.
+
+    Args:
+        log_dir: Directory that a function has given to a callback for this trial.
+        trial_id: The trial's id; only as the last part of `log_dir` it is taken for one.
+
+    >>> root_of("logs/0007", "0007"), root_of("logs/run_0007", "0007")
+    ('logs', 'logs/run_0007')
+    """
+    parent, last = os.path.split(log_dir.rstrip("/" + os.sep))
+    return (parent or os.curdir) if last == trial_id else log_dir
 
 
 def begin_part(callback: keras.callbacks.Callback, epochs: int) -> None:
@@ -85,6 +99,10 @@ def begin_part(callback: keras.callbacks.Callback, epochs: int) -> None:
     elif isinstance(callback, keras.callbacks.CSVLogger) and epochs:
         _keep_rows(callback.filename, callback.sep, epochs)
         callback.append = True
+
+
+def _names_trial(name: str, path: str, trial_id: str) -> bool:
+    return root_of(path, trial_id) != path if name == "log_dir" else trial_id in path
 
 
 def _roots(callback: keras.callbacks.Callback) -> list[tuple[str, str]]:

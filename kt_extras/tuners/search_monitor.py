@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from keras_tuner.engine.trial import Trial
@@ -16,12 +16,12 @@ from kt_extras.oracles.plan import expected_epochs, planned_trials
 from kt_extras.records.failures_said import UNSUCCESSFUL, counts_text, failures_text, indented
 from kt_extras.records.scores import best_metrics
 from kt_extras.records.trial_record import TrialRecord
-from kt_extras.search import Point, Space
-from kt_extras.search.dimensions import Dimension
+from kt_extras.search import Space
 from kt_extras.tensorboard import Progress, SearchBoard
 from kt_extras.tensorboard.failures import tolerated
 from kt_extras.tensorboard.progress import Rungs
 from kt_extras.tensorboard.project_dirs import owner_of
+from kt_extras.tuners.population_curves import hyperparameter_curves, lineage_of
 from kt_extras.tuners.progress_line import ProgressLine, Status
 from kt_extras.tuners.trial_lines import cells, number, trial_line
 
@@ -51,10 +51,10 @@ class SearchMonitor:
         self._corrected_at = oracle.totals.epochs
         unit = "epoch" if self._by_epochs else "trial"
         self._line = ProgressLine(unit, self._total, self._done, visible=visible)
-        self._before = oracle.totals.ended
         self._ended: dict[str, None] = {}  # the ids of trials that ended in this session, in order
         self._explained = False  # whether a failure has been shown with its place
         self._boards: dict[str, SearchBoard] = {}
+        self._began_in: dict[str, dict[str, SearchBoard]] = {}  # the boards of each trial
         self._described: dict[str, Space] = {}
         if (said := sum_text(oracle.objective)) is not None:
             self._line.write(said)
@@ -75,6 +75,7 @@ class SearchMonitor:
         """Show a trial in a TensorBoard directory."""
         with tolerated(log_dir):
             board = self.board(log_dir)
+            self._began_in.setdefault(trial.trial_id, {})[log_dir] = board
             self._describe(log_dir)
             board.begin_trial(trial.trial_id, dict(trial.hyperparameters.values))
 
@@ -91,7 +92,9 @@ class SearchMonitor:
         if record.state == "waiting":
             return
         self._line.advance(self._done, self._expected())
-        for log_dir, board in self._boards.items():
+        # One that has ended before its training is shown in all.
+        boards = self._began_in.get(trial_id, self._boards)
+        for log_dir, board in boards.items():
             with tolerated(log_dir):
                 self._describe(log_dir)
                 self._write_row(board, record, final=record.state is not TrialState.PAUSED)
@@ -116,10 +119,9 @@ class SearchMonitor:
 
     def report_ending(self) -> None:
         """Print why the search has ended, and which trials of this session have failed."""
-        ended = self._oracle.totals.ended
         what = "No trial was left to run"
-        if ended > self._before:
-            what = f"Search ended after {counted(ended, 'trial')}"
+        if self._ended:
+            what = f"Search ended after {counted(self._oracle.totals.ended, 'trial')}"
         self._line.write(f"{what}: {self._oracle.ended_because}")
         if self._oracle.totals.best is None:
             return  # `ended_because` has the reason
@@ -154,13 +156,7 @@ class SearchMonitor:
         if not self._is_population:
             return {}
         mutable = getattr(self._oracle.scheduler, "mutable", None)
-        curves = {}
-        for dimension in self._oracle.space.dimensions:
-            if mutable is None or dimension.name in mutable:
-                values = (values_at(record, e).get(dimension.name) for e in range(record.trained))
-                points = [(e, height(v, dimension)) for e, v in enumerate(values) if v is not None]
-                curves[dimension.name] = points
-        return curves
+        return hyperparameter_curves(record, self._oracle.space, mutable)
 
     @property
     def _done(self) -> int:
@@ -231,34 +227,6 @@ class SearchMonitor:
         )
 
 
-def lineage_of(entries: Sequence[TrialRecord]) -> list[tuple[int, str, str, str]]:
-    """Return one row per exploit: its epoch, the member, its parent, and the changed values."""
-    rows = []
-    for record in entries:
-        for taken in record.exploits:
-            changes = (f"{name}={value}" for name, value in taken.after.items())
-            rows.append((taken.epoch, record.trial.trial_id, taken.parent, ", ".join(changes)))
-    return sorted(rows)
-
-
-def values_at(record: TrialRecord, epoch: int) -> Point:
-    """Return the hyperparameters with which a trial trained an epoch, counted from 0."""
-    later = record.exploits[record.generation_at(epoch) :]
-    return dict(later[0].before if later else record.trial.values)
-
-
-def height(value: Any, dimension: Dimension) -> float:
-    """Return a value as a height in a chart: that of a string is its place among the options.
-
-    >>> from kt_extras.search import Choice
-    >>> height("adam", Choice("optimizer", ("sgd", "adam"))), height(0.5, Choice("x", (0.5, 2)))
-    (1.0, 0.5)
-    """
-    if isinstance(value, str):
-        return float(dimension.values().index(value))
-    return float(value)
-
-
 def resumption(oracle: Any, project: str, changes: Sequence[str]) -> str:
     """Return the message of a search that is resumed.
 
@@ -267,12 +235,25 @@ def resumption(oracle: Any, project: str, changes: Sequence[str]) -> str:
         project: The project's name.
         changes: A line for each difference between the recorded space and the one declared now.
     """
-    left = oracle.remaining_trials()
-    lines = [
-        f"Resuming {project!r}: {counted(oracle.totals.ended, 'trial')} done"
-        + ("." if left is None else f", {max(left, 0)} to go.")
-    ]
+    lines = [f"Resuming {project!r}: {', '.join(_counts(oracle))}."]
     if changes:
         lines.append("The search space has changed; results are kept where they still fit:")
         lines += [f"  {change}" for change in changes]
     return "\n".join(lines)
+
+
+def _counts(oracle: Any) -> Iterator[str]:
+    """Yield how many trials have ended for good, and how many are to be trained."""
+    states = [record.state for record in oracle.trial_records() if not record.added]
+    done = sum(state.is_finished and state is not TrialState.REJECTED for state in states)
+    yield f"{counted(done, 'trial')} done"
+    again, left = sum(state.is_open for state in states), oracle.remaining_trials()
+    if oracle.scheduler is None:
+        if left is not None:
+            yield f"{again + left} to go"
+        return
+    yield f"{states.count(TrialState.PAUSED)} paused"
+    if again:
+        yield f"{again} to run again"
+    if left is not None:
+        yield f"{left} to begin"

@@ -27,7 +27,7 @@ from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.tensorboard.failures import tolerated
 from kt_extras.tensorboard.project_dirs import owner_of, project_dir
 from kt_extras.training.batch_check import BatchCheck
-from kt_extras.training.callback_paths import begin_part, give_own_paths
+from kt_extras.training.callback_paths import begin_part, give_own_paths, root_of
 from kt_extras.training.callbacks import Callbacks, callbacks_for
 from kt_extras.training.hooks import tuner_hooks
 from kt_extras.training.interruption import StopOnRequest, StopRequest
@@ -105,21 +105,20 @@ class TrialRun:
         self._weights.forget_model()
         self._end.set_model(None)
         own = callbacks_for(given, self._trial)
-        boards = [c.log_dir for c in own if isinstance(c, keras.callbacks.TensorBoard)]
+        boards = []
         folders = [self._trial.trial_id]
         if self._tuner.executions_per_trial > 1:
             folders.append(f"execution{execution}")
         for callback in own:
-            if getattr(callback, "log_dir", None):
-                root = str(callback.log_dir)
-                callback.log_dir = self._log_dir(root)
-                if isinstance(callback, keras.callbacks.TensorBoard):
-                    make_tolerant(callback, partial(tolerated, root))
+            root = self._into_project(callback, made_for_trial=callable(given))
+            if isinstance(callback, keras.callbacks.TensorBoard):
+                make_tolerant(callback, partial(tolerated, root))
+                boards.append(root)
             give_own_paths(callback, folders, self._notes.add, made_for_trial=callable(given))
             begin_part(callback, self.epochs_before)
         if self._monitor is not None and execution == 0:
             for log_dir in boards:
-                self._monitor.trial_began(self._trial, str(log_dir))
+                self._monitor.trial_began(self._trial, log_dir)
         self._reporter = EpochReporter(self._report, self.epochs_before)
         self._own = own if self._states is None else [*own, self._trained_with]
         hooks = tuner_hooks(self._tuner, self._trial)
@@ -131,6 +130,20 @@ class TrialRun:
             state = self._states.path(self._trial.trial_id, self.epochs_before)
             callbacks.append(ResumeTraining(state, self._own, self._trained_with))
         return callbacks
+
+    def _into_project(self, callback: Any, *, made_for_trial: bool) -> str:
+        """Let a callback write to the project's part of its `log_dir`; return that of all trials.
+
+        Args:
+            callback: Any callback.
+            made_for_trial: Whether a function has made it, perhaps for the directory of its trial.
+        """
+        given, trial_id = str(getattr(callback, "log_dir", None) or ""), self._trial.trial_id
+        root = root_of(given, trial_id) if made_for_trial else given
+        if given:
+            inner = [] if root == given else [trial_id]
+            callback.log_dir = os.path.join(self._log_dir(root), *inner)
+        return root
 
     def _log_dir(self, given: str) -> str:
         """Return where the project writes in a directory for TensorBoard."""

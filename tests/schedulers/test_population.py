@@ -113,6 +113,13 @@ def test_values_are_added_or_removed_when_a_branch_changes():
     assert {point["decay"] for point in points} == {True, False}
 
 
+def test_value_is_drawn_again_when_its_option_was_removed():
+    space = Space([Choice("act", ("elu", "relu"))])
+    population = Population(population_size=4, max_epochs=4)
+    draws = [population.explored({"act": "x"}, space, np.random.default_rng(n)) for n in range(9)]
+    assert {point["act"] for point in draws} == {"elu", "relu"}
+
+
 def test_value_is_drawn_again_when_a_sibling_scope_lacks_it():
     space = Space(
         [

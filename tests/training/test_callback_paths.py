@@ -165,6 +165,20 @@ def test_paths_of_callbacks_of_ones_own_are_moved(paths, moved):
     assert {name: vars(callback)[name] for name in moved} == moved
 
 
+@pytest.mark.parametrize(
+    ("log_dir", "folders", "moved"),
+    [
+        ("logs/0007", ["0007"], "logs/0007"),
+        ("logs/0007", ["0007", "execution1"], "logs/0007/execution1"),
+        ("logs/20240007", ["0007"], "logs/20240007/0007"),
+    ],
+)
+def test_a_log_dir_that_a_function_has_ended_with_the_trial_is_obeyed(log_dir, folders, moved):
+    callback = Own(log_dir=log_dir, _path=f"{log_dir}/a.csv")
+    give_own_paths(callback, folders, lambda _: None, made_for_trial=True)
+    assert (callback.log_dir, callback._path) == (moved, f"{moved}/a.csv")
+
+
 def test_a_file_that_may_be_read_is_not_moved_and_the_search_says_so(capsys):
     Path("words.txt").write_text("a")
     tuner = kte.TPE(build, "val_loss", max_trials=2, seed=0)

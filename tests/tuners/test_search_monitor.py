@@ -1,9 +1,11 @@
 """What TensorBoard shows of a search, read by the code behind its HPARAMS tab."""
 
 import keras
+import keras_tuner
 import pytest
 
 import kt_extras as kte
+from kt_extras.tuners.search_monitor import SearchMonitor, resumption
 from tests.tensorboard.conftest import Dashboard
 from tests.tuners.models import VALIDATION, X, Y, build
 from tests.tuners.scheduled import asha, pbt, searched
@@ -84,6 +86,7 @@ def test_each_execution_has_a_directory_with_a_callback_subclass():
     assert {"0000/execution0/train", "0000/execution1/train"} <= set(runs)
 
 
+@pytest.mark.slow
 def test_two_projects_in_one_directory_keep_their_rows_and_curves():
     first = search(callbacks=tensorboard(), max_trials=2, project_name="a")
     second = search(callbacks=tensorboard(), max_trials=2, project_name="b")
@@ -115,6 +118,7 @@ def test_a_population_has_curves_of_what_changes_and_no_constant_ones(tmp_path):
     assert len(dashboard.runs) == 2 * 4 + 1
 
 
+@pytest.mark.slow
 def test_paused_trials_have_two_runs_when_the_search_has_ended(tmp_path):
     tuner = searched(asha(tmp_path), callbacks=tensorboard())
     dashboard = Dashboard("logs")
@@ -128,3 +132,99 @@ def test_paused_trials_have_two_runs_when_the_search_has_ended(tmp_path):
     tuner = searched(asha(tmp_path, max_trials=9), callbacks=tensorboard())
     states = {row["trial_id"]: row["state"] for row in tuner.results()}
     assert {name: row.state for name, row in Dashboard("logs").trials().items()} == states
+
+
+LOSS = keras_tuner.Objective("val_loss", "min")
+
+
+def oracle_with(directory=None, kind=kte.ASHAOracle, **kwargs):
+    oracle = kind(objective=LOSS, seed=0, **kwargs)
+    oracle.hyperparameters.Float("x", 0, 1)
+    if directory is not None:
+        oracle._set_project_dir(str(directory), "p")
+    return oracle
+
+
+def train(oracle, parts):
+    """Train trials, each up to its end or its next pause; return the id of the last one."""
+    for _ in range(parts):
+        trial, status = oracle.create_trial("worker"), "RUNNING"
+        epoch = oracle.trial_record(trial.trial_id).trained
+        while status == "RUNNING" and epoch < 4:
+            loss = float(trial.trial_id) + 1
+            status = oracle.update_trial(trial.trial_id, {"val_loss": loss}, epoch).status
+            epoch += 1
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    return trial.trial_id
+
+
+ASHA = {"max_epochs": 4, "reduction_factor": 2, "max_trials": 4}
+
+
+def test_a_search_that_went_on_with_paused_trials_says_that_it_ended(capsys):
+    oracle = oracle_with(**ASHA)
+    train(oracle, 6)
+    assert oracle.totals.ended == 4
+    monitor = SearchMonitor(oracle, "p", visible=True)
+    monitor.trial_ended(train(oracle, 1))
+    assert oracle.create_trial("worker").status == "STOPPED"
+    monitor.report_ending()
+    SearchMonitor(oracle, "p", visible=True).report_ending()
+    said = capsys.readouterr().out
+    assert said.count("Search ended after 4 trials: ") == 1
+    assert said.count("No trial was left to run: ") == 1
+
+
+def test_an_interrupted_trial_is_among_those_to_go(tmp_path):
+    settings = {"kind": kte.RandomSearchOracle, "max_trials": 10}
+    oracle = oracle_with(tmp_path, **settings)
+    train(oracle, 3)
+    oracle.create_trial("worker")
+    again = oracle_with(tmp_path, **settings)
+    again.reload()
+    assert resumption(again, "p", []) == "Resuming 'p': 3 trials done, 7 to go."
+    assert again.remaining_trials() == 6
+    again.max_trials = None
+    assert resumption(again, "p", []) == "Resuming 'p': 3 trials done."
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts", "said"),
+    [
+        ({**ASHA, "max_trials": 9}, 3, "0 trials done, 2 paused, 1 to run again, 6 to begin."),
+        (ASHA, 6, "1 trial done, 2 paused, 1 to run again, 0 to begin."),
+        (
+            {"kind": kte.PBTOracle, "population_size": 3, "max_epochs": 4, "interval": 2},
+            3,
+            "0 trials done, 2 paused, 1 to run again.",
+        ),
+    ],
+)
+def test_paused_trials_are_told_from_those_that_are_done(settings, parts, said):
+    oracle = oracle_with(**settings)
+    train(oracle, parts)
+    oracle.create_trial("worker")
+    assert resumption(oracle, "p", []) == f"Resuming 'p': {said}"
+
+
+def test_a_row_is_written_only_where_its_trial_was_trained():
+    oracle = oracle_with(kind=kte.RandomSearchOracle, max_trials=3)
+    monitor = SearchMonitor(oracle, "p", visible=False)
+    for board in ("logs/a", "logs/b", "logs/a"):
+        monitor.trial_began(oracle.create_trial("worker"), board)
+        monitor.trial_ended(train(oracle, 1))
+    monitor.close()
+    assert list(Dashboard("logs/a").trials()) == ["p/0000", "p/0002"]
+    assert list(Dashboard("logs/b").trials()) == ["p/0001"]
+
+
+def test_a_function_that_names_the_trial_in_log_dir_has_one_board():
+    search(
+        callbacks=lambda _, trial: [keras.callbacks.TensorBoard(f"logs/{trial.trial_id}")],
+        max_trials=2,
+    )
+    dashboard = Dashboard("logs")
+    runs = [f"{trial}/{run}" for trial in ("0000", "0001") for run in ("train", "validation")]
+    assert dashboard.runs == [*runs, "search"]
+    assert list(dashboard.trials()) == ["0000", "0001"]
