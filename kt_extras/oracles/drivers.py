@@ -5,6 +5,7 @@ KerasTuner's own `Tuner` trains a trial to its end, and then reports its best ep
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 
@@ -19,6 +20,11 @@ def reports_at_end() -> bool:
     """Tell whether the oracle is being given to a tuner that trains as KerasTuner's own does."""
     running = running_tuner()
     return running is not None and type(running.tuner).run_trial is keras_tuner.Tuner.run_trial
+
+
+def has_chief() -> bool:
+    """Tell whether this process is the chief of a distributed search, or one of its workers."""
+    return "KERASTUNER_ORACLE_IP" in os.environ
 
 
 def refuse_scheduler() -> None:

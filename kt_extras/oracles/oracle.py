@@ -19,7 +19,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extras.arguments import check_flag, check_integer, check_protocol
 from kt_extras.bridge.metrics import NO_EPOCH, Metrics, encoded, split_last_epoch
 from kt_extras.bridge.objective import ObjectiveLike, value_in
-from kt_extras.bridge.trial_message import take_message
+from kt_extras.bridge.trial_message import add_message, take_message
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.arguments import (
@@ -32,6 +32,7 @@ from kt_extras.oracles.budget import ALL_TRIED, Budget, Usage
 from kt_extras.oracles.drivers import (
     as_step,
     check_step,
+    has_chief,
     refuse_scheduler,
     reports_at_end,
     warn_without_epochs,
@@ -122,6 +123,8 @@ class SamplerOracle(RecordedOracle):
     Attributes:
         ended_because: Why there was no further trial when last asked for one, and what to change
             so that there is; None while there was.
+        failure_report: On a chief, what too many trials had in common that have crashed or been
+            rejected, which has ended the search; None while that has not happened.
         when_ended: Called with every trial that has ended, once that is on record.
 
     Raises:
@@ -179,6 +182,7 @@ class SamplerOracle(RecordedOracle):
         self.max_failure_fraction = max_failure_fraction
         self._failure_count = FailureCount()
         self.ended_because: str | None = None
+        self.failure_report: str | None = None
         self.when_ended: Callable[[TrialRecord], None] = lambda _: None
         super().__init__(
             objective,
@@ -239,7 +243,8 @@ class SamplerOracle(RecordedOracle):
                 has reported epochs, the worker has been started anew, and so is the trial.
 
         Returns:
-            A trial to run, or one whose status is `"STOPPED"` when nothing is left to do.
+            A trial to run, or one whose status is `"STOPPED"` when nothing is left to do.  If a
+            chief has ended the search since too many trials have failed, it has the report.
         """
         with self._changed:
             self._ensure_session()
@@ -257,7 +262,7 @@ class SamplerOracle(RecordedOracle):
                     self.ended_because = self._with_failures(self.ended_because)
                     self.tuner_ids.discard(tuner_id)
                     warn_of_unused(self.prior, self.space)
-                    return self._no_trial(TrialStatus.STOPPED)
+                    return self._no_trial(TrialStatus.STOPPED, self.failure_report)
                 self._recorder.write(event)
                 record = self._state.trials[event.trial]
                 self._show(record.trial)
@@ -324,7 +329,7 @@ class SamplerOracle(RecordedOracle):
             ValueError: It is called completed but never reported the objective, or its status is
                 not one of KerasTuner's.
             RuntimeError: Too many trials have crashed, or been rejected in a row.  Everything is
-                saved by then.
+                saved by then.  A chief keeps it as `failure_report` instead, and ends the search.
         """
         with self._changed:
             self._ensure_session()
@@ -366,15 +371,18 @@ class SamplerOracle(RecordedOracle):
 
     def _begin_session(self) -> None:
         self._failure_count = FailureCount()  # the program may have been fixed
+        self.failure_report = None
         if self._restores and self._project is not None:
             self._next_trial.states = StateFiles(self._project)  # with those of other processes
         self._next_trial.forget_states(self._state, self.max_trials)
 
     # Decisions.
 
-    def _no_trial(self, status: str) -> Trial:
+    def _no_trial(self, status: str, message: str | None = None) -> Trial:
         """Return an answer without a trial; KerasTuner would draw an id from Python's `random`."""
-        return Trial(self.get_space(), trial_id="", status=status)
+        answer = Trial(self.get_space(), trial_id="", status=status, message=message)
+        add_message(answer)
+        return answer
 
     def _in_hand(self, tuner_id: str) -> TrialRecord | None:
         """Return the trial that a worker has, None if it has none or has begun anew."""
@@ -401,13 +409,15 @@ class SamplerOracle(RecordedOracle):
 
     def _limit_reached(self) -> str | None:
         """Return which limit of the search is reached, None if none is."""
+        if self.failure_report is not None:
+            return self.failure_report
         totals = self._state.totals
         spent = Usage(self.seconds(), self._state.epochs, totals.best, totals.stale)
         return self.budget.reached(spent, maximised=self.objective.direction == "max")
 
     def _with_failures(self, reason: str | None) -> str | None:
         """Return why the search has ended, and, if no trial has a score, why none has."""
-        if reason is None or self._state.totals.best is not None:
+        if reason is None or reason == self.failure_report or self._state.totals.best is not None:
             return reason
         records = self.trial_records()
         if not (failures := no_score_text(records)):
@@ -475,14 +485,20 @@ class SamplerOracle(RecordedOracle):
         return given
 
     def _check_failures(self, last: str) -> None:
-        """Raise if there are too many failures, the last one of them that of the trial `last`."""
+        """End the search if there are too many failures, the last one that of the trial `last`.
+
+        On a chief an error would end the worker that hears of it, and no other process.
+        """
         broken = self._failure_count.broken(
             in_a_row=self.max_consecutive_failed_trials, fraction=self.max_failure_fraction
         )
         if broken:
             ended = [self._state.trials[name] for name in self._state.ended if name != last]
             ended.sort(key=lambda record: record.ended or 0.0)  # paused trials end several times
-            raise RuntimeError(report(broken, [*ended, self._state.trials[last]]))
+            text = report(broken, [*ended, self._state.trials[last]])
+            if not has_chief():
+                raise RuntimeError(text)
+            self.failure_report = self.failure_report or text
 
     def _close(self, record: TrialRecord, event: TrialEnded) -> None:
         """Record the end of a trial, and free its worker."""

@@ -25,6 +25,7 @@ from kt_extras.search.priors import Prior
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.tuners.hyperparameter_schedule import HyperparameterSchedule, schedule_of
 from kt_extras.tuners.recorded_tuner import Resume
+from kt_extras.tuners.roles import refuse_without_records, warn_without_records
 from kt_extras.tuners.trained_models import Epochs, trial_to_refit
 from kt_extras.tuners.trial_outcome import Constraint
 from kt_extras.tuners.tuner import Tuner
@@ -198,7 +199,12 @@ class PBT(Tuner):
             callbacks: As for `search`.  Defaults to None.
             targets: As for `HyperparameterSchedule.callbacks`.  Defaults to None.
             **fit_kwargs: As for `search`.
+
+        Raises:
+            RuntimeError: No trial has a score yet; or this is a worker of a chief, which has the
+                records that the schedule is made of.
         """
+        refuse_without_records(self, "refit")
         chosen = trial_to_refit(self, trial)
         replay = self.schedule(self._local_oracle.trial_record(chosen.trial_id).number)
 
@@ -214,8 +220,10 @@ class PBT(Tuner):
         Returns:
             One row per exploit, in the order of epochs: the `epoch` (the number of epochs that both
             had trained), the numbers of the `member` and of its `parent`, and the member's
-            hyperparameters `before` and `after` it.
+            hyperparameters `before` and `after` it.  On a worker of a chief, which has the
+            records, there are no rows, with a warning.
         """
+        warn_without_records(self, "lineage")
         return lineage_rows(self._local_oracle.trial_records())
 
     def schedule(self, member: int | None = None) -> HyperparameterSchedule:
@@ -225,6 +233,8 @@ class PBT(Tuner):
             member: Its number.  Defaults to the best one's.
 
         Raises:
-            RuntimeError: No member has a score yet.
+            RuntimeError: No member has a score yet; or this is a worker of a chief, which has the
+                records.
         """
+        refuse_without_records(self, "schedule")
         return schedule_of(self._local_oracle, member, self.mutable)

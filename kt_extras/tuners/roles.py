@@ -6,17 +6,23 @@ it for trials and train them.  Without a chief, one process does both.
 
 from __future__ import annotations
 
-import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras_tuner
 
+from kt_extras.oracles.drivers import has_chief
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.tuners.search_monitor import SearchMonitor
 from kt_extras.tuners.trained_models import TrainedModels
+
+_WHERE = (
+    "the chief has them.  Call it on the chief, or, once the search has ended, in a process "
+    "without the variable `KERASTUNER_ORACLE_IP`."
+)
 
 
 class Worker:
@@ -126,6 +132,9 @@ class Chief:
         Args:
             run_trials: Not used: the workers run the trials.
             visible: Whether to show the progress and the trials that have ended.
+
+        Raises:
+            RuntimeError: Too many trials have crashed, or been rejected in a row.
         """
         with self._oracle.session():
             monitor = SearchMonitor(self._oracle, self._project, visible=visible)
@@ -133,6 +142,8 @@ class Chief:
                 self._models.remove_leftovers()
                 with self._reporting(monitor):
                     self._serve()
+                if (failures := self._oracle.failure_report) is not None:
+                    raise RuntimeError(failures)
         monitor.report_ending()
 
     @contextmanager
@@ -188,15 +199,36 @@ def role_of(
     """
     if is_worker(tuner):
         return Worker(tuner)
-    if _has_chief():
+    if has_chief():
         return Chief(oracle, models, serve, str(tuner.project_dir))
     return Local(tuner, oracle, models, overwrite=overwrite)
 
 
 def is_worker(tuner: Any) -> bool:
     """Tell whether this process is a worker of a chief."""
-    return _has_chief() and bool(tuner._is_worker())
+    return has_chief() and bool(tuner._is_worker())
 
 
-def _has_chief() -> bool:
-    return "KERASTUNER_ORACLE_IP" in os.environ
+def warn_without_records(tuner: Any, method: str) -> None:
+    """Warn, on a worker, that a table is empty since the chief has the records.
+
+    Args:
+        tuner: The tuner.
+        method: What was called.
+    """
+    if is_worker(tuner):
+        warnings.warn(f"`{method}` has no rows on a worker: {_WHERE}", stacklevel=3)
+
+
+def refuse_without_records(tuner: Any, method: str) -> None:
+    """Raise, on a worker, since the chief has the records.
+
+    Args:
+        tuner: The tuner.
+        method: What was called.
+
+    Raises:
+        RuntimeError: This process is a worker.
+    """
+    if is_worker(tuner):
+        raise RuntimeError(f"`{method}` needs the records of the trials, and {_WHERE}")

@@ -15,6 +15,7 @@ from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
 from kt_extras.arguments import check_integer
+from kt_extras.bridge.lazy_trial import set_missing_defaults
 from kt_extras.bridge.objective import loss_of
 from kt_extras.checkpoints.best_weights import HELD, load_arrays
 from kt_extras.checkpoints.random_state import random_state_kept
@@ -69,7 +70,7 @@ class TrainedModels:
             FileNotFoundError: There are not.
         """
         lacking = [t.trial_id for t in trials if not self._checkpoints.exist(t.trial_id)]
-        if added := [name for name in lacking if self._oracle.trial_record(name).added]:
+        if added := [name for name in lacking if self._was_added(name)]:
             raise FileNotFoundError(
                 f"There are no weights of trials {added}, which `add_trial` has put on record: "
                 "they were trained elsewhere.  `refit(..., trial=tuner.oracle.get_trial("
@@ -81,6 +82,9 @@ class TrainedModels:
                 f"removed or never written.  {self._checkpoints.rule}  `refit(..., trial=...)` "
                 "trains the model of a trial once more."
             )
+
+    def _was_added(self, name: str) -> bool:
+        return name in self._oracle.trials and self._oracle.trial_record(name).added
 
     def load(self, trial: Trial) -> keras.Model:
         """Return a trial's model with the weights of its best epoch."""
@@ -134,8 +138,12 @@ class TrainedModels:
 
     def hyperparameters(self, trial: Trial) -> keras_tuner.HyperParameters:
         """Return a copy of a trial's hyperparameters as they were in its best epoch."""
-        record = self._oracle.trial_record(trial.trial_id)
-        return record.best_hyperparameters(self._oracle.hyperparameters)
+        if trial.trial_id in self._oracle.trials:
+            record = self._oracle.trial_record(trial.trial_id)
+            return record.best_hyperparameters(self._oracle.hyperparameters)
+        hp = trial.hyperparameters.copy()  # on a worker, whose chief has the records
+        hp.merge(self._tuner.oracle.get_space(), overwrite=False)
+        return set_missing_defaults(hp)
 
     @settings_kept()
     def refit(

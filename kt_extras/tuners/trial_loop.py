@@ -14,6 +14,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras import compat
+from kt_extras.bridge.trial_message import take_message
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.state_file import UnreadableStateError
 from kt_extras.oracles.oracle import SamplerOracle
@@ -44,10 +45,17 @@ class TrialLoop:
         self._proven = False
 
     def next(self) -> Trial | None:
-        """Return a trial to run, None if there are no more."""
+        """Return a trial to run, None if there are no more.
+
+        Raises:
+            RuntimeError: On a worker, too many trials have failed.
+        """
         while True:
             trial = self.ask(self._tuner.tuner_id)
             if trial.status == TrialStatus.STOPPED:
+                take_message(trial)
+                if trial.message is not None:
+                    raise RuntimeError(trial.message)
                 return None
             if trial.status != TrialStatus.IDLE:
                 if self._tuner.oracle is not self._oracle:
@@ -69,19 +77,34 @@ class TrialLoop:
         with section("suggesting"):
             return self._tuner.oracle.create_trial(tuner_id)
 
-    def run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
-        """Run a trial and return it to the oracle, whether it succeeds or fails."""
+    def run(
+        self,
+        trial: Trial,
+        fit_args: Sequence[Any],
+        fit_kwargs: Mapping[str, Any],
+        *,
+        begun: bool = False,
+    ) -> None:
+        """Run a trial and return it to the oracle, whether it succeeds or fails.
+
+        Args:
+            trial: The trial.
+            fit_args: Positional arguments of `search`.
+            fit_kwargs: Keyword arguments of `search`.
+            begun: Whether `on_trial_begin` was called already.  Defaults to False.
+        """
         replaced = self._oracle.seed_given or bool(trial.metrics.metrics)  # the random streams
         with (
             settings_kept(),
             compat.own_names(),
             random_state_kept() if replaced else nullcontext(),
         ):
+            if not begun:
+                self._tuner.on_trial_begin(trial)
             self._run(trial, fit_args, fit_kwargs)
 
     def _run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         tuner = self._tuner
-        tuner.on_trial_begin(trial)
         try:
             self.take_results(trial, tuner._train(trial, fit_args, fit_kwargs))
         except Exception as error:

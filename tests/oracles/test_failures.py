@@ -5,8 +5,10 @@ import keras_tuner
 import pytest
 from hypothesis import given
 from hypothesis.strategies import lists, sampled_from
+from keras_tuner.engine.trial import Trial
 
 import kt_extras as kte
+from kt_extras.bridge.trial_message import take_message
 from kt_extras.oracles.failures import MIN_TRIALS, REJECTIONS, FailureCount
 from tests.tuners.models import VALIDATION, X, Y, build
 
@@ -339,3 +341,49 @@ def test_a_search_whose_models_are_all_unwanted_says_so(arguments, reason, capsy
     assert re.match(
         r"No trial has a score \(2 (infeasible|rejected)\)\.  Trial 0 said: .+", shown[-1]
     )
+
+
+def failing_oracle():
+    oracle = kte.SamplerOracle(
+        kte.samplers.Random(),
+        objective=keras_tuner.Objective("cost", "min"),
+        max_trials=9,
+        max_consecutive_failed_trials=2,
+        seed=0,
+    )
+    oracle.hyperparameters.Float("x", 0.0, 1.0)
+    return oracle
+
+
+def fail(oracle, trial):
+    trial.status, trial.message = "INVALID", "ValueError: the data are missing"
+    oracle.end_trial(trial)
+
+
+def test_a_chief_stops_all_workers_when_too_many_trials_fail(monkeypatch):
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    oracle = failing_oracle()
+    fail(oracle, oracle.create_trial("worker0"))
+    first, other = oracle.create_trial("worker0"), oracle.create_trial("worker1")
+    fail(oracle, first)
+    assert oracle.failure_report.startswith("The last 2 trials crashed")
+    assert "ValueError: the data are missing" in oracle.failure_report
+    answers = [oracle.create_trial("worker0")]
+    fail(oracle, other)
+    answers.append(oracle.create_trial("worker1"))
+    assert not oracle.tuner_ids
+    assert len(oracle.trials) == 3
+    assert oracle.ended_because == oracle.failure_report
+    for answer in answers:
+        received = Trial.from_proto(answer.to_proto())
+        take_message(received)
+        assert (received.status, received.message[:16]) == ("STOPPED", "The last 2 trial")
+
+
+def test_a_search_without_a_chief_may_go_on_after_its_error():
+    oracle = failing_oracle()
+    fail(oracle, oracle.create_trial("tuner0"))
+    with pytest.raises(RuntimeError, match="The last 2 trials crashed"):
+        fail(oracle, oracle.create_trial("tuner0"))
+    assert oracle.failure_report is None
+    assert oracle.create_trial("tuner0").status == "RUNNING"

@@ -87,6 +87,58 @@ Crashing(oracle, directory=sys.argv[1], project_name="shared").search()
 """
 
 
+BROKEN = """
+import sys, time
+from pathlib import Path
+import keras_tuner
+import kt_extras as kte
+
+class Failing(kte.Tuner):
+    def run_trial(self, trial):
+        Path(sys.argv[1], self.tuner_id).touch()
+        while len(list(Path(sys.argv[1]).glob("worker*"))) < 2:
+            time.sleep(0.1)
+        if self.tuner_id == "worker0":
+            raise ValueError("the data are missing")
+        while "worker0-ended" not in [path.name for path in Path(sys.argv[1]).iterdir()]:
+            time.sleep(0.1)
+        return 1.0
+
+oracle = kte.SamplerOracle(
+    kte.samplers.Random(), max_trials=30, max_consecutive_failed_trials=2, seed=0
+)
+oracle.hyperparameters.Float("x", 0.0, 1.0)
+tuner = Failing(oracle, directory=sys.argv[1], project_name="shared")
+try:
+    tuner.search()
+finally:
+    Path(sys.argv[1], tuner.tuner_id + "-ended").touch()
+"""
+
+
+ASKING = """
+import sys
+import kt_extras as kte
+from tests.tuners.models import VALIDATION, X, Y, build
+
+class Asking(kte.TPE):
+    def on_trial_begin(self, trial):
+        super().on_trial_begin(trial)
+        if trial.trial_id == "0002":
+            best = self.oracle.get_best_trials(2)
+            found = self.get_best_hyperparameters(2)
+            assert [hp.values for hp in found] == [t.hyperparameters.values for t in best]
+            (model,) = self.get_best_models()
+            score = model.evaluate(*VALIDATION, verbose=0, return_dict=True)["accuracy"]
+            assert abs(score - best[0].score) < 1e-6
+            self.refit(X, Y, trial=self.oracle.get_trial("0000"), verbose=0)
+
+tuner = Asking(build, "val_accuracy", max_trials=3, directory=sys.argv[1], project_name="shared")
+tuner.search(X, Y, validation_data=VALIDATION, epochs=1, verbose=0)
+print(len(tuner.results()), "rows")
+"""
+
+
 def journal_of(directory):
     lines = (directory / "shared" / "journal.jsonl").read_text().splitlines()
     return [json.loads(line.partition(" ")[2]) for line in lines]
@@ -162,6 +214,38 @@ def test_a_crash_in_a_worker_says_why_on_both_sides(tmp_path):
         assert [event["state"] for event in ends] == ["failed"] * 2
         assert all("ValueError: the data are missing" in event["message"] for event in ends)
         assert all(set(event["values"]) == {"x"} for event in ends)
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def test_all_processes_end_with_the_report_when_too_many_trials_fail(tmp_path):
+    port = free_port()
+    processes = [start(who, port, tmp_path, BROKEN) for who in ("chief", "worker0", "worker1")]
+    try:
+        texts = [process.communicate(timeout=100)[0] for process in processes]
+        assert [process.returncode for process in processes] == [1, 1, 1], texts
+        for said in texts:
+            assert "RuntimeError: The last 2 trials crashed (`max_consecutive_failed" in said
+            assert "ValueError: the data are missing" in said
+        states = [event["state"] for event in journal_of(tmp_path) if event["kind"] == "end"]
+        assert states == ["failed", "failed", "completed"]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def test_a_worker_can_ask_for_the_best_while_its_chief_serves(tmp_path):
+    port = free_port()
+    processes = [start(who, port, tmp_path, ASKING) for who in ("chief", "worker0")]
+    try:
+        texts = [process.communicate(timeout=110)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], texts
+        assert "3 rows" in texts[0]
+        assert "0 rows" in texts[1]
+        assert "`results` has no rows on a worker: the chief has them" in texts[1]
     finally:
         for process in processes:
             process.kill()

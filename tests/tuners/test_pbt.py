@@ -70,6 +70,17 @@ def test_lineage_lists_the_values_before_and_after_each_exploit(searched_pbt):
     assert all(row["before"] != row["after"] for row in rows)
 
 
+def test_a_worker_of_a_chief_has_no_schedule(searched_pbt, monkeypatch):
+    for name, value in (("ORACLE_IP", "127.0.0.1"), ("ORACLE_PORT", "1"), ("TUNER_ID", "worker0")):
+        monkeypatch.setenv(f"KERASTUNER_{name}", value)
+    with pytest.warns(UserWarning, match="`lineage` has no rows on a worker"):
+        searched_pbt.lineage()
+    with pytest.raises(RuntimeError, match="`schedule` needs the records"):
+        searched_pbt.schedule()
+    with pytest.raises(RuntimeError, match="`refit` needs the records"):
+        searched_pbt.refit(FIT["x"], FIT["y"])
+
+
 def test_the_schedule_ends_with_the_values_of_the_best_member(searched_pbt):
     schedule = searched_pbt.schedule()
     best = searched_pbt.oracle.get_best_trials()[0]
