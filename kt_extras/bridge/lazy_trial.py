@@ -69,6 +69,23 @@ class LazyTrial(Trial):
     def hyperparameters(self, hyperparameters: keras_tuner.HyperParameters | None) -> None:
         self._hyperparameters = hyperparameters
 
+    def __copy__(self) -> LazyTrial:
+        """Return a shallow copy, which copies the space by itself."""
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as a trial of KerasTuner: the space belongs to a search."""
+        return _plain_trial, (self.get_state(),)
+
+
+def _plain_trial(state: dict[str, Any]) -> Trial:
+    """Return the trial of a state; `Trial.from_state` draws an ID from Python's `random`."""
+    trial = Trial(None, state["trial_id"])
+    trial.set_state(state)
+    return trial
+
 
 def set_missing_defaults(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
     """Set active hyperparameters that have no value to their defaults; return the same object.

@@ -37,6 +37,10 @@ class BestList(list[Any]):
         except IndexError:
             raise IndexError(_too_few(self._records(), len(self))) from None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle as a plain list: the records belong to a search with its locks."""
+        return list, (list(self),)
+
 
 def failures_text(records: Sequence[TrialRecord]) -> str:
     """Return how many trials have failed and what the first of them said, if any has.

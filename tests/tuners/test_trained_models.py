@@ -1,9 +1,12 @@
+import copy
+import pickle
 from pathlib import Path
 
 import keras
 import keras_tuner
 import numpy as np
 import pytest
+from keras_tuner.engine.trial import Trial
 
 import kt_extras as kte
 from kt_extras import compat
@@ -189,3 +192,64 @@ def test_refit_says_why_no_trial_has_a_score(tmp_path):
     tuner.search(X, Y, validation_data=VALIDATION, verbose=0)
     with pytest.raises(RuntimeError, match=r"(?s)for `refit`.*2 failed.*You must .*compile"):
         tuner.refit(X, Y, verbose=0)
+
+
+class Client:
+    """Asks the oracle of another tuner, as a worker asks that of its chief."""
+
+    def __init__(self, oracle):
+        self.oracle = oracle
+
+    def get_best_trials(self, num_trials=1):
+        best = self.oracle.get_best_trials(num_trials)
+        return [Trial.from_proto(trial.to_proto()) for trial in best]
+
+    def get_space(self):
+        return keras_tuner.HyperParameters.from_proto(self.oracle.get_space().to_proto())
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    """A tuner that knows no trial, and asks the oracle of one that has searched."""
+    made = kte.TPE(build, "val_accuracy", max_trials=2, seed=0)
+    chief = search(max_trials=2, epochs=2)
+    made.oracle = Client(chief.oracle)
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    return made
+
+
+def test_a_worker_has_the_best_trials_of_its_chief(worker):
+    best = worker.oracle.oracle.get_best_trials(2)
+    found = worker.get_best_hyperparameters(2)
+    assert [hp.values for hp in found] == [trial.hyperparameters.values for trial in best]
+    models = worker.get_best_models(2)
+    for model, trial in zip(models, best, strict=True):
+        measured = model.evaluate(*VALIDATION, verbose=0, return_dict=True)["accuracy"]
+        assert measured == pytest.approx(trial.score)
+    again = worker.refit(X, Y, verbose=0)
+    for one, other in zip(models[0].get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    for name in worker.oracle.oracle.trials:
+        for file in worker._models._checkpoints._files(name):
+            file.unlink()
+    with pytest.raises(FileNotFoundError, match="were removed or never written"):
+        worker.get_best_models()
+
+
+def test_a_worker_says_that_its_chief_has_the_records(worker):
+    with pytest.warns(UserWarning, match="`results` has no rows on a worker: the chief has them"):
+        assert worker.results() == []
+    with pytest.raises(RuntimeError, match="`history` needs the records of"):
+        worker.history("0000")
+
+
+def test_the_best_lists_can_be_copied_and_pickled():
+    tuner = search(max_trials=2, epochs=1)
+    for items in (tuner.get_best_hyperparameters(2), tuner.oracle.get_best_trials(2)):
+        for made in (pickle.loads(pickle.dumps(items)), copy.deepcopy(items)):
+            assert type(made) is list
+            assert len(made) == 2
+    (loaded, _) = pickle.loads(pickle.dumps(tuner.get_best_hyperparameters(2)))
+    assert loaded.values == tuner.get_best_hyperparameters()[0].values
