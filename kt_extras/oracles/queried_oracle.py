@@ -5,6 +5,7 @@ Where they are written is the job of `kt_extras.oracles.recorded_oracle`.
 
 from __future__ import annotations
 
+import copy
 import random
 import threading
 from collections.abc import Sequence
@@ -127,13 +128,23 @@ class QueriedOracle(keras_tuner.Oracle):
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """Return the trials with the best scores, best first; never one that failed.
 
-        A trial that was paused and runs again has the score that it had when it was paused.
+        A trial that was paused and runs again has the score that it had when it was paused.  Its
+        hyperparameters are those of its best epoch, also if a population has changed them since.
         """
         with self._changed:
             if num_trials is not None:  # which KerasTuner takes for all of them
                 check_integer("num_trials", num_trials, minimum=0)
             best = best_trials(self.trials.values(), self.objective, num_trials)
-            return BestList(best, self.trial_records)
+            return BestList(map(self._in_best_epoch, best), self.trial_records)
+
+    def _in_best_epoch(self, trial: Trial) -> Trial:
+        """Return a trial, or a copy with the hyperparameters of its best epoch if these differ."""
+        record = self._state.trials[trial.trial_id]
+        if record.best_values == record.trial.values:
+            return trial
+        best = copy.copy(trial)
+        best.hyperparameters = record.best_hyperparameters(self.hyperparameters)
+        return best
 
     def score_trial(self, trial: Trial) -> None:
         """Set the score and the best epoch: the mean over executions of each one's best.

@@ -51,6 +51,16 @@ def test_values_and_schedule_are_those_of_the_best_epoch(exploited):
     assert schedule.column("rate") == [0.5, 0.5]
 
 
+def test_the_best_trials_have_the_values_of_their_best_epochs(exploited, capsys):
+    assert exploited.oracle.trials["0000"].hyperparameters.get("rate") != 0.5
+    best = exploited.oracle.get_best_trials()[0]
+    assert (best.trial_id, best.score, best.hyperparameters.get("rate")) == ("0000", 0.01, 0.5)
+    exploited.results_summary(1)
+    said = capsys.readouterr().out
+    assert "rate: 0.5\n" in said
+    assert "Score: 0.01\n" in said
+
+
 @pytest.mark.slow
 def test_the_model_of_the_best_epoch_is_kept_after_an_exploit(exploited):
     model = exploited.get_best_models()[0]
