@@ -78,6 +78,26 @@ def description(model: keras.Model) -> dict[str, Any] | None:
     return {"model": own, "compiled": settings, "layers": inner} if own else None
 
 
+def constants(model: keras.Model) -> list[Any]:
+    """Return what a trace of a compiled model has as constants, except numbers of Keras' classes.
+
+    That is which layers are trained, and the attributes of custom layers, losses and metrics.
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    >>> model.compile("sgd", "mse")
+    >>> before = constants(model)
+    >>> model.layers[0].trainable = False
+    >>> same_constants(before, constants(model))
+    False
+    """
+    return [(getattr(part, "trainable", None), _attributes(part)) for part in _parts(model)]
+
+
+def same_constants(one: list[Any], other: list[Any]) -> bool:
+    """Compare what `constants` has returned at two times."""
+    return _equal(one, other)
+
+
 def _built_for_the_same(one: keras.Model, other: keras.Model) -> bool:
     """Build the other model for the data that the first has seen; return whether that succeeded."""
     if one.built and not other.built:

@@ -34,6 +34,8 @@ class ModelStack:
     Args:
         models: Compiled models that differ in numbers alone; each is a row.
         data: What they are trained on.
+        like: A model like them that nobody changes, whose code is traced.  Defaults to the first of
+            them.
 
     Attributes:
         models: The model of each row, None for a row that is free.
@@ -54,18 +56,20 @@ class ModelStack:
     [False, True]
     """
 
-    def __init__(self, models: Sequence[keras.Model], data: ArrayData) -> None:
+    def __init__(
+        self, models: Sequence[keras.Model], data: ArrayData, like: keras.Model | None = None
+    ) -> None:
         if not models:
             raise ValueError("`models` must hold at least one model, got none.")
-        self._data = data
-        for row, model in enumerate(models):
-            self._require_same(model, models[0], row)
+        self._data, first = data, models[0] if like is None else like
+        for row, model in enumerate([first, *models]):
+            self._require_same(model, first, max(row - 1, 0))
         self.models: list[keras.Model | None] = list(models)
         self._variables = [state_variables(model) for model in models]
         _require_own_variables(self._variables)
         self._names = [list(model.get_metrics_result()) for model in models]
-        self._traced_names = self._names[0]
-        self._step = ModelStep(models[0])  # whose code is traced; it may leave the stack
+        self._traced_names = list(first.get_metrics_result())
+        self._step = ModelStep(first)  # it may leave the stack
         self._state = StackedState([_values(variables) for variables in self._variables])
         self._numbers = StackedState([_numbers(model) for model in models])
         self._positions = {row: row for row in range(len(models))}
@@ -73,9 +77,10 @@ class ModelStack:
         self._programs: dict[Any, Program] = {}
         self._results = results_of(self._step)
         self._wasted = 0.0  # seconds that rows without a model have taken
-        known = is_of_known_parts(models[0])
+        known = is_of_known_parts(first)
         self._compare_all = not known
         self._uncompared = {0, len(models) - 1} if known else set(range(len(models)))
+        self._traced: set[int] = set()  # rows whose model alone has made its first step
 
     def train_epoch(self, orders: Sequence[IntArray | None] | None = None) -> list[Logs | None]:
         """Train all models for one epoch.
@@ -96,6 +101,7 @@ class ModelStack:
         program = self._checked_program(order)
         begun = time.perf_counter()
         self._run(program, self._data, order)
+        self._traced = set(self._positions)
         live, count = len(self._positions), self._count
         self._wasted += (time.perf_counter() - begun) * (count - live) / count
         return self._logs()
@@ -160,6 +166,9 @@ class ModelStack:
     def replace(self, row: int, model: keras.Model) -> None:
         """Put a model into a row, with its state; what was in the row is dropped.
 
+        Numbers that are changed after its first epoch make no difference, for `fit` has traced them
+        as constants.
+
         Args:
             row: The row.
             model: Another model, or that of the row if it was changed.
@@ -179,7 +188,9 @@ class ModelStack:
         if row not in self._positions:
             self._positions[row] = self._free_position()
         self._state.read(self._positions[row], _values(variables))
-        self._numbers.read(self._positions[row], _numbers(model))
+        if model is not before or row not in self._traced:
+            self._numbers.read(self._positions[row], _numbers(model))
+            self._traced.discard(row)
         if self._compare_all and model is not before:
             self._uncompared.add(row)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kt_extras import compat
 from kt_extras.stacking.refusal import NotStackable
+from kt_extras.training.fallback_reasons import replaced_method
 
 #: Recurrent layers are unrolled, and the trace of a longer one takes more time than it saves.
 MAX_TIMESTEPS = 100
@@ -72,6 +73,8 @@ def _against_model(model: keras.Model) -> str | None:
     own = [name for name in _METHODS if not _is_inherited(model, name)]
     if own:
         return f"it has a `{own[0]}` of its own"
+    if (replaced := replaced_method(_METHODS)) is not None:
+        return f"`keras.Model.{replaced}` was replaced"
     if model.run_eagerly:
         return "it runs eagerly"
     if model.distribute_strategy.num_replicas_in_sync > 1:

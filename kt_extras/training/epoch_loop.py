@@ -92,10 +92,15 @@ class EpochLoop:
         return self.end()
 
     @property
+    def has_trained(self) -> bool:
+        """Whether an epoch is trained."""
+        return self._logs is not None
+
+    @property
     def is_over(self) -> bool:
         """Whether all epochs are trained, or a callback has ended the training."""
-        begun = self._logs is not None  # a callback that ends it before is asked after a batch
-        stopped = begun and self._model.stop_training
+        # A callback that ends it before the first batch is asked after that.
+        stopped = self.has_trained and self._model.stop_training
         return bool(self._epoch >= self._given["epochs"] or stopped)
 
     @property

@@ -46,6 +46,8 @@ def _reason_of_model(model: keras.Model, *, validates: bool) -> str | None:
         return "Keras does not run on TensorFlow."
     if own is not None:
         return f"The model has `{own}` of its own."
+    if (replaced := replaced_method(_methods(validates=validates))) is not None:
+        return f"`keras.Model.{replaced}` was replaced."
     if not compat.is_compiled(model):
         return "The model is not compiled."
     if model.run_eagerly or tf.config.functions_run_eagerly() or not tf.executing_eagerly():
@@ -60,16 +62,35 @@ def _reason_of_model(model: keras.Model, *, validates: bool) -> str | None:
 
 def _own_method(model: keras.Model, *, validates: bool) -> str | None:
     """Return the name of a method that the user has replaced and that would not be called."""
-    names = ["fit", "make_train_function"]
-    if validates:
-        names += ["evaluate", "make_test_function"]
-    for name in names:
+    for name in _methods(validates=validates):
         if getattr(type(model), name) is not getattr(keras.Model, name):
             return name
         if name != "fit" and name in vars(model):
             return name
     functions = ["train_function", "test_function"] if validates else ["train_function"]
     return next((name for name in functions if not _is_kerass(getattr(model, name))), None)
+
+
+def _methods(*, validates: bool) -> list[str]:
+    names = ["fit", "make_train_function"]
+    return [*names, "evaluate", "make_test_function"] if validates else names
+
+
+def replaced_method(names: Iterable[str]) -> str | None:
+    """Return the first method of `keras.Model` that is not Keras' own, None if all are.
+
+    Trackers replace `fit` to record each training.
+
+    >>> replaced_method(["fit", "evaluate"]) is None
+    True
+    """
+    return next((name for name in names if not is_from_keras(getattr(keras.Model, name))), None)
+
+
+def is_from_keras(function: Any) -> bool:
+    """Tell whether the code of a function is Keras'; its name and module may be copied."""
+    module = getattr(function, "__globals__", {}).get("__name__", "")
+    return str(module).startswith("keras.")
 
 
 def _is_kerass(function: Any) -> bool:

@@ -12,11 +12,12 @@ import keras
 
 from kt_extras import compat
 from kt_extras.training.epoch_loop import EpochLoop, TrainingData
-from kt_extras.training.fallback_reasons import reason_to_fall_back
+from kt_extras.training.fallback_reasons import is_from_keras, reason_to_fall_back
 from kt_extras.training.notes import Notes
 from kt_extras.training.time_spent import section
 
-_SIGNATURE = inspect.signature(keras.Model.fit)
+_FITS = [vars(kind)["fit"] for kind in keras.Model.__mro__ if "fit" in vars(kind)]
+_SIGNATURE = inspect.signature(next(filter(is_from_keras, _FITS), keras.Model.fit))
 
 
 def fit(
@@ -46,8 +47,9 @@ def fit(
     with `shuffle=True` the rows come in another random order.
 
     What works by batches is trained by `keras.Model.fit` itself: a callback that is called for each
-    batch, a model that runs eagerly, is distributed or has a `fit` of its own, and data that are
-    neither arrays nor `tf.data` sets of a known length.  A line says why, unless `verbose` is 0.
+    batch, a model that runs eagerly, is distributed or has a `fit` of its own, a `keras.Model.fit`
+    that was replaced, and data that are neither arrays nor `tf.data` sets of a known length.  A
+    line says why, unless `verbose` is 0.
 
     Args:
         model: A compiled model.

@@ -16,11 +16,21 @@ def tuner_hooks(tuner: keras_tuner.Tuner, trial: Any) -> keras.callbacks.Callbac
 
     Hooks that are not overridden are left out, since each takes time in every batch.
     """
-    methods = {}
-    for name in (*_EPOCH, *_BATCH):
-        if getattr(type(tuner), name) is not getattr(keras_tuner.Tuner, name):
-            methods[name.replace("batch", "train_batch")] = _forward(getattr(tuner, name), trial)
+    methods = {
+        name.replace("batch", "train_batch"): _forward(getattr(tuner, name), trial)
+        for name in _overridden(tuner)
+    }
     return type("TunerHooks", (keras.callbacks.Callback,), methods)()
+
+
+def has_hooks(tuner: keras_tuner.Tuner) -> bool:
+    """Tell whether the class of a tuner has overridden such a hook."""
+    return bool(_overridden(tuner))
+
+
+def _overridden(tuner: keras_tuner.Tuner) -> list[str]:
+    names = (*_EPOCH, *_BATCH)
+    return [n for n in names if getattr(type(tuner), n) is not getattr(keras_tuner.Tuner, n)]
 
 
 def _forward(hook: Any, trial: Any) -> Any:

@@ -25,8 +25,8 @@ class StackedGroup:
     """Trains the trials in the rows of a stack.
 
     A trial that fails leaves the others as they are.  If the stack cannot go on, its trials do, one
-    after the other; so does a trial whose callbacks have compiled its model again, or have ended
-    its training before the first batch.
+    after the other; so does a trial whose callbacks have changed what its training traces alone, or
+    have ended it before the first batch.
 
     Args:
         stack: The stack; its rows are free.
@@ -58,6 +58,8 @@ class StackedGroup:
         row = next(row for row in range(len(self._stack.models)) if row not in self._rows)
         try:
             begun.begin(self._data, partial(self._bring_model, row))
+            if begun.is_traced_anew:
+                raise NotStackable("a callback has changed what its training traces")
             self._stack.replace(row, begun.model)
         except NotStackable:
             self._rows[row] = begun
@@ -133,7 +135,7 @@ class StackedGroup:
     def _take_changes(self, row: int, begun: StackedTrial) -> None:
         """Take what callbacks have changed; a model that is another one now goes on alone."""
         try:
-            if not (begun.is_compiled_again or begun.has_stopped):
+            if not (begun.is_traced_anew or begun.has_stopped):
                 self._stack.replace(row, begun.model)
                 return
         except (NotStackable, ValueError):  # it has other variables

@@ -15,7 +15,7 @@ from kt_extras import compat
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.stacking import ModelStack, NotStackable, differ_in_numbers_alone
+from kt_extras.stacking import ModelStack, NotStackable
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.time_spent import section
 from kt_extras.tuners.stacked_group import StackedGroup
@@ -198,7 +198,7 @@ class _Architecture:
         """Tell whether the model of a trial is of this architecture."""
         if self._model is None or begun.model is None:
             return self._model is begun.model
-        return differ_in_numbers_alone(self._model, begun.model)
+        return begun.is_like(self._model)
 
     def stack_of(self, at_once: int) -> ModelStack | None:
         """Return a stack with free rows for the waiting trials, None if they cannot be stacked."""
@@ -225,7 +225,7 @@ class _Architecture:
         """Return a stack that has made its first step as its models make it alone."""
         first = self.waiting[0]
         self.data = first.data() if self.data is None else self.data
-        stack = ModelStack(models, self.data.training)
+        stack = ModelStack(models, self.data.training, first.traced_model())
         samples = np.arange(self.data.training.rows)
         orders = [
             np.roll(samples, row) if first.given["shuffle"] else samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import is_not
 from typing import Any, NamedTuple, TypeVar
 
 import keras
@@ -11,14 +12,19 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
 from kt_extras.bridge.lazy_trial import set_missing_defaults
-from kt_extras.checkpoints.random_state import random_state, set_random_state
-from kt_extras.stacking import reason_against
+from kt_extras.checkpoints.random_state import (
+    random_state,
+    random_state_kept,
+    set_random_state,
+)
+from kt_extras.model_reuse.model_comparison import constants, same_constants
+from kt_extras.stacking import create_variables, differ_in_numbers_alone, reason_against
 from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.epoch_loop import EpochLoop, TrainingData
 from kt_extras.training.fallback_reasons import reason_to_fall_back
 from kt_extras.training.fit import fit_arguments
 from kt_extras.training.global_state import settings_kept
-from kt_extras.training.hooks import tuner_hooks
+from kt_extras.training.hooks import has_hooks, tuner_hooks
 
 Result = TypeVar("Result")
 
@@ -53,7 +59,8 @@ class StackedTrial:
     Attributes:
         model: The model, None if it could not be built; the loop for single trials says why.
         given: All arguments of `keras.Model.fit`.
-        changes_model: Whether a callback of the user's may change the model between two epochs.
+        changes_model: Whether a callback or hook of the user's may change the model between two
+            epochs.
     """
 
     def __init__(
@@ -73,14 +80,16 @@ class StackedTrial:
         self._callbacks = kwargs.pop("callbacks", None)
         self.given: dict[str, Any] = {}
         self._loop: EpochLoop | None = None
-        self._compilation: Any = None
-        self.changes_model = bool(self._callbacks)
+        self._traced: Any = None
+        self._constants: Any = None  # of the trace of its training alone
+        self.changes_model = bool(self._callbacks) or has_hooks(tuner)
         with settings_kept(), compat.own_names(), self._own_randomness():
             self._run.set_seed(0)
             set_missing_defaults(trial.hyperparameters)
             try:
                 model = tuner._build_checked(trial.hyperparameters)
                 self.given = fit_arguments(model, fit_args, kwargs)
+                create_variables(model, self.given)
                 self.model = model
             except Exception:  # it is raised again where it is handled
                 return
@@ -119,6 +128,20 @@ class StackedTrial:
         """Return what it is trained on."""
         return TrainingData.of(self.model, self.given)
 
+    def traced_model(self) -> keras.Model:
+        """Return the model whose step is traced for a stack: one that no callback changes."""
+        if not self.changes_model:
+            return self.model
+        with settings_kept(), compat.own_names(), random_state_kept():
+            model = self._tuner._build_checked(self.trial.hyperparameters)
+            create_variables(model, self.given)
+        return model
+
+    def is_like(self, model: keras.Model) -> bool:
+        """Tell whether its model differs from another in numbers alone."""
+        with self._own_randomness():  # from which a comparison may draw initial weights
+            return differ_in_numbers_alone(model, self.model)
+
     def begin(self, data: TrainingData, bring_model: Callable[[], None]) -> None:
         """Begin the training; a paused trial gets its state back.
 
@@ -129,7 +152,9 @@ class StackedTrial:
         self._run.train_elsewhere(bring_model)
         self.given["callbacks"] = self._run.callbacks(self._callbacks, 0)
         self._loop = EpochLoop(self.model, self.given, data)
-        self._compilation = compat.compilation(self.model)
+        model: Any = self.model
+        model.make_train_function()  # as `fit` does before it calls callbacks
+        self._traced, self._constants = self._what_is_traced(), constants(model)
         self.call(lambda loop: loop.begin())
 
     @property
@@ -138,9 +163,19 @@ class StackedTrial:
         return self.model is not None and bool(self.model.stop_training)
 
     @property
-    def is_compiled_again(self) -> bool:
-        """Whether the model was compiled since the training began."""
-        return compat.compilation(self.model) is not self._compilation
+    def is_traced_anew(self) -> bool:
+        """Whether callbacks have changed what the training traces alone.
+
+        That is traced with the first batch, and again after `compile` or `make_train_function`.
+        """
+        if any(map(is_not, self._what_is_traced(), self._traced)):
+            return True
+        begins = self._loop is not None and not self._loop.has_trained
+        return begins and not same_constants(self._constants, constants(self.model))
+
+    def _what_is_traced(self) -> tuple[Any, Any]:
+        model: Any = self.model
+        return compat.compilation(model), model.train_function
 
     def call(self, what: Callable[[EpochLoop], Result]) -> Result:
         """Return what a function of the course of the training returns."""
