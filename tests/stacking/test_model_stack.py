@@ -6,6 +6,7 @@ import pytest
 
 from kt_extras.stacking.model_stack import ModelStack
 from kt_extras.stacking.refusal import NotStackable
+from kt_extras.stacking.requirements import require_stackable
 from kt_extras.training.fit_data import array_data
 from tests.stacking.comparison import assert_as_alone, assert_same_state, built, fitted, stacked
 
@@ -162,3 +163,11 @@ def test_what_cannot_be_stacked_is_refused_and_left_as_it_was(build, reason):
     for one, other in zip(models, same, strict=True):
         for left, right in zip(one.weights, other.weights, strict=True):
             np.testing.assert_array_equal(left.numpy(), right.numpy())
+
+
+def test_a_method_of_keras_that_was_replaced_is_refused(monkeypatch):
+    model, plain = dense(0), keras.Model.train_step
+    require_stackable(model)
+    monkeypatch.setattr(keras.Model, "train_step", lambda self, data: plain(self, data))
+    with pytest.raises(NotStackable, match=r"`keras\.Model\.train_step` was replaced"):
+        require_stackable(model)

@@ -1,5 +1,6 @@
 """What `kt_extras.training.fit` does besides training: callbacks, data, programs, and `fit`."""
 
+import functools
 import inspect
 import signal
 import threading
@@ -118,6 +119,21 @@ def test_a_distributed_model_falls_back():
     with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
         model = made()
     assert reason(model) == "The model is distributed by `tf.distribute`."
+
+
+def test_a_fit_that_a_tracker_has_put_into_keras_is_called(monkeypatch):
+    plain, calls = keras.Model.fit, []
+
+    @functools.wraps(plain)
+    def recorded(self, *args, **kwargs):
+        calls.append(kwargs["epochs"])
+        return plain(self, *args, **kwargs)
+
+    model = made()
+    monkeypatch.setattr(keras.Model, "fit", recorded)
+    assert reason(model) == "`keras.Model.fit` was replaced."
+    assert fit(model, X, Y, epochs=2, verbose=0).epoch == [0, 1]
+    assert calls == [2]
 
 
 def test_a_train_function_of_ones_own_falls_back():

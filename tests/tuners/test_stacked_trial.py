@@ -119,3 +119,41 @@ def test_what_callbacks_change_acts_in_a_stack_as_alone(stacked):
     alone = losses(searched(at_once=1, callbacks=callbacks, trials=count))
     for kind, one, other in zip(CALLBACKS, together, alone, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-5, err_msg=kind.__name__)
+
+
+@keras.saving.register_keras_serializable("stacked_trial")
+class Late(L.Layer):
+    """Draws its weights, and their seed, when it sees data."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 4))
+
+    def call(self, x):
+        return x @ self.kernel
+
+
+def build_late(hp):
+    return compiled(keras.Sequential([Late(), L.Dense(2, "softmax")]), hp)
+
+
+@pytest.mark.slow
+def test_initial_weights_are_drawn_from_the_streams_of_their_trial(stacked):
+    together = losses(searched(build_late, at_once=3))
+    assert stacked == [3, 3, 3]
+    np.testing.assert_allclose(together, losses(searched(build_late, at_once=1)), rtol=2e-5)
+
+
+class Halving(kte.Tuner):
+    """A tuner whose hook halves the learning rate."""
+
+    def on_epoch_end(self, trial, model, epoch, logs=None):
+        super().on_epoch_end(trial, model, epoch, logs)
+        model.optimizer.learning_rate = 0.5 * float(model.optimizer.learning_rate)
+
+
+@pytest.mark.slow
+def test_what_a_hook_of_the_tuner_changes_acts_in_a_stack(stacked):
+    together = losses(searched(at_once=2, trials=2, kind=Halving))
+    assert stacked == [2, 2, 2]
+    alone = losses(searched(at_once=1, trials=2, kind=Halving))
+    np.testing.assert_allclose(together, alone, rtol=2e-5)
