@@ -169,13 +169,19 @@ def _reason_of_callbacks(callbacks: Any) -> str | None:
     flat: Iterable[Any] = tf.nest.flatten(found)
     for callback in flat:
         for hook in _BATCH_HOOKS:
-            if _needs_batches(callback, hook):
+            if needs_hook(callback, hook):
                 return f"`{type(callback).__name__}` is called for each batch."
     return None
 
 
-def _needs_batches(callback: Any, hook: str) -> bool:
-    """Return whether a callback has this hook for a batch and would miss its call."""
+def needs_hook(callback: Any, hook: str) -> bool:
+    """Return whether a callback has a hook, for a batch or a validation, and would miss its call.
+
+    >>> needs_hook(keras.callbacks.TerminateOnNaN(), "on_train_batch_end")
+    True
+    >>> needs_hook(keras.callbacks.EarlyStopping(), "on_train_batch_end")
+    False
+    """
     if hook in getattr(callback, "__dict__", {}):
         return True
     kinds = [kind for kind in type(callback).__mro__ if not vars(kind).get("kt_extras_is_tolerant")]

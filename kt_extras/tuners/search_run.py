@@ -15,6 +15,7 @@ from kt_extras.training.global_state import clear_session
 from kt_extras.training.gradient_registry import move_gradients_to_graphs
 from kt_extras.training.interruption import StopRequest
 from kt_extras.training.time_spent import TimeSpent
+from kt_extras.tuners.callbacks_before import made_before
 from kt_extras.tuners.stacked_loop import StackedLoop
 from kt_extras.tuners.time_report import time_report
 from kt_extras.tuners.trial_loop import TrialLoop
@@ -49,9 +50,10 @@ class SearchRun:
         """
         with gc_freezer() as freeze:
             loop = TrialLoop(self._tuner, self._oracle, stop_request)
+            fit_kwargs = made_before(fit_kwargs) if self._at_once.trials > 1 else fit_kwargs
 
-            def run(trial: Trial) -> None:
-                loop.run(trial, fit_args, fit_kwargs)
+            def run(trial: Trial, *, begun: bool = False) -> None:
+                loop.run(trial, fit_args, fit_kwargs, begun=begun)
                 move_gradients_to_graphs()
                 if self._pool.size:
                     self._pool.give_back(intact=False)  # from a `run_trial` of one's own

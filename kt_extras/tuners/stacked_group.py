@@ -78,24 +78,36 @@ class StackedGroup:
                 self._take_changes(row, begun)
         logs = self._run(self._data.training, orders, training=True)
         self._each(lambda row, loop: loop.trained(logs[row]))
-        self._validate()
+        validated = self._validate()
         for row, begun in self._rows.items():
             if begun.changes_model:
                 self._stack_to_model(row)
+        self._each(lambda row, loop: loop.validated(validated[row]), validated.keys())
         self._each(lambda _, loop: loop.end_epoch())
         over = self._each(lambda _, loop: loop.is_over)
         with ExitStack() as ends:  # if the user has interrupted one, others may have ended
             for row in reversed([row for row, is_over in over.items() if is_over]):
                 ends.callback(self._leave, row, None)
 
-    def _validate(self) -> None:
+    def _validate(self) -> dict[int, Logs]:
+        """Return the logs of the rows that are validated after this epoch."""
         due = self._each(lambda _, loop: loop.validates)
         rows = [row for row, is_due in due.items() if is_due]
         if self._data.validation is None or not rows:
-            return
-        orders = self._each(lambda _, loop: loop.begin_validation(), rows)
+            return {}
+        orders = self._each(self._begin_validation, rows)
         logs = self._run(self._data.validation, orders, training=False)
-        self._each(lambda row, loop: loop.validated(logs[row]), rows)
+        return {row: logs[row] for row in orders if row in logs}
+
+    def _begin_validation(self, row: int, loop: EpochLoop) -> Any:
+        """Return the order of the samples; the model is validated as callbacks leave it."""
+        begun = self._rows[row]
+        if begun.changes_at_test:
+            self._stack_to_model(row)
+        order = loop.begin_validation()
+        if begun.changes_at_test and row not in self._alone:
+            self._take_changes(row, begun)
+        return order
 
     def _run(self, data: ArrayData, orders: dict[int, IntArray], *, training: bool) -> Any:
         """Return the logs of rows by number: of an epoch of training, or of a validation."""

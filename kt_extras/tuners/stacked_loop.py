@@ -25,7 +25,9 @@ from kt_extras.tuners.trials_at_once import AtOnce
 
 _MIN_STACK = 2  # trials
 _MAX_ARCHITECTURES = 16  # architectures that are remembered
-_TRIED = 2  # trials, after which it is known whether models are refused
+_MAX_IN_VAIN = 4  # architectures of which no stack can be made, after which no more are tried
+
+_SHARED = "it shares variables with another model"
 
 
 class StackedLoop:
@@ -34,18 +36,18 @@ class StackedLoop:
     To the oracle each of the trials that run at once is that of a worker of its own.  Their models
     are built first.  Of the largest group of one architecture as many are trained in a stack as are
     allowed, an epoch at a time; where a trial ends, another one of the group takes its place.  What
-    cannot be stacked is trained alone, by the loop for single trials.
+    cannot be stacked is trained alone, at once, by the loop for single trials.
 
     Args:
         tuner: The tuner, whose hooks are called.
         oracle: The oracle of this process.
         loop: Takes the results of trials.
-        run_alone: Runs a single trial.
+        run_alone: Runs a single trial; with `begun=True` one whose `on_trial_begin` was called.
         at_once: How many trials are trained as one program.
 
     Attributes:
         stacked: How many trials were trained in a stack.
-        reasons: How many trials were not, by the reason.
+        reasons: How many models were not, by the reason.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class StackedLoop:
         tuner: Any,
         oracle: SamplerOracle,
         loop: TrialLoop,
-        run_alone: Callable[[Trial], None],
+        run_alone: Callable[..., None],
         at_once: AtOnce,
     ) -> None:
         self._tuner, self._oracle, self._loop = tuner, oracle, loop
@@ -64,11 +66,12 @@ class StackedLoop:
         self._is_population = oracle.scheduler is not None and oracle.scheduler.revives
         self._architectures: list[_Architecture] = []
         self._fit: tuple[Sequence[Any], Mapping[str, Any]] = (), {}
+        self._in_vain: list[str] = []  # why no stack of an architecture could be made
         self.stacked = 0
         self.reasons: Counter[str] = Counter()
 
     def run(self, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
-        """Run trials until there are no more, or until it is known that they cannot be stacked."""
+        """Run trials until there are no more, or the oracle has none yet."""
         self._fit = fit_args, fit_kwargs
         kept = random_state_kept() if self._oracle.seed_given else nullcontext()
         try:
@@ -88,9 +91,7 @@ class StackedLoop:
         """
         if self._is_population and len(self._free) < self._slots:
             return any(one.waiting for one in self._architectures)
-        while self._free and not self._none_stacks:
-            if any(one.refused and one.waiting for one in self._architectures):
-                break
+        while self._free:
             if self._is_population and self._would_overtake():
                 break
             trial = self._loop.ask(self._free[-1])
@@ -117,33 +118,70 @@ class StackedLoop:
         return min(paused, default=0) >= min(running, default=math.inf)
 
     @property
-    def _none_stacks(self) -> bool:
-        """Whether models are refused, so that it is better to build one at a time."""
-        refused = any(one.refused for one in self._architectures)
-        return not self.stacked and refused and self.reasons.total() >= _TRIED
+    def _given_up(self) -> str | None:
+        """Why no more stacks are tried, None if they are: a trial takes more time than it saves."""
+        in_vain = not self.stacked and len(self._in_vain) >= _MAX_IN_VAIN
+        return self._in_vain[-1] if in_vain else None
 
     def _begin(self, trial: Trial, tuner_id: str) -> None:
-        """Build the model of a trial, and add it to those of its architecture."""
+        """Build the model of a trial, and add it to those of its architecture or train it alone."""
+        self._tuner.on_trial_begin(trial)
         begun = StackedTrial(self._tuner, trial, tuner_id, *self._fit)
+        if self._is_built_over(begun):
+            self._train_alone(begun, _SHARED, anew=True)
+            return
+        if reason := self._given_up or begun.refusal(has_to_gain=self._has_to_gain):
+            self._train_alone(begun, reason)
+            return
+        architecture = self._architecture_of(begun)
+        if architecture.refused is None:
+            architecture.waiting.append(begun)
+        else:
+            self._train_alone(begun, architecture.refused)
+
+    def _is_built_over(self, begun: StackedTrial) -> bool:
+        """Tell whether a build has changed models that wait; those are built anew, and trained."""
+        built_over = [one for one in self._architectures if any(map(begun.shares, one.waiting))]
+        for architecture in built_over:
+            architecture.refused = _SHARED
+            self._train_waiting_alone(architecture, anew=True)
+        return bool(built_over)
+
+    def _architecture_of(self, begun: StackedTrial) -> _Architecture:
         architecture = next((one for one in self._architectures if one.has(begun)), None)
         if architecture is None:
-            architecture = _Architecture(begun, has_to_gain=self._has_to_gain)
+            architecture = _Architecture(begun)
             empty = [one for one in self._architectures if not one.waiting]
             if len(self._architectures) >= _MAX_ARCHITECTURES and empty:
                 self._architectures.remove(empty[0])
             self._architectures.append(architecture)
-        architecture.waiting.append(begun)
+        return architecture
 
     def _train(self, architecture: _Architecture) -> None:
         """Train waiting trials of an architecture."""
+        if architecture.refused is None and (reason := self._given_up):
+            architecture.refused = reason
         stack = architecture.stack_of(self._at_once)
         if stack is not None:
             self._train_together(architecture, stack)
-            return
-        begun = architecture.waiting.pop(0)
-        self.reasons[architecture.refused or "no other trial had its architecture"] += 1
-        with begun.built():
-            self._run_alone(begun.trial)
+        elif architecture.refused is None:
+            begun = architecture.waiting.pop(0)
+            self._train_alone(begun, "no other trial had its architecture")
+        else:
+            self._in_vain.append(architecture.refused)
+            self._train_waiting_alone(architecture)
+
+    def _train_waiting_alone(self, architecture: _Architecture, *, anew: bool = False) -> None:
+        while architecture.waiting:
+            begun = architecture.waiting.pop(0)
+            self._train_alone(begun, str(architecture.refused), anew=anew)
+
+    def _train_alone(self, begun: StackedTrial, reason: str, *, anew: bool = False) -> None:
+        """Train a trial by the loop for single trials; build its model anew if that says so."""
+        if begun.model is not None:  # or it is not trained at all
+            self.reasons[reason] += 1
+        with begun.built(anew=anew):
+            self._run_alone(begun.trial, begun=True)
         self._free.append(begun.tuner_id)
 
     def _train_together(self, architecture: _Architecture, stack: ModelStack) -> None:
@@ -153,7 +191,6 @@ class StackedLoop:
             while architecture.waiting and group.has_room:
                 begun = architecture.waiting.pop(0)
                 self.stacked += 1
-                self._tuner.on_trial_begin(begun.trial)
                 group.join(begun)
             if not len(group):
                 break
@@ -187,17 +224,15 @@ class _Architecture:
         refused: Why they cannot be stacked, None if they can, or may.
     """
 
-    def __init__(self, first: StackedTrial, *, has_to_gain: bool) -> None:
+    def __init__(self, first: StackedTrial) -> None:
         self._model = first.model
         self.waiting: list[StackedTrial] = []
         self.data: Any = None
-        self.refused = first.refusal(has_to_gain=has_to_gain)
+        self.refused: str | None = None
         self._stack: ModelStack | None = None
 
     def has(self, begun: StackedTrial) -> bool:
         """Tell whether the model of a trial is of this architecture."""
-        if self._model is None or begun.model is None:
-            return self._model is begun.model
         return begun.is_like(self._model)
 
     def stack_of(self, at_once: int) -> ModelStack | None:

@@ -18,13 +18,14 @@ from kt_extras.checkpoints.random_state import (
     set_random_state,
 )
 from kt_extras.model_reuse.model_comparison import constants, same_constants
+from kt_extras.model_reuse.user_references import refers_to
 from kt_extras.stacking import create_variables, differ_in_numbers_alone, reason_against
-from kt_extras.training.callbacks import callbacks_for
 from kt_extras.training.epoch_loop import EpochLoop, TrainingData
-from kt_extras.training.fallback_reasons import reason_to_fall_back
+from kt_extras.training.fallback_reasons import needs_hook, reason_to_fall_back
 from kt_extras.training.fit import fit_arguments
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.hooks import has_hooks, tuner_hooks
+from kt_extras.tuners.callbacks_before import callbacks_before
 
 Result = TypeVar("Result")
 
@@ -61,6 +62,7 @@ class StackedTrial:
         given: All arguments of `keras.Model.fit`.
         changes_model: Whether a callback or hook of the user's may change the model between two
             epochs.
+        changes_at_test: Whether one may change it for a validation.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class StackedTrial:
         self._callbacks = kwargs.pop("callbacks", None)
         self.given: dict[str, Any] = {}
         self._loop: EpochLoop | None = None
+        self._variables: set[int] = set()
+        self.changes_at_test = False
         self._traced: Any = None
         self._constants: Any = None  # of the trace of its training alone
         self.changes_model = bool(self._callbacks) or has_hooks(tuner)
@@ -90,7 +94,7 @@ class StackedTrial:
                 model = tuner._build_checked(trial.hyperparameters)
                 self.given = fit_arguments(model, fit_args, kwargs)
                 create_variables(model, self.given)
-                self.model = model
+                self.model, self._variables = model, {id(one) for one in model.variables}
             except Exception:  # it is raised again where it is handled
                 return
 
@@ -102,22 +106,28 @@ class StackedTrial:
         """
         if self.model is None:
             return "its model cannot be built"
+        if refers_to(self._tuner.hypermodel, self.model):  # the next build may change a part of it
+            return "the hypermodel refers to its model, or to a part of that"
         if has_to_gain and self.model.built and (reason := reason_against(self.model)):
             return f"it would gain nothing: {reason}"
         if self.given["steps_per_epoch"] or self.given["validation_steps"]:
             return "`steps_per_epoch` or `validation_steps` is passed"
-        hooks = tuner_hooks(self._tuner, self.trial)
         try:
-            callbacks = [*callbacks_for(self._callbacks, self.trial), hooks]
+            callbacks = [*callbacks_before(self._callbacks, self.trial)]
         except Exception:  # it is raised again where it is handled
             return "its callbacks cannot be made"
+        callbacks.append(tuner_hooks(self._tuner, self.trial))
         return reason_to_fall_back(self.model, {**self.given, "callbacks": callbacks})
 
+    def shares(self, other: StackedTrial) -> bool:
+        """Tell whether its model has a variable that another one has."""
+        return not self._variables.isdisjoint(other._variables)
+
     @contextmanager
-    def built(self) -> Iterator[None]:
-        """Let the loop for single trials train the model that is built already."""
+    def built(self, *, anew: bool = False) -> Iterator[None]:
+        """Let the loop for single trials train the model that is built already, unless `anew`."""
         model, self.model = self.model, None
-        if model is not None:
+        if model is not None and not anew:
             self._tuner._prebuilt = BuiltModel(self.trial.hyperparameters, model, self._random)
         try:
             yield
@@ -151,6 +161,7 @@ class StackedTrial:
         """
         self._run.train_elsewhere(bring_model)
         self.given["callbacks"] = self._run.callbacks(self._callbacks, 0)
+        self.changes_at_test = any(needs_hook(c, "on_test_begin") for c in self.given["callbacks"])
         self._loop = EpochLoop(self.model, self.given, data)
         model: Any = self.model
         model.make_train_function()  # as `fit` does before it calls callbacks

@@ -336,6 +336,203 @@ def test_a_death_is_found_out_among_trials_that_were_trained_together(tmp_path):
     assert_same(resumed, search(random_search(at_once=1), callbacks=[Halving()]))
 
 
+class Shrinking(keras.callbacks.Callback):
+    """Shrinks a weight for each validation, and another one after it."""
+
+    def on_test_begin(self, logs=None):
+        self.model.weights[0].assign(0.9 * self.model.weights[0])
+
+    def on_test_end(self, logs=None):
+        self.model.weights[2].assign(0.9 * self.model.weights[2])
+
+
+def build_averaged(hp):
+    """Its optimizer averages the weights."""
+    model = keras.Sequential([keras.Input((6,)), L.Dense(5, "relu"), L.Dense(2, "softmax")])
+    rate = hp.Float("rate", 1e-2, 1e-1, sampling="log")
+    optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=0.9)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("build", "callback"),
+    [
+        (build, kte.callbacks.StochasticWeightAveraging(1, validate=True)),
+        (build, Shrinking()),
+        (build_averaged, keras.callbacks.SwapEMAWeights()),
+    ],
+    ids=["averaging", "shrinking", "swapping"],
+)
+def test_a_callback_changes_the_model_for_its_validation(build, callback, stacked):
+    together = search(random_search(build), callbacks=[callback])
+    assert stacked[0] == 4
+    assert_same(together, search(random_search(build, at_once=1), callbacks=[callback]))
+
+
+class LoggingSteps(keras.callbacks.Callback):
+    """Logs how many steps the optimizer has made when a validation ends."""
+
+    def on_test_end(self, logs=None):
+        self.steps = float(self.model.optimizer.iterations)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["steps"] = self.steps
+
+
+def test_callbacks_see_the_trained_model_at_the_end_of_a_validation(stacked):
+    together = search(random_search(trials=2), callbacks=[LoggingSteps()])
+    assert stacked == [2, 2, 2]
+    assert [history["steps"] for history in histories(together)] == [[5.0, 10.0, 15.0]] * 2
+
+
+class HalvingEachBatch(keras.callbacks.Callback):
+    """Halves a weight after each batch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.weights[0].assign(0.5 * self.model.weights[0])
+
+
+@pytest.mark.slow
+def test_trials_whose_callbacks_are_called_for_each_batch_are_trained_alone(stacked):
+    made = []
+
+    def callbacks(hp, trial):
+        made.append(trial.trial_id)
+        return [HalvingEachBatch()] if int(trial.trial_id) % 3 == 2 else []
+
+    together = search(random_search(trials=6), callbacks=callbacks)
+    assert max(stacked) == 4
+    assert sorted(made) == [f"000{number}" for number in range(6)]
+    assert_same(together, search(random_search(at_once=1, trials=6), callbacks=callbacks))
+
+
+class HalvingTuner(kte.RandomSearch):
+    """Notes the order of the calls of its hooks, and halves a weight after each epoch."""
+
+    def on_trial_begin(self, trial):
+        super().on_trial_begin(trial)
+        calls.append(("begin", trial.trial_id))
+
+    def on_epoch_end(self, trial, model, epoch, logs=None):
+        model.weights[0].assign(0.5 * model.weights[0])
+
+
+calls = []
+
+
+@pytest.mark.slow
+def test_hooks_of_a_tuner_change_the_models_of_their_trials(stacked):
+    def tuner(at_once):
+        settings = {"max_trials": 4, "seed": 1, "trials_at_once": at_once}
+        return HalvingTuner(build, "val_loss", project_name=f"hooks-{at_once}", **settings)
+
+    together = search(tuner(4))
+    assert stacked[0] == 4
+    assert_same(together, search(tuner(1)))
+
+
+@pytest.mark.parametrize("by_batches", [False, True])
+def test_a_trial_begins_once_and_before_its_callbacks_are_made(by_batches):
+    def callbacks(hp, trial):
+        calls.append(("callbacks", trial.trial_id))
+        return [HalvingEachBatch()] if by_batches else []
+
+    calls.clear()
+    settings = {"max_trials": 2, "seed": 1, "trials_at_once": 2}
+    search(HalvingTuner(build, "val_loss", **settings), callbacks=callbacks, epochs=1)
+    steps = [(step, f"000{number}") for number in (0, 1) for step in ("begin", "callbacks")]
+    assert calls == steps
+
+
+def encoder_of(kind):
+    """Return an encoder, its first weights, and a function that builds models on it."""
+    inputs = keras.Input((6,))
+    encoder = keras.Model(inputs, L.Dense(4, "relu")(inputs))
+    weights = encoder.get_weights()
+
+    def build(hp):
+        encoder.set_weights(weights)
+        if kind == "layer":
+            below = keras.Input((6,))
+            features = encoder(below)
+        else:
+            below, features = encoder.input, encoder.output
+        model = keras.Model(below, L.Dense(2, "softmax")(features))
+        rate = hp.Float("rate", 1e-2, 1e-1, sampling="log")
+        model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return model
+
+    return build
+
+
+@pytest.mark.parametrize("kind", ["layer", "graph"])
+def test_a_build_that_resets_shared_layers_does_so_before_each_trial(kind, stacked):
+    keras.utils.set_random_seed(0)
+    build = encoder_of(kind)
+    together = search(random_search(build, trials=3))
+    assert stacked == []
+    assert_same(together, search(random_search(build, at_once=1, trials=3)))
+
+
+def build_large_or_small(hp):
+    """The first ones are too large to gain by a stack."""
+    units = hp.Choice("units", [5, 20_000])
+    model = keras.Sequential([keras.Input((6,)), L.Dense(units), L.Dense(2, "softmax")])
+    rate = hp.Float("rate", 1e-3, 1e-2, sampling="log")
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.slow
+def test_large_and_rejected_models_do_not_keep_others_from_a_stack(stacked, capsys):
+    def constraint(hp, model):
+        return hp.get("rate") > 2e-3
+
+    tuner = random_search(build_large_or_small, at_once="auto", trials=8, constraint=constraint)
+    for units, rate in [(20_000, 5e-3), (20_000, 6e-3), (5, 1e-3), (5, 1.5e-3)]:
+        tuner.enqueue({"units": units, "rate": rate})
+    search(tuner, epochs=1, verbose=1)
+    trained = [row["units"] for row in tuner.results() if row["state"] == "completed"]
+    small = trained.count(5)
+    assert small > 1
+    assert stacked == [small]
+    said = capsys.readouterr().out
+    assert f"Not stacked: {8 - small} (it would gain nothing" in said
+    assert f"{small} trials were stacked" in said
+
+
+@keras.saving.register_keras_serializable("at_once")
+class Unmappable(L.Layer):
+    """Calls Python, which no stack can."""
+
+    def call(self, x):
+        return tf.ensure_shape(tf.numpy_function(lambda a: a, [x], tf.float32), x.shape)
+
+
+def build_unmappable(hp):
+    units = hp.Choice("units", [2, 3, 4, 5, 6])
+    model = keras.Sequential([keras.Input((6,)), Unmappable(), L.Dense(units), L.Softmax()])
+    rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.slow
+def test_no_more_stacks_are_tried_after_four_in_vain(monkeypatch, capsys):
+    made, init = [], ModelStack.__init__
+    monkeypatch.setattr(
+        ModelStack, "__init__", lambda self, *args: made.append(1) or init(self, *args)
+    )
+    tuner = random_search(build_unmappable, trials=11)
+    for units in [2, 3, 4, 5, 6]:
+        tuner.enqueue([{"units": units, "rate": rate} for rate in (1e-3, 1e-2)])
+    search(tuner, epochs=1, verbose=1)
+    assert len(made) == 4
+    assert "Not stacked: 11 (" in capsys.readouterr().out
+
+
 class Own(keras.Model):
     def train_step(self, data):
         return super().train_step(data)
