@@ -11,8 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from kt_extras.arrays import FloatArray
 from kt_extras.calibration.layers import CalibrationLayer
-
-_SUM = 1e-2
+from kt_extras.calibration.sample import SUM_TOLERANCE
 
 
 class TrainedClassifier(ClassifierMixin, BaseEstimator):
@@ -111,7 +110,7 @@ class TrainedClassifier(ClassifierMixin, BaseEstimator):
         if not np.isfinite(outputs).all():
             raise ValueError("`model` must put out finite numbers, got NaN or infinite ones.")
         inside = outputs.min() >= 0 and outputs.max() <= 1
-        sums = outputs.shape[1] == 1 or np.abs(outputs.sum(axis=1) - 1).max() < _SUM
+        sums = outputs.shape[1] == 1 or np.abs(outputs.sum(axis=1) - 1).max() < SUM_TOLERANCE
         if not self.from_logits and not (inside and sums):
             raise ValueError(
                 "`from_logits` must be true for a model whose outputs are not probabilities, got "

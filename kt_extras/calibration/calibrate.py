@@ -55,7 +55,8 @@ def calibrate(
         from_logits: Whether the model puts out logits. Defaults to `False`.
         multi_label: Whether the columns are labels that do not exclude each other. Defaults to
             `False`.
-        sample_weight: Shape ``(n,)``, at least 0. Defaults to `None`.
+        sample_weight: Shape ``(n,)``, at least 0; how many rows each row counts for, so they should
+            not be scaled to a sum of 1. Defaults to `None`.
         batch_size: Rows predicted at a time. Defaults to `256`.
 
     Raises:

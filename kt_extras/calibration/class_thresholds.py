@@ -16,12 +16,11 @@ from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.calibration.class_assignment import ClassAssignment, RunnerUp
 from kt_extras.calibration.confusion import ConfusionPath, confusion_matrix
 from kt_extras.calibration.criteria import Criterion
-from kt_extras.calibration.sample import Sample
+from kt_extras.calibration.sample import SUM_TOLERANCE, Sample
 from kt_extras.calibration.selection import best_stop, is_better
 
 _MAX_ROUNDS = 10
 _MIN_GAIN = 1e-4  # summed over all classes; smaller gains are noise
-_SUM = 1e-3
 
 
 def fit_class_thresholds(sample: Sample, criterion: Criterion) -> FloatArray:
@@ -42,7 +41,7 @@ def fit_class_thresholds(sample: Sample, criterion: Criterion) -> FloatArray:
     [0, 1, 2]
     """
     scores = sample.scores.astype(np.float64)
-    if scores.min() < 0 or np.abs(scores.sum(axis=1) - 1).max() > _SUM:
+    if scores.min() < 0 or np.abs(scores.sum(axis=1) - 1).max() > SUM_TOLERANCE:
         raise ValueError(
             "`y_score` of a multi-class problem must hold probabilities that sum to 1 in each row, "
             f"got values from {scores.min():g} to {scores.max():g}; apply a softmax to logits, or "

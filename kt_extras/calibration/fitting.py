@@ -49,7 +49,8 @@ def fit_calibration(
             corrects a shifted mean, as after class weights and resampling: vector scaling of
             classes that exclude each other, Platt's of anything else. Defaults to `"auto"`.
         from_logits: Whether the outputs are logits instead of probabilities. Defaults to `False`.
-        sample_weight: Shape ``(n,)``, at least 0. Defaults to `None`.
+        sample_weight: Shape ``(n,)``, at least 0; how many rows each row counts for, so they should
+            not be scaled to a sum of 1. Defaults to `None`.
         multi_label: Whether the columns are labels that do not exclude each other. Defaults to
             `False`.
 

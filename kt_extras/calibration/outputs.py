@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-_SUM = 1e-2  # by which the probabilities of a row may miss 1 in half precision
+from kt_extras.calibration.sample import SUM_TOLERANCE
 
 
 def check_outputs(outputs: NDArray[Any], *, from_logits: bool, multi_label: bool) -> None:
     """Raise for NaN, probabilities taken for logits and the reverse.
+
+    Single logits may all lie in [0, 1], as those of a weak model do: then there is a warning.
 
     Args:
         outputs: Shape ``(n, k)``.
@@ -40,11 +43,16 @@ def check_outputs(outputs: NDArray[Any], *, from_logits: bool, multi_label: bool
     low, high = float(outputs.min()), float(outputs.max())
     exclusive = outputs.shape[1] > 1 and not multi_label
     inside = low >= 0 and high <= 1
-    sums = not exclusive or bool(np.abs(outputs.sum(axis=1, dtype=np.float64) - 1).max() < _SUM)
+    sums = not exclusive or bool(
+        np.abs(outputs.sum(axis=1, dtype=np.float64) - 1).max() < SUM_TOLERANCE
+    )
+    if from_logits and inside and sums and exclusive:
+        raise ValueError("`from_logits` is true, but all outputs are probabilities; leave it out.")
     if from_logits and inside and sums:
-        raise ValueError(
-            "`from_logits` is true, but all outputs are probabilities; leave it out, or, if these "
-            'are logits by chance, end the model with `keras.layers.Activation("sigmoid")`.'
+        warnings.warn(
+            "`from_logits` is true, and all outputs lie in [0, 1]; leave it out if the model ends "
+            "with a sigmoid.",
+            stacklevel=2,
         )
     if not from_logits and not (inside and sums):
         rule = "lie in [0, 1] and sum to 1 in each row" if exclusive else "lie in [0, 1]"

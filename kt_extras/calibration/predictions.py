@@ -13,10 +13,11 @@ Predictions = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
 
 
 class ForwardPass:
-    """Computes a model's outputs for a batch in inference mode; traced once, at the first batch.
+    """Computes a model's outputs for a batch in inference mode.
 
-    Repeated passes over a few thousand rows cost milliseconds, where `Model.predict` spends more
-    than that on its beginning and end.
+    It is traced at the first batch, and again for batches that differ in more than their rows; a
+    model with `run_eagerly` is not.  Repeated passes over a few thousand rows cost milliseconds,
+    where `Model.predict` spends more than that on its beginning and end.
 
     Args:
         model: A Keras model with one output.
@@ -29,6 +30,7 @@ class ForwardPass:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._traced: Any = None
+        self._rows: Any = None  # of which shapes and types
 
     def __call__(self, x: Any) -> NDArray[Any]:
         """Return the outputs, shape ``(n, ...)``; one column for a model with shape ``(n,)``.
@@ -37,13 +39,8 @@ class ForwardPass:
             ValueError: The model has several outputs.
         """
         tensors = tf.nest.map_structure(tf.convert_to_tensor, x)
-        if self._traced is None:
-            rows = tf.nest.map_structure(
-                lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), tensors
-            )
-            # Not by a first call: TensorFlow warns of functions that are traced for many models.
-            self._traced = tf.function(self._call).get_concrete_function(rows)
-        outputs = self._traced(tensors)
+        eagerly = getattr(self._model, "run_eagerly", False)
+        outputs = self._call(tensors) if eagerly else self._traced_for(tensors)(tensors)
         if isinstance(outputs, (dict, list, tuple)):
             raise ValueError(
                 f"`model` must have one output, got {len(outputs)}; make a `keras.Model` of the "
@@ -52,8 +49,29 @@ class ForwardPass:
         found = np.asarray(outputs)
         return found[:, np.newaxis] if found.ndim == 1 else found
 
+    def _traced_for(self, tensors: Any) -> Any:
+        """Return the traced model, traced anew if it does not take tensors of these shapes."""
+        rows = tf.nest.map_structure(
+            lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), tensors
+        )
+        if self._traced is not None:
+            pairs = zip(tf.nest.flatten(self._rows), tf.nest.flatten(rows), strict=True)
+            if all(known.is_compatible_with(spec) for known, spec in pairs):
+                return self._traced
+            rows = tf.nest.map_structure(_covering, self._rows, rows)
+        self._rows = rows
+        # Not by a first call: TensorFlow warns of functions that are traced for many models.
+        self._traced = tf.function(self._call).get_concrete_function(rows)
+        return self._traced
+
     def _call(self, x: Any) -> Any:
         return self._model(x, training=False)
+
+
+def _covering(one: tf.TensorSpec, other: tf.TensorSpec) -> tf.TensorSpec:
+    """Return a specification that tensors of both meet."""
+    shape = one.shape.most_specific_common_supertype([other.shape])
+    return tf.TensorSpec(shape, other.dtype)
 
 
 def predictions(forward: ForwardPass, data: Any, *, batch_size: int = 256) -> Predictions:

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.class_arguments import numbers
 
-_SUM = 1e-3  # by which the probabilities of a row may miss 1: half precision does
+#: By which the probabilities of a row may miss 1: half precision and bfloat16 do.
+SUM_TOLERANCE = 1e-2
 
 
 class Kind(str, enum.Enum):
@@ -135,7 +136,7 @@ def _kind(scores: NDArray[Any], multi_label: bool) -> Kind:
 
 def _positive(scores: NDArray[Any]) -> NDArray[Any]:
     """Return the column of the positive class."""
-    if scores.shape[1] == 2 and np.abs(scores.sum(axis=1) - 1).max() > _SUM:
+    if scores.shape[1] == 2 and np.abs(scores.sum(axis=1) - 1).max() > SUM_TOLERANCE:
         raise ValueError(
             "`y_score` must hold probabilities that sum to 1 in each row if it has two columns; "
             "pass `multi_label=True` if these are two labels that do not exclude each other."

@@ -217,5 +217,5 @@ def _check_start(start: Any) -> int | float:
 
 def _wide(variable: Any) -> Any:
     """Return a copy of a variable's value, precise enough for a mean."""
-    value = variable.numpy()
-    return value.astype(np.promote_types(np.float32, value.dtype))
+    value = np.asarray(variable.numpy())  # a scalar has no place to add to
+    return np.array(value, np.promote_types(np.float32, value.dtype))

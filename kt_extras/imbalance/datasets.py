@@ -75,14 +75,22 @@ def _row_weights(y: tf.Tensor, weights: FloatArray, used: Any) -> tf.Tensor:
         one = tf.abs(tf.reduce_sum(fraction, axis=-1) - 1.0) < _TOLERANCE
         rule = "`dataset` must hold rows of exactly one class, or fractions that sum to 1; got"
         hint = "weights of multi-label data have shape (c, 2): `class_weights(y, multi_label=True)`"
-        with tf.control_dependencies([_assert(one | ~used, [rule, y, hint])]):
+        with tf.control_dependencies([assert_all(one | ~used, [rule, y, hint])]):
             return tf.linalg.matvec(fraction, w)
-    labels = tf.cast(tf.reshape(y, [-1]), tf.int64)
-    inside = (labels >= 0) & (labels < len(weights))
+    column = tf.reshape(y, [-1])
+    if not column.dtype.is_floating:
+        column = tf.cast(column, tf.int64)
+    inside = (column >= 0) & (column <= len(weights) - 1)
+    fractions = column.dtype.is_floating and len(weights) == 2  # smoothed or mixed ones
+    whole = tf.constant(True) if fractions else column == tf.round(column)
     rule = f"`dataset` must hold classes from 0 to {len(weights) - 1}, as `weights` has them; got"
-    with tf.control_dependencies([_assert(inside | ~used, [rule, labels])]):
-        return tf.gather(w, tf.where(inside, labels, 0))
+    with tf.control_dependencies([assert_all((inside & whole) | ~used, [rule, column])]):
+        if fractions:
+            fraction = tf.cast(column, tf.float32)
+            return fraction * w[1] + (1.0 - fraction) * w[0]
+        return tf.gather(w, tf.cast(tf.where(inside, column, tf.zeros_like(column)), tf.int64))
 
 
-def _assert(right: tf.Tensor, message: list[Any]) -> Any:
+def assert_all(right: tf.Tensor, message: list[Any]) -> Any:
+    """Return an operation that raises with a message unless all are true."""
     return tf.debugging.Assert(tf.reduce_all(right), message)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kt_extras.arguments import check_integer
 from kt_extras.imbalance.checks import check_methods, checked_range
 from kt_extras.imbalance.choices import choose
+from kt_extras.imbalance.datasets import assert_all
 from kt_extras.running_tuner import check_fit_is_overridden
 
 _LAYERS = {"mixup": "MixUp", "cutmix": "CutMix"}
@@ -198,6 +199,17 @@ def _check_batches(spec: tuple[Any, Any], method: str, num_classes: int | None) 
 
 def _fractions(y: tf.Tensor, num_classes: int | None) -> tf.Tensor:
     """Return labels as fractions of classes, shape ``(n, c)``."""
-    if num_classes is not None and (y.shape.rank == 1 or y.shape[1] == 1):
-        return tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int32), num_classes)
-    return tf.cast(y, tf.float32)
+    column = y.shape.rank == 1 or y.shape[1] == 1
+    if num_classes is not None and column:
+        labels = tf.cast(tf.reshape(y, [-1]), tf.int32)
+        inside = (labels >= 0) & (labels < num_classes)
+        rule = (
+            f"`dataset` must hold classes from 0 to {num_classes - 1}, as `num_classes` says; got"
+        )
+        with tf.control_dependencies([assert_all(inside, [rule, labels])]):
+            return tf.one_hot(labels, num_classes)
+    fraction = tf.cast(y, tf.float32)
+    rule = "`dataset` must hold labels from 0 to 1 unless `num_classes` is given; got"
+    inside = (fraction >= 0) & (fraction <= 1) if column else tf.constant(True)
+    with tf.control_dependencies([assert_all(inside, [rule, fraction])]):
+        return tf.identity(fraction)

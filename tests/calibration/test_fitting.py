@@ -252,7 +252,6 @@ def test_layers_compute_in_single_precision_under_any_policy():
         ([1, 1], [[0.1], [0.2]], {}, "`y_true` must hold more than one class"),
         ([0, 2], [[0.1], [0.2]], {}, "`y_true` must hold classes from 0 to 1, got 2"),
         ([0, 1], [[[0.1]], [[0.2]]], {}, r"`outputs` must have shape .* got \(2, 1, 1\)"),
-        ([0, 1], [[0.1], [0.2]], {"from_logits": True}, "`from_logits` is true, but all outputs"),
         ([0, 1], [[0.1, 0.2, 0.7]] * 2, {"from_logits": True}, "`from_logits` is true, but all"),
         ([0, 1], [[0.1], [1.2]], {}, r"`outputs` must lie in \[0, 1\] unless `from_logits=True`"),
         ([0, 1], [[0.1, 0.2, 0.2]] * 2, {}, r"must lie in \[0, 1\] and sum to 1 in each row"),
@@ -267,6 +266,12 @@ def test_layers_compute_in_single_precision_under_any_policy():
 def test_bad_input_is_rejected(y, outputs, arguments, message):
     with pytest.raises(ValueError, match=message):
         fit_calibration(y, outputs, **arguments)
+
+
+def test_single_logits_that_all_lie_between_0_and_1_get_a_warning():
+    with pytest.warns(UserWarning, match=r"`from_logits` is true, and all outputs lie in \[0, 1\]"):
+        layer = fit_calibration([0, 1, 0, 1], [[0.1], [0.9], [0.2], [0.8]], from_logits=True)
+    assert 0 < float(np.asarray(layer(np.array([[0.5]])))[0, 0]) < 1
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,22 @@ def test_the_last_weights_are_the_mean_of_those_of_the_chosen_epochs(start, ever
         assert found == pytest.approx(scale * np.mean(averaged))
 
 
+class Temperature(keras.layers.Layer):
+    def build(self, shape):
+        self.value = self.add_weight(shape=(), initializer="ones", name="temperature")
+
+    def call(self, x):
+        return x * self.value
+
+
+def test_a_weight_without_dimensions_is_averaged():
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1), Temperature()])
+    model.compile(keras.optimizers.SGD(0.001), "mse", run_eagerly=True)
+    recorded = Recorded()
+    fit(model, [recorded, StochasticWeightAveraging(start=2)])
+    assert_same(model.get_weights(), mean(recorded.weights[2:]))
+
+
 def test_a_training_that_ends_before_the_average_begins_keeps_its_weights():
     with pytest.warns(UserWarning, match="No epoch was averaged: the average begins with epoch 3"):
         assert last_weight(StochasticWeightAveraging(3), [1, 2, 4]) == 4.0

@@ -72,6 +72,21 @@ def test_multi_label_rows_are_mixed_as_they_are():
 
 
 @needs_layers
+@pytest.mark.parametrize(
+    ("labels", "num_classes", "message"),
+    [
+        (np.arange(16)[:, None] % 4, None, "labels from 0 to 1 unless `num_classes` is given"),
+        (np.arange(16) % 4, 3, "classes from 0 to 2, as `num_classes` says"),
+        (np.arange(16) % 4 - 1, 4, "classes from 0 to 3, as `num_classes` says"),
+    ],
+)
+def test_numbers_of_classes_are_not_mixed_as_fractions(labels, num_classes, message):
+    data = mixed(batches(images()[0], labels), "mixup", num_classes=num_classes)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        arrays(data)
+
+
+@needs_layers
 @pytest.mark.parametrize("dtype", ["uint8", "float16"])
 def test_inputs_of_any_type_become_floats(dtype):
     x, y = images(8)

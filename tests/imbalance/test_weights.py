@@ -145,6 +145,20 @@ def test_smoothed_labels_mix_the_weights():
     assert rows_of(with_weights(data, [1.0, 3.0])) == pytest.approx([1.2, 2.0])
 
 
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_smoothed_and_mixed_binary_labels_mix_the_weights(shape):
+    y = np.array([0.0, 0.97, 1.0, 0.25], "float32").reshape(shape)
+    found = rows_of(with_weights(dataset(y), [0.5, 4.0]))
+    assert found == pytest.approx([0.5, 3.895, 4.0, 1.375])
+
+
+@pytest.mark.parametrize("labels", [[0.0, 1.5], [2.0, -0.5]])
+@pytest.mark.parametrize("weights", [[0.5, 4.0], [0.5, 1.0, 2.0]])
+def test_labels_between_classes_are_refused(labels, weights):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`dataset` must hold classes from 0"):
+        rows_of(with_weights(dataset(np.array(labels, "float32")), weights))
+
+
 def test_a_weighted_data_set_trains_as_arrays_with_class_weights_do():
     y = labels([6, 2]).astype("float32")
     x = np.linspace(-1, 1, 8, dtype="float32")[:, None]
