@@ -177,9 +177,9 @@ def _reason_of_callbacks(callbacks: Any) -> str | None:
 def needs_hook(callback: Any, hook: str) -> bool:
     """Return whether a callback has a hook, for a batch or a validation, and would miss its call.
 
-    >>> needs_hook(keras.callbacks.TerminateOnNaN(), "on_train_batch_end")
+    >>> needs_hook(keras.callbacks.TerminateOnNaN(), "on_batch_end")
     True
-    >>> needs_hook(keras.callbacks.EarlyStopping(), "on_train_batch_end")
+    >>> needs_hook(keras.callbacks.EarlyStopping(), "on_batch_end")
     False
     """
     if hook in getattr(callback, "__dict__", {}):
