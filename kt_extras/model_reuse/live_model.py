@@ -21,6 +21,7 @@ from kt_extras.model_reuse.optimizer_settings import Number, optimizer_numbers, 
 from kt_extras.model_reuse.optimizer_update import (
     differing_numbers,
     set_numbers,
+    use_constants,
     use_variables,
 )
 from kt_extras.model_reuse.traced_steps import TracedSteps
@@ -83,6 +84,16 @@ class LiveModel:
         if not self._checked:
             self._refusal, self._checked = self._steps.refusal(), True
         return self._refusal
+
+    def trace_if_changed(self) -> None:
+        """Let the next batch be traced as that of a new model, if what a trace notices was changed.
+
+        To be called before the first batch of a trial: a new model is traced with that.
+        """
+        if self._marks != _marks(self.model):
+            self._steps.held = None
+            use_constants(self.model)
+            compat.retrace_all(self.model)
 
     def differing(self, fresh: keras.Model) -> dict[str, Number] | None:
         """Return the numbers of another model that differ, None if something else does.

@@ -61,6 +61,7 @@ class ModelPool:
         self.reasons: Counter[str] = Counter()
         self._kept: list[LiveModel] = []  # the one that was used last is the last
         self._lent: list[LiveModel] = []
+        self._new: list[LiveModel] = []  # those of them that were not trained since
         self._refused: dict[Any, str] = {}
         self._dropped = self._dropped_bytes = 0
         self._cached = 0  # dropped models that have left something in caches
@@ -103,6 +104,16 @@ class ModelPool:
         self.reasons["no kept model has its architecture"] += 1
         return self._lend(LiveModel(fresh, hp.values), again=False).model
 
+    def begins(self, model: keras.Model) -> None:
+        """Note that the first batch of a model comes next.
+
+        It is traced anew if callbacks, or a `fit` of one's own, have changed it before.
+        """
+        for live in self._lent:
+            if live.model is model and live in self._new:
+                self._new.remove(live)
+                live.trace_if_changed()
+
     def forget_counts(self) -> None:
         """Count from 0 again."""
         self.reused = 0
@@ -110,7 +121,7 @@ class ModelPool:
 
     def give_back(self, *, intact: bool = True) -> None:
         """Keep the models that were lent, or drop them if their training failed."""
-        lent, self._lent = self._lent, []
+        lent, self._lent, self._new = self._lent, [], []
         for live in lent:
             if intact and live.model.built:
                 live.trained()
@@ -147,6 +158,7 @@ class ModelPool:
             self._kept.remove(live)
             self.reused += 1
         self._lent.append(live)
+        self._new.append(live)
         return live
 
     def _of_known_numbers(self, hp: Any) -> LiveModel | None:
@@ -198,6 +210,22 @@ class ModelPool:
         self._dropped += 1
         self._cached += not compat.KERAS_3  # which keeps all layers in a graph of its own
         self._dropped_bytes += 4 * model.count_params() if model.built else 0
+
+
+class FirstBatch(keras.callbacks.Callback):
+    """Tells a pool that the first batch of a model comes next; behind what may change the model.
+
+    Args:
+        pool: The pool.
+    """
+
+    def __init__(self, pool: ModelPool) -> None:
+        super().__init__()
+        self._pool = pool
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note that a batch comes next."""
+        self._pool.begins(self.model)
 
 
 def _kind(model: keras.Model) -> tuple[type, ...]:

@@ -164,14 +164,25 @@ def use_variables(model: keras.Model) -> list[str]:
     return held
 
 
+def use_constants(model: keras.Model) -> None:
+    """Let the optimizer read its numbers from its attributes again, when it is traced next."""
+    for owner in _owners(model):
+        if isinstance(vars(owner).get(_method(owner)), _Steps):
+            vars(owner).pop(_method(owner))
+
+
 def held_variables(model: keras.Model) -> list[tf.Variable]:
     """Return the variables that `use_variables` has made."""
+    steps = [vars(owner).get(_method(owner)) for owner in _owners(model)]
+    return [v for one in steps if isinstance(one, _Steps) for v in one.held.values()]
+
+
+def _owners(model: keras.Model) -> list[Any]:
+    """Return the parts of an optimizer that have numbers."""
     if model.optimizer is None:
         return []
     found = (owner_of(model.optimizer, path) for path in optimizer_numbers(model))
-    owners = {id(owner): owner for owner, _ in filter(None, found)}
-    steps = [vars(owner).get(_method(owner)) for owner in owners.values()]
-    return [v for one in steps if isinstance(one, _Steps) for v in one.held.values()]
+    return list({id(owner): owner for owner, _ in filter(None, found)}.values())
 
 
 class _Steps:

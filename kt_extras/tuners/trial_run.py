@@ -24,6 +24,7 @@ from kt_extras.checkpoints.full_state import save_state
 from kt_extras.checkpoints.random_state import set_seed
 from kt_extras.checkpoints.resume import ResumeTraining, TrainedWith
 from kt_extras.checkpoints.state_paths import StateFiles
+from kt_extras.model_reuse.model_pool import FirstBatch
 from kt_extras.tensorboard.failures import tolerated
 from kt_extras.tensorboard.project_dirs import owner_of, project_dir
 from kt_extras.training.batch_check import BatchCheck
@@ -123,7 +124,8 @@ class TrialRun:
         self._own = own if self._states is None else [*own, self._trained_with]
         hooks = tuner_hooks(self._tuner, self._trial)
         quiet = [] if self._shows_epochs else [QuietProgress()]
-        ours = [hooks, self._weights, self._reporter, *quiet, self._end]
+        begins = FirstBatch(self._tuner._pool)
+        ours = [hooks, begins, self._weights, self._reporter, *quiet, self._end]
         self.batches = BatchCheck()
         callbacks = [self._guard(), self.batches, *self._own, *ours]
         if self._states is not None and self.epochs_before:
