@@ -8,6 +8,7 @@ import keras
 import pytest
 
 import kt_extras as kte
+from kt_extras.compat import KERAS_3
 from tests.tensorboard.conftest import Dashboard
 from tests.tuners.preset_arguments import COMMON, ONE_EXECUTION, Row, check_argument
 from tests.tuners.scheduled import (
@@ -287,6 +288,7 @@ def states(tuner):
     return [record.state for record in tuner.oracle.trial_records()]
 
 
+@pytest.mark.skipif(not KERAS_3, reason="stacking needs Keras 3")
 def test_members_that_a_dead_process_trained_do_not_overtake_the_others(searched_pbt, tmp_path):
     tuner = None
 
