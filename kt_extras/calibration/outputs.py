@@ -46,9 +46,11 @@ def check_outputs(outputs: NDArray[Any], *, from_logits: bool, multi_label: bool
     sums = not exclusive or bool(
         np.abs(outputs.sum(axis=1, dtype=np.float64) - 1).max() < SUM_TOLERANCE
     )
-    if from_logits and inside and sums and exclusive:
-        raise ValueError("`from_logits` is true, but all outputs are probabilities; leave it out.")
     if from_logits and inside and sums:
+        if exclusive:
+            raise ValueError(
+                "`from_logits` is true, but all outputs are probabilities; leave it out."
+            )
         warnings.warn(
             "`from_logits` is true, and all outputs lie in [0, 1]; leave it out if the model ends "
             "with a sigmoid.",

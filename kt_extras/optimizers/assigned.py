@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kt_extras.compat import schedule_steps
 from kt_extras.optimizers.factors import LearningRateFactors
 
 
@@ -26,6 +27,14 @@ class AssignedOptimizer:
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         self._assignment.default_optimizer.learning_rate = value
+
+    def _count_step(self) -> None:
+        """Count a step for the default optimizer, whose rate is the one that is read.
+
+        It counts itself if it trains a variable.
+        """
+        if not self._assignment.uses_default:
+            schedule_steps(self._assignment.default_optimizer).assign_add(1)
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Exclude variables from weight decay, whatever their factor."""

@@ -66,6 +66,7 @@ class CompositeOptimizer(AssignedOptimizer, keras.optimizers.Optimizer):
         for optimizer in self.optimizers:
             if own := [pair for pair in pairs if self._assignment(pair[1]) is optimizer]:
                 optimizer.apply_gradients(own, name=name, **options)
+        self._count_step()
         return self.iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:

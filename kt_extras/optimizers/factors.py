@@ -77,6 +77,11 @@ class LearningRateFactors:
         """Return the factor of the variable at a path."""
         return [*(key.factor for key in self._keys), 1.0][self._number(None, [path])]
 
+    @property
+    def uses_default(self) -> bool:
+        """Whether one of the variables that are assigned has the default optimizer."""
+        return len(self._parts) in self._numbers.values()
+
     def assign(self, variables: list[Any]) -> None:
         """Assign optimizers to all variables that will be trained, before they are built.
 

@@ -39,6 +39,12 @@ class DifferentialOptimizer(AssignedOptimizer, _Multi):
             self._assignment.assign(var_list)
         super().build(var_list)
 
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Let each optimizer update its variables."""
+        super().apply(grads, trainable_variables)
+        if len(grads):
+            self._count_step()
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "loss_scale_factor": self.loss_scale_factor}

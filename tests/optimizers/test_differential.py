@@ -53,6 +53,17 @@ def test_a_schedule_is_scaled_at_every_step():
     np.testing.assert_allclose(moves(sgd, {"head": 0.5})[1], 0.5 * moves(sgd, None)[1], rtol=1e-3)
 
 
+@pytest.mark.parametrize("run_eagerly", [True, False])
+@pytest.mark.parametrize("factors", [{"body": 0.5, "head": 1.0}, {"head": 0.5}])
+def test_the_rate_of_a_schedule_is_that_of_the_next_step(factors, run_eagerly):
+    model = two_layers()
+    model.compile(differential(SGD(WarmUp(0.2, 8)), factors, model), "mse", run_eagerly=run_eagerly)
+    train(model)
+    assert learning_rates(model.optimizer)["learning_rate"] == pytest.approx(0.1)
+    train(model)
+    assert learning_rates(model.optimizer)["learning_rate"] == pytest.approx(0.2)
+
+
 @pytest.mark.parametrize(
     ("pattern", "factor"),
     [

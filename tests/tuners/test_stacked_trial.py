@@ -6,7 +6,6 @@ import pytest
 
 import kt_extras as kte
 from kt_extras import compat
-from kt_extras.stacking import ModelStack
 
 L = keras.layers
 RNG = np.random.default_rng(0)
@@ -37,24 +36,6 @@ def searched(build=build, *, at_once, callbacks=None, trials=3, kind=kte.Tuner, 
 
 def losses(tuner):
     return [tuner.history(number)["loss"] for number in range(len(tuner.results()))]
-
-
-@pytest.fixture
-def stacked(monkeypatch):
-    """Count the models that are trained in each epoch of a stack."""
-    sizes, train_epoch = [], ModelStack.train_epoch
-
-    def counted(self, orders=None):
-        sizes.append(sum(model is not None for model in self.models))
-        return train_epoch(self, orders)
-
-    monkeypatch.setattr(ModelStack, "train_epoch", counted)
-    return sizes
-
-
-@pytest.fixture(autouse=True)
-def in_tmp_path(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 class FrozenAtBegin(keras.callbacks.Callback):

@@ -82,24 +82,6 @@ def both(callbacks, trials=6):
     return [search(tuner, callbacks=callbacks) for tuner in tuners]
 
 
-@pytest.fixture
-def stacked(monkeypatch):
-    """Count the models that are trained in each epoch of a stack."""
-    sizes, train_epoch = [], ModelStack.train_epoch
-
-    def counted(self, orders=None):
-        sizes.append(sum(model is not None for model in self.models))
-        return train_epoch(self, orders)
-
-    monkeypatch.setattr(ModelStack, "train_epoch", counted)
-    return sizes
-
-
-@pytest.fixture(autouse=True)
-def in_tmp_path(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def test_trials_get_the_results_that_they_get_one_after_the_other(stacked):
     together = search(random_search(trials=5))
     assert stacked[:3] == [4, 4, 4]
