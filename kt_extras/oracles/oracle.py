@@ -263,7 +263,7 @@ class SamplerOracle(RecordedOracle):
                     self.tuner_ids.discard(tuner_id)
                     warn_of_unused(self.prior, self.space)
                     return self._no_trial(TrialStatus.STOPPED, self.failure_report)
-                self._recorder.write(event)
+                self._recorder.write(replace(event, worker=tuner_id) if self.is_shared else event)
                 record = self._state.trials[event.trial]
                 self._show(record.trial)
                 self.ongoing_trials[tuner_id] = record.trial
@@ -496,7 +496,7 @@ class SamplerOracle(RecordedOracle):
             ended = [self._state.trials[name] for name in self._state.ended if name != last]
             ended.sort(key=lambda record: record.ended or 0.0)  # paused trials end several times
             text = report(broken, [*ended, self._state.trials[last]])
-            if not has_chief():
+            if not (has_chief() or self.is_shared):
                 raise RuntimeError(text)
             self.failure_report = self.failure_report or text
 

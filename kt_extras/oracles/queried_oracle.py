@@ -79,6 +79,14 @@ class QueriedOracle(keras_tuner.Oracle):
         # One lock for all that reads or changes state; waiting workers sleep on it.
         self._changed = threading.Condition(threading.RLock())
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs of the oracle: all but its lock."""
+        return {name: value for name, value in vars(self).items() if name != "_changed"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what another process has sent, outside a session."""
+        self.__dict__.update(state, _changed=threading.Condition(threading.RLock()))
+
     @property
     def space(self) -> Space:
         """The search space as the samplers see it."""

@@ -19,6 +19,7 @@ from kt_extras.bridge.spaces import to_space
 from kt_extras.oracles.added_trial import added_trial, recorded_as
 from kt_extras.oracles.arguments import Points, Values, enqueued_points
 from kt_extras.oracles.queried_oracle import QueriedOracle
+from kt_extras.oracles.workers import worker_of
 from kt_extras.records.events import PastKnown, PointEnqueued, SpaceDeclared
 from kt_extras.records.past_searches import PastSource
 from kt_extras.search import Point
@@ -39,6 +40,7 @@ class RecordedOracle(QueriedOracle):
         self._past_sources: list[PastSource] = []
         self._past_read: dict[str, Past] = {}  # to be written
         self._enqueued_before: list[Point] = []  # by earlier runs of the script
+        self.is_shared = False  # see `share`
 
     # Changes from outside a trial.
 
@@ -149,6 +151,71 @@ class RecordedOracle(QueriedOracle):
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None and self._recorder.writes:
                 self._recorder.abandon(trial.trial_id)
+
+    # Workers in other processes.
+
+    def share(self) -> None:
+        """Expect workers in other processes: which of them has a trial is recorded from now on.
+
+        When too many trials have failed, that is kept as `failure_report`, which ends the search,
+        since an error would end one worker alone.
+        """
+        self.is_shared = True
+
+    def adopt(self, is_alive: Callable[[str], bool] = lambda _: True) -> list[str]:
+        """Leave trials that were running when the records were read in the hands of their workers.
+
+        Args:
+            is_alive: Tells whether a worker may still train.  Defaults to a function for which all
+                may.
+
+        Returns:
+            The names under which these workers train.
+        """
+        with self._changed:
+            adopted = []
+            for name in self._state.interrupted():
+                record = self._state.trials[name]
+                waits = name in self._state.waiting and name not in self._state.given_back
+                if waits and record.worker is not None and is_alive(record.worker):
+                    self._state.go_on(name)
+                    self.ongoing_trials[record.worker] = record.trial
+                    adopted.append(record.worker)
+            return adopted
+
+    def holds(self, tuner_id: str, trial_id: str) -> bool:
+        """Tell whether a worker has a trial, and give it back one that it has lost but still waits.
+
+        Args:
+            tuner_id: The name under which it trains the trial.
+            trial_id: The trial.
+        """
+        with self._changed:
+            trial = self.ongoing_trials.get(tuner_id)
+            if trial is not None:
+                return trial.trial_id == trial_id
+            record = self._state.trials.get(trial_id)
+            if record is None or record.worker != tuner_id or trial_id not in self._state.waiting:
+                return False
+            return bool(self.adopt(tuner_id.__eq__))
+
+    def lose(self, worker: str) -> list[str]:
+        """Let the trials of a worker that has died be run again, before others.
+
+        Args:
+            worker: The worker.
+
+        Returns:
+            The ids of the trials.
+        """
+        with self._changed:
+            names = {name for name in self.ongoing_trials if worker_of(name) == worker}
+            lost = [self.ongoing_trials.pop(name).trial_id for name in sorted(names)]
+            for trial_id in lost:
+                self._state.interrupt(trial_id)
+            self.tuner_ids.difference_update({worker, *names})
+            self._changed.notify_all()
+            return lost
 
     def wait_for_change(self, timeout: float) -> None:
         """Sleep until a trial ends, `timeout` seconds at most."""

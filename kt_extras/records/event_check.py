@@ -131,6 +131,7 @@ def _on_begin(event: TrialBegun, state: SearchState) -> None:
     _check_integer("kept", event.kept, maximum=MAX_EPOCHS)
     _check_integer("dropped", event.dropped)
     _check_is("enqueued", event.enqueued, bool)
+    _check_worker(event)
     queued = event.dropped + event.enqueued
     if queued > len(state.enqueued):
         raise ValueError(f"`enqueued` must be a queued point, but {len(state.enqueued)} are left.")
@@ -161,6 +162,7 @@ def _on_resume(event: TrialResumed, state: SearchState) -> None:
     record = _known(event.trial, state)
     _check_state(record, TrialState.PAUSED)
     _check_integer("until", event.until, minimum=record.paused_at_epoch + 1, maximum=MAX_EPOCHS)
+    _check_worker(event)
     if event.parent is not None:
         _known(event.parent, state)
         _check_values("values", event.values)
@@ -240,6 +242,11 @@ _RULES: dict[type[Event], Callable[[Any, SearchState], None]] = {
 
 
 # What these share.
+
+
+def _check_worker(event: TrialBegun | TrialResumed) -> None:
+    if event.worker is not None:
+        _check_is("worker", event.worker, str)
 
 
 def _known(trial: str, state: SearchState) -> TrialRecord:

@@ -129,6 +129,7 @@ class TrialBegun(Event):
         dropped: How many enqueued points before it do not lie in the space any more, and are given
             up.
         kept: How many epochs of the last attempt stay, since a state at their end is on disk.
+        worker: Who trains it, where several processes share a search; None where they do not.
         attempt, rested, spent, takeovers: In snapshots alone: the number of attempts, the epochs
             at the last pause, the seconds before the last resume, and the exploits.
     """
@@ -141,6 +142,7 @@ class TrialBegun(Event):
     enqueued: bool = False
     dropped: int = 0
     kept: int = 0
+    worker: str | None = None
     attempt: int = 1
     rested: int = 0
     spent: float = 0.0
@@ -182,6 +184,7 @@ class TrialResumed(Event):
         until: Its new epoch budget.
         parent: The trial whose state it takes over, None for its own.
         values: With a parent: of the active hyperparameters from now on.
+        worker: As in `TrialBegun`.
     """
 
     kind = "resume"
@@ -189,6 +192,7 @@ class TrialResumed(Event):
     until: int
     parent: str | None = None
     values: Point | None = None
+    worker: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial
@@ -75,6 +76,17 @@ class Recorder:
         self._warned = False
         self._tidied = False  # whether the project's folders were looked through
         self._began = time.monotonic()  # the time at which the search's clock was 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs of the records: neither file nor connection."""
+        outside = {"_store": None, "_in_session": False, "_until_needed": False, "taken": False}
+        return {**vars(self), **outside}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open the records that another process has named, outside a session."""
+        vars(self).update(state)
+        if self.directory is not None:
+            self.open_project(self.directory)
 
     def open_project(self, directory: Path) -> None:
         """Use the store of a project.

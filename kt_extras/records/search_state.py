@@ -79,7 +79,8 @@ class SearchState:
     """All that is known of a search.
 
     It is changed by `apply` alone, with events that `kt_extras.records.event_check.check` accepts.
-    What follows from a death is no event: `recover` and `interrupt` let trials wait.
+    What follows from a death is no event: `recover` and `interrupt` let trials wait, and `go_on`
+    takes that back.
 
     Args:
         objective: With its direction known.
@@ -156,6 +157,10 @@ class SearchState:
         if name not in self.waiting:
             self.waiting.appendleft(name)
 
+    def go_on(self, name: str) -> None:
+        """Let a running trial wait no more, since its worker lives."""
+        self.waiting.remove(name)
+
     # Looking at it.
 
     @property
@@ -207,7 +212,7 @@ class SearchState:
         for _ in range(event.dropped + event.enqueued):
             self.enqueued.popleft()
         record = self._add(event)
-        record.began = event.t
+        record.began, record.worker = event.t, event.worker
 
     @_apply.register
     def _on_abandon(self, event: TrialAbandoned) -> None:
@@ -225,7 +230,7 @@ class SearchState:
     def _on_resume(self, event: TrialResumed) -> None:
         record = self.trials[event.trial]
         self._set_budget(record, event.until)
-        record.attempt, record.state = 1, TrialState.RUNNING
+        record.attempt, record.state, record.worker = 1, TrialState.RUNNING, event.worker
         record.seconds_before_resume += (record.ended or record.began) - record.began
         record.began, record.ended, record.results = event.t, None, {}
         self.history.resume(record.number)
@@ -319,6 +324,7 @@ class SearchState:
         record.executions, record.results, record.stop_asked = [], {}, False
         record.state, record.began, record.ended = TrialState.RUNNING, event.t, None
         record.attempt, record.paused_at_epoch = record.attempt + 1, kept
+        record.worker = event.worker
         self._set_budget(record, record.epoch_budget if event.until is None else event.until)
         record.exploits = [exploit for exploit in record.exploits if exploit.epoch <= kept]
         self.history.restart(record.number, kept)

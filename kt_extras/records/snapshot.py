@@ -77,7 +77,14 @@ def _past(record: TrialRecord, scheduled: dict[str, Any]) -> PastTrial:
 
 def _open(record: TrialRecord, point: Point, scheduled: dict[str, Any]) -> Iterator[Event]:
     name, began = record.trial.trial_id, record.began
-    yield TrialBegun(trial=name, values=dict(point), attempt=record.attempt, t=began, **scheduled)
+    yield TrialBegun(
+        trial=name,
+        values=dict(point),
+        attempt=record.attempt,
+        worker=record.worker,
+        t=began,
+        **scheduled,
+    )
     for run in record.executions:
         for step, metrics in run.items():
             yield EpochReported(trial=name, step=step, metrics=encoded(metrics), t=began)

@@ -33,6 +33,7 @@ class TrialRecord:
         exploits: What it has taken over from others.
         counted: Whether it is among the trials that have ended.
         added: Whether it was trained elsewhere, so that there is nothing but its numbers.
+        worker: Who trains it or did so last, None where one process searches.
     """
 
     trial: LazyTrial
@@ -50,6 +51,7 @@ class TrialRecord:
     exploits: list[Exploit] = field(default_factory=list)
     counted: bool = False
     added: bool = False
+    worker: str | None = None
 
     @property
     def trained(self) -> int:

@@ -15,6 +15,7 @@ from kt_extras import compat
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.oracles.workers import part_of
 from kt_extras.stacking import ModelStack, NotStackable
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.time_spent import section
@@ -62,7 +63,7 @@ class StackedLoop:
         self._run_alone, self._at_once = run_alone, at_once.trials
         self._has_to_gain = not at_once.always
         self._slots = max(at_once.trials, at_once.begun)
-        self._free = [f"{tuner.tuner_id}-{slot}" for slot in range(self._slots)][::-1]
+        self._free = [part_of(tuner.tuner_id, slot) for slot in range(self._slots)][::-1]
         self._is_population = oracle.scheduler is not None and oracle.scheduler.revives
         self._architectures: list[_Architecture] = []
         self._fit: tuple[Sequence[Any], Mapping[str, Any]] = (), {}

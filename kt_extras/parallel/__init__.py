@@ -1,0 +1,1 @@
+"""Trials in several processes at once: on the cores of a machine, or on a cluster."""
