@@ -430,11 +430,12 @@ class SamplerOracle(RecordedOracle):
         """Tell whether the end of a running trial may lead to further work.
 
         It may for a scheduler, and also where all points have been tried, since a running trial may
-        declare hyperparameters that enlarge the space.
+        declare hyperparameters that enlarge the space.  A trial of another process may have to be
+        run again, since that may die.
         """
         if not self.ongoing_trials or self._limit_reached() is not None:
             return False
-        return self.scheduler is not None or self.ended_because == ALL_TRIED
+        return self.scheduler is not None or self.is_shared or self.ended_because == ALL_TRIED
 
     def _extend(self, record: TrialRecord) -> None:
         """Give a trial that has used up its budget more epochs, if its scheduler wants that."""
@@ -507,7 +508,7 @@ class SamplerOracle(RecordedOracle):
         for tuner_id, trial in list(self.ongoing_trials.items()):
             if trial.trial_id == name:
                 del self.ongoing_trials[tuner_id]
-        self._changed.notify_all()
+        self._note_change()
         if record.counted and not counted:
             self.end_order.append(name)
         self._recorder.save_trial(record.trial)

@@ -41,6 +41,7 @@ class RecordedOracle(QueriedOracle):
         self._past_read: dict[str, Past] = {}  # to be written
         self._enqueued_before: list[Point] = []  # by earlier runs of the script
         self.is_shared = False  # see `share`
+        self.changes = 0  # how often there may have been new work for workers that wait
 
     # Changes from outside a trial.
 
@@ -151,6 +152,7 @@ class RecordedOracle(QueriedOracle):
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None and self._recorder.writes:
                 self._recorder.abandon(trial.trial_id)
+                self._note_change()
 
     # Workers in other processes.
 
@@ -214,13 +216,20 @@ class RecordedOracle(QueriedOracle):
             for trial_id in lost:
                 self._state.interrupt(trial_id)
             self.tuner_ids.difference_update({worker, *names})
-            self._changed.notify_all()
+            self._note_change()
             return lost
 
-    def wait_for_change(self, timeout: float) -> None:
-        """Sleep until a trial ends, `timeout` seconds at most."""
+    def wait_for_change(self, timeout: float, since: int | None = None) -> None:
+        """Sleep until a trial ends, is lost or given back.
+
+        Args:
+            timeout: Seconds, at most.
+            since: What `changes` was when the worker was told to wait, so that no change is missed.
+                Defaults to None: now.
+        """
         with self._changed:
-            self._changed.wait(timeout)
+            before = self.changes if since is None else since
+            self._changed.wait_for(lambda: self.changes != before, timeout)
 
     # Where it is written.
 
@@ -299,6 +308,11 @@ class RecordedOracle(QueriedOracle):
             self._take_up()
 
     # For the oracle that decides.
+
+    def _note_change(self) -> None:
+        """Wake the workers that wait."""
+        self.changes += 1
+        self._changed.notify_all()
 
     def _open_session(self, *, until_needed: bool = False) -> None:
         try:

@@ -45,17 +45,19 @@ class OracleService:
     Args:
         oracle: The oracle, in an open session.  Trials that were running when it was loaded stay
             with their workers until these are silent for too long.
-        timeout: Seconds after which a worker that is not heard from has died. Defaults to 60.
+        timeout: Seconds after which a worker that is not heard from has died, or a function that
+            returns them for one. Defaults to 60.
         clock: Returns the time in seconds. Defaults to `time.monotonic`.
     """
 
     def __init__(
         self,
         oracle: SamplerOracle,
-        timeout: float = TIMEOUT,
+        timeout: float | Callable[[str], float] = TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._oracle, self._timeout, self._clock = oracle, timeout, clock
+        self._oracle, self._clock = oracle, clock
+        self._timeout_of = timeout if callable(timeout) else lambda _: timeout
         self._lock = threading.RLock()
         self._last: dict[str, tuple[int, Any]] = {}  # the last call of each worker, its answer
         self._stop_asked = False
@@ -64,6 +66,11 @@ class OracleService:
         self._heard = {worker_of(name): now for name in oracle.adopt()}
 
     # Workers.
+
+    @property
+    def workers(self) -> set[str]:
+        """Those that were heard from, or had trials when the oracle was loaded, and are not lost."""
+        return set(self._heard)
 
     def hear(self, worker: str) -> None:
         """Note that a worker lives."""
@@ -77,8 +84,12 @@ class OracleService:
 
     def lose_silent(self) -> list[str]:
         """Lose the workers that were not heard from for too long, and return them."""
-        latest = self._clock() - self._timeout
-        silent = [worker for worker, heard in list(self._heard.items()) if heard < latest]
+        now = self._clock()
+        silent = [
+            worker
+            for worker, heard in list(self._heard.items())
+            if now - heard > self._timeout_of(worker)
+        ]
         for worker in silent:
             self.lose(worker)
         return silent
@@ -97,6 +108,8 @@ class OracleService:
     def call(self, worker: str, number: int, method: str, *args: Any) -> Any:
         """Answer a call of a worker; one that comes again gets the same answer again.
 
+        That there is no trial yet is no such answer: there may be one now.
+
         Args:
             worker: The name of its process.
             number: Of the call, from 0; a worker makes one after the other.
@@ -111,7 +124,8 @@ class OracleService:
             known = self._last.get(worker)
             if known is None or known[0] != number:
                 known = number, getattr(self, method)(*args)
-                self._last[worker] = known
+                if not (isinstance(known[1], Trial) and known[1].status == TrialStatus.IDLE):
+                    self._last[worker] = known
             return known[1]
 
     def create_trial(self, name: str) -> Trial:
