@@ -658,6 +658,12 @@ CANARIES = [
         "models of a distribution strategy cannot be loaded",
     ),
     (
+        "src.protos",
+        BOTH,
+        exists("keras_tuner.src.protos.get_service_grpc"),
+        "no chief can serve workers",
+    ),
+    (
         "HyperParameters._retrieve",
         BOTH,
         tuner_has(keras_tuner.HyperParameters, "_retrieve"),

@@ -69,7 +69,7 @@ class OracleService:
 
     @property
     def workers(self) -> set[str]:
-        """Those that were heard from, or had trials when the oracle was loaded, and are not lost."""
+        """Those that were heard from, or had trials when the oracle was loaded; not the lost."""
         return set(self._heard)
 
     def hear(self, worker: str) -> None:

@@ -9,12 +9,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import keras_tuner
 
 from kt_extras.oracles.drivers import has_chief
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.parallel.address import address_from_environment
+from kt_extras.parallel.chief import ChiefServer
+from kt_extras.parallel.chief_stub import ChiefStub
+from kt_extras.parallel.ended_search import EndedSearch
+from kt_extras.parallel.wire import SearchOverError
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.tuners.search_monitor import SearchMonitor
 from kt_extras.tuners.trained_models import TrainedModels
@@ -30,23 +36,38 @@ class Worker:
 
     Args:
         tuner: The tuner, whose hooks are called.
+        oracle: The oracle of this process, which has the settings of the search.
+        overwrite: Whether the chief removes the records of an earlier search.
     """
 
     trains = True
     monitor: SearchMonitor | None = None
 
-    def __init__(self, tuner: keras_tuner.Tuner) -> None:
+    def __init__(self, tuner: Any, oracle: SamplerOracle, *, overwrite: bool) -> None:
         self._tuner = tuner
+        client = tuner.oracle
+        self._chief = ChiefStub(
+            address_from_environment(),
+            tuner.tuner_id,
+            EndedSearch(Path(tuner.project_dir), oracle, overwrite=overwrite),
+            lambda: client.multi_worker,
+        )
+        client.stub = self._chief
 
     def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
         """Run trials until the chief has no more.
 
         Args:
             run_trials: Runs one trial after the other.
-            visible: Not used: the chief reports the search.
+            visible: Whether to say that the search has ended before this worker has come.
         """
-        self._tuner.on_search_begin()
-        run_trials()
+        with self._chief.alive():
+            self._tuner.on_search_begin()
+            try:
+                run_trials()
+            except SearchOverError as over:
+                if visible:
+                    print(over)  # noqa: T201 - as KerasTuner does
         self._tuner.on_search_end()
 
     def trial_ended(self, trial_id: str) -> None:
@@ -113,18 +134,14 @@ class Chief:
     Args:
         oracle: The oracle.
         models: The trained models, of which it knows the files.
-        serve: Serves the oracle until the workers have run all trials.
         project: Path of the project's directory.
     """
 
     trains = False
     monitor: SearchMonitor | None = None
 
-    def __init__(
-        self, oracle: SamplerOracle, models: TrainedModels, serve: Callable[[], None], project: str
-    ) -> None:
-        self._oracle, self._models, self._serve = oracle, models, serve
-        self._project = project
+    def __init__(self, oracle: SamplerOracle, models: TrainedModels, project: str) -> None:
+        self._oracle, self._models, self._project = oracle, models, project
 
     def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
         """Serve the oracle until the search has ended, and report the search.
@@ -134,16 +151,21 @@ class Chief:
             visible: Whether to show the progress and the trials that have ended.
 
         Raises:
+            OSError: Nothing can listen at the chief's address, or another process does.
             RuntimeError: Too many trials have crashed, or been rejected in a row.
         """
+        ended = EndedSearch(Path(self._project), self._oracle)
         with self._oracle.session():
+            server = ChiefServer(self._oracle, address_from_environment())
+            ended.clear()
             monitor = SearchMonitor(self._oracle, self._project, visible=visible)
             with _closed(monitor):
                 self._models.remove_leftovers()
                 with self._reporting(monitor):
-                    self._serve()
+                    server.serve()
                 if (failures := self._oracle.failure_report) is not None:
                     raise RuntimeError(failures)
+            ended.write()
         monitor.report_ending()
 
     @contextmanager
@@ -185,7 +207,6 @@ def role_of(
     oracle: SamplerOracle,
     models: TrainedModels,
     *,
-    serve: Callable[[], None],
     overwrite: bool,
 ) -> Role:
     """Return the role of this process.
@@ -194,13 +215,12 @@ def role_of(
         tuner: The tuner.
         oracle: The oracle of this process.
         models: The tuner's trained models.
-        serve: KerasTuner's own `search`, which makes a chief serve its oracle.
         overwrite: Whether the records of an earlier search were removed.
     """
     if is_worker(tuner):
-        return Worker(tuner)
+        return Worker(tuner, oracle, overwrite=overwrite)
     if has_chief():
-        return Chief(oracle, models, serve, str(tuner.project_dir))
+        return Chief(oracle, models, str(tuner.project_dir))
     return Local(tuner, oracle, models, overwrite=overwrite)
 
 

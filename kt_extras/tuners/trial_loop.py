@@ -18,6 +18,7 @@ from kt_extras.bridge.trial_message import take_message
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.state_file import UnreadableStateError
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.parallel.oracle_service import TrialTakenError
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.interruption import StopRequest
 from kt_extras.training.time_spent import section
@@ -25,7 +26,7 @@ from kt_extras.tuners.environment_errors import is_environment
 from kt_extras.tuners.trial_outcome import add_results, is_fatal, set_failure
 
 _WAIT = 5.0  # seconds to wait for a change when the oracle has no trial yet
-_POLL = 1.0  # the same on a worker, which the chief cannot wake
+_POLL = 0.1  # the same on a worker of a chief
 
 
 class TrialLoop:
@@ -64,7 +65,7 @@ class TrialLoop:
             if self._tuner.oracle is self._oracle:
                 self._oracle.wait_for_change(_WAIT)
             else:
-                time.sleep(_POLL)
+                time.sleep(_POLL)  # the chief has made it wait already, until something changed
 
     def ask(self, tuner_id: str) -> Trial:
         """Return what the oracle has for a worker: a trial, or one that says that there is none.
@@ -106,11 +107,14 @@ class TrialLoop:
     def _run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
         tuner = self._tuner
         try:
-            self.take_results(trial, tuner._train(trial, fit_args, fit_kwargs))
-        except Exception as error:
-            if not self.take_failure(trial, error):
-                return
-        tuner.on_trial_end(trial)
+            try:
+                self.take_results(trial, tuner._train(trial, fit_args, fit_kwargs))
+            except Exception as error:
+                if not self.take_failure(trial, error):
+                    return
+            tuner.on_trial_end(trial)
+        except TrialTakenError as taken:
+            warnings.warn(f"{taken}  This worker goes on with another one.", stacklevel=2)
 
     def take_results(self, trial: Trial, results: Any) -> None:
         """Add to a trial what its training returned."""
@@ -135,6 +139,8 @@ class TrialLoop:
                 if given.trial_id == trial.trial_id:
                     self._oracle.abandon(tuner_id)
             return False
+        if isinstance(error, TrialTakenError):
+            raise error  # another worker will end it
         if is_environment(error) or is_fatal(error, proven=self._proven):
             raise error  # the trial is run again once the machine or the program is in order
         set_failure(trial, error)

@@ -196,9 +196,7 @@ class Tuner(RecordedTuner):
             tuner_id=tuner_id,
             logger=logger,
         )
-        self._role = role_of(
-            self, oracle, self._models, serve=super().search, overwrite=bool(overwrite)
-        )
+        self._role = role_of(self, oracle, self._models, overwrite=bool(overwrite))
 
     # What KerasTuner's tuners have.
 
