@@ -40,6 +40,7 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras import metrics as metrics
     from kt_extras import optimizers as optimizers
     from kt_extras import oracles as oracles
+    from kt_extras import parallel as parallel
     from kt_extras import pruners as pruners
     from kt_extras import samplers as samplers
     from kt_extras import schedulers as schedulers
@@ -94,6 +95,7 @@ _MODULES = (
     "losses",
     "metrics",
     "optimizers",
+    "parallel",
     "pruners",
     "samplers",
     "schedulers",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import keras_tuner
 import numpy as np
@@ -16,14 +17,56 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras.bridge.space_change import differences
 from kt_extras.bridge.spaces import to_space
+from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.added_trial import added_trial, recorded_as
 from kt_extras.oracles.arguments import Points, Values, enqueued_points
+from kt_extras.oracles.drivers import has_chief
 from kt_extras.oracles.queried_oracle import QueriedOracle
+from kt_extras.oracles.taken import TrialTakenError
 from kt_extras.oracles.workers import worker_of
-from kt_extras.records.events import PastKnown, PointEnqueued, SpaceDeclared
+from kt_extras.records.events import (
+    Event,
+    PastKnown,
+    PointEnqueued,
+    SpaceDeclared,
+    TrialBegun,
+    TrialEnded,
+    TrialResumed,
+)
+from kt_extras.records.members import member_of, worker_in
 from kt_extras.records.past_searches import PastSource
+from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import Point
 from kt_extras.search.past import Past
+from kt_extras.storage.errors import LostTurnError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_POLL = 1.0  # seconds after which to look what other processes have recorded
+
+
+def in_turn(method: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let a method of an oracle decide in a turn, with all that others have recorded before.
+
+    It is called again if the turn is lost with the connection and another process has written
+    since; what it had written by then stays, and is not written again.
+    """
+
+    @wraps(method)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        oracle: Any = args[0]
+        again = False
+        while True:
+            with oracle._changed:
+                oracle._ensure_session()
+                try:
+                    with oracle._recorder.turn(again=again):
+                        oracle._learn()
+                        return method(*args, **kwargs)
+                except LostTurnError:
+                    again = True
+
+    return call
 
 
 class RecordedOracle(QueriedOracle):
@@ -41,6 +84,7 @@ class RecordedOracle(QueriedOracle):
         self._past_read: dict[str, Past] = {}  # to be written
         self._enqueued_before: list[Point] = []  # by earlier runs of the script
         self.is_shared = False  # see `share`
+        self._taken: set[str] = set()  # trials that others have, and a worker here trains on
         self.changes = 0  # how often there may have been new work for workers that wait
 
     # Changes from outside a trial.
@@ -91,11 +135,13 @@ class RecordedOracle(QueriedOracle):
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
         points = [one for one in enqueued_points(values) if one not in self._enqueued_before]
-        with self._changed, self._writing():
+        with self._changed, self._writing(), self._recorder.turn():
+            self._learn()
             if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
                 for point in points:
                     self.space.complete(point, np.full(len(self.space), 0.5))
-            for point in points:
+        for point in points:
+            with self._changed, self._writing():
                 self._recorder.write(PointEnqueued(values=point))
 
     def add_trial(self, values: Values, score: float, curve: Sequence[float] | None = None) -> str:
@@ -120,7 +166,8 @@ class RecordedOracle(QueriedOracle):
                 the score is not a finite number.
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
-        with self._changed, self._writing():
+        with self._changed, self._writing(), self._recorder.turn():
+            self._learn()
             self._sync_space()
             event = added_trial(values, score, curve, self._state, self.seconds())
             if known := recorded_as(event, self._state.trials.values()):
@@ -148,7 +195,8 @@ class RecordedOracle(QueriedOracle):
 
     def abandon(self, tuner_id: str) -> None:
         """Take back the trial of a worker that will not end it; it is run again first."""
-        with self._changed:
+        with self._changed, self._recorder.turn():
+            self._learn()
             trial = self.ongoing_trials.pop(tuner_id, None)
             if trial is not None and self._recorder.writes:
                 self._recorder.abandon(trial.trial_id)
@@ -219,6 +267,24 @@ class RecordedOracle(QueriedOracle):
             self._note_change()
             return lost
 
+    def follow(self) -> list[Event]:
+        """Take up what another process has recorded since the last call, and return it.
+
+        Call `reload` before anything is written here.
+        """
+        with self._changed:
+            events = self._recorder.follow()
+            if self.hyperparameters is not self._state.hyperparameters:  # the first call
+                self.hyperparameters = self._state.hyperparameters
+                self.trials.clear()
+                self.start_order.clear()
+            for record in self._state.trials.values() if not self.trials else ():
+                self._show(record.trial)
+            for event in events:
+                if isinstance(event, TrialBegun):
+                    self._show(self._state.trials[event.trial].trial)
+            return events
+
     def wait_for_change(self, timeout: float, since: int | None = None) -> None:
         """Sleep until a trial ends, is lost or given back.
 
@@ -229,6 +295,8 @@ class RecordedOracle(QueriedOracle):
         """
         with self._changed:
             before = self.changes if since is None else since
+            if self._recorder.is_member:  # other processes do not wake this one
+                timeout = min(timeout, _POLL)
             self._changed.wait_for(lambda: self.changes != before, timeout)
 
     # Where it is written.
@@ -303,6 +371,7 @@ class RecordedOracle(QueriedOracle):
         """
         with self._changed:
             self._recorder.load()
+            self._taken.clear()
             self._enqueued_before = list(self._state.ever_enqueued)
             self.ongoing_trials.clear()
             self._take_up()
@@ -316,11 +385,14 @@ class RecordedOracle(QueriedOracle):
 
     def _open_session(self, *, until_needed: bool = False) -> None:
         try:
+            if not (self.is_shared or has_chief()):
+                self._recorder.join()
             ongoing = {trial.trial_id for trial in self.ongoing_trials.values()}
-            if self._recorder.open_session(ongoing, until_needed=until_needed):
-                self.ongoing_trials.clear()
-            self._take_up()
-            self._begin_session()
+            with self._recorder.turn():
+                if self._recorder.open_session(ongoing, until_needed=until_needed):
+                    self.ongoing_trials.clear()
+                self._take_up()
+                self._begin_session()
         except BaseException:
             self.close_session()
             raise
@@ -336,6 +408,80 @@ class RecordedOracle(QueriedOracle):
         """
         if not (self._recorder.writes or self._recorder.taken):
             self._open_session(until_needed=True)
+
+    # Processes that share a search by its database.
+
+    def _worker(self, tuner_id: str) -> str | None:
+        """Return the name under which the trial of a worker is recorded."""
+        if self._recorder.is_member:
+            return worker_in(self._recorder.member, tuner_id)
+        return tuner_id if self.is_shared else None
+
+    def _learn(self) -> None:
+        """Take up what other processes have recorded since the last turn."""
+        news = self._recorder.take_news()
+        if not news:
+            return
+        if self.hyperparameters is not self._state.hyperparameters:
+            declared, self.hyperparameters = self.hyperparameters, self._state.hyperparameters
+            self.hyperparameters.merge(declared, overwrite=False)
+        if self._state.seed is not None and not self.seed_given:
+            self.seed = self._state.seed
+        self.end_order = list(self._state.ended)
+        for event in news:
+            if isinstance(event, (TrialBegun, TrialResumed, TrialEnded)):
+                self._show(self._state.trials[event.trial].trial)
+            if isinstance(event, TrialEnded):
+                self._ended_elsewhere(self._state.trials[event.trial])
+        for tuner_id, trial in list(self.ongoing_trials.items()):
+            record = self._state.trials[trial.trial_id]
+            if record.worker != self._worker(tuner_id) or record.state is not TrialState.RUNNING:
+                del self.ongoing_trials[tuner_id]
+                self._taken.add(trial.trial_id)
+
+    def _ended_elsewhere(self, record: TrialRecord) -> None:
+        """Called when another process has ended a trial."""
+
+    def _check_taken(self, trial_id: str) -> None:
+        """Raise if another process has a trial that was this one's.
+
+        Raises:
+            TrialTakenError: It has.
+        """
+        record = self._state.trials.get(trial_id)
+        if record is None or not self._recorder.is_member:
+            return
+        worker = record.worker
+        if trial_id in self._taken or (worker and member_of(worker) != self._recorder.member):
+            self._taken.discard(trial_id)
+            raise TrialTakenError(trial_id)
+
+    def _take_from_the_dead(self) -> None:
+        """Let the trials of processes that have died be run again, and no others."""
+        if not self._recorder.is_member:
+            return
+        own = {trial.trial_id for trial in self.ongoing_trials.values()} | self._taken
+        others = {
+            name: member_of(self._state.trials[name].worker or "")
+            for name in self._state.interrupted()
+            if name not in own
+        }
+        living = self._recorder.living(set(others.values()) - {"", self._recorder.member})
+        for name, member in reversed(others.items()):
+            if member not in living:
+                self._state.interrupt(name)
+            elif name in self._state.waiting and name not in self._state.given_back:
+                self._state.go_on(name)
+
+    def _others_train(self) -> bool:
+        """Tell whether another process has a trial."""
+        if not self._recorder.is_member:
+            return False
+        own = {trial.trial_id for trial in self.ongoing_trials.values()}
+        return any(
+            name not in own and name not in self._state.waiting
+            for name in self._state.interrupted()
+        )
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -392,6 +538,7 @@ class RecordedOracle(QueriedOracle):
             self.seed = self._state.seed
         self.end_order = list(self._state.ended)
         self._state.recover({trial.trial_id for trial in self.ongoing_trials.values()})
+        self._take_from_the_dead()
         self._declare_anew()
         self.hyperparameters.merge(declared, overwrite=False)
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+from kt_extras.bridge.trial_state import TrialState
+from kt_extras.records.trial_record import TrialRecord
+
 _PART = "#"  # not "-", with which users number workers
 
 
@@ -21,3 +27,16 @@ def worker_of(name: str) -> str:
     ('worker-1', 'worker-1')
     """
     return name.partition(_PART)[0]
+
+
+def would_overtake(records: Sequence[TrialRecord]) -> bool:
+    """Tell whether the next member of a population would be compared before one that trains.
+
+    Members are apart by a part of their training where a process has died.
+
+    Args:
+        records: All members.
+    """
+    running = [one.epoch_budget or math.inf for one in records if one.state is TrialState.RUNNING]
+    paused = [one.trained for one in records if one.state is TrialState.PAUSED]
+    return min(paused, default=0) >= min(running, default=math.inf)

@@ -13,27 +13,12 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extras.bridge.metrics import encoded, split_last_epoch
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.oracles.taken import TrialTakenError
 from kt_extras.oracles.workers import worker_of
 
+__all__ = ["TIMEOUT", "OracleService", "TrialTakenError"]
+
 TIMEOUT = 60.0  # seconds
-
-
-class TrialTakenError(Exception):
-    """A worker was taken for dead, and its trial was given to another one.
-
-    Args:
-        trial_id: The trial.
-    """
-
-    def __init__(self, trial_id: str) -> None:
-        super().__init__(trial_id)
-        self.trial_id = trial_id
-
-    def __str__(self) -> str:
-        return (
-            f"Trial {self.trial_id!r} was given to another worker, since this one was not heard "
-            "from for too long."
-        )
 
 
 class OracleService:

@@ -6,8 +6,8 @@ import json
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Container
-from contextlib import suppress
+from collections.abc import Callable, Collection, Container, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ from kt_extras.records.events import (
     TrialAbandoned,
     to_record,
 )
-from kt_extras.records.replay import Source, replay
+from kt_extras.records.members import member_of
+from kt_extras.records.replay import Source, checked, replay
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.snapshot import snapshot_events
-from kt_extras.storage.errors import StorageError
+from kt_extras.storage.errors import LostTurnError, StorageError
 from kt_extras.storage.journal import FORMAT
-from kt_extras.storage.lock import ProjectInUseError
+from kt_extras.storage.lock import ProjectInUseError, new_member
 from kt_extras.storage.store import Store, open_store
 
 
@@ -68,23 +69,30 @@ class Recorder:
         self.storage: str | None = None
         self.model: str | None = None
         self._store: Store | None = None
+        self.member = new_member()  # the name of this process where several share a search
+        self.is_member = False  # whether others may search too, each in its turns
+        self._in_turn = False
+        self._news: list[Event] = []  # of others, which the oracle does not know yet
+        self._written: list[Event] = []  # in the last turn
+        self._repeats: list[Event] = []  # those that were written in a turn that was lost
         self._in_session = False
         self._until_needed = False  # whether another recorder of this process may end the session
         self.taken = False
         self._taken_up = False  # whether `state` began with the records that there are
         self._unknown: str | None = None  # why `state` may not be what the records lead to
         self._warned = False
+        self._follows = False  # whether `state` is that of another process, which writes
         self._tidied = False  # whether the project's folders were looked through
         self._began = time.monotonic()  # the time at which the search's clock was 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs of the records: neither file nor connection."""
         outside = {"_store": None, "_in_session": False, "_until_needed": False, "taken": False}
-        return {**vars(self), **outside}
+        return {**vars(self), **outside, "is_member": False, "_in_turn": False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Open the records that another process has named, outside a session."""
-        vars(self).update(state)
+        vars(self).update(state, member=new_member())
         if self.directory is not None:
             self.open_project(self.directory)
 
@@ -141,9 +149,16 @@ class Recorder:
             kt_extras.storage.StorageError: An earlier event could not be written.  Nothing is
                 written until `open_session` or `load` has read what is on the disk.
         """
-        if self._store is not None:
-            self._write_project()
-        self._write(event, sync=sync)
+        while True:
+            try:
+                with self.turn():
+                    if self._store is not None:
+                        self._write_project()
+                    self._write(event, sync=sync)
+                    break
+            except LostTurnError:
+                if self._in_turn:
+                    raise  # what is written here was decided in that turn
         if self._store is not None and sync and self._store.outgrown():
             self._store.compact(map(to_record, snapshot_events(self.state)))
 
@@ -196,14 +211,23 @@ class Recorder:
     def _write(self, event: Event, *, sync: bool = False) -> None:
         fields = plain(vars(event))  # a sampler or a space may hold NumPy's numbers
         event = replace(event, **{**fields, "t": round(self.seconds(), 3)})
+        for written in self._repeats:
+            if replace(written, t=event.t) == event:
+                self._repeats.remove(written)
+                return
         check(event, self.state)
         if self._store is not None:
             self._check_session()
             self._unknown = "an event may have been written in part"
-            self._store.append(to_record(event), sync=sync)
+            try:
+                self._store.append(to_record(event), sync=sync)
+            except LostTurnError:
+                self._unknown = None  # nothing was written
+                raise
             self._taken_up = True
         self.state.apply(event)
         self._unknown = None
+        self._written.append(event)
 
     def _trial_file(self, name: str) -> Path | None:
         return self.directory and self.directory / f"trial_{name}" / "trial.json"
@@ -214,6 +238,8 @@ class Recorder:
             raise ProjectInUseError(str(self.directory), "another oracle of this process")
         if not self._in_session:
             raise RuntimeError("`open_session` must be called before anything is written.")
+        if self.is_member and not self._in_turn:
+            raise RuntimeError("A turn must be held while anything is written.")
         if self._unknown is not None:
             raise StorageError(
                 f"Nothing more is written to {self.directory}, since {self._unknown}.  Search "
@@ -244,8 +270,97 @@ class Recorder:
             replay(self._store.read(), state, Source(self.directory, self.storage))
             self._check_objective(state)
             self.state, self._taken_up, self._unknown = state, True, None
+            self._follows = False
             self.taken = False
         self._began = time.monotonic() - self.state.clock
+
+    def follow(self) -> list[Event]:
+        """Take up what another process has written since the last call, and return it.
+
+        Trials that run there are not taken for interrupted ones.  `load` or `open_session` must be
+        called before anything is written here.
+
+        Raises:
+            kt_extras.storage.DamagedJournalError: A record cannot be read, or cannot have happened.
+        """
+        if self._store is None or self.directory is None or not self._store.exists():
+            return []
+        records = self._store.news() if self._follows else self._store.read()
+        if not self._follows:
+            self.state, self._follows = self._new_state(), True
+        source, events = Source(self.directory, self.storage), []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a record may be written just now
+            for number, record in enumerate(records, 1):
+                event = checked(record, self.state, source, number)
+                self.state.apply(event)
+                events.append(event)
+        if events:
+            self._began = time.monotonic() - self.state.clock
+        return events
+
+    # Turns.
+
+    def join(self) -> None:
+        """Share the project with other processes, if its store can; each writes in its turns."""
+        join = getattr(self._store, "join", None)
+        if join is not None:
+            join(self.member)
+            self.is_member = True
+
+    @contextmanager
+    def turn(self, *, again: bool = False) -> Iterator[None]:
+        """Keep others from writing, and apply what they have written; `take_news` returns that.
+
+        It does nothing where this process is the only one that writes, or has its turn already.
+
+        Args:
+            again: Whether it repeats the last turn, which was lost; what was written in that is not
+                written again. Defaults to False.
+
+        Raises:
+            kt_extras.storage.LostTurnError: Others have written since the connection was lost; the
+                block must be run again.
+        """
+        store: Any = self._store
+        if not self.is_member or self._in_turn:
+            yield
+            return
+        self._repeats = [*self._written] if again else []
+        self._written = [*self._repeats]
+        try:
+            self._in_turn = True
+            if store.begin_turn() and self._in_session and self._unknown is None:
+                self._apply_news(store)
+            yield
+        finally:
+            self._in_turn, self._repeats = False, []
+            store.end_turn()
+
+    def take_news(self) -> list[Event]:
+        """Return what others have written, each event once."""
+        news, self._news = self._news, []
+        return news
+
+    def living(self, members: Collection[str]) -> set[str]:
+        """Return those of some processes that share the search and live."""
+        store: Any = self._store
+        return set(store.living(members))
+
+    def has_others(self) -> bool:
+        """Return whether other processes share the search now."""
+        store: Any = self._store
+        return self.is_member and bool(store.has_others())
+
+    def _apply_news(self, store: Store) -> None:
+        source = Source(self.directory or Path(), self.storage)
+        self._unknown = "what others have written was taken up in part"
+        for number, record in enumerate(store.news(), 1):
+            event = checked(record, self.state, source, number)
+            self.state.apply(event)
+            self._news.append(event)
+        self._unknown, self._taken_up = None, True
+        self._began = min(self._began, time.monotonic() - self.state.clock)
 
     # Sessions.
 
@@ -269,14 +384,16 @@ class Recorder:
         if self._store is None:
             self._began = time.monotonic() - self.state.clock
             return False
-        if until_needed and not self._taken_up and self._store.exists():
+        known = self._taken_up or not self._store.exists() or self.has_others()
+        if until_needed and not known:
             raise RuntimeError(
                 f"The project {self.directory} holds another search.  Call `reload()` to go on "
                 "with it, choose another `project_name`, or pass `overwrite=True` to the tuner."
             )
         try:
             begins = not self._in_session
-            self._acquire(self._store, until_needed=until_needed)
+            if not self.is_member:
+                self._acquire(self._store, until_needed=until_needed)
             self._tidy_once()
             anew = self._catch_up(self._store)
             self._in_session, self.taken, self._until_needed = True, False, until_needed
@@ -284,6 +401,7 @@ class Recorder:
             self._began = time.monotonic() - self.state.clock
             if begins:
                 self._give_back(() if anew else ongoing)
+            self._news = []
         except BaseException:
             self.close_session()
             raise
@@ -291,7 +409,7 @@ class Recorder:
 
     def close_session(self) -> None:
         """Let other processes write."""
-        self._in_session = False
+        self._in_session = self.is_member = self._in_turn = False
         _in_session.discard(self)
         if self._store is not None:
             self._store.release()
@@ -301,8 +419,16 @@ class Recorder:
         for name in self.state.interrupted():
             path = self._trial_file(name)
             sign = path is not None and path.parent.is_dir() and not path.exists()
-            if sign and name not in ongoing and name not in self.state.given_back:
+            known = name in ongoing or name in self.state.given_back
+            if sign and not known and self._is_lost(name):
                 self.write(TrialAbandoned(trial=name))
+
+    def _is_lost(self, name: str) -> bool:
+        """Return whether no other process may train a trial."""
+        worker = self.state.trials[name].worker
+        if not self.is_member or worker is None:
+            return True
+        return not self.living({member_of(worker)} - {self.member})
 
     def _tidy_once(self) -> None:
         """Remove what killed processes have left, at the first session alone: it reads folders."""

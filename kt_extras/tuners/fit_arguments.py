@@ -204,3 +204,18 @@ def accepts(function: Any, argument: str) -> bool:
     """
     parameters = inspect.signature(function).parameters.values()
     return any(p.name == argument or p.kind == p.VAR_KEYWORD for p in parameters)
+
+
+def refuse_for_workers(fit_kwargs: Mapping[str, Any]) -> None:
+    """Raise if an argument is given that only a search in several processes has.
+
+    Raises:
+        TypeError: It is.
+
+    >>> refuse_for_workers({"address": "auto"})
+    Traceback (most recent call last):
+    TypeError: `address` needs `workers`, the number of processes that train.
+    """
+    for name in ("resources_per_worker", "address", "heartbeat_timeout", "progress_timeout"):
+        if name in fit_kwargs:
+            raise TypeError(f"`{name}` needs `workers`, the number of processes that train.")

@@ -87,8 +87,7 @@ class RecordedTuner(keras_tuner.Tuner):
             oracle.forget_recorded(partial(remove_search_files, directory / project))
         self._declared = oracle.hyperparameters.copy()  # before the model declares its own
         self._local_oracle = oracle  # on a worker, `self.oracle` is a client of the chief's
-        build = partial(RecordedTuner._try_build, self)  # a subclass asks its `constraint` too
-        self._models = TrainedModels(self, oracle, keep_checkpoints, build)
+        self._models = self._models_kept(oracle, keep_checkpoints)
         self._model: str | None = None  # what tells it from others
         self._model_fits_plainly = False  # whether its `fit` is that of Keras
         self._restore_settings: Callable[[], None] | None = None
@@ -292,6 +291,11 @@ class RecordedTuner(keras_tuner.Tuner):
         return history_of(self._local_oracle.trial_records(), trial_id)
 
     # Models.
+
+    def _models_kept(self, oracle: SamplerOracle, keep: Keep) -> TrainedModels:
+        """Return what keeps the weights of the best trials."""
+        build = partial(RecordedTuner._try_build, self)  # a subclass asks its `constraint` too
+        return TrainedModels(self, oracle, keep, build)
 
     def _try_build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Build a model after a call of `clear_session`, which drops the user's settings."""

@@ -225,8 +225,9 @@ def role_of(
 
 
 def is_worker(tuner: Any) -> bool:
-    """Tell whether this process is a worker of a chief."""
-    return has_chief() and bool(tuner._is_worker())
+    """Tell whether the oracle with the records is in another process."""
+    asked, own = getattr(tuner, "oracle", None), getattr(tuner, "_local_oracle", None)
+    return asked is not own or (has_chief() and bool(tuner._is_worker()))
 
 
 def warn_without_records(tuner: Any, method: str) -> None:

@@ -71,6 +71,16 @@ class SearchMonitor:
                 board.clear()
         return self._boards[log_dir]
 
+    def prepare(self, log_dirs: Sequence[str]) -> None:
+        """Clear TensorBoard directories now if they are to be cleared, and others never.
+
+        Other processes write to them as soon as their trials begin.
+        """
+        for log_dir in log_dirs:
+            with tolerated(log_dir):
+                self.board(log_dir)
+        self._clear_boards = False
+
     def trial_began(self, trial: Trial, log_dir: str) -> None:
         """Show a trial in a TensorBoard directory."""
         with tolerated(log_dir):

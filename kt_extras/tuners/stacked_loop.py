@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -12,7 +11,6 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras import compat
-from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.workers import part_of
@@ -60,6 +58,7 @@ class StackedLoop:
         at_once: AtOnce,
     ) -> None:
         self._tuner, self._oracle, self._loop = tuner, oracle, loop
+        self._asked: Any = loop.asked
         self._run_alone, self._at_once = run_alone, at_once.trials
         self._has_to_gain = not at_once.always
         self._slots = max(at_once.trials, at_once.begun)
@@ -80,9 +79,8 @@ class StackedLoop:
                 while self._begin_trials():
                     self._train(max(self._architectures, key=lambda one: len(one.waiting)))
         except BaseException:
-            for tuner_id in list(self._oracle.ongoing_trials):
-                with suppress(Exception):  # the first error is the one to see
-                    self._oracle.abandon(tuner_id)
+            with suppress(Exception):  # the first error is the one to see
+                self._asked.give_back_all()
             raise
 
     def _begin_trials(self) -> bool:
@@ -93,30 +91,18 @@ class StackedLoop:
         if self._is_population and len(self._free) < self._slots:
             return any(one.waiting for one in self._architectures)
         while self._free:
-            if self._is_population and self._would_overtake():
+            if self._is_population and self._asked.would_overtake():
                 break
             trial = self._loop.ask(self._free[-1])
             if trial.status in {TrialStatus.IDLE, TrialStatus.STOPPED}:
                 break
-            if self._oracle.trial_record(trial.trial_id).attempt > 1:
+            if self._asked.attempt(trial.trial_id) > 1:
                 # It was running when a process died, or has crashed: it may be the cause.
                 self.reasons["it was running when the search died, or has crashed"] += 1
                 self._run_alone(trial)
                 continue
             self._begin(trial, self._free.pop())
         return any(one.waiting for one in self._architectures)
-
-    def _would_overtake(self) -> bool:
-        """Tell whether the next member would be compared before one that runs has trained as far.
-
-        Members are apart by a part of their training where a process has died.
-        """
-        records = self._oracle.trial_records()
-        running = [
-            one.epoch_budget or math.inf for one in records if one.state is TrialState.RUNNING
-        ]
-        paused = [one.trained for one in records if one.state is TrialState.PAUSED]
-        return min(paused, default=0) >= min(running, default=math.inf)
 
     @property
     def _given_up(self) -> str | None:

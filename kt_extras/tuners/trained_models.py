@@ -55,6 +55,7 @@ class TrainedModels:
     ) -> None:
         self._tuner, self._oracle, self._build = tuner, oracle, build
         self._checkpoints = WeightFiles(keep, tuner._get_checkpoint_fname)
+        self.keep = keep
         self.keeps_any = keep != "none"
         oracle.when_ended = self._trial_ended
 

@@ -22,11 +22,11 @@ from kt_extras.parallel.oracle_service import TrialTakenError
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.interruption import StopRequest
 from kt_extras.training.time_spent import section
+from kt_extras.tuners.asked_oracle import asked_oracle
 from kt_extras.tuners.environment_errors import is_environment
 from kt_extras.tuners.trial_outcome import add_results, is_fatal, set_failure
 
-_WAIT = 5.0  # seconds to wait for a change when the oracle has no trial yet
-_POLL = 0.1  # the same on a worker of a chief
+_POLL = 0.1  # seconds to wait on a worker of a chief, which has no trial yet
 
 
 class TrialLoop:
@@ -44,6 +44,7 @@ class TrialLoop:
         self._tuner, self._oracle, self._stop_request = tuner, oracle, stop_request
         # Whether a trial has run to its end, which shows that the program works.
         self._proven = False
+        self.asked = asked_oracle(tuner, oracle)
 
     def next(self) -> Trial | None:
         """Return a trial to run, None if there are no more.
@@ -51,6 +52,7 @@ class TrialLoop:
         Raises:
             RuntimeError: On a worker, too many trials have failed.
         """
+        asked = 0
         while True:
             trial = self.ask(self._tuner.tuner_id)
             if trial.status == TrialStatus.STOPPED:
@@ -62,8 +64,9 @@ class TrialLoop:
                 if self._tuner.oracle is not self._oracle:
                     self._oracle.watch(trial)
                 return trial
-            if self._tuner.oracle is self._oracle:
-                self._oracle.wait_for_change(_WAIT)
+            asked += 1
+            if self.asked is not None:
+                self.asked.wait(asked)
             else:
                 time.sleep(_POLL)  # the chief has made it wait already, until something changed
 
@@ -130,21 +133,20 @@ class TrialLoop:
 
         If it has not, it is run again.  An error that ends the search is raised again.
         """
-        is_local = self._tuner.oracle is self._oracle
+        if isinstance(error, TrialTakenError):
+            return False
         if isinstance(error, UnreadableStateError):
-            if not is_local:
+            if self.asked is None:
                 raise error  # the chief gives the trial to the next worker
             warnings.warn(f"Trial {trial.trial_id!r} is trained again: {error}", stacklevel=2)
-            for tuner_id, given in list(self._oracle.ongoing_trials.items()):
-                if given.trial_id == trial.trial_id:
-                    self._oracle.abandon(tuner_id)
+            self.asked.give_back(trial.trial_id)
             return False
         if isinstance(error, TrialTakenError):
             raise error  # another worker will end it
         if is_environment(error) or is_fatal(error, proven=self._proven):
             raise error  # the trial is run again once the machine or the program is in order
         set_failure(trial, error)
-        if not is_local and trial.status != TrialStatus.IDLE:
+        if self.asked is None and trial.status != TrialStatus.IDLE:
             traceback.print_exception(error)  # the chief, which reports the search, is elsewhere
         return True
 

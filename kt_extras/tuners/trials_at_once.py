@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -9,6 +10,7 @@ from kt_extras import compat
 from kt_extras.arguments import check_integer
 from kt_extras.oracles.budget import Budget
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.oracles.plan import planned_trials
 from kt_extras.samplers import Grid, Random, Sobol
 from kt_extras.samplers.exhaustive import innermost
 
@@ -49,12 +51,14 @@ def check_trials_at_once(value: Any) -> None:
         )
 
 
-def chosen(given: int | Literal["auto"], oracle: SamplerOracle) -> AtOnce:
-    """Return how many trials of a search run at once.
+def chosen(given: int | Literal["auto"], oracle: SamplerOracle, workers: int = 1) -> AtOnce:
+    """Return how many trials of a search run at once in one process.
 
     Args:
         given: What the user has given.
         oracle: The oracle of the search.
+        workers: How many processes share it; none takes more than its part of the trials.
+            Defaults to 1.
     """
     if not compat.KERAS_3:
         return AtOnce(1)
@@ -63,6 +67,10 @@ def chosen(given: int | Literal["auto"], oracle: SamplerOracle) -> AtOnce:
     # Where no trial depends on what others have shown, it costs nothing to begin more of them.
     alone = oracle.scheduler is None and oracle.pruner is None and oracle.budget == Budget()
     begun = max(_BEGUN, 2 * trials) if independent and alone and trials > 1 else 0
+    planned = planned_trials(oracle) if workers > 1 else None
+    if planned is not None:
+        share = max(math.ceil(planned / workers), 1)
+        trials, begun = min(trials, share), min(begun, share)
     return AtOnce(trials, begun, always=given != "auto")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, NoReturn
 
 import keras
 import keras_tuner
+import tensorflow as tf
 from keras_tuner.engine.trial import Trial
 
 from kt_extras import compat
@@ -22,6 +23,9 @@ from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.model_reuse.model_pool import ModelPool
 from kt_extras.oracles.arguments import check_count, check_executions, other_oracle, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
+from kt_extras.parallel import search as search_in_workers
+from kt_extras.parallel.remote_oracle import RemoteMonitor, RemoteOracle
+from kt_extras.parallel.sent_data import made_by_workers
 from kt_extras.training.callbacks import check_callbacks
 from kt_extras.training.fit import FitReport
 from kt_extras.training.interruption import StopRequest, interruptible
@@ -34,6 +38,7 @@ from kt_extras.tuners.arguments import (
     check_one_execution,
     check_strategy,
 )
+from kt_extras.tuners.asked_oracle import asked_oracle
 from kt_extras.tuners.compile_overrides import check_overrides
 from kt_extras.tuners.environment_errors import environment_explained
 from kt_extras.tuners.fit_arguments import (
@@ -43,17 +48,25 @@ from kt_extras.tuners.fit_arguments import (
     check_validation_freq,
     may_lack_objective,
     passed_twice,
+    refuse_for_workers,
     refuse_unexpected,
 )
 from kt_extras.tuners.fit_check import check_fit, plain_numbers, verbosity
+from kt_extras.tuners.ray_worker import RayWorker
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 from kt_extras.tuners.roles import role_of
+from kt_extras.tuners.search_driver import SearchDriver
 from kt_extras.tuners.search_run import SearchRun
 from kt_extras.tuners.stacked_trial import BuiltModel
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint, check_model
 from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
+
+_OF_THIS_PROCESS = (
+    *("_fits", "_models", "_notes", "_pool", "_prebuilt", "_restore_settings", "_role"),
+    "_stop_request",
+)
 
 
 class Tuner(RecordedTuner):
@@ -196,11 +209,12 @@ class Tuner(RecordedTuner):
             tuner_id=tuner_id,
             logger=logger,
         )
-        self._role = role_of(self, oracle, self._models, overwrite=bool(overwrite))
+        self._overwrites = bool(overwrite)
+        self._role: Any = role_of(self, oracle, self._models, overwrite=self._overwrites)
 
     # What KerasTuner's tuners have.
 
-    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+    def search(self, *fit_args: Any, workers: int | None = None, **fit_kwargs: Any) -> None:
         """Run trials until the oracle has no more.
 
         The first Ctrl-C ends the search after the running epoch, a second one at once.  The running
@@ -208,6 +222,8 @@ class Tuner(RecordedTuner):
 
         Args:
             *fit_args: As for `keras.Model.fit`.
+            workers: How many processes train, which Ray starts; see `kt_extras.parallel.search`,
+                whose other arguments may be given, too.  Defaults to None: this process trains.
             **fit_kwargs: As for `keras.Model.fit`.
 
         Raises:
@@ -218,6 +234,10 @@ class Tuner(RecordedTuner):
                 there is nothing to validate on, or not when a scheduler compares trials.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
+        if workers is not None:
+            search_in_workers(self, *fit_args, workers=workers, **fit_kwargs)
+            return
+        refuse_for_workers(fit_kwargs)
         verbose = verbosity(fit_kwargs.pop("verbose", None))
         fit_kwargs = plain_numbers(fit_kwargs)
         self._shows_epochs = verbose > 1
@@ -373,10 +393,13 @@ class Tuner(RecordedTuner):
             not self._calls_model_fit
             or self.executions_per_trial > 1
             or self.distribution_strategy is not None
-            or self.oracle is not self._local_oracle
+            or asked_oracle(self, self._local_oracle) is None
             or self._shows_epochs
         )
-        return AtOnce(1) if one_by_one else chosen(self._trials_at_once, self._local_oracle)
+        workers = self.oracle.workers if isinstance(self.oracle, RemoteOracle) else 1
+        return (
+            AtOnce(1) if one_by_one else chosen(self._trials_at_once, self._local_oracle, workers)
+        )
 
     def on_trial_end(self, trial: Trial) -> None:
         """Called at the end of a trial."""
@@ -387,6 +410,65 @@ class Tuner(RecordedTuner):
                 self.oracle.end_trial(trial)
         finally:
             self._role.trial_ended(trial.trial_id)
+
+    # In other processes.
+
+    def _driver(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> SearchDriver:
+        """Return what reports a search whose trials run in other processes.
+
+        Args:
+            fit_args: Positional arguments of `search`.
+            fit_kwargs: Keyword arguments of `search`.
+        """
+        verbose = verbosity(fit_kwargs.pop("verbose", None))
+        fit_kwargs = plain_numbers(fit_kwargs)
+        self._notes = Notes(visible=verbose > 0)
+        if not made_by_workers(fit_args, fit_kwargs):
+            self._check_fit_arguments(fit_args, dict(fit_kwargs))
+        return SearchDriver(
+            self,
+            self._local_oracle,
+            self._models,
+            fit_args,
+            fit_kwargs,
+            verbose=verbose,
+            begins_again=self._overwrites,
+        )
+
+    def _work_for(self, oracle: RemoteOracle, name: str, monitor: RemoteMonitor) -> None:
+        """Train the trials of an oracle in another process.
+
+        Args:
+            oracle: Asks it.
+            name: The name of this process.
+            monitor: Says which trials are shown in TensorBoard.
+        """
+        self.oracle, self.tuner_id = oracle, name
+        self._role = RayWorker(self, monitor)
+
+    def _ask_to_stop(self) -> None:
+        """End the training after the running epoch, as Ctrl-C does."""
+        self._stop_request.is_set = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to train: neither live models nor a role."""
+        state = {name: value for name, value in vars(self).items() if name not in _OF_THIS_PROCESS}
+        strategy = state["distribution_strategy"]
+        if type(strategy) is tf.distribute.MirroredStrategy:  # it cannot be sent, so is made anew
+            state["distribution_strategy"] = tf.distribute.MirroredStrategy
+        return {**state, "_kept": (self._pool.size, self._models.keep)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what another process has sent."""
+        pool_size, keep = state.pop("_kept")
+        self.__dict__.update(state)
+        if state["distribution_strategy"] is tf.distribute.MirroredStrategy:
+            self.distribution_strategy = tf.distribute.MirroredStrategy()
+        self._pool, self._prebuilt = ModelPool(pool_size), None
+        self._stop_request, self._notes = StopRequest(), Notes(visible=False)
+        self._fits, self._restore_settings = FitReport(self._notes), None
+        self._models = self._models_kept(self._local_oracle, keep)
+        self._role = role_of(self, self._local_oracle, self._models, overwrite=False)
 
     # Before the trials.
 
