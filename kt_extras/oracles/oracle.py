@@ -40,7 +40,7 @@ from kt_extras.oracles.drivers import (
 )
 from kt_extras.oracles.failures import FailureCount, report
 from kt_extras.oracles.next_trial import NextTrial
-from kt_extras.oracles.recorded_oracle import RecordedOracle
+from kt_extras.oracles.recorded_oracle import RecordedOracle, in_turn
 from kt_extras.pruners import Pruner
 from kt_extras.records.events import (
     BudgetExtended,
@@ -235,6 +235,7 @@ class SamplerOracle(RecordedOracle):
 
     # KerasTuner's protocol.
 
+    @in_turn
     def create_trial(self, tuner_id: str) -> Trial:
         """Return the next trial for a worker.
 
@@ -246,31 +247,31 @@ class SamplerOracle(RecordedOracle):
             A trial to run, or one whose status is `"STOPPED"` when nothing is left to do.  If a
             chief has ended the search since too many trials have failed, it has the report.
         """
-        with self._changed:
-            self._ensure_session()
-            record = self._in_hand(tuner_id)
-            if record is None:
-                self.tuner_ids.add(tuner_id)
-                self._sync_space()
-                self._record_past()
-                if not self._state.trials:
-                    self.check_prior()
-                event = self._next()
-                if event is None and self._more_may_follow():
-                    return self._no_trial(TrialStatus.IDLE)
-                if event is None:
-                    self.ended_because = self._with_failures(self.ended_because)
-                    self.tuner_ids.discard(tuner_id)
-                    warn_of_unused(self.prior, self.space)
-                    return self._no_trial(TrialStatus.STOPPED, self.failure_report)
-                self._recorder.write(replace(event, worker=tuner_id) if self.is_shared else event)
-                record = self._state.trials[event.trial]
-                self._show(record.trial)
-                self.ongoing_trials[tuner_id] = record.trial
-            self._next_trial.bring_state(record)
-            self._recorder.save_trial(record.trial)
-            return record.trial
+        self._take_from_the_dead()
+        record = self._in_hand(tuner_id)
+        if record is None:
+            self.tuner_ids.add(tuner_id)
+            self._sync_space()
+            self._record_past()
+            if not self._state.trials:
+                self.check_prior()
+            event = self._next()
+            if event is None and self._more_may_follow():
+                return self._no_trial(TrialStatus.IDLE)
+            if event is None:
+                self.ended_because = self._with_failures(self.ended_because)
+                self.tuner_ids.discard(tuner_id)
+                warn_of_unused(self.prior, self.space)
+                return self._no_trial(TrialStatus.STOPPED, self.failure_report)
+            self._recorder.write(replace(event, worker=self._worker(tuner_id)))
+            record = self._state.trials[event.trial]
+            self._show(record.trial)
+            self.ongoing_trials[tuner_id] = record.trial
+        self._next_trial.bring_state(record)
+        self._recorder.save_trial(record.trial)
+        return record.trial
 
+    @in_turn
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Take the metrics of one epoch.
 
@@ -287,26 +288,27 @@ class SamplerOracle(RecordedOracle):
 
         Raises:
             KeyError: There is no such trial.
+            TrialTakenError: As for `end_trial`.
             ValueError: It is not running.
             keras_tuner.errors.FatalValueError: There is a scheduler, and the step does not follow
                 the last one, or is above the epochs that the trial was given.
         """
-        with self._changed:
-            self._ensure_session()
-            record, step = self._running(trial_id), as_step(step)
-            check_step(record, step)
-            metrics, is_last = split_last_epoch(metrics)
-            self._recorder.write(EpochReported(trial=trial_id, step=step, metrics=encoded(metrics)))
-            if not (record.stop_asked or is_last) and self._should_stop(record, metrics):
-                self._recorder.write(StopRequested(trial=trial_id))
-            if record.budget_used_up and not record.stop_asked:
-                self._extend(record)
-            if not (record.stop_asked or record.budget_used_up):
-                return record.trial
-            answer = copy.copy(record.trial)
-            answer.status = TrialStatus.STOPPED
-            return answer
+        self._check_taken(trial_id)
+        record, step = self._running(trial_id), as_step(step)
+        check_step(record, step)
+        metrics, is_last = split_last_epoch(metrics)
+        self._recorder.write(EpochReported(trial=trial_id, step=step, metrics=encoded(metrics)))
+        if not (record.stop_asked or is_last) and self._should_stop(record, metrics):
+            self._recorder.write(StopRequested(trial=trial_id))
+        if record.budget_used_up and not record.stop_asked:
+            self._extend(record)
+        if not (record.stop_asked or record.budget_used_up):
+            return record.trial
+        answer = copy.copy(record.trial)
+        answer.status = TrialStatus.STOPPED
+        return answer
 
+    @in_turn
     def end_trial(
         self,
         trial: Trial | str | None = None,
@@ -328,22 +330,23 @@ class SamplerOracle(RecordedOracle):
         Raises:
             ValueError: It is called completed but never reported the objective, or its status is
                 not one of KerasTuner's.
+            TrialTakenError: This process was cut off from the database, and another one has taken
+                over the trial.
             RuntimeError: Too many trials have crashed, or been rejected in a row.  Everything is
                 saved by then.  A chief keeps it as `failure_report` instead, and ends the search.
         """
-        with self._changed:
-            self._ensure_session()
-            given = self._given_back(trial if trial_id is None else trial_id, status)
-            take_message(given)
-            record = self._running(given.trial_id)
-            self.update_space(given.hyperparameters)
-            self._sync_space(found_by=given.trial_id)
-            outcome = Outcome(given, *self._score_of(record, given), self._next_trial.pause(record))
-            self._close(record, end_event(record, outcome, self.max_retries_per_trial))
-            if was_reported_once(record):
-                self._do_without_epochs()
-            if record.state in {TrialState.FAILED, TrialState.REJECTED}:
-                self._check_failures(given.trial_id)
+        given = self._given_back(trial if trial_id is None else trial_id, status)
+        take_message(given)
+        self._check_taken(given.trial_id)
+        record = self._running(given.trial_id)
+        self.update_space(given.hyperparameters)
+        self._sync_space(found_by=given.trial_id)
+        outcome = Outcome(given, *self._score_of(record, given), self._next_trial.pause(record))
+        self._close(record, end_event(record, outcome, self.max_retries_per_trial))
+        if was_reported_once(record):
+            self._do_without_epochs()
+        if record.state in {TrialState.FAILED, TrialState.REJECTED}:
+            self._check_failures(given.trial_id)
 
     # Sessions.
 
@@ -433,9 +436,11 @@ class SamplerOracle(RecordedOracle):
         declare hyperparameters that enlarge the space.  A trial of another process may have to be
         run again, since that may die.
         """
-        if not self.ongoing_trials or self._limit_reached() is not None:
+        others = self._others_train()
+        if not (self.ongoing_trials or others) or self._limit_reached() is not None:
             return False
-        return self.scheduler is not None or self.is_shared or self.ended_because == ALL_TRIED
+        waits = others or self.is_shared  # for trials that may have to be run again
+        return waits or self.scheduler is not None or self.ended_because == ALL_TRIED
 
     def _extend(self, record: TrialRecord) -> None:
         """Give a trial that has used up its budget more epochs, if its scheduler wants that."""
@@ -485,7 +490,15 @@ class SamplerOracle(RecordedOracle):
             raise ValueError(f"`status` must be one of {list(_STATUSES)}, got {given.status!r}.")
         return given
 
-    def _check_failures(self, last: str) -> None:
+    def _ended_elsewhere(self, record: TrialRecord) -> None:
+        """Count a trial that another process has ended, and end the search if too many failed."""
+        if record.state is not TrialState.WAITING:
+            self._failure_count = self._failure_count.after(record.state)
+            self.when_ended(record)
+        if record.state in {TrialState.FAILED, TrialState.REJECTED}:
+            self._check_failures(record.trial.trial_id, elsewhere=True)
+
+    def _check_failures(self, last: str, *, elsewhere: bool = False) -> None:
         """End the search if there are too many failures, the last one that of the trial `last`.
 
         On a chief an error would end the worker that hears of it, and no other process.
@@ -497,9 +510,9 @@ class SamplerOracle(RecordedOracle):
             ended = [self._state.trials[name] for name in self._state.ended if name != last]
             ended.sort(key=lambda record: record.ended or 0.0)  # paused trials end several times
             text = report(broken, [*ended, self._state.trials[last]])
-            if not (has_chief() or self.is_shared):
-                raise RuntimeError(text)
             self.failure_report = self.failure_report or text
+            if not (has_chief() or self.is_shared or elsewhere):
+                raise RuntimeError(text)
 
     def _close(self, record: TrialRecord, event: TrialEnded) -> None:
         """Record the end of a trial, and free its worker."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from kt_extras.storage.address import EXAMPLES, parse, shown
@@ -18,9 +18,11 @@ class Backend(Protocol):
     Attributes:
         url: The URL of the database, complete: with its driver, or with the absolute path of its
             file.
+        loses_locks: Whether locks end with the connection.
     """
 
     url: sa.URL
+    loses_locks: bool
 
     def __init__(self, url: sa.URL) -> None:
         """Check the URL and prepare for connections; nothing is opened yet."""
@@ -49,7 +51,24 @@ class Backend(Protocol):
         """Keep other processes from writing to a project until `unlock`."""
 
     def unlock(self) -> None:
-        """Release the lock of the project, after the connection was closed."""
+        """Release all locks of the project, after the connection was closed."""
+
+    def join(self, connection: sa.Connection, project: str, member: str, /) -> None:
+        """Hold a lock of a member, and keep others from `lock`, until `unlock`."""
+
+    def living(
+        self, connection: sa.Connection, project: str, members: Collection[str], /
+    ) -> set[str]:
+        """Return those of some members whose locks are held."""
+
+    def has_others(self, connection: sa.Connection, project: str, member: str, /) -> bool:
+        """Return whether there are members beside one."""
+
+    def begin_turn(self, connection: sa.Connection, project: str, /) -> None:
+        """Wait until no other member is in a turn, and hold the lock of one."""
+
+    def end_turn(self, connection: sa.Connection, project: str, /) -> None:
+        """Release the lock of a turn."""
 
     def close_in_child(self, connection: sa.Connection, /) -> None:
         """Close the connection in a forked child without releasing the parent's lock."""

@@ -9,18 +9,24 @@ from __future__ import annotations
 import contextlib
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from kt_extras.storage.address import shown
 from kt_extras.storage.encoding import Record, to_text
-from kt_extras.storage.errors import DamagedRecordError, RemovedRecordsError
+from kt_extras.storage.errors import (
+    DamagedRecordError,
+    LostTurnError,
+    RemovedRecordsError,
+    StorageError,
+)
 from kt_extras.storage.lock import ProjectInUseError
 from kt_extras.storage.reading import checked, page
 from kt_extras.storage.schema import QueryTables, projects, records
 from kt_extras.storage.session import Session
 from kt_extras.storage.sql import sa
 
+_T = TypeVar("_T")
 Place = tuple[int, int]  # a project's id and its number of records
 
 _DELAYS = (0.1, 0.5, 1, 2, 4, 8, 16)  # seconds before each attempt to open a lost connection
@@ -98,6 +104,7 @@ class Database:
 
         Raises:
             ProjectInUseError: Another process has written to the project since the last append.
+            LostTurnError: The same, for a member.
             RemovedRecordsError: Records that were read or written are not there any more.
             StorageError: The record could not be written; nothing of it was.
             ValueError: JSON cannot hold the record; nothing is written.
@@ -131,15 +138,14 @@ class Database:
             RemovedRecordsError: The project is not the one that was read: another search has begun
                 in its place.
         """
-        with self._session.reading() as connection:
-            place = self._find(connection) if connection is not None else None
-            if connection is not None and place is not None:
-                self._check_seen(connection, place[0])
+        place = self._retried(self._find_seen)
         if place is None or not place[1]:
             raise self._unknown()
         for record, checksum in self._records(*place, after=self._seen):
             self._seen, self._mark = self._seen + 1, (place[0], checksum)
             yield record
+        if self._session.is_member:  # what it writes follows on what it has read
+            self._place = place[0], self._seen
 
     def outgrown(self) -> bool:
         """Return False: a database is read page by page, so a snapshot saves nothing."""
@@ -159,6 +165,56 @@ class Database:
     def release(self) -> None:
         """Let other processes write, and close the connection; it is opened again when needed."""
         self._session.close()
+
+    # Members, which share a project in turns.
+
+    def join(self, member: str) -> None:
+        """Share the project with other processes, until `release` or the end of this process.
+
+        Args:
+            member: A name that no other process has.
+
+        Raises:
+            ProjectInUseError: A process has the project for itself, by `acquire`.
+        """
+        self._session.join(member)
+
+    def living(self, members: Collection[str]) -> set[str]:
+        """Return those of some members whose processes live, as far as is known.
+
+        Args:
+            members: Their names.
+        """
+        return self._retried(lambda: self._session.living(members))
+
+    def has_others(self) -> bool:
+        """Return whether there are other members."""
+        return self._retried(self._session.has_others)
+
+    def begin_turn(self) -> bool:
+        """Wait until no other member is in a turn, and begin one; only in a turn a member writes.
+
+        Returns:
+            Whether `news` has records.
+
+        Raises:
+            StorageError: Another member has been in its turn for a minute, or the connection was
+                lost and could not be had back within half a minute.
+        """
+        try:
+            place = self._retried(self._find_in_turn)
+            known = self._mark and (self._mark[0], self._seen)
+            if place is None and known:
+                raise self._changed(None, known)
+        except BaseException:
+            self._session.end_turn()
+            raise
+        self._place = place
+        return place is not None and place != known
+
+    def end_turn(self) -> None:
+        """Let other members have their turns."""
+        self._session.end_turn()
 
     # Beyond a `Store`.
 
@@ -208,6 +264,31 @@ class Database:
                 raise self._unknown()
             yield connection, *place
 
+    def _retried(self, work: Callable[[], _T]) -> _T:
+        """Return what a function returns; a member calls it again after a connection is lost."""
+        delays = _DELAYS if self._session.is_member else ()
+        with self._session.mutex, self._session.explained():
+            for delay in delays:
+                try:
+                    return work()
+                except (sa.exc.DBAPIError, StorageError) as error:
+                    if isinstance(error, RemovedRecordsError) or self._session.is_open:
+                        raise
+                time.sleep(delay)
+            return work()
+
+    def _find_in_turn(self) -> Place | None:
+        self._session.begin_turn()
+        with self._session.reading() as connection:
+            return None if connection is None else self._find(connection)
+
+    def _find_seen(self) -> Place | None:
+        with self._session.reading() as connection:
+            place = self._find(connection) if connection is not None else None
+            if connection is not None and place is not None:
+                self._check_seen(connection, place[0])
+            return place
+
     def _find(self, connection: sa.Connection) -> Place | None:
         query = sa.select(projects.c.id, projects.c.records).where(projects.c.name == self.project)
         row = connection.execute(query).first()
@@ -218,12 +299,13 @@ class Database:
 
         Raises:
             ProjectInUseError: Another process has just done so.
+            LostTurnError: Another member has.
         """
         row = sa.insert(projects).values(name=self.project, records=0)
         try:
             return connection.execute(row.returning(projects.c.id)).scalar_one(), 0
         except sa.exc.IntegrityError:
-            raise ProjectInUseError(self.project) from None
+            raise self._overtaken() from None
 
     def _write(self, record: Mapping[str, Any], text: str, *, sync: bool) -> None:
         with self._session.transaction(sync=sync) as connection:
@@ -261,9 +343,12 @@ class Database:
             try:
                 with self._session.transaction(sync=sync) as connection:
                     now = self._find(connection)
+                    if place is not None and now is not None and now[1] > place[1]:
+                        now = place[0], place[1] + 1  # other members may have written since
                     written = now != place and self._ends_with(connection, now, text)
-                if written:
-                    self._place = now
+                if written and now is not None:
+                    self._place, self._seen = now, now[1]
+                    self._mark = now[0], zlib.crc32(text.encode())
                 else:
                     self._place = place
                     self._write(record, text, sync=sync)
@@ -285,7 +370,7 @@ class Database:
             with self._session.reading() as connection:
                 return [] if connection is None else page(connection, project, after)
 
-        return checked(fetch, count, self._damaged, after)
+        return checked(lambda last: self._retried(lambda: fetch(last)), count, self._damaged, after)
 
     def _check_seen(self, connection: sa.Connection, project: int) -> None:
         """Raise unless the last record that was read or written here is the one that it was."""
@@ -301,12 +386,18 @@ class Database:
     def _changed(self, now: Place | None, known: Place) -> Exception:
         """Return the error for a project that is not as this writer has left it."""
         if now is not None and (now[0] != known[0] or now[1] >= known[1]):
-            return ProjectInUseError(self.project)
+            return self._overtaken()
         lost = "is gone" if now is None else f"has lost its last records ({known[1] - now[1]})"
         return RemovedRecordsError(
             f"{self} {lost}: it was removed while it was in use, or the server has crashed.  "
             "Search again: that goes on from what is left."
         )
+
+    def _overtaken(self) -> Exception:
+        """Return the error for a project to which another process has written."""
+        if not self._session.is_member:
+            return ProjectInUseError(self.project)
+        return LostTurnError(f"{self} was written to in a turn that was lost with the connection.")
 
     def _derive_again(self, connection: sa.Connection, project: int, count: int) -> None:
         for table in reversed(self._derived):

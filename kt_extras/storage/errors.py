@@ -43,6 +43,17 @@ class RemovedRecordsError(StorageError):
     """
 
 
+class LostTurnError(StorageError):
+    """Another process has written in a turn that was lost with the connection.
+
+    What was to be written was not; it has to be decided again.
+
+    >>> raise LostTurnError("the connection was lost in a turn")
+    Traceback (most recent call last):
+    kt_extras.storage.errors.LostTurnError: the connection was lost in a turn
+    """
+
+
 class RemovedJournalError(RemovedRecordsError, FileNotFoundError):
     """A journal was removed or cut while it was in use.
 

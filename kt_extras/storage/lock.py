@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import socket
 import sys
+import time
+import uuid
 import weakref
 from pathlib import Path
 from typing import Protocol
@@ -19,8 +22,11 @@ else:
     import fcntl
 
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
+#: Seconds for which a process waits for the turns of others.
+TURN_SECONDS = 60.0
 # The byte that is locked on Windows, where a locked byte cannot be read: far behind the text.
 _FAR = 1 << 30
+_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02  # seconds between attempts to take a lock that is waited for
 
 
 class ProjectInUseError(RuntimeError):
@@ -97,20 +103,29 @@ class FileLock:
         """Whether this object holds the lock."""
         return self._descriptor is not None
 
-    def acquire(self) -> None:
-        """Take the lock, or raise at once.
+    def acquire(self, wait: float = 0.0) -> None:
+        """Take the lock.
+
+        Args:
+            wait: Seconds to wait for another holder. Defaults to 0, to raise at once.
 
         Raises:
-            ProjectInUseError: It is held already, by this process or another.
+            ProjectInUseError: It is held by another object, of this process or another.
             StorageError: The file system has no locks.
             OSError: The file cannot be created.
         """
         if self.held:
             raise ProjectInUseError(self.project, this_process())
+        end, pause = time.monotonic() + wait, _PAUSE
         while not self.held:
             descriptor = self._opened()
             try:
                 self._take(descriptor)
+            except ProjectInUseError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
             finally:
                 if not self.held:
                     os.close(descriptor)
@@ -165,6 +180,12 @@ class FileLock:
     def _remove(self) -> None:
         with contextlib.suppress(OSError):  # a file that is left behind locks nothing
             self.path.unlink()
+
+
+def new_member() -> str:
+    """Return a name for this process that no other process ever has, fit for a file's name."""
+    host = re.sub(r"[^\w-]", "_", socket.gethostname(), flags=re.ASCII)[:40]
+    return f"{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 def this_process() -> str:

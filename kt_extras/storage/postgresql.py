@@ -1,4 +1,4 @@
-"""Databases of PostgreSQL: advisory locks, and commits that wait for the disk only with `sync`."""
+"""Databases of PostgreSQL: advisory locks, which end with the connection."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from kt_extras.storage.address import engine
-from kt_extras.storage.lock import ProjectInUseError, this_process
+from kt_extras.storage.lock import TURN_SECONDS, ProjectInUseError, this_process
 from kt_extras.storage.sql import sa
 
 # Drivers that know the arguments `connect_timeout` and `application_name`.
 _DRIVERS = {"psycopg", "psycopg2"}
 _CONNECT_SECONDS = 15  # within which the server must answer
 _LOCK_SECONDS = 1.0  # within which the server notices that the last holder was killed
+# So that the server notices within a minute that the machine of a session has vanished.
+_SETTINGS = f"""
+SET synchronous_commit TO off;
+SET lock_timeout TO '{TURN_SECONDS:.0f}s';
+SET tcp_keepalives_idle TO 20;
+SET tcp_keepalives_interval TO 10;
+SET tcp_keepalives_count TO 3;
+"""
 _NAME_LENGTH = 63  # of an application, as the server cuts it
 
 _locks = sa.table(
@@ -29,16 +37,20 @@ _activity = sa.table("pg_stat_activity", *map(sa.column, ("pid", "application_na
 class PostgreSQL:
     """A database on a server.
 
-    A committed transaction survives the death of the process.  The server waits for its disk only
-    with `sync`; without it, a crash of the server can lose the last fraction of a second, but never
-    a record before one that it keeps.  The lock of a project belongs to the session, so the URL
-    must not name a pooler that assigns sessions by transaction.
+    A committed transaction survives the death of the process.  The server waits for its disk
+    before others see what was written, so its crash loses nothing that a process has acted on;
+    only the lone writer of a project (`lock`) waits with `sync` alone.  Locks belong to the
+    session, so the URL must not name a pooler that assigns sessions by transaction.  The server
+    drops the session of a machine that has vanished within a minute.
 
     Args:
         url: The URL of the database. Its driver defaults to psycopg.
     """
 
+    loses_locks = True
+
     def __init__(self, url: sa.URL) -> None:
+        self._is_member = False
         self.url = url = with_driver(url)
         arguments: dict[str, object] = {}
         if url.get_driver_name() in _DRIVERS:
@@ -61,7 +73,7 @@ class PostgreSQL:
     ) -> Iterator[None]:
         """Run the block in one transaction."""
         with connection.begin():
-            if writing and sync:  # as the server is configured: on by default
+            if writing and (sync or self._is_member):  # as the server is configured, by default on
                 connection.exec_driver_sql("SET LOCAL synchronous_commit TO DEFAULT")
             yield
 
@@ -81,7 +93,48 @@ class PostgreSQL:
             time.sleep(0.02)
 
     def unlock(self) -> None:
-        """Do nothing: the locks end with the session, which was closed."""
+        """Do no more than forget them: locks end with the session, which was closed."""
+        self._is_member = False
+
+    def join(self, connection: sa.Connection, project: str, member: str) -> None:
+        """Hold a lock of a member, and keep others from `lock`, until the session ends."""
+        key = _key("project", project)
+        query = sa.select(
+            sa.func.pg_try_advisory_lock_shared(*key),
+            sa.func.pg_advisory_lock(*_key("member", project, member)),
+        )
+        end = time.monotonic() + _LOCK_SECONDS
+        while not _scalar(connection, query):
+            if time.monotonic() >= end:
+                with connection.begin():
+                    raise ProjectInUseError(project, _holder(connection, key))
+            time.sleep(0.02)
+        self._is_member = True
+
+    def living(self, connection: sa.Connection, project: str, members: Collection[str]) -> set[str]:
+        """Return those of some members whose locks are held."""
+        if not members:
+            return set()
+        keys = {_key("member", project, member): member for member in members}
+        query = _held(_locks.c.classid, _locks.c.objid)
+        with connection.begin():
+            held = {(int(row[0]), int(row[1])) for row in connection.execute(query)}
+        return {member for key, member in keys.items() if key in held}
+
+    def has_others(self, connection: sa.Connection, project: str, _: str) -> bool:
+        """Return whether there are members beside this session."""
+        query = _held(_locks.c.pid, key=_key("project", project))
+        with connection.begin():
+            others = query.where(_locks.c.pid != sa.func.pg_backend_pid()).limit(1)
+            return connection.execute(others).first() is not None
+
+    def begin_turn(self, connection: sa.Connection, project: str) -> None:
+        """Wait until no other member is in a turn, and hold the lock of one."""
+        _scalar(connection, sa.select(sa.func.pg_advisory_lock(*_key("turn", project))))
+
+    def end_turn(self, connection: sa.Connection, project: str) -> None:
+        """Release the lock of a turn."""
+        _scalar(connection, sa.select(sa.func.pg_advisory_unlock(*_key("turn", project))))
 
     def close_in_child(self, connection: sa.Connection) -> None:
         """Close the socket in a forked child, which would keep the session open.
@@ -107,7 +160,7 @@ def with_driver(url: sa.URL) -> sa.URL:
 
 def _set_up(raw: Any, _: object) -> None:
     with raw.cursor() as cursor:
-        cursor.execute("SET synchronous_commit TO off")
+        cursor.execute(_SETTINGS)
     raw.commit()
 
 
@@ -127,15 +180,23 @@ def _key(*words: str) -> tuple[int, int]:
     return int.from_bytes(high, "big") >> 1, int.from_bytes(low, "big") >> 1
 
 
-def _holder(connection: sa.Connection, key: tuple[int, int]) -> str:
-    """Return a description of the session that holds a lock, `""` if there is none."""
+def _held(*columns: sa.ColumnElement[Any], key: tuple[int, int] | None = None) -> sa.Select[Any]:
+    """Return a query of the advisory locks of this database that are held."""
     here = sa.select(_databases.c.oid).where(_databases.c.datname == sa.func.current_database())
     query = (
-        sa.select(_activity.c.application_name, _locks.c.pid)
-        .select_from(_locks.outerjoin(_activity, _activity.c.pid == _locks.c.pid))
+        sa.select(*columns)
         .where(_locks.c.locktype == "advisory", _locks.c.granted)
         .where(_locks.c.database == here.scalar_subquery())
-        .where(_locks.c.classid == key[0], _locks.c.objid == key[1])
+    )
+    if key is not None:
+        query = query.where(_locks.c.classid == key[0], _locks.c.objid == key[1])
+    return query
+
+
+def _holder(connection: sa.Connection, key: tuple[int, int]) -> str:
+    """Return a description of the session that holds a lock, `""` if there is none."""
+    query = _held(_activity.c.application_name, _locks.c.pid, key=key).select_from(
+        _locks.outerjoin(_activity, _activity.c.pid == _locks.c.pid)
     )
     row = connection.execute(query).first()
     if row is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 
 from kt_extras.storage.address import shown, without_secrets
 from kt_extras.storage.backends import backend_for
 from kt_extras.storage.errors import RemovedRecordsError, StorageError
+from kt_extras.storage.keeper import Keeper
 from kt_extras.storage.lock import close_after_fork
 from kt_extras.storage.schema import check_query_tables, create, is_created
 from kt_extras.storage.sql import sa
@@ -17,6 +19,7 @@ from kt_extras.storage.sql import sa
 # What to do about an error, by a part of the driver's message; the first that fits counts.
 _GO_ON = "then search again: it goes on where it ended."
 _HINTS = {
+    "lock timeout": "  Another process has been in its turn for too long; end it.",
     "database is locked": "  Another process has been writing for too long; end it.",
     "database or disk is full": f"  Make room on the disk, {_GO_ON}",
     "No space left": f"  Make room on the disk of the server, {_GO_ON}",
@@ -37,6 +40,9 @@ _HINTS = {
     "onnection": "  Check the host, the port and that the server is running.",
     " host ": "  Check the host, the port and that the server is running.",
 }
+
+_GRACE_SECONDS = 5.0  # within which members have their connections again after the server's restart
+_NEVER = float("-inf")
 
 
 class Session:
@@ -60,6 +66,10 @@ class Session:
         self._readable = False  # whether the tables of records exist in the known format
         self._writable = False  # whether the given derived tables do, too
         self._locked = False
+        self._member: str | None = None
+        self._in_turn = False
+        self._reconnected = _NEVER  # when a lost connection was opened again
+        self._keeper: Keeper | None = None
         self.mutex = threading.RLock()
 
     def lock(self) -> None:
@@ -70,10 +80,89 @@ class Session:
                 self._backend.lock(connection, self.project)
                 self._locked = True
 
-    def close(self) -> None:
-        """Release the lock and close the connection."""
+    # Members, which share a project in turns.
+
+    def join(self, member: str) -> None:
+        """Become a member of the project, until `close` or the end of this process.
+
+        Args:
+            member: A name that no other process has.
+        """
+        with self.mutex, self.explained():
+            connection = self._open()
+            if self._member is None:
+                self._backend.join(connection, self.project, member)
+                self._member = member
+                if self._backend.loses_locks:
+                    self._keeper = Keeper(self._keep)
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the project is shared with other processes."""
+        return self._member is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._connection is not None
+
+    def living(self, members: Collection[str]) -> set[str]:
+        """Return those of some members whose processes live.
+
+        All of them may, for some seconds after a connection was lost: they may not have theirs
+        again yet.
+        """
+        with self.mutex, self.explained():
+            connection = self._open()
+            if time.monotonic() < self._reconnected + _GRACE_SECONDS:
+                return set(members)
+            return self._backend.living(connection, self.project, members)
+
+    def has_others(self) -> bool:
+        """Return whether there are other members."""
+        with self.mutex, self.explained():
+            return self._backend.has_others(self._open(), self.project, self._member or "")
+
+    def begin_turn(self) -> None:
+        """Wait until no other member is in a turn, and begin one."""
+        with self.mutex, self.explained():
+            self._backend.begin_turn(self._open(), self.project)
+            self._in_turn = True
+
+    def end_turn(self) -> None:
+        """Let others have their turns; a connection that was lost has ended it already."""
         with self.mutex:
-            self._locked = False
+            self._in_turn = False
+            if self._connection is None:
+                return
+            try:
+                self._backend.end_turn(self._connection, self.project)
+            except BaseException as error:
+                self.disconnect()  # which ends it too
+                if not isinstance(error, sa.exc.SQLAlchemyError):
+                    raise
+
+    def _keep(self) -> None:
+        """Open a lost connection again, so that others do not take this process for dead."""
+        if not self.mutex.acquire(blocking=False):
+            return  # it is in use
+        try:
+            if self._member is not None:
+                with self._backend.transaction(self._open(), writing=False, sync=False):
+                    pass
+        except (sa.exc.SQLAlchemyError, RuntimeError):
+            self.disconnect()
+        finally:
+            self.mutex.release()
+
+    def close(self) -> None:
+        """Release the locks and close the connection."""
+        with self.mutex:
+            keeper, self._keeper = self._keeper, None
+            if keeper is not None:
+                keeper.stop()
+            self._locked, self._member, self._in_turn = False, None, False
+            self._reconnected = _NEVER
             self.disconnect()
             self._backend.unlock()
 
@@ -150,14 +239,23 @@ class Session:
         if self._connection is None:
             connection = self._backend.connect()
             try:
-                if self._locked:  # the lock was lost with the connection
-                    self._backend.lock(connection, self.project)
+                self._lock_again(connection)
             except BaseException:
                 connection.close()
                 raise
             self._connection = connection
             close_after_fork(self)
         return self._connection
+
+    def _lock_again(self, connection: sa.Connection) -> None:
+        """Take the locks that were lost with a connection."""
+        if self._locked:
+            self._backend.lock(connection, self.project)
+        if self._member is not None:
+            self._backend.join(connection, self.project, self._member)
+            self._reconnected = time.monotonic()
+        if self._in_turn:  # others may have had theirs meanwhile, which `append` notices
+            self._backend.begin_turn(connection, self.project)
 
 
 def _hint(said: str) -> str:

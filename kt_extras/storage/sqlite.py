@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -10,16 +11,18 @@ import sqlite3
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from kt_extras.storage.address import engine, shown
 from kt_extras.storage.errors import RemovedRecordsError, StorageError
-from kt_extras.storage.lock import FileLock
+from kt_extras.storage.lock import TURN_SECONDS, FileLock, ProjectInUseError
 from kt_extras.storage.sql import sa
 
 _BUSY_SECONDS = 60.0  # that a process waits for others to finish writing
+_JOIN_SECONDS = 1.0  # within which others have joined a search, or the end of one is noticed
+_WHOLE, _TURN, _MEMBER = ".lock", ".turn", ".member"  # the ends of files that are locked
 _WRITING = "kte_writing"
 _IN_USE = ("", "-wal", "-shm")
 _LOGS = ("-wal", "-journal")  # beside the file; they hold what is not in it yet
@@ -39,13 +42,15 @@ class SQLite:
         ValueError: The URL does not name a file.
     """
 
+    loses_locks = False
+
     def __init__(self, url: sa.URL) -> None:
         self.url = _with_absolute_path(url)
         arguments = {} if "timeout" in url.query else {"timeout": _BUSY_SECONDS}
         self._engine = engine(self.url, {**arguments, "check_same_thread": False})
         self._path = Path(str(self.url.database))
         self._files: dict[str, tuple[int, int]] = {}  # those in use, by device and inode
-        self._lock: FileLock | None = None
+        self._locks: dict[str, FileLock] = {}  # those that are held, by their ends
         sa.event.listen(self._engine, "connect", _set_up)
         sa.event.listen(self._engine, "begin", _begin)
 
@@ -104,19 +109,67 @@ class SQLite:
 
     def lock(self, _: sa.Connection, project: str) -> None:
         """Keep other processes from writing to the project, until `unlock` or the process ends."""
-        if self._lock is None:
-            name = re.sub(r"[^\w.-]", "_", project)[:60]
-            mark = f"{zlib.crc32(project.encode('utf-8', 'surrogatepass')):08x}"
-            path = self._path.with_name(f"{self._path.name}-{name}-{mark}.lock")
-            lock = FileLock(path, project)
+        if _WHOLE not in self._locks:
+            lock = self._file_lock(project, _WHOLE)
             lock.acquire()
-            self._lock = lock
+            try:
+                if member := self._other_member(project):
+                    raise ProjectInUseError(project, member)
+            except BaseException:
+                lock.release()
+                raise
+            self._locks[_WHOLE] = lock
 
     def unlock(self) -> None:
-        """Release the lock of the project."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        """Release all locks of the project."""
+        while self._locks:
+            self._locks.popitem()[1].release()
+
+    def join(self, _: sa.Connection, project: str, member: str) -> None:
+        """Hold a lock of a member, and keep others from `lock`, until `unlock`."""
+        ending = f".{member}{_MEMBER}"
+        if ending not in self._locks:
+            whole, lock = self._file_lock(project, _WHOLE), self._file_lock(project, ending)
+            whole.acquire(_JOIN_SECONDS)  # others may join at the same time
+            try:
+                lock.acquire()
+            finally:
+                whole.release()
+            self._locks[ending] = lock
+
+    def living(self, _: sa.Connection, project: str, members: Collection[str]) -> set[str]:
+        """Return those of some members whose locks are held."""
+        locks = {one: self._file_lock(project, f".{one}{_MEMBER}") for one in members}
+        return {one for one, lock in locks.items() if _holder(lock) is not None}
+
+    def has_others(self, _: sa.Connection, project: str, member: str) -> bool:
+        """Return whether there are members beside one."""
+        return self._other_member(project, f".{member}{_MEMBER}") is not None
+
+    def begin_turn(self, _: sa.Connection, project: str) -> None:
+        """Wait until no other member is in a turn, and hold the lock of one."""
+        if _TURN not in self._locks:
+            lock = self._file_lock(project, _TURN)
+            lock.acquire(TURN_SECONDS)
+            self._locks[_TURN] = lock
+
+    def end_turn(self, _: sa.Connection, __: str) -> None:
+        """Release the lock of a turn."""
+        if lock := self._locks.pop(_TURN, None):
+            lock.release()
+
+    def _file_lock(self, project: str, ending: str) -> FileLock:
+        name = re.sub(r"[^\w.-]", "_", project)[:60]
+        mark = f"{zlib.crc32(project.encode('utf-8', 'surrogatepass')):08x}"
+        return FileLock(self._path.with_name(f"{self._path.name}-{name}-{mark}{ending}"), project)
+
+    def _other_member(self, project: str, own: str = "") -> str | None:
+        """Return a description of a living member, None if there is none but one's own."""
+        stem = self._file_lock(project, "").path.name
+        for path in self._path.parent.glob(f"{glob.escape(stem)}.*{_MEMBER}"):
+            if path.name != f"{stem}{own}" and (holder := _holder(FileLock(path, project))):
+                return holder
+        return None
 
     def close_in_child(self, _: sa.Connection) -> None:
         """Do nothing: `FileLock` closes its own file."""
@@ -149,6 +202,18 @@ def _with_absolute_path(url: sa.URL) -> sa.URL:
             f"'sqlite:////data/runs.db' (absolute), got {shown(url)!r}."
         )
     return url.set(database=str(Path(database).absolute()))
+
+
+def _holder(lock: FileLock) -> str | None:
+    """Return a description of who holds a lock, None if nobody does; its file is removed then."""
+    if not lock.path.exists():
+        return None
+    try:
+        lock.acquire()
+    except ProjectInUseError as error:
+        return error.holder or "another process"
+    lock.release()
+    return None
 
 
 def _identity(path: str) -> tuple[int, int] | None:
