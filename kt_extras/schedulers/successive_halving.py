@@ -138,7 +138,7 @@ class SuccessiveHalving:
         forecast = cache(lambda: self._forecast(history, seed))
         steps = list(zip(self.levels, self.levels[1:], strict=False))
         for level, above in reversed(steps):
-            members = reached(history, level)
+            members = self._members(history, level)
             count = max(int(members.sum()) // self.reduction_factor, int(closed))
             top = best_of(history, members, level, self._shortlist * count)
             if first_paused(top, paused, history, above) is None:
@@ -147,6 +147,18 @@ class SuccessiveHalving:
             if number is not None:
                 return Resume(number, above)
         return None
+
+    def _members(self, history: History, level: int) -> Mask:
+        """Return which trials are compared at a rung.
+
+        These are the trials that have reached it or were pruned on the way from the rung below, and
+        those that completed earlier.  A trial that was pruned in a lower rung is not one of them:
+        it would let one more be promoted for every few that are stopped.
+        """
+        below = max((rung for rung in self.levels if rung < level), default=0)
+        lower = (history.states == State.PRUNED) & (history.epochs <= below)
+        members: Mask = reached(history, level) & ~lower
+        return members
 
     @property
     def _shortlist(self) -> int:
@@ -161,7 +173,7 @@ class SuccessiveHalving:
 
     def _next_level(self, history: History, number: int, epochs: int) -> int:
         """Return the epochs of the next rung for a trial that is among the best of this one."""
-        members = reached(history, epochs)
+        members = self._members(history, epochs)
         count = max(int(members.sum()) // self.reduction_factor, 1)
         if number not in best_of(history, members, epochs, count):
             return epochs
@@ -174,7 +186,7 @@ class SuccessiveHalving:
         """
         beaten = []
         for level, above in zip(self.levels, self.levels[1:], strict=False):
-            members = reached(history, level)
+            members = self._members(history, level)
             promoted = max(max_trials // self.reduction_factor, 1)  # at most, from any rung
             ranked = best_of(history, members, level, len(history))[self._shortlist * promoted :]
             paused = (history.states == State.PAUSED) & (history.epochs < above)

@@ -91,6 +91,28 @@ def test_worse_trials_are_pruned_when_stopping():
     assert history.states[1] == State.PRUNED
 
 
+def test_every_rung_halves_again_when_stopping():
+    halving = SuccessiveHalving(max_epochs=27, mode="stopping")
+    history = history_of(halving, loss=lambda n, epoch: -n + 1 / epoch, max_trials=27)
+    assert history.epochs.tolist() == [27] * 27  # each is the best so far
+    losses = np.random.default_rng(0).permutation(81)
+    history = history_of(halving, loss=lambda n, epoch: losses[n] + 1 / epoch, max_trials=81)
+    planned = sum(rung.new_epochs for rung in halving.plan(81))
+    assert planned / 1.5 < history.epochs.sum() < planned * 1.5
+
+
+def test_trials_pruned_in_a_lower_rung_do_not_count():
+    history = paused(3.0, 4.0, epochs=3)
+    for _ in range(4):
+        number = history.start({"x": 0.5})
+        history.report(number, 0, 9.0)
+        history.finish(number, State.PRUNED, 9.0)
+    halving = SuccessiveHalving(max_epochs=9)
+    assert halving.next_step(history, seed=0, may_start=True) == Start(1)
+    history.report(2, 1, 9.0)  # pruned on its way to the second rung
+    assert halving.next_step(history, seed=0, may_start=True) == Resume(0, 9)
+
+
 def test_state_is_not_needed_when_its_trial_cannot_be_promoted():
     halving = SuccessiveHalving(max_epochs=3)
     needed = halving.needed(paused(1.0, 2.0, 3.0, 4.0), max_trials=6)
