@@ -100,7 +100,7 @@ _CATCH = (
 )
 _POINTS = "call `tuner.enqueue(...)` before `search`."
 _NOISE = "leave it out, or use `kt_extras.BayesianOptimization`, which has it."
-_WORKERS = "to train in parallel, start a chief and workers, as for `keras_tuner`."
+_WORKERS = "to train in several processes, pass `workers=` to `search`."
 
 _ELSEWHERE = {
     **dict.fromkeys(("max_epochs", "min_epochs", "reduction_factor", "iterations"), _BY_EPOCHS),

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 _DATA = ("x", "y", "sample_weight", "validation_data")
 
 
@@ -53,7 +55,8 @@ def check_sendable(cloudpickle: Any, args: Sequence[Any], kwargs: Mapping[str, A
     """
     named = [*((f"number {n} by position", v) for n, v in enumerate(args, 1)), *kwargs.items()]
     for name, value in named:
-        if type(value).__module__ == "numpy":
+        parts = value if isinstance(value, (list, tuple)) else [value]
+        if all(isinstance(part, np.ndarray) and part.dtype != object for part in parts):
             continue
         try:
             cloudpickle.dumps(value)
