@@ -38,6 +38,7 @@ from kt_extras.records.past_searches import PastSource
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import Point
 from kt_extras.search.past import Past
+from kt_extras.search.space import describe
 from kt_extras.storage.errors import LostTurnError
 
 _P = ParamSpec("_P")
@@ -501,6 +502,8 @@ class RecordedOracle(QueriedOracle):
         found = [p for p in self.hyperparameters.space if p.name in self._state.found]
         now.merge(found, overwrite=False)
         changes = differences(self._state.history.space, to_space(now))
+        if changes and self._recorder.has_others():
+            raise _other_space(changes)
         if changes:
             config = now.get_config()
             self._recorder.declare(SpaceDeclared(hyperparameters=config, anew=True))
@@ -539,6 +542,12 @@ class RecordedOracle(QueriedOracle):
         self.end_order = list(self._state.ended)
         self._state.recover({trial.trial_id for trial in self.ongoing_trials.values()})
         self._take_from_the_dead()
+        if self._recorder.has_others():
+            known = self._state.history.space.dimensions
+            names = [one.name for one in known]
+            once = [one for one in to_space(declared).dimensions if names.count(one.name) == 1]
+            if changed := [one for one in once if one not in known]:
+                raise _other_space([f"{one.name}: {describe(one)} here" for one in changed])
         self._declare_anew()
         self.hyperparameters.merge(declared, overwrite=False)
 
@@ -556,3 +565,11 @@ class RecordedOracle(QueriedOracle):
         directory = str(Path(directory).absolute())  # wherever the process goes
         super()._set_project_dir(directory, project_name)
         self._recorder.open_project(Path(directory) / project_name)
+
+
+def _other_space(changes: Sequence[str]) -> ValueError:
+    lines = "".join(f"\n  {change}" for change in changes)
+    return ValueError(
+        "The hyperparameters must be the same for all processes that share a search, but this one "
+        f"declares others:{lines}\nEnd the other processes first, or choose another `project_name`."
+    )

@@ -87,6 +87,8 @@ def _on_project(event: ProjectOpened, _: SearchState) -> None:
         _check_integer("seed", event.seed)
     if event.model is not None:
         _check_is("model", event.model, str)
+    if event.directory is not None:
+        _check_is("directory", event.directory, str)
 
 
 def _on_space(event: SpaceDeclared, state: SearchState) -> None:

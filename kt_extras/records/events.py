@@ -44,6 +44,8 @@ class ProjectOpened(Event):
         objective: As `str` shows it.
         seed: The search's seed.
         model: What tells the model with default hyperparameters from others, None if it is unknown.
+        directory: What marks the directory with the files of the search, where several processes
+            may share the search; None where they may not.
     """
 
     kind = "project"
@@ -51,6 +53,7 @@ class ProjectOpened(Event):
     objective: str
     seed: int | None
     model: str | None = None
+    directory: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

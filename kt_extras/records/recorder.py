@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Container, Iterator
@@ -33,8 +34,10 @@ from kt_extras.records.search_state import SearchState
 from kt_extras.records.snapshot import snapshot_events
 from kt_extras.storage.errors import LostTurnError, StorageError
 from kt_extras.storage.journal import FORMAT
-from kt_extras.storage.lock import ProjectInUseError, new_member
+from kt_extras.storage.lock import ProjectInUseError, new_member, this_process
 from kt_extras.storage.store import Store, open_store
+
+MARK = "shared.txt"  # a file that shows whether two directories are the same one
 
 
 class Recorder:
@@ -82,6 +85,7 @@ class Recorder:
         self._unknown: str | None = None  # why `state` may not be what the records lead to
         self._warned = False
         self._follows = False  # whether `state` is that of another process, which writes
+        self._directory_mark: str | None = None
         self._tidied = False  # whether the project's folders were looked through
         self._began = time.monotonic()  # the time at which the search's clock was 0
 
@@ -249,12 +253,19 @@ class Recorder:
     def _write_project(self) -> None:
         """Write the first record, and another one if that has changed, or a repair has lost it."""
         state, objective = self.state, self._objective
+        if state.format is not None and state.objective_recorded != objective:
+            self._check_objective(state)
+        mark = self._directory_mark if self.is_member else state.directory
         same = state.format == FORMAT and state.objective_recorded == objective
+        same = same and mark == state.directory
         if same and state.seed is not None:
             return
         seed = self.seed if state.seed is None else state.seed
         model = self.model if state.model is None else state.model
-        self._write(ProjectOpened(format=FORMAT, objective=objective, seed=seed, model=model))
+        opened = ProjectOpened(
+            format=FORMAT, objective=objective, seed=seed, model=model, directory=mark
+        )
+        self._write(opened)
 
     # Reading.
 
@@ -394,8 +405,12 @@ class Recorder:
             begins = not self._in_session
             if not self.is_member:
                 self._acquire(self._store, until_needed=until_needed)
+            elif not until_needed:
+                self._check_alone_here()
             self._tidy_once()
             anew = self._catch_up(self._store)
+            if begins and self.is_member:
+                self._check_directory()
             self._in_session, self.taken, self._until_needed = True, False, until_needed
             _in_session.add(self)
             self._began = time.monotonic() - self.state.clock
@@ -448,6 +463,25 @@ class Recorder:
                     other.taken = True
             store.acquire()
 
+    def _check_directory(self) -> None:
+        """Raise if the files of the search are in another directory than those of its processes."""
+        path = (self.directory or Path()) / MARK
+        if not path.exists():
+            replace_file(path, uuid.uuid4().hex)
+        self._directory_mark = path.read_text().strip()
+        if self.state.directory not in {None, self._directory_mark} and self.has_others():
+            raise ValueError(
+                f"`directory` must be the same for all processes that share a search, since the "
+                f"weights and states of its trials are there, but {self.directory} is not the one "
+                "that the others use.  Pass a directory that all can reach."
+            )
+
+    def _check_alone_here(self) -> None:
+        """Raise if a tuner of this process searches the project: one would wait for the other."""
+        for other in _in_session:
+            if other is not self and other._place == self._place and not other._until_needed:
+                raise ProjectInUseError(str(self.directory), this_process())
+
     def _catch_up(self, store: Store) -> bool:
         """Read what is recorded, unless the state is what that leads to; return whether it was."""
         if not self._taken_up and not store.exists():
@@ -471,7 +505,7 @@ class Recorder:
     def _check_objective(self, state: SearchState) -> None:
         """Scores of two objectives cannot be compared; before the first score nothing is lost."""
         now, recorded = self._objective, state.objective_recorded
-        if now != recorded and state.totals.best is not None:
+        if now != recorded and (state.totals.best is not None or self.has_others()):
             raise ValueError(
                 f"`objective` is now {now}, but {self.directory} holds scores of {recorded}.  "
                 "Choose another `project_name`, or pass `overwrite=True`."

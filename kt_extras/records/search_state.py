@@ -99,6 +99,7 @@ class SearchState:
         seed: As recorded, None before the first event.
         objective_recorded: As recorded.
         model: As recorded, None if it is unknown.
+        directory: What marks the directory with the files of the search, None if nothing does.
         declared: How many hyperparameters the records know.
         rungs: Epoch budgets that a scheduler has given to trials.
         found: Names of hyperparameters that were declared by running trials.
@@ -122,6 +123,7 @@ class SearchState:
         self.seed: int | None = None
         self.objective_recorded = str(objective)
         self.model: str | None = None
+        self.directory: str | None = None
         self.declared = 0
         self.rungs: set[int] = set()
         self.found: set[str] = set()
@@ -180,7 +182,7 @@ class SearchState:
 
     @_apply.register
     def _on_project(self, event: ProjectOpened) -> None:
-        self.format, self.model = event.format, event.model
+        self.format, self.model, self.directory = event.format, event.model, event.directory
         self.seed, self.objective_recorded = event.seed, event.objective
 
     @_apply.register
