@@ -1,5 +1,7 @@
 """Oracles that share one search through a database, as processes do."""
 
+from functools import partial
+
 import keras_tuner
 import pytest
 
@@ -88,11 +90,9 @@ def test_an_oracle_that_was_cut_off_is_told_that_its_trial_is_taken(join, ends):
     one.close_session()
     taken = two.create_trial("tuner0")
     assert taken.trial_id == trial.trial_id
+    report = partial(one.update_trial, trial.trial_id, {"cost": 1.0}, 0)
     with pytest.raises(TrialTakenError):
-        if ends:
-            one.end_trial(trial)
-        else:
-            one.update_trial(trial.trial_id, {"cost": 1.0}, 0)
+        (partial(one.end_trial, trial) if ends else report)()
     assert one.create_trial("tuner0").trial_id == "0002"
     end(two, taken, 0.1)
     assert one.create_trial("tuner0").trial_id == "0002"

@@ -1,0 +1,51 @@
+"""A process of a shared search: `python -m tests.oracles.shared_tuner URL DIRECTORY TUNER`."""
+
+import sys
+import time
+
+import keras
+import numpy as np
+
+import kt_extras as kte
+
+MAX_TRIALS = 8
+
+
+def build(hp):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")])
+    rate = hp.Float("learning_rate", 1e-3, 1.0, sampling="log")
+    model.compile(keras.optimizers.SGD(rate), "binary_crossentropy")
+    return model
+
+
+def make(url, directory, tuner):
+    given = {"ASHA": {"max_epochs": 4}, "TPE": {}}[tuner]
+    return getattr(kte, tuner)(
+        build,
+        "val_loss",
+        max_trials=MAX_TRIALS,
+        seed=1,
+        directory=directory,
+        project_name="shared",
+        storage=url,
+        **given,
+    )
+
+
+def main(url, directory, name):
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = (x.sum(1) > 0).astype("float32")
+    epochs = {"epochs": 4} if name == "TPE" else {}
+    tuner = make(url, directory, name)
+
+    class Slow(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            time.sleep(0.3)
+
+    boards = [Slow(), keras.callbacks.TensorBoard(f"{directory}/logs")]
+    tuner.search(x, y, validation_data=(x, y), verbose=0, callbacks=boards, **epochs)
+    sys.stdout.write(f"{len(tuner.results())} {tuner.get_best_models()[0].count_params()}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
