@@ -34,10 +34,14 @@ _GAP = (1.0, 4.0)  # seconds between two kills
 _PATIENCE = 240.0  # seconds for the end of a search after the last kill
 
 
-def oracle_of(url: str, directory: str, trials: int) -> kte.SamplerOracle:
+def oracle_of(
+    url: str, directory: str, trials: int, *, scheduled: bool = True
+) -> kte.SamplerOracle:
     """Return the oracle of one process."""
-    objective = keras_tuner.Objective("cost", "min")
-    oracle = kte.ASHAOracle(objective, max_epochs=9, max_trials=trials, sampler="random", seed=1)
+    given: Any = {"objective": keras_tuner.Objective("cost", "min"), "seed": 1}
+    make: Any = kte.ASHAOracle if scheduled else kte.RandomSearchOracle
+    given |= {"max_epochs": 9, "sampler": "random"} if scheduled else {}
+    oracle = make(max_trials=trials, **given)
     oracle.use_storage(url)
     oracle._set_project_dir(directory, _PROJECT)
     oracle.hyperparameters.Float("x", 0.0, 1.0)
@@ -152,10 +156,8 @@ def _outcome(url: str) -> tuple[dict[str, str], dict[str, str], int]:
 def turn_cost(url: str, others: bool, turns: int = 300) -> float:
     """Return the milliseconds of a report of an epoch, alone or in turn with another oracle."""
     directory = tempfile.mkdtemp()
-    oracles = [oracle_of(url, directory, 1000) for _ in range(1 + others)]
+    oracles = [oracle_of(url, directory, 1000, scheduled=False) for _ in range(1 + others)]
     trials = [oracle.create_trial("tuner0") for oracle in oracles]
-    for oracle in oracles:  # which trains each trial as long as it likes
-        oracle.scheduler = None
     began = time.perf_counter()
     for step in range(turns):
         for oracle, trial in zip(oracles, trials, strict=True):
