@@ -4,7 +4,8 @@ The model is that of `kt_extras.samplers.gp_regression` with one loss for each t
 `kt_extras.samplers.final_losses` gives it.  A suggestion has the largest logarithm of the expected
 improvement (Ament et al., NeurIPS 2023) on the best predicted loss of the trials so far.  A running
 trial counts among these, with its prediction as its loss: the kriging believer of Ginsbourger, Le
-Riche & Carraro (2010).
+Riche & Carraro (2010).  Only the latest 200 running trials do, so that a suggestion for the last of
+a thousand workers takes little longer than for the first.
 
 A fitted model may be sure that nothing is left to gain and be wrong, as all it knows is a cluster
 around a local optimum.  Where it expects next to nothing, length scales are halved for some of the
@@ -32,6 +33,7 @@ from kt_extras.search.space import Space
 
 _MAX_OBSERVATIONS = 300  # of the regression
 _MAX_FITTED = 100  # observations to which the hyperparameters of the regression are fitted
+_MAX_RUNNING = 200  # trials that count with their predictions, the latest ones
 _STARTUP = 10  # random trials before the model is used
 _CANDIDATES = 1024  # points that the model compares
 _STARTS = 4  # variations of the best trials from which it searches further
@@ -126,7 +128,8 @@ class BayesianOptimization:
         prior = loss_prior(len(space), self.noise)
         found = fitted(inputs[seen], seen, targets[seen], owner=owner_of(space), prior=prior)
         regression = Regression(inputs, np.arange(len(inputs)), targets, found)
-        running = columns_of(history.unit[history.states == State.RUNNING], space)
+        latest = np.flatnonzero(history.states == State.RUNNING)[-_MAX_RUNNING:]
+        running = columns_of(history.unit[latest], space)
         return Acquisition(space, _believing(regression, running), self.exploration)
 
 

@@ -117,7 +117,8 @@ def potential(losses: FloatArray) -> float:
     if len(ordered) == 0:
         return math.inf
     k = min(math.isqrt(len(ordered)), len(ordered) - 1)
-    return float(ordered[0] - (ordered[k] - ordered[0]))
+    best, worse = map(float, ordered[[0, k]])  # NumPy would warn if a difference is infinite
+    return best - (worse - best)
 
 
 def next_branch(counts: IntArray, potentials: FloatArray) -> int:

@@ -90,7 +90,7 @@ class Float:
     def from_unit(self, u: float) -> float:
         """Return the value at coordinate `u` in [0, 1]."""
         if math.isfinite(self.size):
-            value = _grid_value(self, _index(u, int(self.size)))
+            value = _tidy(_grid_value(self, _index(u, int(self.size))))
         else:
             value = _tidy(_unwarp(self, u, self.low, self.high))
         return min(max(value, self.low), self.high)
@@ -174,7 +174,7 @@ class Int:
 
     def to_unit(self, value: Value) -> float:
         """Return the middle of the cell of the nearest value that the dimension has."""
-        value = min(max(float(value), self.low), self.high)
+        value = min(max(value, self.low), self.high)
         if not self._log_without_step:
             return (_nearest_grid_index(self, value) + 0.5) / self.size
         lower, upper = self._edges(np.array([float(round(value))]))
@@ -316,6 +316,12 @@ def _check_range(dimension: Float | Int) -> None:
             f"`low` of {name!r} must be positive for sampling {sampling!r}, got {low!r}; "
             'use `sampling="linear"` or raise `low`.'
         )
+    span, kind = (high - low, "difference") if sampling == "linear" else (high / low, "ratio")
+    if math.isinf(span):
+        raise ValueError(
+            f"`high` of {name!r} must not be so far from `low` that a float cannot hold the "
+            f"{kind}, got {low!r} and {high!r}."
+        )
     if step is None:
         return
     _check_number(dimension, "step", step)
@@ -364,10 +370,10 @@ def _grid_size(dimension: Float | Int) -> int:
 def _grid_value(dimension: Float | Int, index: int) -> float:
     low, high, step = dimension.low, dimension.high, dimension.step or 1
     if dimension.sampling == "linear":
-        return _tidy(low + index * step)
+        return low + index * step
     if dimension.sampling == "log":
-        return _tidy(low * step**index)
-    return _tidy(low + high - low * step ** (_grid_size(dimension) - 1 - index))
+        return low * step**index
+    return low + high - low * step ** (_grid_size(dimension) - 1 - index)
 
 
 def _nearest_grid_index(dimension: Float | Int, value: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import enum
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -164,7 +165,7 @@ class History(Sequence[Observation]):
         self.sign = sign
         self.past: tuple[Past, ...] = ()
         self._points: list[Point] = []
-        self._keys: dict[tuple[tuple[str, object], ...], int] = {}
+        self._keys = Counter[tuple[tuple[str, object], ...]]()  # several trials may have one point
         self._unit = np.empty((0, len(space)))
         self._losses = np.empty(0)
         self._states = np.empty(0, dtype=np.int8)
@@ -194,7 +195,7 @@ class History(Sequence[Observation]):
 
     def tried(self, point: Point) -> bool:
         """Return whether a trial has exactly this point."""
-        return point_key(point) in self._keys
+        return self._keys[point_key(point)] > 0
 
     @property
     def points(self) -> Sequence[Point]:
@@ -265,16 +266,13 @@ class History(Sequence[Observation]):
         self._brackets = _with_room(self._brackets, number, 0)
         self._brackets[number] = bracket
         self._points.append({})
-        self.move(number, point)
+        self._place(number, point)
         return number
 
     def move(self, number: int, point: Point) -> None:
         """Replace the point of a trial, as when it has discovered hyperparameters."""
-        if self._keys.get(before := point_key(self._points[number])) == number:
-            del self._keys[before]
-        self._points[number] = dict(point)
-        self._keys[point_key(point)] = number
-        self._unit[number] = self.space.encode(point)
+        self._keys[point_key(self._points[number])] -= 1
+        self._place(number, point)
 
     def report(self, number: int, step: int, loss: float) -> None:
         """Record the loss at the end of an epoch, counted from 0; NaN counts as `inf`."""
@@ -335,7 +333,7 @@ class History(Sequence[Observation]):
         open_ones = (self.states == State.RUNNING) | (self.states == State.INFEASIBLE)
         rows = np.flatnonzero(reached | open_ones)
         history._points = [self._points[row] for row in rows]
-        history._keys = {point_key(point): n for n, point in enumerate(history._points)}
+        history._keys = Counter(map(point_key, history._points))
         history._unit, history._brackets = self.unit[rows], self.brackets[rows]
         history._states = np.where(reached, State.COMPLETED, self.states)[rows].astype(np.int8)
         history._losses = np.where(reached, losses, math.inf)[rows]
@@ -374,6 +372,11 @@ class History(Sequence[Observation]):
         history._changes = self._changes
         history._curves = self._curves
         return history
+
+    def _place(self, number: int, point: Point) -> None:
+        self._points[number] = dict(point)
+        self._keys[point_key(point)] += 1
+        self._unit[number] = self.space.encode(point)
 
 
 class _CurveColumns:

@@ -134,7 +134,8 @@ class Space:
 
         Conditions are not counted, so a conditional space may have fewer.
         """
-        return math.prod(dimension.size for dimension in self.dimensions)
+        sizes = [dimension.size for dimension in self.dimensions]
+        return math.inf if math.inf in sizes else math.prod(sizes)  # a product may exceed a float
 
     def with_defaults(self, values: Mapping[str, Value]) -> Point:
         """Return the active hyperparameters of a point, with defaults for those that it lacks.
@@ -162,8 +163,7 @@ class Space:
         """
         if values is not None:
             return _extend({}, self.dimensions, values)
-        if not math.isfinite(self.size):
-            continuous = [d.name for d in self.dimensions if not math.isfinite(d.size)]
+        if continuous := [d.name for d in self.dimensions if math.isinf(d.size)]:
             raise ValueError(
                 f"A space must be finite to list its points, but {continuous} are continuous; "
                 "give them a `step`."

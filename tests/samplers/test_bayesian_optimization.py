@@ -71,6 +71,16 @@ def test_suggestions_while_trials_run_are_spread_out():
     assert np.ptp(running) > 0.01
 
 
+def test_only_the_latest_of_many_running_trials_count():
+    points, latest = [{"x": x} for x in np.linspace(0.6, 0.9, 240)], None
+    for earlier in (points[:40], points[:10]):
+        history = parabola()
+        for point in [*earlier, *points[40:]]:
+            history.start(point)
+        latest, before = suggested(history), latest
+    assert latest == before
+
+
 def test_region_of_failures_is_avoided():
     history = parabola(best=0.8)
     for x in np.linspace(0.7, 0.99, 12):

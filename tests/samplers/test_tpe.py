@@ -280,6 +280,7 @@ def test_potential_extrapolates_the_lowest_losses():
     assert potential(np.array([4.0, 1.0, 3.0, 2.0])) == 1.0 - (3.0 - 1.0)
     assert potential(np.array([2.0])) == 2.0
     assert potential(np.array([math.inf])) == math.inf
+    assert potential(np.array([-1e308, 1e308])) == -math.inf
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))

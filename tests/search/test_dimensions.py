@@ -84,6 +84,8 @@ def test_values_of_a_stepped_float_are_rounded():
         (Int("x", 8, 64, step=2, sampling="log"), (8, 16, 32, 64)),
         (Int("x", 1, 100, step=10, sampling="log"), (1, 10, 100)),
         (Int("x", 1, 10, step=4), (1, 5, 9)),
+        (Int("x", 10**15 + 7, 10**15 + 9), (10**15 + 7, 10**15 + 8, 10**15 + 9)),
+        (Int("x", 2**62, 2**62 + 2, step=2), (2**62, 2**62 + 2)),
         (Float("x", 1e-4, 1e-1, step=10, sampling="log"), (1e-4, 1e-3, 1e-2, 1e-1)),
         (Float("x", 0.1, 0.9, step=2, sampling="reverse_log"), (0.2, 0.6, 0.8, 0.9)),
         (Float("x", 2 / 3, 2 / 3), (2 / 3,)),
@@ -108,6 +110,7 @@ def test_values_equal_those_listed_by_hand(dimension, values):
         (Int("x", 8, 64, step=2, sampling="log"), 25, 32),
         (Int("x", 1, 10, step=4), 8, 9),
         (Int("x", 1, 10), -3, 1),
+        (Int("x", 2**62, 2**62 + 9), 2**62 + 5, 2**62 + 5),
     ],
 )
 def test_to_unit_rounds_to_the_nearest_value_of_the_grid(dimension, given_value, nearest):
@@ -171,6 +174,18 @@ def test_int_contains_only_integers():
 def test_constructor_raises_for_an_invalid_range(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind("x", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sampling", "message"),
+    [
+        (1e-300, 1e300, "log", "cannot hold the ratio, got 1e-300 and 1e[+]300"),
+        (-1e308, 1e308, "linear", "cannot hold the difference, got -1e[+]308 and 1e[+]308"),
+    ],
+)
+def test_constructor_raises_for_a_range_beyond_floats(low, high, sampling, message):
+    with pytest.raises(ValueError, match=message):
+        Float("x", low, high, sampling=sampling)
 
 
 def test_constructor_raises_without_options():

@@ -32,6 +32,17 @@ def history_of(*losses, state=State.COMPLETED):
     return history
 
 
+def test_point_stays_tried_when_one_of_its_two_trials_moves():
+    history = History(SPACE)
+    for _ in range(2):
+        history.start({"x": 0.5})
+    history.move(1, {"x": 0.7})
+    assert history.tried({"x": 0.5})
+    assert history.tried({"x": 0.7})
+    history.move(0, {"x": 0.7})
+    assert not history.tried({"x": 0.5})
+
+
 def test_trial_is_running_with_an_infinite_loss_after_start():
     history = History(SPACE)
     assert history.start({"x": 0.5}) == 0

@@ -144,6 +144,13 @@ def test_coordinate_is_nan_when_a_value_is_outside_its_range():
     assert math.isnan(unit[1])
 
 
+def test_size_may_exceed_a_float():
+    many = [Int(f"x{number}", 1, 1000) for number in range(110)]
+    assert Space(many).size == 1000**110
+    assert Space([*many, Float("rate", 0, 1)]).size == math.inf
+    assert next(Space(many).points())["x0"] == 1
+
+
 def test_points_raises_for_continuous_dimensions():
     with pytest.raises(ValueError, match=r"but \['rate'\] are continuous"):
         Space([BRANCH, Float("rate", 0, 1)]).points()
