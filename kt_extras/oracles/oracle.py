@@ -492,6 +492,8 @@ class SamplerOracle(RecordedOracle):
 
     def _ended_elsewhere(self, record: TrialRecord) -> None:
         """Count a trial that another process has ended, and end the search if too many failed."""
+        if record.state is TrialState.RUNNING:  # it was resumed since, perhaps by a third process
+            return
         if record.state is not TrialState.WAITING:
             self._failure_count = self._failure_count.after(record.state)
             self.when_ended(record)
@@ -518,9 +520,8 @@ class SamplerOracle(RecordedOracle):
         """Record the end of a trial, and free its worker."""
         counted, name = record.counted, record.trial.trial_id
         self._recorder.write(event, sync=True)
-        for tuner_id, trial in list(self.ongoing_trials.items()):
-            if trial.trial_id == name:
-                del self.ongoing_trials[tuner_id]
+        for tuner_id in self._holders(record):
+            del self.ongoing_trials[tuner_id]
         self._note_change()
         if record.counted and not counted:
             self.end_order.append(name)
@@ -531,3 +532,11 @@ class SamplerOracle(RecordedOracle):
             self._failure_count = self._failure_count.after(record.state)
             self.when_ended(record)
         self._next_trial.forget_states(self._state, self.max_trials)
+
+    def _holders(self, record: TrialRecord) -> list[str]:
+        """Return the names under which workers have a trial."""
+        name, worker = record.trial.trial_id, record.worker
+        known = None if worker is None else self.ongoing_trials.get(worker)
+        if worker is not None and known is not None and known.trial_id == name:
+            return [worker]  # of perhaps a thousand
+        return [held for held, trial in self.ongoing_trials.items() if trial.trial_id == name]

@@ -192,6 +192,7 @@ def _on_past(event: PastTrial, state: SearchState) -> None:
         raise ValueError(f"`trial` must not be recorded twice, but {event.trial!r} is.")
     _check_ending(event)
     _check_scheduled(event)
+    _check_worker(event)
     _check_number("began", event.began, minimum=0)
     _check_is("stop_asked", event.stop_asked, bool)
     _check_is("executions", event.executions, list)
@@ -246,7 +247,7 @@ _RULES: dict[type[Event], Callable[[Any, SearchState], None]] = {
 # What these share.
 
 
-def _check_worker(event: TrialBegun | TrialResumed) -> None:
+def _check_worker(event: TrialBegun | TrialResumed | PastTrial) -> None:
     if event.worker is not None:
         _check_is("worker", event.worker, str)
 

@@ -263,6 +263,7 @@ class PastTrial(TrialEnded):
         began: Seconds on the search's clock.
         stop_asked: Whether the pruner wanted it to stop.
         executions: The epochs of each execution in columns: `steps` and `metrics`.
+        worker: Who has trained it last, where several processes share a search.
         until, bracket, rested, spent, takeovers: As in `TrialBegun`.
     """
 
@@ -271,6 +272,7 @@ class PastTrial(TrialEnded):
     began: float
     stop_asked: bool
     executions: list[Record]
+    worker: str | None = None
     until: int | None = None
     bracket: int = 0
     rested: int = 0

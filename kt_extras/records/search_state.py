@@ -276,6 +276,7 @@ class SearchState:
     def _on_past(self, event: PastTrial) -> None:
         record = self._add(event)
         record.began, record.stop_asked = event.began, event.stop_asked
+        record.worker = event.worker
         for run in map(rows, event.executions):
             record.executions.append(run)
             for step, metrics in run.items():

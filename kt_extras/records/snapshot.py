@@ -71,6 +71,7 @@ def _past(record: TrialRecord, scheduled: dict[str, Any]) -> PastTrial:
         attempt=record.attempt,
         began=record.began,
         stop_asked=record.stop_asked,
+        worker=record.worker,
         executions=[columns(run) for run in record.executions],
     )
 

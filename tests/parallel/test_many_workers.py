@@ -8,6 +8,8 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
+from kt_extras.records.search_state import SearchState
+from kt_extras.records.snapshot import snapshot_events
 from tests.parallel.many_workers import ManyWorkers
 from tests.simulation.history import FOLDER
 
@@ -61,6 +63,17 @@ def test_laws_hold_with_a_population_of_fifty(directory):
     search = ManyWorkers(make, directory, 50, oracle_dies=1 / 200)
     search.run(1000)
     assert len(search.trials) == 50
+
+
+def test_a_snapshot_says_who_has_trained_each_trial(directory):
+    search = ManyWorkers(partial(ORACLES["tpe"], max_trials=5), directory, 2, epochs=2)
+    search.run(30)
+    state = SearchState(COST, search.oracle.hyperparameters.copy())
+    for event in snapshot_events(search.oracle._state):
+        state.apply(event)
+    workers = [record.worker for record in state.trials.values()]
+    assert workers == [record.worker for record in search.oracle.trial_records()]
+    assert None not in workers
 
 
 @pytest.mark.slow
