@@ -117,7 +117,7 @@ class TrialLoop:
                     return
             tuner.on_trial_end(trial)
         except TrialTakenError as taken:
-            warnings.warn(f"{taken}  This worker goes on with another one.", stacklevel=2)
+            _warn_of_taken(taken)
 
     def take_results(self, trial: Trial, results: Any) -> None:
         """Add to a trial what its training returned."""
@@ -134,6 +134,7 @@ class TrialLoop:
         If it has not, it is run again.  An error that ends the search is raised again.
         """
         if isinstance(error, TrialTakenError):
+            _warn_of_taken(error)
             return False
         if isinstance(error, UnreadableStateError):
             if self.asked is None:
@@ -141,8 +142,6 @@ class TrialLoop:
             warnings.warn(f"Trial {trial.trial_id!r} is trained again: {error}", stacklevel=2)
             self.asked.give_back(trial.trial_id)
             return False
-        if isinstance(error, TrialTakenError):
-            raise error  # another worker will end it
         if is_environment(error) or is_fatal(error, proven=self._proven):
             raise error  # the trial is run again once the machine or the program is in order
         set_failure(trial, error)
@@ -175,3 +174,7 @@ def _check_scheduled(
                     f"{max_epochs}: the scheduler sets how long each trial trains.  Take it as "
                     "one of `**kwargs` and call `model.fit(..., **kwargs)`."
                 )
+
+
+def _warn_of_taken(error: TrialTakenError) -> None:
+    warnings.warn(f"{error}  This one goes on with another trial.", stacklevel=3)
