@@ -158,6 +158,18 @@ def test_asha_promotes_and_resumes_the_trials_of_others(join):
     assert one.totals == two.totals
 
 
+def test_the_end_of_a_trial_that_was_resumed_since_removes_no_weights(join):
+    settings = {"make": kte.ASHAOracle, "sampler": "random", "max_epochs": 3, "max_trials": 6}
+    one, two, seen = join(**settings), join(**settings), []
+    two.open_session()
+    two.when_ended = lambda record: seen.append((record.trial.trial_id, record.state))
+    for cost in (0.1, 0.2, 0.3):
+        end(one, one.create_trial("tuner0"), cost)
+    assert one.create_trial("tuner0").trial_id == "0000"
+    two.create_trial("tuner0")
+    assert seen == [("0001", "paused"), ("0002", "paused")]
+
+
 def test_a_point_that_another_enqueues_is_tried_next(join):
     one, two = join(), join()
     end(one, one.create_trial("tuner0"))
