@@ -120,11 +120,11 @@ def test_failures_of_all_are_counted_and_end_the_search_of_all(join):
     one.open_session()
     for oracle in (one, two):
         end(oracle, oracle.create_trial("tuner0"), status="INVALID")
-    with pytest.raises(RuntimeError, match="3 trials in a row"):
+    with pytest.raises(RuntimeError, match="last 3 trials crashed"):
         end(one, one.create_trial("tuner0"), status="INVALID")
     answer = two.create_trial("tuner0")
     assert answer.status == "STOPPED"
-    assert "3 trials in a row" in answer.message
+    assert "last 3 trials crashed" in answer.message
 
 
 def test_a_trial_that_is_given_back_goes_to_another_oracle(join):
