@@ -38,6 +38,7 @@ class _Worker:
     actor: Any
     where: Any  # a reference to its machine and process
     run: Any  # a reference to how it has ended
+    found: tuple[str, int] | None = None  # its machine and process, once they are known
 
 
 class Fleet:
@@ -83,6 +84,7 @@ class Fleet:
             RuntimeError: One after the other dies before it asks for a trial.
         """
         ended = []
+        self._find()
         done, _ = self._ray.wait(list(self._workers), timeout=timeout)
         for ref in done:
             worker = self._workers.pop(ref)
@@ -109,6 +111,14 @@ class Fleet:
         while self._workers:
             _, worker = self._workers.popitem()
             self._kill(worker)  # it may be stopped
+
+    def _find(self) -> None:
+        """Note the processes of workers that run by now."""
+        new = {worker.where: worker for worker in self._workers.values() if worker.found is None}
+        if new:
+            for ref in self._ray.wait(list(new), num_returns=len(new), timeout=0)[0]:
+                with suppress(self._ray.exceptions.RayError):  # it has died
+                    new[ref].found = self._ray.get(ref)
 
     def _start(self) -> None:
         name = f"worker-{uuid.uuid4().hex[:12]}"
@@ -137,9 +147,8 @@ class Fleet:
 
     def _kill(self, worker: _Worker) -> None:
         """End a process, also one that is stopped, to which Ray's own message does not come."""
-        with suppress(Exception):
-            host, number = self._ray.get(worker.where, timeout=0)
-            if host == socket.gethostname():
-                os.kill(number, signal.SIGKILL)
+        if worker.found is not None and worker.found[0] == socket.gethostname():
+            with suppress(ProcessLookupError):
+                os.kill(worker.found[1], signal.SIGKILL)
         with suppress(Exception):
             self._ray.kill(worker.actor)

@@ -64,7 +64,6 @@ def begun(folder):
 
 def pid_of_oracle(project):
     """Return the process that writes to a project, as its lock says."""
-    for path in Path(project).glob("*lock*"):
-        if found := re.match(r"process (\d+) ", path.read_text()):
-            return int(found[1])
-    return None
+    lock = Path(project).with_name(f".{Path(project).name}.lock")
+    found = re.match(r"process (\d+) ", lock.read_text()) if lock.exists() else None
+    return int(found[1]) if found else None

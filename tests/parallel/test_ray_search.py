@@ -129,7 +129,7 @@ def test_a_worker_that_is_not_heard_from_is_replaced(tmp_path, seen):
         stopped.append(pid)
 
     when(pid_of_attempt(seen, 1), stop)
-    tuner.search(0.5, str(seen), workers=2, heartbeat_timeout=8, verbose=0)
+    tuner.search(0.5, str(seen), workers=2, heartbeat_timeout=15, verbose=0)
     assert states(tuner) == ["completed"] * 4
     assert sorted(attempts(tuner)) == [1, 1, 1, 2]
     assert not Path(f"/proc/{stopped[0]}").exists()
