@@ -670,6 +670,30 @@ CANARIES = [
         "a hyperparameter that is declared in two ways is not warned of",
     ),
     (
+        "Oracle._display",
+        BOTH,
+        in_source(Oracle, "self._display"),
+        "workers print what KerasTuner's oracle says",
+    ),
+    (
+        "Oracle._get_oracle_fname",
+        BOTH,
+        tuner_has(Oracle, "_get_oracle_fname"),
+        "trials of dead workers of KerasTuner's tuners are not run again",
+    ),
+    (
+        "Oracle._retry_queue",
+        BOTH,
+        in_source(Oracle, "self._retry_queue"),
+        "trials of dead workers of KerasTuner's tuners are not run again",
+    ),
+    (
+        "Oracle._save_trial",
+        BOTH,
+        tuner_has(Oracle, "_save_trial"),
+        "the last failed trial of a search of KerasTuner's is lost",
+    ),
+    (
         "Oracle._set_project_dir",
         BOTH,
         tuner_has(Oracle, "_set_project_dir"),

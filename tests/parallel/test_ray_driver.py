@@ -47,6 +47,8 @@ def started(tmp_path, seen):
     for process in processes:
         if process.poll() is None:
             process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def wait_for(condition, seconds=300):
