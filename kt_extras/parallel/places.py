@@ -51,8 +51,8 @@ class Place:
             )
         if os.path.isdir(self.folder):
             os.chdir(self.folder)
-        known = {os.path.abspath(path) for path in sys.path}
-        sys.path.extend(path for path in self.modules if path not in known)
+        others = [path for path in sys.path if os.path.abspath(path) not in self.modules]
+        sys.path[:] = [*self.modules, *others]  # in the driver's order
 
     def remove_token(self) -> None:
         """Remove the file."""
