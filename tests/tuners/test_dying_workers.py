@@ -215,6 +215,9 @@ def test_a_chief_listens_at_its_address_alone(processes):
     assert listening(chief.pid) == {f"0100007F:{processes.port:04X}"}
 
 
+IPV4 = "0000000000000000FFFF0000"  # what an address of IPv4 begins with in the table of IPv6
+
+
 def listening(pid):
     """Return the local addresses at which a process listens, as the kernel writes them."""
     folder = f"/proc/{pid}/fd"
@@ -225,5 +228,5 @@ def listening(pid):
             for line in list(lines)[1:]:
                 _, local, _, state, *_, inode = line.split()[:10]
                 if state == "0A" and f"socket:[{inode}]" in sockets:
-                    found.add(local)
+                    found.add(local.removeprefix(IPV4))
     return found
