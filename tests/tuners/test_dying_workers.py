@@ -84,7 +84,8 @@ def processes(tmp_path, monkeypatch):
     yield made
     for process in made.running.values():
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def running_trial(directory):
