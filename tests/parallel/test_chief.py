@@ -262,7 +262,7 @@ def test_an_error_of_a_call_is_raised_in_the_worker_alone(chief):
             client.get_trial("0009")
         trial = client.create_trial("a")
         trial.status = "COMPLETED"
-        with pytest.raises(ValueError, match="`objective` .*'cost'.* was never reported"):
+        with pytest.raises(ValueError, match=r"`objective` .*'cost'.* was never reported"):
             client.end_trial(trial)
         assert not served.done()
 
