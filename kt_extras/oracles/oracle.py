@@ -512,9 +512,9 @@ class SamplerOracle(RecordedOracle):
             ended = [self._state.trials[name] for name in self._state.ended if name != last]
             ended.sort(key=lambda record: record.ended or 0.0)  # paused trials end several times
             text = report(broken, [*ended, self._state.trials[last]])
-            self.failure_report = self.failure_report or text
             if not (has_chief() or self.is_shared or elsewhere):
                 raise RuntimeError(text)
+            self.failure_report = self.failure_report or text
 
     def _close(self, record: TrialRecord, event: TrialEnded) -> None:
         """Record the end of a trial, and free its worker."""

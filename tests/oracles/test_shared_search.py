@@ -117,9 +117,9 @@ def test_the_target_that_one_reaches_ends_the_search_of_all(join):
 
 def test_failures_of_all_are_counted_and_end_the_search_of_all(join):
     one, two = join(), join()
-    one.open_session()
-    for oracle in (one, two):
-        end(oracle, oracle.create_trial("tuner0"), status="INVALID")
+    trials = [oracle.create_trial("tuner0") for oracle in (one, two)]
+    for oracle, trial in zip((one, two), trials, strict=True):
+        end(oracle, trial, status="INVALID")
     with pytest.raises(RuntimeError, match="last 3 trials crashed"):
         end(one, one.create_trial("tuner0"), status="INVALID")
     answer = two.create_trial("tuner0")

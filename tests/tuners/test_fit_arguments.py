@@ -82,7 +82,11 @@ def raised(call):
         ("validation_dat", "did you mean `validation_data`?"),
         ("max_trials", "pass it to the constructor of `TPE`."),
         ("n_trials", "in the constructor of `TPE`, it is called `max_trials` here."),
-        ("n_jobs", "in the constructor of `TPE`, to train in parallel, start a chief and workers"),
+        (
+            "n_jobs",
+            "in the constructor of `TPE`, to train in several processes, pass `workers=` to "
+            "`search`",
+        ),
         ("nothing_known", "leave it out, or let a `HyperModel.fit` of your own take it."),
     ],
 )
