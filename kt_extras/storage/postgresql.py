@@ -83,14 +83,8 @@ class PostgreSQL:
 
     def lock(self, connection: sa.Connection, project: str) -> None:
         """Keep other sessions from writing to the project until this one ends."""
-        key = _key("project", project)
-        query = sa.select(sa.func.pg_try_advisory_lock(*key))
-        end = time.monotonic() + _LOCK_SECONDS
-        while not _scalar(connection, query):
-            if time.monotonic() >= end:
-                with connection.begin():
-                    raise ProjectInUseError(project, _holder(connection, key))
-            time.sleep(0.02)
+        query = sa.select(sa.func.pg_try_advisory_lock(*_key("project", project)))
+        _acquire(connection, project, query)
 
     def unlock(self) -> None:
         """Do no more than forget them: locks end with the session, which was closed."""
@@ -98,17 +92,11 @@ class PostgreSQL:
 
     def join(self, connection: sa.Connection, project: str, member: str) -> None:
         """Hold a lock of a member, and keep others from `lock`, until the session ends."""
-        key = _key("project", project)
         query = sa.select(
-            sa.func.pg_try_advisory_lock_shared(*key),
+            sa.func.pg_try_advisory_lock_shared(*_key("project", project)),
             sa.func.pg_advisory_lock(*_key("member", project, member)),
         )
-        end = time.monotonic() + _LOCK_SECONDS
-        while not _scalar(connection, query):
-            if time.monotonic() >= end:
-                with connection.begin():
-                    raise ProjectInUseError(project, _holder(connection, key))
-            time.sleep(0.02)
+        _acquire(connection, project, query)
         self._is_member = True
 
     def living(self, connection: sa.Connection, project: str, members: Collection[str]) -> set[str]:
@@ -167,6 +155,20 @@ def _set_up(raw: Any, _: object) -> None:
 def _scalar(connection: sa.Connection, query: sa.Select[Any]) -> Any:
     with connection.begin():
         return connection.scalar(query)
+
+
+def _acquire(connection: sa.Connection, project: str, query: sa.Select[Any]) -> None:
+    """Run a query until it has the lock of a project, whose former holder may be ending.
+
+    Raises:
+        ProjectInUseError: Another session keeps the lock.
+    """
+    end = time.monotonic() + _LOCK_SECONDS
+    while not _scalar(connection, query):
+        if time.monotonic() >= end:
+            with connection.begin():
+                raise ProjectInUseError(project, _holder(connection, _key("project", project)))
+        time.sleep(0.02)
 
 
 def _application() -> str:
