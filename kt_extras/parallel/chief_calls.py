@@ -16,7 +16,8 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.bridge.chief_protocol import messages
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.parallel.oracle_service import OracleService, TrialTakenError
+from kt_extras.oracles.taken import TrialTakenError
+from kt_extras.parallel.oracle_service import OracleService
 from kt_extras.parallel.wire import KIND, NUMBER, TAKEN, WORKER, entries, kind_of, text_of, tuner_of
 from kt_extras.storage.errors import StorageError
 

@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 import grpc
 
 from kt_extras.bridge.chief_protocol import stub_of
+from kt_extras.oracles.taken import TrialTakenError
 from kt_extras.parallel.address import Address
 from kt_extras.parallel.ended_search import EndedSearch
 from kt_extras.parallel.heartbeat import Heartbeat
-from kt_extras.parallel.oracle_service import TrialTakenError
 from kt_extras.parallel.wire import (
     KIND,
     NUMBER,

@@ -16,8 +16,6 @@ from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.taken import TrialTakenError
 from kt_extras.oracles.workers import worker_of
 
-__all__ = ["TIMEOUT", "OracleService", "TrialTakenError"]
-
 TIMEOUT = 60.0  # seconds
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.oracles.taken import TrialTakenError
 from kt_extras.parallel.oracle_actor import BEATS
-from kt_extras.parallel.oracle_service import TrialTakenError
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.64  # seconds between two questions for a trial
 
@@ -144,7 +144,7 @@ class RemoteOracle:
         if trial.trial_id not in self._trials:
             return
         name, _ = self._trials.pop(trial.trial_id)
-        with suppress(TrialTakenError):
+        with suppress(TrialTakenError):  # tuners of KerasTuner do not know it
             self._link.call("end_trial", name, trial)
 
     def get_trial(self, trial_id: str) -> Trial:
@@ -176,10 +176,6 @@ class RemoteOracle:
     def would_overtake(self) -> bool:
         """As `kt_extras.oracles.workers.would_overtake`."""
         return bool(self._link.call("would_overtake"))
-
-    def drop(self, trial_id: str) -> None:
-        """Forget a trial that was given to another worker."""
-        self._trials.pop(trial_id, None)
 
     def give_back(self, trial_id: str) -> None:
         """Let a trial be run again."""

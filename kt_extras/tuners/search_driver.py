@@ -52,6 +52,7 @@ class SearchDriver:
         self._callbacks = kwargs.get("callbacks")
         self._begins_again = begins_again
         self._monitor: SearchMonitor | None = None
+        self._reported: SearchMonitor | None = None  # once it is closed
         self._ended_because: str | None = None
 
     def oracle(self) -> Any:

@@ -198,7 +198,7 @@ class StackedLoop:
             if not self._loop.take_failure(begun.trial, found):
                 self._free.append(begun.tuner_id)
                 return
-        self._tuner.on_trial_end(begun.trial)
+        self._loop.end(begun.trial)
         self._free.append(begun.tuner_id)
 
 

@@ -18,7 +18,7 @@ from kt_extras.bridge.trial_message import take_message
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.state_file import UnreadableStateError
 from kt_extras.oracles.oracle import SamplerOracle
-from kt_extras.parallel.oracle_service import TrialTakenError
+from kt_extras.oracles.taken import TrialTakenError
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.interruption import StopRequest
 from kt_extras.training.time_spent import section
@@ -108,14 +108,17 @@ class TrialLoop:
             self._run(trial, fit_args, fit_kwargs)
 
     def _run(self, trial: Trial, fit_args: Sequence[Any], fit_kwargs: Mapping[str, Any]) -> None:
-        tuner = self._tuner
         try:
-            try:
-                self.take_results(trial, tuner._train(trial, fit_args, fit_kwargs))
-            except Exception as error:
-                if not self.take_failure(trial, error):
-                    return
-            tuner.on_trial_end(trial)
+            self.take_results(trial, self._tuner._train(trial, fit_args, fit_kwargs))
+        except Exception as error:
+            if not self.take_failure(trial, error):
+                return
+        self.end(trial)
+
+    def end(self, trial: Trial) -> None:
+        """Return a trial to the oracle, unless it was given to another worker meanwhile."""
+        try:
+            self._tuner.on_trial_end(trial)
         except TrialTakenError as taken:
             _warn_of_taken(taken)
 

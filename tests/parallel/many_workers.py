@@ -17,7 +17,8 @@ from typing import Any
 
 import kt_extras as kte
 from kt_extras.bridge.trial_state import TrialState
-from kt_extras.parallel.oracle_service import OracleService, TrialTakenError
+from kt_extras.oracles.taken import TrialTakenError
+from kt_extras.parallel.oracle_service import OracleService
 
 TIMEOUT = 60.0  # virtual seconds
 _TICK = 10.0  # between looks at who is silent

@@ -13,12 +13,12 @@ import pytest
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
 import kt_extras as kte
+from kt_extras.oracles.taken import TrialTakenError
 from kt_extras.parallel import chief_stub
 from kt_extras.parallel.address import Address, address_from_environment
 from kt_extras.parallel.chief import ChiefServer, timeout_from_environment
 from kt_extras.parallel.chief_stub import ChiefStub
 from kt_extras.parallel.ended_search import EndedSearch
-from kt_extras.parallel.oracle_service import TrialTakenError
 from kt_extras.parallel.wire import ChiefError, SearchOverError
 from kt_extras.storage.errors import StorageError
 from tests.tuners.processes import free_port

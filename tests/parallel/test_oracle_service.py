@@ -5,7 +5,8 @@ import pytest
 from ray import cloudpickle
 
 import kt_extras as kte
-from kt_extras.parallel.oracle_service import OracleService, TrialTakenError
+from kt_extras.oracles.taken import TrialTakenError
+from kt_extras.parallel.oracle_service import OracleService
 
 COST = keras_tuner.Objective("cost", "min")
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import kt_extras as kte
 from kt_extras import compat
+from kt_extras.oracles.taken import TrialTakenError
 from kt_extras.stacking import ModelStack
 from kt_extras.tuners.trials_at_once import chosen
 
@@ -550,3 +551,22 @@ def test_auto_stacks_what_costs_the_search_nothing(sampler, limits, expected):
 def test_auto_stacks_a_population_but_not_asha():
     assert chosen("auto", kte.PBTOracle("val_loss", 4, 4)).trials == 16
     assert chosen("auto", kte.ASHAOracle("val_loss", 4, max_trials=4)).trials == 1
+
+
+@pytest.mark.filterwarnings("ignore:Trial .* was given to another worker")
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_search_goes_on_when_a_trial_was_taken_at_its_end(at_once, monkeypatch):
+    tuner = random_search(at_once=at_once, trials=2)
+    end, taken = tuner.oracle.end_trial, []
+
+    def end_trial(trial):
+        if not taken:
+            taken.append(trial.trial_id)
+            tuner.oracle.abandon(next(iter(tuner.oracle.ongoing_trials)))
+            raise TrialTakenError(trial.trial_id)
+        end(trial)
+
+    monkeypatch.setattr(tuner.oracle, "end_trial", end_trial)
+    search(tuner, epochs=1)
+    assert taken
+    assert [row["state"] for row in tuner.results()] == ["completed"] * 2
