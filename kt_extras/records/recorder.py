@@ -231,7 +231,8 @@ class Recorder:
             self._taken_up = True
         self.state.apply(event)
         self._unknown = None
-        self._written.append(event)
+        if self._in_turn:
+            self._written.append(event)
 
     def _trial_file(self, name: str) -> Path | None:
         return self.directory and self.directory / f"trial_{name}" / "trial.json"

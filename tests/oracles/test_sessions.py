@@ -9,7 +9,7 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
-from kt_extras.records.events import to_record
+from kt_extras.records.events import EpochReported, to_record
 from kt_extras.records.snapshot import snapshot_events
 from kt_extras.storage import StorageError
 from kt_extras.storage.journal import Journal
@@ -545,3 +545,13 @@ def test_a_journal_without_a_record_is_no_search(tmp_path):
     assert (journal(tmp_path)[0]["kind"], journal(tmp_path)[0]["seed"]) == ("project", 7)
     with pytest.raises(ValueError, match="`objective` is now"):
         oracle_in(tmp_path, objective=keras_tuner.Objective("profit", "max"))
+
+
+def test_no_event_is_kept_in_memory_once_it_is_written(tmp_path):
+    def events():
+        gc.collect()
+        return sum(type(one) is EpochReported for one in gc.get_objects())
+
+    before, oracle = events(), oracle_in(tmp_path)
+    run(oracle, costs=(1.0, 2.0, 3.0))
+    assert events() <= before
