@@ -70,6 +70,9 @@ class Backend(Protocol):
     def end_turn(self, connection: sa.Connection, project: str, /) -> None:
         """Release the lock of a turn."""
 
+    def has_changed(self, connection: sa.Connection, /) -> bool:
+        """Return whether other connections may have written since the last call."""
+
     def close_in_child(self, connection: sa.Connection, /) -> None:
         """Close the connection in a forked child without releasing the parent's lock."""
 

@@ -279,6 +279,8 @@ class Database:
 
     def _find_in_turn(self) -> Place | None:
         self._session.begin_turn()
+        if not self._session.has_changed() and self._place is not None:
+            return self._place  # nobody has written since the last turn
         with self._session.reading() as connection:
             return None if connection is None else self._find(connection)
 

@@ -67,12 +67,15 @@ class FileLock:
     """An exclusive lock on a file; the operating system ends it with the process, however it ends.
 
     The lock is not re-entrant: a second one on the same file is refused in the same process too.
-    The file is removed at the release; a file that a killed process leaves behind locks nothing.
+    The file is removed at the release unless it is to stay; one that a killed process leaves behind
+    locks nothing.
     Children that this process forks, for instance to load data, do not hold the lock.
 
     Args:
         path: The file. It and its folder are created when the lock is acquired.
         project: The name of what is locked, for errors. Defaults to the folder of the file.
+        stays: Whether the file stays at the release, for a lock that is taken often. Defaults to
+            False.
 
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
@@ -84,8 +87,10 @@ class FileLock:
 
     _descriptor: int | None = None
 
-    def __init__(self, path: str | os.PathLike[str], project: str | None = None) -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: str | os.PathLike[str], project: str | None = None, *, stays: bool = False
+    ) -> None:
+        self.path, self._stays = Path(path), stays
         self.project = str(self.path.parent) if project is None else project
 
     def __enter__(self) -> FileLock:
@@ -135,7 +140,9 @@ class FileLock:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        if sys.platform == "win32":  # only a closed file can be removed
+        if self._stays:
+            os.close(descriptor)
+        elif sys.platform == "win32":  # only a closed file can be removed
             os.close(descriptor)
             self._remove()
         else:  # removed while it is locked, since later it may be another process's lock

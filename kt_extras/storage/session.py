@@ -129,6 +129,11 @@ class Session:
             self._backend.begin_turn(self._open(), self.project)
             self._in_turn = True
 
+    def has_changed(self) -> bool:
+        """Return whether others may have written since the last call."""
+        with self.mutex, self.explained():
+            return self._backend.has_changed(self._open())
+
     def end_turn(self) -> None:
         """Let others have their turns; a connection that was lost has ended it already."""
         with self.mutex:

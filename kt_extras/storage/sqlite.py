@@ -51,6 +51,8 @@ class SQLite:
         self._path = Path(str(self.url.database))
         self._files: dict[str, tuple[int, int]] = {}  # those in use, by device and inode
         self._locks: dict[str, FileLock] = {}  # those that are held, by their ends
+        self._turn: FileLock | None = None
+        self._data_version: tuple[int, int] | None = None  # the connection, and SQLite's number
         sa.event.listen(self._engine, "connect", _set_up)
         sa.event.listen(self._engine, "begin", _begin)
 
@@ -124,6 +126,11 @@ class SQLite:
         """Release all locks of the project."""
         while self._locks:
             self._locks.popitem()[1].release()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            last = FileLock(turn.path, turn.project)
+            with contextlib.suppress(ProjectInUseError, StorageError, OSError), last:
+                pass  # its release removes the file, unless another member has its turn
 
     def join(self, _: sa.Connection, project: str, member: str) -> None:
         """Hold a lock of a member, and keep others from `lock`, until `unlock`."""
@@ -148,20 +155,28 @@ class SQLite:
 
     def begin_turn(self, _: sa.Connection, project: str) -> None:
         """Wait until no other member is in a turn, and hold the lock of one."""
-        if _TURN not in self._locks:
-            lock = self._file_lock(project, _TURN)
-            lock.acquire(TURN_SECONDS)
-            self._locks[_TURN] = lock
+        if self._turn is None:
+            self._turn = self._file_lock(project, _TURN, stays=True)
+        if not self._turn.held:
+            self._turn.acquire(TURN_SECONDS)
 
     def end_turn(self, _: sa.Connection, __: str) -> None:
         """Release the lock of a turn."""
-        if lock := self._locks.pop(_TURN, None):
-            lock.release()
+        if self._turn is not None:
+            self._turn.release()
 
-    def _file_lock(self, project: str, ending: str) -> FileLock:
+    def has_changed(self, connection: sa.Connection) -> bool:
+        """Return whether other connections may have written since the last call."""
+        raw: Any = connection.connection.dbapi_connection
+        (version,) = raw.execute("PRAGMA data_version").fetchone()
+        before, self._data_version = self._data_version, (id(raw), version)
+        return before != self._data_version
+
+    def _file_lock(self, project: str, ending: str, *, stays: bool = False) -> FileLock:
         name = re.sub(r"[^\w.-]", "_", project)[:60]
         mark = f"{zlib.crc32(project.encode('utf-8', 'surrogatepass')):08x}"
-        return FileLock(self._path.with_name(f"{self._path.name}-{name}-{mark}{ending}"), project)
+        path = self._path.with_name(f"{self._path.name}-{name}-{mark}{ending}")
+        return FileLock(path, project, stays=stays)
 
     def _other_member(self, project: str, own: str = "") -> str | None:
         """Return a description of a living member, None if there is none but one's own."""

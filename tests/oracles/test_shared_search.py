@@ -248,3 +248,12 @@ def test_what_a_lost_turn_has_written_is_not_written_again(join, monkeypatch):
     monkeypatch.setattr(one._recorder._store, "append", lose)
     assert one.update_trial(trial.trial_id, {"cost": 1.0}, 0).status == "STOPPED"
     assert [r["kind"] for r in records(one)].count("report") == 1
+
+
+def test_no_lock_file_is_left_when_all_have_ended(join, tmp_path):
+    one, two = join(), join()
+    for oracle in (one, two, one):
+        end(oracle, oracle.create_trial("tuner0"))
+    for oracle in (one, two):
+        oracle.close_session()
+    assert {path.name for path in tmp_path.iterdir()} <= {"runs", "runs.db"}
