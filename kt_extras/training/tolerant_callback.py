@@ -39,14 +39,16 @@ def make_tolerant(
 def _tolerant(kind: type[Any]) -> type[Any]:
     """Return a class of the same name: states of callbacks are saved under it."""
     own = [n for n in _HOOKS if getattr(kind, n) is not getattr(keras.callbacks.Callback, n)]
-    members = {name: _hook(getattr(kind, name)) for name in own}
+    members = {name: _hook(kind, name) for name in own}
     names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
     return type(kind.__name__, (kind,), {**members, **names, "kt_extras_is_tolerant": True})
 
 
-def _hook(method: Callable[..., Any]) -> Callable[..., Any]:
+def _hook(kind: type[Any], name: str) -> Callable[..., Any]:
+    """Return a hook that calls that of a class as it is then: trackers replace some."""
+
     def run(self: Any, *args: Any, **kwargs: Any) -> None:
         with self.kt_extras_tolerated():
-            method(self, *args, **kwargs)
+            getattr(kind, name)(self, *args, **kwargs)
 
     return run
