@@ -6,9 +6,9 @@ registry.  Those that are added here are registered while `added` is open, and n
 convolutions whose kernels are stacked, for draws of random numbers whose seeds are, and for some
 operations of metrics.
 
-Convolutions of N models are one convolution with N groups: TensorFlow's backward pass through the
-usual alternatives, slices or matrices of patches, takes seven to fifteen times as long.  A random
-draw is made for each model on its own, so that each draws what it would alone.
+Convolutions and random draws are made for each model on its own: draws, so that each draws what it
+would alone; convolutions, as one with a group for each model takes up to twice as long, and has no
+gradient on processors for which TensorFlow does not use oneDNN.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def added(count: int) -> Iterator[None]:
     if before:
         _registry.update(_CONVERTERS)
         _registry.update({op: _stacking(before[op], which) for op, which in _STACKED.items()})
-        _registry.update({op: convert(before[op]) for op, convert in _CONVOLUTIONS.items()})
+        _registry.update({op: _compiled_as_is(before[op]) for op in _CALLS})
     try:
         yield
     finally:
@@ -60,94 +60,25 @@ def added(count: int) -> Iterator[None]:
         _registry.update(before)
 
 
-def _convolution(otherwise: Converter) -> Converter:
-    def convert(given: Any) -> Any:
-        kernel, stacked, _ = given.input(1)
-        if not stacked:
-            return otherwise(given)
-        _require_channels_last(given)
-        images, several, _ = given.input(0)
-        if not several and images.shape[-1] != kernel.shape[-2]:  # it has groups of its own
-            given.stack_inputs([0])
-            images, several, _ = given.input(0)
-        made = tf.raw_ops.Conv2D(
-            input=_merged(given, 0) if several else images,
-            filter=_merged(given, 1),
-            **_convolution_settings(given),
-        )
-        return _split(made, given)
-
-    return convert
-
-
-def _gradient_of_images(otherwise: Converter) -> Converter:
-    def convert(given: Any) -> Any:
-        if not given.input(1).is_stacked:
-            return otherwise(given)
-        _require_channels_last(given)
-        given.stack_inputs([2])
-        made = tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=given.unstacked_input(0) * [1, 1, 1, _count(given)],
-            filter=_merged(given, 1),
-            out_backprop=_merged(given, 2),
-            **_convolution_settings(given),
-        )
-        return _split(made, given)
-
-    return convert
-
-
-def _gradient_of_kernel(otherwise: Converter) -> Converter:
-    def convert(given: Any) -> Any:
-        images, several, _ = given.input(0)
-        if not several and images.shape[-1] == given.output(0).shape[-2]:
-            return otherwise(given)
-        _require_channels_last(given)
-        given.stack_inputs([0, 2])
-        made = tf.raw_ops.Conv2DBackpropFilter(
-            input=_merged(given, 0),
-            filter_sizes=given.unstacked_input(1) * [1, 1, 1, _count(given)],
-            out_backprop=_merged(given, 2),
-            **_convolution_settings(given),
-        )
-        return _split(made, given)
-
-    return convert
-
-
-def _merged(given: Any, index: int) -> Any:
-    """Turn the shape (models, a, b, c, channels) of an input into (a, b, c, models * channels)."""
-    moved = tf.transpose(given.stacked_input(index), [1, 2, 3, 0, 4])
-    of_one = given.op.inputs[index].shape
-    channels = _count(given) * of_one[-1]
-    merged = tf.reshape(moved, tf.concat([tf.shape(moved)[:3], [channels]], 0))
-    return tf.ensure_shape(merged, [*of_one[:3], channels])
-
-
-def _split(merged: Any, given: Any) -> Any:
-    """Turn the shape (a, b, c, models * channels) into (models, a, b, c, channels)."""
-    channels = given.output(0).shape[-1]
-    shape = tf.concat([tf.shape(merged)[:3], [_count(given), channels]], 0)
-    return _wrap(tf.transpose(tf.reshape(merged, shape), [3, 0, 1, 2, 4]), True)
-
-
-def _require_channels_last(given: Any) -> None:
-    if given.get_attr("data_format") != b"NHWC":
-        raise ValueError("convolutions with the channels first cannot be mapped")
-
-
-def _convolution_settings(given: Any) -> dict[str, Any]:
-    names = ("strides", "dilations", "explicit_paddings")
-    settings = {name: given.get_attr(name) for name in names}
-    return {**settings, "padding": given.get_attr("padding").decode()}
-
-
 def _stacking(otherwise: Converter, which: list[int]) -> Converter:
     """Return a converter that gets some inputs stacked even if all models have the same."""
 
     def convert(given: Any) -> Any:
         given.stack_inputs(which)
         return otherwise(given)
+
+    return convert
+
+
+def _compiled_as_is(otherwise: Converter) -> Converter:
+    """Return a converter of calls that leaves what XLA has to compile as it is.
+
+    Keras compiles convolutions with groups, whose gradients exist nowhere else on some processors.
+    """
+
+    def convert(given: Any) -> Any:
+        compiled = given.op.node_def.attr["_XlaMustCompile"].b
+        return _one_by_one(given) if compiled else otherwise(given)
 
     return convert
 
@@ -216,6 +147,12 @@ _CONVERTERS: dict[str, Converter] = {
     "ScatterNd": _scatter,
     **dict.fromkeys(
         (
+            "Conv2D",
+            "Conv2DBackpropFilter",
+            "Conv2DBackpropInput",
+            "Conv3D",
+            "Conv3DBackpropFilterV2",
+            "Conv3DBackpropInputV2",
             "StatelessRandomGetKeyCounter",
             "StatelessRandomNormal",
             "StatelessRandomNormalV2",
@@ -231,11 +168,7 @@ _CONVERTERS: dict[str, Converter] = {
         _one_by_one,
     ),
 }
-_CONVOLUTIONS: dict[str, Callable[[Converter], Converter]] = {
-    "Conv2D": _convolution,
-    "Conv2DBackpropFilter": _gradient_of_kernel,
-    "Conv2DBackpropInput": _gradient_of_images,
-}
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 # The inputs that TensorFlow's own converters require to be stacked.
 _STACKED = {
     "DepthwiseConv2dNative": [0, 1],

@@ -1,5 +1,10 @@
 """Layers, optimizers, losses and metrics in a stack against plain `fit`."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +16,7 @@ from tests.stacking.comparison import assert_as_alone, built
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[2]
 L, O, K = keras.layers, keras.optimizers, keras  # noqa: E741
 RATES = (0.01, 0.003, 0.03)
 
@@ -70,6 +76,9 @@ LAYERS = {
         lambda n: [L.Conv2D(4, 3, use_bias=False), L.BatchNormalization(), L.ReLU(),
                    L.SpatialDropout2D(0.1 + 0.1 * n), L.Conv2D(4, 3)],
     ),
+    "Conv3D": (
+        IMAGES.reshape(len(IMAGES), 8, 4, 4, 1), lambda _: [L.Conv3D(3, 2), L.Conv3D(2, 2)]
+    ),
     "pooling": (
         IMAGES,
         lambda _: [L.Conv2D(4, 3, padding="same"), L.MaxPooling2D(), L.AveragePooling2D(2),
@@ -118,6 +127,17 @@ LAYERS = {
 def test_layers_train_as_alone(name):
     x, layers = LAYERS[name]
     assert_as_alone(network(layers, x), x, CLASSES)
+
+
+@pytest.mark.parametrize("set_to", ["0", "1"])
+def test_convolutions_train_as_alone_with_and_without_onednn(set_to):
+    """Processors differ in whether TensorFlow uses oneDNN, which has gradients that it has not."""
+    code = (
+        "from tests.stacking.test_families import test_layers_train_as_alone as train\n"
+        "for name in ('convolution and normalization', 'grouped'): train(name)"
+    )
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": set_to}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=ROOT)
 
 
 def optimizers():
