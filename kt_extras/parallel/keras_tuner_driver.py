@@ -29,8 +29,10 @@ class KerasTunerDriver:
         self.project = str(tuner.project_dir)
         self.is_visible = self._verbose != 0
         self.shows_output = isinstance(self._verbose, int) and self._verbose > 1
-        rest = {k: v for k, v in kwargs.items() if k != "verbose"}
-        self.arguments = list(args), {**rest, "verbose": 2 if self.shows_output else 0}
+        given = dict(kwargs)
+        if "verbose" in given:  # or a `run_trial` of the user's own may not take it
+            given["verbose"] = 2 if self.shows_output else 0
+        self.arguments = list(args), given
 
     def oracle(self) -> Any:
         """Return the oracle that is sent; it prints as KerasTuner's do."""

@@ -128,11 +128,11 @@ class OracleActor:
             return self._opened
 
     def _open(self) -> Any:
-        from kt_extras.parallel.served_oracle import served  # loads KerasTuner
-
         self._place.enter()
         import ray
         from ray import cloudpickle
+
+        from kt_extras.parallel.served_oracle import served  # loads KerasTuner
 
         oracle = cloudpickle.loads(self._pickled)
         service = None

@@ -120,7 +120,7 @@ class RaySearch:
             for answer in ended:
                 answer.result()
             if ended:  # no trial is left, and none runs
-                until = min(until, time.monotonic() + _GRACE)
+                until = min(until, time.monotonic() + (0 if fleet.waits_alone else _GRACE))
             if stop_request.is_set:
                 if not stopped:
                     ray.get(actor.stop.remote()).result()

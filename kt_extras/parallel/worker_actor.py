@@ -41,23 +41,29 @@ class WorkerActor:
         Returns:
             An `Answer`: whether the user has interrupted the search, or the error that ended it.
         """
+        try:
+            place.enter()
+            stop_asked = self._work(oracle, sent, workers, timeout)
+        except KeyboardInterrupt:
+            return Answer(None, stop_asked=True)
+        except BaseException as error:
+            return Answer(None, Failure.of(error))
+        return Answer(None, stop_asked=stop_asked)
+
+    def _work(self, oracle: Any, sent: list[Any], workers: int, timeout: float) -> bool:
+        """Run trials, heard from meanwhile; return whether the user has interrupted the search."""
         import ray
 
-        from kt_extras.parallel.remote_oracle import Heart, Link
+        from kt_extras.parallel.remote_oracle import Heart, Link  # loads KerasTuner
 
         link = Link(ray, oracle, self._name)
         heart = Heart(link, min(timeout / _BEATS, _LONGEST))
         heart.start()
         try:
-            place.enter()
             self._search(link, ray.get(sent), workers)
-        except KeyboardInterrupt:
-            return Answer(None, stop_asked=True)
-        except BaseException as error:
-            return Answer(None, Failure.of(error))
         finally:
             heart.end()
-        return Answer(None, stop_asked=link.stop_asked)
+        return link.stop_asked
 
     def _search(self, link: Any, received: list[Any], workers: int) -> None:
         from ray import cloudpickle

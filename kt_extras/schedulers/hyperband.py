@@ -9,12 +9,14 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Literal
+
+import numpy as np
 
 from kt_extras.arguments import check_integer
 from kt_extras.arrays import IntArray, Mask
-from kt_extras.schedulers.rungs import NEVER, best_of, first_paused, reached, rungs
+from kt_extras.schedulers.rungs import NEVER, reached, rungs
 from kt_extras.schedulers.scheduler import PlannedRung, Resume, Start, Step
 from kt_extras.schedulers.successive_halving import halved, planned
 from kt_extras.search import History, State
@@ -94,9 +96,12 @@ class Hyperband:
 
     def next_step(self, history: History, *, seed: int, may_start: bool) -> Step | None:
         """Return the first step of any bracket, in their order."""
-        paused = history.states == State.PAUSED
+        standings = _Standings(history, history.states == State.PAUSED)
+        done = self._done(history)
         for index in range(self._begun(history) + 1):
-            step = self._step_in(index, history, paused, may_start=may_start)
+            if index < len(done) and done[index]:
+                continue
+            step = self._step_in(index, standings, may_start=may_start)
             if step is not None:
                 return step
         return None
@@ -106,7 +111,7 @@ class Hyperband:
         paused = history.states == State.PAUSED
         paused[number] = True
         bracket = int(history.brackets[number])
-        step = self._step_in(bracket, history, paused, may_start=may_start)
+        step = self._step_in(bracket, _Standings(history, paused), may_start=may_start)
         promoted = isinstance(step, Resume) and step.number == number
         return step.until if step and promoted else int(history.epochs[number])
 
@@ -118,14 +123,8 @@ class Hyperband:
         needed = history.epochs.copy()
         ended = (history.states != State.PAUSED) & (history.states != State.RUNNING)
         needed[ended] = NEVER
-        finished = history.states == State.COMPLETED
-        for index in range(self._begun(history)):
-            members, bracket = history.brackets == index, self._bracket(index)
-            if bracket is None:  # there were more iterations before
-                continue
-            trained = members & finished & (history.epochs >= bracket.levels[-1])
-            if int(trained.sum()) >= bracket.sizes[-1]:
-                needed[members] = NEVER
+        own = history.brackets >= 0
+        needed[own] = np.where(self._done(history)[history.brackets[own]], NEVER, needed[own])
         return needed
 
     def plan(self, max_trials: int | None) -> Sequence[PlannedRung]:
@@ -159,28 +158,61 @@ class Hyperband:
             return bracket.sizes
         return halved(started, len(bracket.sizes), self.reduction_factor)
 
-    def _step_in(
-        self, index: int, history: History, paused: Mask, *, may_start: bool
-    ) -> Step | None:
+    def _done(self, history: History) -> Mask:
+        """Return of which brackets that have begun the last rung has all its trials."""
+        whole = (history.states == State.COMPLETED) & (history.epochs >= self.max_epochs)
+        trained = np.bincount(
+            history.brackets[whole & (history.brackets >= 0)], minlength=self._begun(history)
+        )
+        sizes = [bracket.sizes[-1] for bracket in self.brackets]
+        done: Mask = trained >= np.resize(sizes, len(trained))
+        return done
+
+    def _step_in(self, index: int, standings: _Standings, *, may_start: bool) -> Step | None:
         """Return the next step of a bracket: a promotion, highest rung first, or a new trial."""
         bracket = self._bracket(index)
         if bracket is None:
             return None
-        feasible = (history.brackets == index) & (history.states != State.INFEASIBLE)
-        started = int(feasible.sum())
+        trials = standings.members(index)
+        started = len(trials)
         if not started:
             return Start(bracket.levels[0], index) if may_start else None
         # In a small space or with `max_trials`, a bracket may begin with fewer trials.
         sizes = bracket.sizes if may_start else self._sizes(bracket, started)
         for rung in range(len(bracket.levels) - 2, -1, -1):
-            members = feasible & reached(history, bracket.levels[rung])
-            if int(members.sum()) < sizes[rung]:
+            here, above = bracket.levels[rung : rung + 2]
+            members = trials[standings.reached(here)[trials]]
+            if len(members) < sizes[rung]:
                 continue
-            top = best_of(history, members, bracket.levels[rung], sizes[rung + 1])
-            number = first_paused(top, paused, history, bracket.levels[rung + 1])
-            if number is not None:
-                return Resume(number, bracket.levels[rung + 1])
+            losses = standings.losses(here)[members]
+            top = members[np.argsort(losses, kind="stable")[: sizes[rung + 1]]]
+            waiting = top[standings.paused[top] & (standings.epochs[top] < above)]
+            if len(waiting):
+                return Resume(int(waiting[0]), above)
         return Start(bracket.levels[0], index) if may_start and started < sizes[0] else None
+
+
+class _Standings:
+    """The trials by bracket, rung and loss, each computed once for all brackets.
+
+    Args:
+        history: All trials.
+        paused: Shape ``(n,)``: which of them may be resumed.
+    """
+
+    def __init__(self, history: History, paused: Mask) -> None:
+        self.paused, self.epochs = paused, history.epochs
+        feasible = np.flatnonzero(history.states != State.INFEASIBLE)
+        brackets = history.brackets[feasible]
+        order = np.argsort(brackets, kind="stable")
+        self._numbers, self._brackets = feasible[order], brackets[order]
+        self.reached = cache(partial(reached, history))
+        self.losses = cache(history.best_by)
+
+    def members(self, bracket: int) -> IntArray:
+        """Return the numbers of the trials of a bracket that have not failed."""
+        first, end = np.searchsorted(self._brackets, [bracket, bracket + 1])
+        return self._numbers[first:end]
 
 
 def _rounded_up(max_epochs: int, eta: int) -> tuple[Bracket, ...]:

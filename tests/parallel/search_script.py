@@ -8,7 +8,7 @@ import sys
 from tests.parallel.slow_trials import slow_tuner
 
 if __name__ == "__main__":
-    tuner = slow_tuner(sys.argv[1], max_trials=6)
+    tuner = slow_tuner(sys.argv[1], max_trials=8)
     try:
         tuner.search(float(sys.argv[3]), sys.argv[2], workers=2, verbose=0)
     except KeyboardInterrupt:
