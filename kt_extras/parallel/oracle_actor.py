@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 from typing import Any, NamedTuple
 
 from kt_extras.parallel.answers import Answer, answered
+from kt_extras.parallel.direct_calls import CallServer, Contact
 from kt_extras.parallel.places import Place
 
 BEATS = "beats"  # the group of threads that take heartbeats, while others decide
@@ -57,8 +58,9 @@ class OracleActor:
     ) -> None:
         self._pickled, self._place = pickled, place
         self._timeout, self._progress_timeout = timeout, progress_timeout
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # held while the oracle is asked
         self._opened: Any = None
+        self._calls: CallServer | None = None
         self._moved: dict[str, float] = {}  # when a worker was last seen to go on
         self._asked: set[str] = set()
         self._boards: list[tuple[str, str]] = []
@@ -76,11 +78,13 @@ class OracleActor:
         Args:
             known_boards: How many of the directories of TensorBoard the driver knows.
         """
-        return answered(lambda: self._news(known_boards))
+        with self._lock:
+            return answered(lambda: self._news(known_boards))
 
     def lose(self, worker: str) -> Answer:
         """Let the trials of a worker that has died be run again."""
-        return answered(lambda: self._lose(worker))
+        with self._lock:
+            return answered(lambda: self._lose(worker))
 
     def stop(self) -> Answer:
         """Give out no more trials, and let workers stop after their running epoch."""
@@ -88,16 +92,21 @@ class OracleActor:
 
     def close(self) -> Answer:
         """Give back the trials that no worker ends, and let other processes search the project."""
-        return answered(self._close)
+        with self._lock:
+            return answered(self._close)
 
     # For workers.
+
+    def contact(self) -> Answer:
+        """Return where `call` can be called without Ray."""
+        return answered(self._contact)
 
     def call(self, worker: str, number: int, method: str, *args: Any) -> Answer:
         """Answer a call; see `OracleService.call`."""
         self._moved[worker] = time.monotonic()
-        if method == "create_trial":
-            self._asked.add(worker)
-        with redirect_stdout(self._output):
+        with self._lock, redirect_stdout(self._output):
+            if method == "create_trial":
+                self._asked.add(worker)
             answer = answered(lambda: self._service.call(worker, number, method, *args))
         return answer._replace(stop_asked=self._opened is not None and self._opened.stop_asked)
 
@@ -119,6 +128,13 @@ class OracleActor:
         if has_moved or worker not in self._moved:
             self._moved[worker] = time.monotonic()
         return bool(self._opened.stop_asked)
+
+    def _contact(self) -> Contact:
+        if self._calls is None:
+            import ray
+
+            self._calls = CallServer(ray.util.get_node_ip_address(), self.call)
+        return self._calls.contact
 
     @property
     def _service(self) -> Any:

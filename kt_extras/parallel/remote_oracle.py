@@ -13,6 +13,7 @@ from typing import Any
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.oracles.taken import TrialTakenError
+from kt_extras.parallel.direct_calls import DirectCalls
 from kt_extras.parallel.oracle_actor import BEATS
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.64  # seconds between two questions for a trial
@@ -32,6 +33,7 @@ class Link:
 
     def __init__(self, ray: Any, actor: Any, worker: str) -> None:
         self._ray, self._actor, self.worker = ray, actor, worker
+        self._calls = DirectCalls(ray, actor)
         self._number, self._lock = 0, threading.Lock()
         self.stop: Callable[[], None] = lambda: None
         self.stop_asked = False
@@ -45,8 +47,7 @@ class Link:
         """
         with self._lock:
             number, self._number = self._number, self._number + 1
-            ref = self._actor.call.remote(self.worker, number, method, *args)
-            answer = self._ray.get(ref)
+            answer = self._calls.call(self.worker, number, method, *args)
             self.has_moved = True
         if answer.stop_asked:
             self.ask_to_stop()
