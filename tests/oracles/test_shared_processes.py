@@ -14,7 +14,7 @@ from kt_extras.storage.database import Database
 from tests.oracles.shared_tuner import MAX_TRIALS
 from tests.storage.conftest import server  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 240  # seconds

@@ -41,7 +41,7 @@ def stacked(models, x, y, *, epochs=EPOCHS, batch_size=16, validation_data=None,
     return stack, histories
 
 
-def assert_as_alone(build, x, y, *, count=3, rtol=1e-5, weights=1e-5, **kwargs):
+def assert_as_alone(build, x, y, *, count=2, rtol=1e-5, weights=1e-5, **kwargs):
     """Assert that histories, weights and states of optimizers are as those of plain `fit`."""
     alone = built(build, count)
     expected = [fitted(model, x, y, **kwargs) for model in alone]
