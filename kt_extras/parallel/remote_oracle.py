@@ -109,6 +109,7 @@ class RemoteOracle:
         self.workers = workers
         self.multi_worker, self.should_report = False, True
         self._trials: dict[str, tuple[str, Trial]] = {}  # by id, with the name it runs under
+        self._spaceless: set[str] = set()  # those that declare the space while they run
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -127,6 +128,8 @@ class RemoteOracle:
             self.wait(asked)
         if trial.status not in {TrialStatus.IDLE, TrialStatus.STOPPED}:
             self._trials[trial.trial_id] = name, trial
+            if not trial.hyperparameters.space:
+                self._spaceless.add(trial.trial_id)
         return trial
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
@@ -136,6 +139,9 @@ class RemoteOracle:
             TrialTakenError: It was given to another worker.
         """
         name, trial = self._trials[trial_id]
+        if trial_id in self._spaceless and trial.hyperparameters.space:
+            self._spaceless.remove(trial_id)
+            self.update_space(trial.hyperparameters)  # for which other workers wait
         answer = copy.copy(trial)
         answer.status = self._link.call("update_trial", name, trial_id, dict(metrics), step)
         return answer

@@ -13,16 +13,10 @@ import pytest
 import kt_extras as kte
 from kt_extras.parallel.answers import answered
 from kt_extras.parallel.served_oracle import served
+from tests.parallel.conftest import wait_for
 from tests.parallel.slow_trials import begun, slow_tuner
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def seen(tmp_path):
-    folder = tmp_path / "seen"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
@@ -52,13 +46,6 @@ def started(tmp_path, seen, monkeypatch):
         process.stdout.close()
     wait_for(lambda: not descendants(tmp_path), 60)
     assert shared_memory() <= shared_before
-
-
-def wait_for(condition, seconds=120):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it took too long"
-        time.sleep(0.05)
 
 
 def descendants(project):

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -26,35 +25,6 @@ def _ray():
     """Start Ray once for all searches of this module."""
     with running_ray(Settings(2, None, None, 60, None), shows_output=False):
         yield
-
-
-@pytest.fixture
-def seen(tmp_path):
-    folder = tmp_path / "seen"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def when():
-    """Return what calls a function, in a thread, once a condition holds."""
-    threads, ended = [], threading.Event()
-
-    def watch(condition, action):
-        def run():
-            while not ended.is_set():
-                if condition():
-                    action()
-                    return
-                time.sleep(0.05)
-
-        threads.append(threading.Thread(target=run, daemon=True))
-        threads[-1].start()
-
-    yield watch
-    ended.set()
-    for thread in threads:
-        thread.join()
 
 
 def kill(pids, with_signal=signal.SIGKILL):
@@ -98,7 +68,8 @@ def test_workers_that_are_silent_or_hang_are_replaced(tmp_path, seen, when):
     )
     assert ended(tuner) == ["COMPLETED"] * 3
     assert [record.attempt for record in tuner.oracle.trial_records()] == [2, 2, 1]
-    assert not [pid for _, pid in begun(seen) if Path("/proc", pid).exists()]
+    first = sorted(seen.iterdir(), key=lambda path: path.stat().st_mtime)[:2]
+    assert not [path for path in first if Path("/proc", path.name.split(".")[1]).exists()]
 
 
 def test_workers_that_die_at_their_start_end_the_search(tmp_path, seen):
