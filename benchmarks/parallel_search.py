@@ -1,195 +1,202 @@
-"""Searches in several processes: trials a minute, overhead, reports a second, memory.
+"""Searches in several processes: what two workers gain, and what the oracle's process bears.
 
     python -m benchmarks.parallel_search scaling   # two workers against one, trials of seconds
-    python -m benchmarks.parallel_search trivial   # trials that do nothing; `--ray-tune` for peers
-    python -m benchmarks.parallel_search reports   # what the actor of the oracle answers a second
+    python -m benchmarks.parallel_search reports   # what the oracle's process answers a second
 
-The start of Ray and of the processes is left out of all rates: ours are taken from the records,
-from the beginning of the first trial to the end of the last one, and that of Ray Tune from the
-difference of two searches, with Ray already started and actors that are used again.
+The start of Ray and of the processes is left out: trials count from the beginning of the first one
+to the end of the last one.  `parallel_trivial` compares trials that do nothing with other
+libraries, `parallel_kills` kills the processes.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
 import numpy as np
 
 import kt_extras as kte
+from kt_extras.oracles.workers import part_of
+from kt_extras.parallel.direct_calls import DirectCalls
+from kt_extras.parallel.oracle_actor import BEATS, OracleActor
+from kt_extras.parallel.places import Place
 
 COST = keras_tuner.Objective("cost", "min")
-REPORTS = 3  # epochs of a trivial trial
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+CALLERS = 2
+EPOCHS = 10  # of a trial whose reports are counted
 
 
-class Trivial(kte.Tuner):
-    """Reports epochs and trains nothing."""
-
-    def run_trial(self, trial):
-        """Report a parabola."""
-        x = trial.hyperparameters.Float("x", -1.0, 1.0)
-        for epoch in range(REPORTS):
-            cost = {"cost": x**2 + 1 / (epoch + 1)}
-            self.oracle.update_trial(trial.trial_id, cost, step=epoch)
+# Real trials.
 
 
-def rate(tuner):
-    """Return trials a second, from the first beginning to the last end."""
-    records = [record for record in tuner.oracle.trial_records() if record.ended]
-    return len(records) / (max(r.ended for r in records) - min(r.began for r in records))
-
-
-def build_model(hp):
+def build_model(hp: keras_tuner.HyperParameters) -> Any:
     """Return a network whose training takes seconds."""
     import keras
 
-    units = hp.Int("units", 64, 65)
+    units = hp.Fixed("units", 64)
     layers = [keras.layers.Dense(units, "relu") for _ in range(6)]
     model = keras.Sequential([keras.Input((64,)), *layers, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(hp.Float("rate", 1e-4, 1e-2, sampling="log")), "mse")
     return model
 
 
-def scaling():
-    """Print trials a minute with one and two workers, and what a trial takes without a search."""
-    os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NUM_THREADS="1")
+def data() -> dict[str, Any]:
+    """Return the arguments of `fit`."""
     x = np.random.default_rng(0).normal(size=(40_000, 64)).astype("float32")
-    data = {"x": x, "y": x[:, 0], "epochs": 5, "batch_size": 32, "verbose": 0}
-    found = {}
-    for workers in (1, 2):
-        tuner = kte.RandomSearch(
-            build_model, "loss", 8, seed=0, directory=tempfile.mkdtemp(), trials_at_once=1
+    return {"x": x, "y": x[:, 0], "epochs": 5, "batch_size": 32, "verbose": 0}
+
+
+def searched(workers: int, trials: int) -> tuple[float, list[float]]:
+    """Return the seconds of a search from its first trial on, and those of each trial."""
+    tuner = kte.RandomSearch(
+        build_model, "loss", trials, seed=0, directory=tempfile.mkdtemp(), trials_at_once=1
+    )
+    tuner.search(**data(), workers=workers)
+    records = tuner.oracle.trial_records()
+    took = [record.ended - record.began for record in records]
+    return max(r.ended for r in records) - min(r.began for r in records), took
+
+
+def plain(trials: int) -> None:
+    """Print the seconds of builds and trainings without a search, and their processor time."""
+    given = data()
+    for _ in range(trials):
+        began = time.perf_counter()
+        build_model(keras_tuner.HyperParameters()).fit(**given)
+        sys.stdout.write(f"{time.perf_counter() - began}\n")
+
+
+def scaling(trials: int, rounds: int) -> None:
+    """Print trials a minute with one and two workers, and what a trial takes without a search."""
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    command = [sys.executable, "-m", "benchmarks.parallel_search", "plain", "--trials", str(trials)]
+    gains, overheads = [], []
+    for _ in range(rounds):
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        bare = statistics.median(map(float, said.split()[1:]))  # the first one loads libraries
+        (one, took), (two, _) = searched(1, trials), searched(2, trials)
+        gains.append(one / two)
+        overheads.append(statistics.median(took[1:]) / bare - 1)
+        print(
+            f"{60 * trials / one:.1f} trials a minute with one worker, {60 * trials / two:.1f} "
+            f"with two; a trial takes {statistics.median(took[1:]):.2f} s, without a search "
+            f"{bare:.2f} s",
+            flush=True,
         )
-        tuner.search(**data, workers=workers)
-        found[workers] = 60 * rate(tuner)
-    code = (
-        "import time, numpy as np, keras_tuner\n"
-        "from benchmarks.parallel_search import build_model\n"
-        "x = np.random.default_rng(0).normal(size=(40_000, 64)).astype('float32')\n"
-        "took = []\n"
-        "for _ in range(3):\n"
-        "    began = time.perf_counter()\n"
-        "    hp = keras_tuner.HyperParameters()\n"
-        "    build_model(hp).fit(x, x[:, 0], epochs=5, batch_size=32, verbose=0)\n"
-        "    took.append(time.perf_counter() - began)\n"
-        "print(sorted(took)[1])"
-    )
-    root = Path(__file__).parents[1]
-    plain = float(
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=root, capture_output=True, text=True
-        ).stdout.split()[-1]
-    )
     print(
-        f"{found[1]:.1f} trials a minute with one worker, {found[2]:.1f} with two: "
-        f"{found[2] / found[1]:.2f} times as many"
+        f"medians: {statistics.median(gains):.2f} times as many trials with two workers, "
+        f"{100 * statistics.median(overheads):.1f}% more time a trial than without a search"
     )
-    print(f"a trial takes {60 / found[1]:.2f} s, plain training {plain:.2f} s")
 
 
-def trivial(with_ray_tune):
-    """Print trials a second of trials that do nothing."""
-    oracle = kte.SamplerOracle(kte.samplers.Random(), objective=COST, max_trials=2000, seed=0)
-    tuner = Trivial(oracle, directory=tempfile.mkdtemp())
-    tuner.search(workers=2, verbose=0)
-    print(f"kt_extras: {rate(tuner):.0f} trials a second, {REPORTS} reports each")
-    if with_ray_tune:
+# The oracle's process.
+
+
+class Measured(OracleActor):
+    """An oracle's process that tells what it uses."""
+
+    def used(self) -> tuple[float, float]:
+        """Return the seconds of processor time, and the megabytes of memory."""
+        found = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
+        return time.process_time(), int(found[1]) / 1024 if found else float("nan")
+
+
+class Caller:
+    """A worker that trains nothing.
+
+    Args:
+        actor: The oracle's process.
+        name: Its name.
+    """
+
+    def __init__(self, actor: Any, name: str) -> None:
         import ray
-        from ray import tune
 
-        ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR")
+        self._calls, self._name, self._number = DirectCalls(ray, actor), name, 0
 
-        def trainable(config):
-            for epoch in range(REPORTS):
-                tune.report({"cost": config["x"] ** 2 + 1 / (epoch + 1)})
+    def _call(self, method: str, *args: Any) -> Any:
+        self._number += 1
+        return self._calls.call(self._name, self._number, method, *args).result()
 
-        def seconds(trials):
-            tuner = tune.Tuner(
-                tune.with_resources(trainable, {"cpu": 1}),
-                param_space={"x": tune.uniform(-1, 1)},
-                tune_config=tune.TuneConfig(
-                    num_samples=trials, max_concurrent_trials=2, reuse_actors=True
-                ),
-                run_config=tune.RunConfig(verbose=0, storage_path=tempfile.mkdtemp()),
-            )
+    def run(self, at_once: int, epochs: int, rounds: int = 1) -> float:
+        """Run trials, so many at once; return the seconds that their reports took."""
+        spent = 0.0
+        names = [part_of(self._name, slot) for slot in range(at_once)]
+        for _ in range(rounds):
+            trials = [self._call("create_trial", name) for name in names]
             began = time.perf_counter()
-            tuner.fit()
-            return time.perf_counter() - began
+            for step in range(epochs):
+                for name, trial in zip(names, trials, strict=True):
+                    self._call("update_trial", name, trial.trial_id, {"cost": 1.0}, step)
+            spent += time.perf_counter() - began
+            for name, trial in zip(names, trials, strict=True):
+                trial.status = "COMPLETED"
+                self._call("end_trial", name, trial)
+        return spent
 
-        few = seconds(20)  # with the start, which the difference leaves out
-        print(f"Ray Tune: {100 / (seconds(120) - few):.1f} trials a second")
-        ray.shutdown()
 
-
-def reports():
-    """Print how many reports the actor of the oracle answers, and its memory."""
+def reports(trials: int, rounds: int) -> None:
+    """Print how many reports the oracle's process answers, and its memory."""
     import ray
     from ray import cloudpickle
 
-    from kt_extras.parallel.oracle_actor import BEATS, OracleActor
-    from kt_extras.parallel.places import Place
-
-    ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="ERROR")
+    options: dict[str, Any] = {"include_dashboard": False, "logging_level": logging.ERROR}
+    ray.init(address="local", num_cpus=CALLERS, **options)
     folder = tempfile.mkdtemp()
-    oracle = kte.SamplerOracle(kte.samplers.Random(), objective=COST, max_trials=20_000, seed=0)
+    oracle = kte.RandomSearchOracle(objective=COST, max_trials=trials + 10_000, seed=0)
     oracle.hyperparameters.Float("x", -1.0, 1.0)
     oracle._set_project_dir(folder, "reports")
-    made = ray.remote(concurrency_groups={BEATS: 2})(OracleActor).options(num_cpus=0)
+    made = ray.remote(concurrency_groups={BEATS: 2})(Measured).options(num_cpus=0)
     actor = made.remote(cloudpickle.dumps(oracle), Place.of(f"{folder}/reports"), 60.0, None)
-    number = 0
+    callers = [ray.remote(Caller).remote(actor, f"worker{n}") for n in range(CALLERS)]
 
-    def call(method, *arguments):
-        nonlocal number
-        number += 1
-        return actor.call.remote("w", number, method, *arguments)
+    def all_run(*args: int) -> float:
+        return max(ray.get([caller.run.remote(*args) for caller in callers]))
 
-    def run(count):
-        for _ in range(count):
-            trial = ray.get(call("create_trial", "w")).result()
-            for step in range(REPORTS):
-                ray.get(call("update_trial", "w", trial.trial_id, {"cost": 1.0}, step)).result()
-            trial.status = "COMPLETED"
-            ray.get(call("end_trial", "w", trial)).result()
-
-    def memory():
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            if b"OracleActor" in path.read_bytes():
-                text = (path.parent / "status").read_text()
-                return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
-        return float("nan")
-
-    began = time.perf_counter()
-    run(1000)
-    print(f"{1000 / (time.perf_counter() - began):.0f} trials a second of one caller that waits")
-    before = memory()
-    trial = ray.get(call("create_trial", "w")).result()
-    began = time.perf_counter()
-    ray.get([call("update_trial", "w", trial.trial_id, {"cost": 1.0}, s) for s in range(3000)])
-    print(f"{3000 / (time.perf_counter() - began):.0f} reports a second, 1,000 trials behind it")
-    trial.status = "COMPLETED"
-    ray.get(call("end_trial", "w", trial))
-    run(9000)
-    print(f"{before:.0f} MB after 1,000 trials, {memory():.0f} MB after 10,000")
+    all_run(10, 3, 1000 // 10 // CALLERS)
+    before = ray.get(actor.used.remote())[1]
+    rates, costs = [], []
+    for _ in range(rounds):
+        began = ray.get(actor.used.remote())[0]
+        spent, count = all_run(50, EPOCHS), CALLERS * 50 * EPOCHS
+        rates.append(count / spent)
+        costs.append(1000 * (ray.get(actor.used.remote())[0] - began) / count)
+    print(
+        f"{statistics.median(rates):.0f} reports a second of two callers, 1,000 trials behind it; "
+        f"at most {statistics.median(costs):.2f} ms of processor time each, with the begin and the "
+        "end of the trials"
+    )
+    for _ in range(3):
+        all_run(10, 3, trials // 3 // 10 // CALLERS)
+        print(f"{ray.get(actor.used.remote())[1]:.0f} MB", flush=True)
+    print(f"{before:.0f} MB after 1,000 trials; {trials} more after them")
     ray.shutdown()
 
 
-def main():
+def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("scaling", "trivial", "reports"))
-    parser.add_argument("--ray-tune", action="store_true")
+    parser.add_argument("what", choices=("scaling", "reports", "plain"))
+    parser.add_argument("--trials", type=int)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    if given.what == "trivial":
-        trivial(given.ray_tune)
+    if given.what == "scaling":
+        scaling(given.trials or 8, given.rounds)
+    elif given.what == "reports":
+        reports(given.trials or 9000, given.rounds)
     else:
-        {"scaling": scaling, "reports": reports}[given.what]()
+        plain(given.trials or 3)
 
 
 if __name__ == "__main__":

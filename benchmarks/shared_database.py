@@ -29,7 +29,7 @@ from benchmarks.killed_searches import cost
 from kt_extras.storage.database import Database
 
 _PROJECT = "project"
-_EPOCH = 0.02  # seconds
+_EPOCH = 0.1  # seconds
 _GAP = (1.0, 4.0)  # seconds between two kills
 _PATIENCE = 240.0  # seconds for the end of a search after the last kill
 
