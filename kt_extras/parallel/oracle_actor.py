@@ -133,6 +133,9 @@ class OracleActor:
         if self._calls is None:
             import ray
 
+            _ = (
+                self._service
+            )  # before other threads import what the calls need, with it in a circle
             self._calls = CallServer(ray.util.get_node_ip_address(), self.call)
         return self._calls.contact
 

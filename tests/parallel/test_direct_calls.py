@@ -8,6 +8,7 @@ import pytest
 from kt_extras.parallel import direct_calls
 from kt_extras.parallel.answers import Answer, RemoteTracebackError, answered
 from kt_extras.parallel.direct_calls import CallServer, Contact, DirectCalls
+from kt_extras.parallel.oracle_actor import OracleActor
 
 ray = pytest.importorskip("ray")
 
@@ -104,3 +105,12 @@ def test_ray_takes_the_calls_where_no_connection_can_be_made(calls, actor, monke
     actor.contact = SimpleNamespace(remote=lambda: Answer(wrong[fault]))
     assert [calls.call(1, 2).result(), calls.call(3).result()] == [3, 3]
     assert actor.over_ray == 2
+
+
+def test_an_oracle_is_called_directly_only_once_it_is_loaded(monkeypatch):
+    def fails(_):
+        raise LookupError("no records")
+
+    monkeypatch.setattr(OracleActor, "_open", fails)
+    with pytest.raises(LookupError, match="no records"):
+        OracleActor(b"", None, 60.0, None).contact().result()
