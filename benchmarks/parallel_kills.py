@@ -134,6 +134,7 @@ class Torment:
                 os.kill(self._chance.choice(pids), signal.SIGKILL)
                 self._targets.pop(0)
                 self.counts[f"kills of {target.removeprefix('ray::').partition('Actor')[0]}"] += 1
+                self.counts["kills"] += 1
                 if target == "driver":
                     driver.wait()
                     driver = start(kind, directory)
@@ -177,7 +178,7 @@ class Torment:
             "processes left behind": self._left(directory),
         }
         self.counts.update({name: int(number) for name, number in found.items()})
-        print(f"{kind}: {found}", flush=True)
+        print(f"{self.counts['kills']} kills; {kind}: {found}", flush=True)
         if not found["ended"]:
             print(Path(directory, "log").read_text()[-5000:], flush=True)
 

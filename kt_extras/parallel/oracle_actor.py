@@ -133,9 +133,8 @@ class OracleActor:
         if self._calls is None:
             import ray
 
-            _ = (
-                self._service
-            )  # before other threads import what the calls need, with it in a circle
+            # First, or two threads would import the same modules, and wait for each other.
+            _ = self._service
             self._calls = CallServer(ray.util.get_node_ip_address(), self.call)
         return self._calls.contact
 
