@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import keras
 import keras_tuner
 import numpy as np
 
@@ -40,63 +41,85 @@ EPOCHS = 10  # of a trial whose reports are counted
 # Real trials.
 
 
-def build_model(hp: keras_tuner.HyperParameters) -> Any:
-    """Return a network whose training takes seconds."""
-    import keras
+class Clock(keras.callbacks.Callback):
+    """Writes down when trainings begin, and the processor time of the process until then.
 
-    units = hp.Fixed("units", 64)
-    layers = [keras.layers.Dense(units, "relu") for _ in range(6)]
+    Args:
+        path: Where to.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Write it down."""
+        with open(self.path, "a") as file:
+            file.write(f"{time.perf_counter()} {time.process_time()}\n")
+
+
+def from_one_to_the_next(path: str) -> np.ndarray:
+    """Return the seconds from one training to the next, and those of processor time; medians.
+
+    The first training is left out: it loads libraries.
+    """
+    return np.median(np.diff(np.loadtxt(path)[1:], axis=0), axis=0)
+
+
+def build_model(hp: keras_tuner.HyperParameters) -> keras.Model:
+    """Return a network whose training takes seconds."""
+    layers = [keras.layers.Dense(64, "relu") for _ in range(6)]
     model = keras.Sequential([keras.Input((64,)), *layers, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(hp.Float("rate", 1e-4, 1e-2, sampling="log")), "mse")
     return model
 
 
-def data() -> dict[str, Any]:
+def data(clock: str) -> dict[str, Any]:
     """Return the arguments of `fit`."""
     x = np.random.default_rng(0).normal(size=(40_000, 64)).astype("float32")
-    return {"x": x, "y": x[:, 0], "epochs": 5, "batch_size": 32, "verbose": 0}
+    given = {"x": x, "y": x[:, 0], "epochs": 5, "batch_size": 32, "verbose": 0}
+    return {**given, "callbacks": [Clock(clock)]}
 
 
-def searched(workers: int, trials: int) -> tuple[float, list[float]]:
-    """Return the seconds of a search from its first trial on, and those of each trial."""
+def searched(workers: int, trials: int, clock: str) -> float:
+    """Return the seconds of a search, from its first trial on."""
     tuner = kte.RandomSearch(
         build_model, "loss", trials, seed=0, directory=tempfile.mkdtemp(), trials_at_once=1
     )
-    tuner.search(**data(), workers=workers)
+    tuner.search(**data(clock), workers=workers)
     records = tuner.oracle.trial_records()
-    took = [record.ended - record.began for record in records]
-    return max(r.ended for r in records) - min(r.began for r in records), took
+    return max(r.ended for r in records) - min(r.began for r in records)
 
 
-def plain(trials: int) -> None:
-    """Print the seconds of builds and trainings without a search, and their processor time."""
-    given = data()
+def plain(trials: int, clock: str) -> None:
+    """Build and train without a search."""
+    given = data(clock)
     for _ in range(trials):
-        began = time.perf_counter()
         build_model(keras_tuner.HyperParameters()).fit(**given)
-        sys.stdout.write(f"{time.perf_counter() - began}\n")
 
 
 def scaling(trials: int, rounds: int) -> None:
     """Print trials a minute with one and two workers, and what a trial takes without a search."""
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    command = [sys.executable, "-m", "benchmarks.parallel_search", "plain", "--trials", str(trials)]
     gains, overheads = [], []
     for _ in range(rounds):
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        bare = statistics.median(map(float, said.split()[1:]))  # the first one loads libraries
-        (one, took), (two, _) = searched(1, trials), searched(2, trials)
+        paths = [str(Path(tempfile.mkdtemp(), "clock")) for _ in range(3)]
+        command = [sys.executable, "-m", "benchmarks.parallel_search", "plain", "--clock", paths[0]]
+        subprocess.run([*command, "--trials", "5"], check=True)
+        one, two = searched(1, trials, paths[1]), searched(2, trials, paths[2])
+        bare, took = from_one_to_the_next(paths[0]), from_one_to_the_next(paths[1])
         gains.append(one / two)
-        overheads.append(statistics.median(took[1:]) / bare - 1)
+        overheads.append(took / bare - 1)
         print(
             f"{60 * trials / one:.1f} trials a minute with one worker, {60 * trials / two:.1f} "
-            f"with two; a trial takes {statistics.median(took[1:]):.2f} s, without a search "
-            f"{bare:.2f} s",
+            f"with two; a trial takes {took[0]:.2f} s ({took[1]:.2f} of processor time), without a "
+            f"search {bare[0]:.2f} ({bare[1]:.2f})",
             flush=True,
         )
+    more = 100 * np.median(overheads, axis=0)
     print(
-        f"medians: {statistics.median(gains):.2f} times as many trials with two workers, "
-        f"{100 * statistics.median(overheads):.1f}% more time a trial than without a search"
+        f"medians: {statistics.median(gains):.2f} times as many trials with two workers; a trial "
+        f"takes {more[0]:.1f}% more than without a search ({more[1]:.1f}% of processor time)"
     )
 
 
@@ -190,13 +213,14 @@ def main() -> None:
     parser.add_argument("what", choices=("scaling", "reports", "plain"))
     parser.add_argument("--trials", type=int)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clock", help="of `plain`: the file that it writes")
     given = parser.parse_args()
     if given.what == "scaling":
         scaling(given.trials or 8, given.rounds)
     elif given.what == "reports":
         reports(given.trials or 9000, given.rounds)
     else:
-        plain(given.trials or 3)
+        plain(given.trials or 5, given.clock)
 
 
 if __name__ == "__main__":
