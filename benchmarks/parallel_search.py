@@ -76,7 +76,7 @@ def build_model(hp: keras_tuner.HyperParameters) -> keras.Model:
 
 def data(clock: str) -> dict[str, Any]:
     """Return the arguments of `fit`."""
-    x = np.random.default_rng(0).normal(size=(40_000, 64)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(12_000, 64)).astype("float32")
     given = {"x": x, "y": x[:, 0], "epochs": 5, "batch_size": 32, "verbose": 0}
     return {**given, "callbacks": [Clock(clock)]}
 
