@@ -50,6 +50,9 @@ class KerasTunerDriver:
         if self.is_visible and news.said:
             print(news.said, end="")  # noqa: T201 - as KerasTuner does
 
+    def worker_ended(self, _: Any) -> None:
+        """Do nothing: a tuner of KerasTuner says nothing of its time."""
+
     def close(self) -> None:
         """Load what is on record."""
         oracle = self._tuner.oracle

@@ -118,7 +118,7 @@ class RaySearch:
             news = ray.get(actor.poll.remote(self._known_boards)).result()
             self._take(news, fleet, driver)
             for answer in ended:
-                answer.result()
+                driver.worker_ended(answer.result())
             if ended:  # no trial is left, and none runs
                 until = min(until, time.monotonic() + (0 if fleet.waits_alone else _GRACE))
             if stop_request.is_set:

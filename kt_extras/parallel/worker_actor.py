@@ -39,19 +39,19 @@ class WorkerActor:
             timeout: Seconds after which a worker that is not heard from has died.
 
         Returns:
-            An `Answer`: whether the user has interrupted the search, or the error that ended it.
+            An `Answer`: what a tuner of kt_extras says of its time, and whether the user has
+            interrupted the search; or the error that has ended it.
         """
         try:
             place.enter()
-            stop_asked = self._work(oracle, sent, workers, timeout)
+            return self._work(oracle, sent, workers, timeout)
         except KeyboardInterrupt:
             return Answer(None, stop_asked=True)
         except BaseException as error:
             return Answer(None, Failure.of(error))
-        return Answer(None, stop_asked=stop_asked)
 
-    def _work(self, oracle: Any, sent: list[Any], workers: int, timeout: float) -> bool:
-        """Run trials, heard from meanwhile; return whether the user has interrupted the search."""
+    def _work(self, oracle: Any, sent: list[Any], workers: int, timeout: float) -> Answer:
+        """Run trials, heard from meanwhile."""
         import ray
 
         from kt_extras.parallel.remote_oracle import Heart, Link  # loads KerasTuner
@@ -60,12 +60,12 @@ class WorkerActor:
         heart = Heart(link, min(timeout / _BEATS, _LONGEST))
         heart.start()
         try:
-            self._search(link, ray.get(sent), workers)
+            report = self._search(link, ray.get(sent), workers)
         finally:
             heart.end()
-        return link.stop_asked
+        return Answer(report, stop_asked=link.stop_asked)
 
-    def _search(self, link: Any, received: list[Any], workers: int) -> None:
+    def _search(self, link: Any, received: list[Any], workers: int) -> Any:
         from ray import cloudpickle
 
         from kt_extras.parallel.remote_oracle import RemoteMonitor, RemoteOracle
@@ -87,6 +87,7 @@ class WorkerActor:
             with suppress(Exception):  # the first error is the one to see
                 remote.give_back_all()
             raise
+        return getattr(tuner, "_time_report", None)
 
 
 def _watch_epochs(tuner: Any, link: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import keras
@@ -11,7 +13,9 @@ import keras
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.parallel.oracle_actor import News
 from kt_extras.records.events import EpochReported, TrialEnded
+from kt_extras.training.notes import Notes
 from kt_extras.tuners.search_monitor import SearchMonitor
+from kt_extras.tuners.time_report import TimeReport
 from kt_extras.tuners.trained_models import TrainedModels
 
 
@@ -54,6 +58,7 @@ class SearchDriver:
         self._monitor: SearchMonitor | None = None
         self._reported: SearchMonitor | None = None  # once it is closed
         self._ended_because: str | None = None
+        self._time_reports: list[TimeReport] = []
 
     def oracle(self) -> Any:
         """Return the oracle that is sent."""
@@ -89,6 +94,11 @@ class SearchDriver:
         if any(isinstance(event, EpochReported) for event in events):
             self._monitor.epoch_ended()
 
+    def worker_ended(self, report: TimeReport | None) -> None:
+        """Take what a worker says of its time, None if it was interrupted."""
+        if report is not None:
+            self._time_reports.append(report)
+
     def close(self) -> None:
         """End the progress line, and load what is on record."""
         monitor, self._monitor = self._monitor, None
@@ -101,9 +111,13 @@ class SearchDriver:
         self._reported = monitor
 
     def ended(self) -> None:
-        """Say why the search has ended."""
+        """Say why the search has ended, and where the time of its workers went."""
         if self._reported is not None:
             self._reported.report_ending()
+        if self._time_reports:
+            notes = Notes(visible=self.is_visible)
+            for line in reduce(add, self._time_reports).lines("Time of the workers"):
+                notes.add(line)
 
 
 def _nothing(_: Any) -> None:

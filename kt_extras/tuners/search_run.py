@@ -17,7 +17,7 @@ from kt_extras.training.interruption import StopRequest
 from kt_extras.training.time_spent import TimeSpent
 from kt_extras.tuners.callbacks_before import made_before
 from kt_extras.tuners.stacked_loop import StackedLoop
-from kt_extras.tuners.time_report import time_report
+from kt_extras.tuners.time_report import TimeReport
 from kt_extras.tuners.trial_loop import TrialLoop
 from kt_extras.tuners.trials_at_once import AtOnce
 
@@ -75,19 +75,19 @@ class SearchRun:
             finally:
                 self._pool.clear()
 
-    def time_report(self, spent: TimeSpent, by_batches: Counter[str]) -> list[str]:
-        """Return lines that say where the time went.
+    def time_report(self, spent: TimeSpent, by_batches: Counter[str]) -> TimeReport:
+        """Return what says where the time went.
 
         Args:
             spent: The time.
             by_batches: How many times Keras' own `fit` trained a model, by the reason.
         """
         together = self._together
-        return time_report(
-            spent,
+        return TimeReport(
+            Counter(spent.seconds),
             stacked=together.stacked if together else 0,
             reused=self._pool.reused,
-            not_stacked=together.reasons if together else Counter(),
-            not_reused=self._pool.reasons,
-            by_batches=by_batches,
+            not_stacked=Counter(together.reasons if together else ()),
+            not_reused=Counter(self._pool.reasons),
+            by_batches=Counter(by_batches),
         )

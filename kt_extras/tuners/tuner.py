@@ -59,13 +59,14 @@ from kt_extras.tuners.roles import role_of
 from kt_extras.tuners.search_driver import SearchDriver
 from kt_extras.tuners.search_run import SearchRun
 from kt_extras.tuners.stacked_trial import BuiltModel
+from kt_extras.tuners.time_report import TimeReport
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint, check_model
 from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
 
 _OF_THIS_PROCESS = (
     *("_fits", "_models", "_notes", "_pool", "_prebuilt", "_restore_settings", "_role"),
-    "_stop_request",
+    *("_stop_request", "_time_report"),
 )
 
 
@@ -189,6 +190,7 @@ class Tuner(RecordedTuner):
         self._stop_request = StopRequest()
         self._notes = Notes(visible=False)
         self._fits = FitReport(self._notes)
+        self._time_report: TimeReport | None = None  # of the last search
         self._sets_verbose = False  # whether the user's own training does
         self._shows_epochs = False  # whether Keras' own progress bars are shown
         super().__init__(
@@ -257,7 +259,8 @@ class Tuner(RecordedTuner):
         with environment_explained(str(self.project_dir)), measured() as spent:
             self._role.search(run_trials, visible=verbose > 0)
         if self._role.trains:
-            for line in run.time_report(spent, self._fits.fallbacks):
+            self._time_report = run.time_report(spent, self._fits.fallbacks)
+            for line in self._time_report.lines():
                 self._notes.add(line)
 
     def run_trial(self, trial: Trial, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
@@ -467,6 +470,7 @@ class Tuner(RecordedTuner):
         self._pool, self._prebuilt = ModelPool(pool_size), None
         self._stop_request, self._notes = StopRequest(), Notes(visible=False)
         self._fits, self._restore_settings = FitReport(self._notes), None
+        self._time_report = None
         self._models = self._models_kept(self._local_oracle, keep)
         self._role = role_of(self, self._local_oracle, self._models, overwrite=False)
 

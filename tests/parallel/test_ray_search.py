@@ -98,6 +98,9 @@ def test_two_workers_share_a_database_a_display_and_a_tensorboard(capsys):
     for number in range(12):
         assert len(re.findall(rf"trial {number} completed", said)) == 1
     assert said.count("Search ended after 12 trials") == 1
+    reports = re.findall(r"Time of the workers: .* models used again", said)
+    assert len(reports) == 1
+    assert ("trials were stacked" in reports[0]) == compat.KERAS_3
 
     dashboard = Dashboard("logs")
     names = [row["trial_id"] for row in rows(tuner)]
