@@ -50,11 +50,11 @@ class Clock(keras.callbacks.Callback):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self.path = path
+        self.clock = path
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Write it down."""
-        with open(self.path, "a") as file:
+        with open(self.clock, "a") as file:
             file.write(f"{time.perf_counter()} {time.process_time()}\n")
 
 
