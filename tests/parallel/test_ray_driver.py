@@ -74,6 +74,7 @@ def test_a_search_goes_on_when_its_driver_was_killed_and_interrupted(started, tm
     wait_for(lambda: len(begun(seen)) > 3)
     killed.kill()
     killed.wait()
+    wait_for(lambda: not descendants(tmp_path))
     attempts = len(begun(seen))
 
     stopped_at_once = started(60)
