@@ -5,7 +5,8 @@
 Each search runs on a Ray of its own; its epochs are a formula, and trials that pause write a small
 state.  At random instants one of the processes is killed by SIGKILL; a driver is then started
 again.  Told is how many searches came to their end, how many finished trials were lost or run
-again, how many trials were begun once more, and how many processes the dead have left behind.
+again, how many trials had to begin their last part once more, and how many processes the dead have
+left behind.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ class Torment:
             "lost": sum(after.get(name) != end for name, end in before.items()),
             "run again": repeated(directory),
             "given up": sum(GIVEN_UP in end for end in after.values()),
-            "begun once more": sum(record.attempt - 1 for record in records),
+            "last part begun again": sum(record.attempt - 1 for record in records),
             "processes left behind": self._left(directory),
         }
         self.counts.update({name: int(number) for name, number in found.items()})

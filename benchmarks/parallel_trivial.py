@@ -162,7 +162,7 @@ def main() -> None:
         return
     searches = {
         "kt_extras, workers=2": lambda: on_ray(given.trials),
-        "Ray Tune": lambda: with_ray_tune(max(60, given.trials // 3)),
+        "Ray Tune": lambda: with_ray_tune(given.trials),
         "kt_extras, chief and workers": lambda: with_chief("ours", given.trials),
         "KerasTuner, chief and workers": lambda: with_chief("theirs", given.trials),
     }
