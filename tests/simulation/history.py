@@ -343,7 +343,7 @@ class Runner:
             with self._no_fault():
                 self._enqueued(write, values)
 
-    def _enqueued(self, tuner: ArithmeticTuner, values: dict[str, float]) -> None:
+    def _enqueued(self, tuner: Any, values: dict[str, float]) -> None:
         high = 0.5 if self._edited else 1.0
         try:
             tuner.enqueue(values)
@@ -352,6 +352,8 @@ class Runner:
                 raise
             return
         except (ProjectInUseError, RuntimeError):  # another has gone on with the search since
+            return
+        if values["x"] in tuner.enqueued_before:  # as when a script is run again
             return
         self.model.disturbed = True
         if self.model.queue is not None:
@@ -477,17 +479,18 @@ class Runner:
     def _new_tuner(self) -> ArithmeticTuner:
         random.seed(self._draws[self._programs % 2])  # of which the search's seed is drawn
         self._programs += 1
-        return tuner_in(self.disk.root, self.history.kind, self._at, edited=self._edited)
+        return self._made(self._at, edited=self._edited)
 
     def _loaded(self, edited: int | None = None, max_trials: int | None = None) -> Any:
         """Return the tuner of a program that does not search."""
         random.seed(self._draws[0])
-        return tuner_in(
-            self.disk.root,
-            self.history.kind,
-            edited=self._edited if edited is None else edited,
-            max_trials=max_trials,
-        )
+        edited = self._edited if edited is None else edited
+        return self._made(edited=edited, max_trials=max_trials)
+
+    def _made(self, *given: Any, **settings: Any) -> Any:
+        tuner: Any = tuner_in(self.disk.root, self.history.kind, *given, **settings)
+        tuner.enqueued_before = list(self.model.queue or [])  # which is not enqueued again
+        return tuner
 
     def _at(self, what: str, trial: str, epoch: int = 0) -> str | None:
         """Take the steps that are due now, inside of a trial; called by the tuner."""

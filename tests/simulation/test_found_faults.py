@@ -35,6 +35,7 @@ FAULTS = {
     "another process enqueues a point while a search runs": History(
         "random", (("search",), ("enqueue", 0, 9))
     ),
+    "two scripts enqueue the same point": History("random", (("enqueue", 0, 4), ("enqueue", 0, 4))),
     "a step below 0 is reported": History("random", (("search",), ("mistake", 0))),
     "a point is enqueued that a narrowed range does not have": History(
         "random", (("enqueue", 0, 9), ("edit",))
