@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import keras_tuner
@@ -146,8 +147,17 @@ class QueuedOracle:
                 trial = self._oracle.trials[trial_id]
                 trial.status = TrialStatus.RUNNING
                 self._oracle.ongoing_trials[name] = trial
+                self._show(trial_id)
                 adopted.append(name)
         return adopted
+
+    def _show(self, trial_id: str) -> None:
+        """Let KerasTuner's display know a trial, which it records only with the next one."""
+        display, now = self._oracle._display, datetime.now()
+        display.search_start = display.search_start or now
+        display.trial_start.setdefault(trial_id, now)
+        number = self._oracle.start_order.index(trial_id) + 1
+        display.trial_number.setdefault(trial_id, number)
 
     def holds(self, tuner_id: str, trial_id: str) -> bool:
         """Tell whether a worker has a trial."""

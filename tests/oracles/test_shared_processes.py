@@ -24,7 +24,9 @@ PATIENCE = 240  # seconds
 def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/runs.db"
-    return request.getfixturevalue("server").url
+    url = request.getfixturevalue("server").url
+    Database(url, "shared").delete()  # that of the test before
+    return url
 
 
 def start(url, directory, tuner):
