@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="the extra `sql` is not installed")
 
+from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
 from tests.oracles.shared_tuner import MAX_TRIALS
 from tests.storage.conftest import server  # noqa: F401 - a fixture
@@ -25,7 +26,7 @@ def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/runs.db"
     url = request.getfixturevalue("server").url
-    Database(url, "shared").delete()  # that of the test before
+    Database(url, "shared", SearchTables()).delete()  # that of the test before
     return url
 
 
