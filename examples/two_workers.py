@@ -25,7 +25,7 @@ if __name__ == "__main__":
     x = np.random.default_rng(0).normal(size=(512, 8))
     y = x[:, 0] * x[:, 1]
     tuner = kte.ASHA(
-        build_model, "val_loss", max_epochs=9, max_trials=12, seed=0, directory=tempfile.mkdtemp()
+        build_model, "val_loss", max_epochs=9, max_trials=8, seed=0, directory=tempfile.mkdtemp()
     )
     tuner.search(x, y, validation_split=0.25, batch_size=32, workers=2)
     tuner.results_summary(3)
