@@ -5,6 +5,16 @@ import time
 
 import pytest
 
+from kt_extras.parallel.ray_engine import running_ray
+from kt_extras.parallel.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def started_ray():
+    """Start Ray once for all searches of a module."""
+    with running_ray(Settings(2, None, None, 60, None), shows_output=False):
+        yield
+
 
 @pytest.fixture
 def seen(tmp_path):

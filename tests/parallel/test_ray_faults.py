@@ -9,22 +9,14 @@ from pathlib import Path
 import pytest
 
 import kt_extras as kte
-from kt_extras.parallel.ray_engine import running_ray
-from kt_extras.parallel.settings import Settings
 from tests.parallel.slow_trials import actors, begun, slow_keras_tuner, slow_tuner
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore"),  # of Ray, about itself
+    pytest.mark.usefixtures("started_ray"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ray():
-    """Start Ray once for all searches of this module."""
-    with running_ray(Settings(2, None, None, 60, None), shows_output=False):
-        yield
 
 
 def kill(pids, with_signal=signal.SIGKILL):

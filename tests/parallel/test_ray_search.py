@@ -11,8 +11,6 @@ import tensorflow as tf
 
 import kt_extras as kte
 from kt_extras import compat
-from kt_extras.parallel.ray_engine import running_ray
-from kt_extras.parallel.settings import Settings
 from tests.parallel.slow_trials import build_model, data, slow_tuner
 from tests.tensorboard.conftest import Dashboard
 
@@ -20,14 +18,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore"),  # of Ray, about itself
+    pytest.mark.usefixtures("started_ray"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ray():
-    """Start Ray once for all searches of this module."""
-    with running_ray(Settings(2, None, None, 60, None), shows_output=False):
-        yield
 
 
 @pytest.fixture(autouse=True)
