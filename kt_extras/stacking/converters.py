@@ -51,7 +51,7 @@ def added(count: int) -> Iterator[None]:
     if before:
         _registry.update(_CONVERTERS)
         _registry.update({op: _stacking(before[op], which) for op, which in _STACKED.items()})
-        _registry.update({op: _compiled_as_is(before[op]) for op in _CALLS})
+        _registry["PartitionedCall"] = _compiled_as_is(before["PartitionedCall"])
     try:
         yield
     finally:
@@ -71,7 +71,7 @@ def _stacking(otherwise: Converter, which: list[int]) -> Converter:
 
 
 def _compiled_as_is(otherwise: Converter) -> Converter:
-    """Return a converter of calls that leaves what XLA has to compile as it is.
+    """Return a converter of calls without state that leaves what XLA has to compile as it is.
 
     Keras compiles convolutions with groups, whose gradients exist nowhere else on some processors.
     """
@@ -168,7 +168,6 @@ _CONVERTERS: dict[str, Converter] = {
         _one_by_one,
     ),
 }
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 # The inputs that TensorFlow's own converters require to be stacked.
 _STACKED = {
     "DepthwiseConv2dNative": [0, 1],
