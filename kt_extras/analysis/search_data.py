@@ -10,31 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
 from kt_extras.arrays import FloatArray
 from kt_extras.search import Point, Space
-
-Direction = Literal["min", "max"]
-
-
-class Target(NamedTuple):
-    """What is minimised or maximised.
-
-    Attributes:
-        name: Of a metric, as it stands in the logs, or of a measured cost, such as `parameters`.
-        direction: `"min"` or `"max"`.
-    """
-
-    name: str
-    direction: Direction
-
-    @property
-    def sign(self) -> float:
-        """The factor from its value to a loss: -1.0 if it is maximised."""
-        return -1.0 if self.direction == "max" else 1.0
+from kt_extras.search.outcome import Target as Target
 
 
 class Epochs(TypedDict):

@@ -36,6 +36,8 @@ def is_due(curve: Curve, *, n_warmup_steps: int, interval_steps: int) -> bool:
 def leads(curve: Curve, rivals: Curves) -> bool:
     """Return whether the lowest loss of a trial is at most that of all rivals.
 
+    Where losses are ranks, the rivals count with theirs at the same epoch.
+
     Args:
         curve: Losses of the trial so far.
         rivals: Losses of the trials to compare it with.
@@ -43,4 +45,8 @@ def leads(curve: Curve, rivals: Curves) -> bool:
     >>> leads(Curve(np.array([2.0, 0.5, 9.0])), Curves.of([[3.0, 0.5], [1.0]]))
     True
     """
-    return len(rivals) > 0 and math.isfinite(curve.best) and curve.best <= rivals.best
+    if not len(rivals) or not math.isfinite(curve.best):
+        return False
+    if curve.rank is None:
+        return curve.best <= rivals.best
+    return curve.best <= float(np.min(rivals.best_by(curve.step), initial=math.inf))

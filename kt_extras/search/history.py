@@ -2,6 +2,10 @@
 
 Samplers, pruners and schedulers read these columns; only the code that runs a search changes them.
 Losses are minimised, and the loss of a failed trial is `inf`.
+
+Where there are several objectives, or constraints on the outcome, `History.ranked` puts ranks in
+the place of losses: among all trials for the final ones, and among the trials that have reached an
+epoch for those of a curve.  So whatever compares losses compares outcomes.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from numpy.typing import NDArray
 
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.search.dimensions import Point
+from kt_extras.search.outcome import Goals
 from kt_extras.search.past import Past
 from kt_extras.search.space import Space, point_key
 
@@ -45,10 +50,13 @@ class Curve:
         losses: Shape ``(epochs,)``; NaN where nothing was reported, `inf` for a NaN loss.
         sign: Factor from a loss to the value of the objective: -1.0 if that is maximised. Defaults
             to 1.
+        rank: Of its best epoch among all trials, where the losses are ranks: those of two epochs
+            cannot be compared. Defaults to None.
     """
 
     losses: FloatArray
     sign: float = 1.0
+    rank: float | None = None
 
     @property
     def step(self) -> int:
@@ -63,6 +71,8 @@ class Curve:
     @property
     def best(self) -> float:
         """The lowest loss so far; `inf` before the first."""
+        if self.rank is not None:
+            return self.rank
         return float(np.min(self.reported, initial=math.inf))
 
 
@@ -147,6 +157,7 @@ class History(Sequence[Observation]):
         space: Space of the points.
         sign: Factor from a loss to the value of the objective: -1.0 if that is maximised. Defaults
             to 1.
+        goals: What is wanted of outcomes, if that is more than one low loss. Defaults to None.
 
     Attributes:
         past: What earlier searches have found.
@@ -160,9 +171,10 @@ class History(Sequence[Observation]):
     ([[0.25]], [3.0])
     """
 
-    def __init__(self, space: Space, sign: float = 1.0) -> None:
+    def __init__(self, space: Space, sign: float = 1.0, goals: Goals | None = None) -> None:
         self.space = space
         self.sign = sign
+        self.goals = goals
         self.past: tuple[Past, ...] = ()
         self._points: list[Point] = []
         self._keys = Counter[tuple[tuple[str, object], ...]]()  # several trials may have one point
@@ -171,7 +183,8 @@ class History(Sequence[Observation]):
         self._states = np.empty(0, dtype=np.int8)
         self._brackets = np.empty(0, dtype=np.int64)
         self._changes: dict[int, list[tuple[int, Point]]] = {}
-        self._curves = _CurveColumns()
+        self._outcomes = np.empty((0, goals.width if goals else 0))
+        self._curves = _CurveColumns() if goals is None else _OutcomeColumns(goals)
 
     def __len__(self) -> int:
         return len(self._points)
@@ -214,6 +227,27 @@ class History(Sequence[Observation]):
         The loss of a paused trial is its best so far.
         """
         return self._losses[: len(self)]
+
+    @property
+    def n_objectives(self) -> int:
+        """By how many losses trials are compared; 1 for a weighted sum."""
+        several = self.goals is not None and self.goals.weights is None
+        return self._outcomes.shape[1] - 1 if several else 1
+
+    @property
+    def targets(self) -> FloatArray:
+        """Shape ``(n, n_objectives)``: the losses of each trial, `inf` where `losses` is."""
+        if self.n_objectives == 1:
+            return self.losses[:, None]
+        unknown = np.isinf(self.losses)[:, None]
+        return np.where(unknown, math.inf, self._outcomes[: len(self), :-1])
+
+    @property
+    def violations(self) -> FloatArray:
+        """Shape ``(n,)``: by how much each trial violates constraints; 0 for a feasible one."""
+        if self.goals is None:
+            return np.zeros(len(self))
+        return np.where(np.isinf(self.losses), 0.0, self._outcomes[: len(self), -1])
 
     @property
     def states(self) -> NDArray[np.int8]:
@@ -264,6 +298,7 @@ class History(Sequence[Observation]):
         self._losses = _with_room(self._losses, number, math.inf)
         self._states = _with_room(self._states, number, State.RUNNING)
         self._brackets = _with_room(self._brackets, number, 0)
+        self._outcomes = _with_room(self._outcomes, number, math.inf)
         self._brackets[number] = bracket
         self._points.append({})
         self._place(number, point)
@@ -274,9 +309,20 @@ class History(Sequence[Observation]):
         self._keys[point_key(self._points[number])] -= 1
         self._place(number, point)
 
-    def report(self, number: int, step: int, loss: float) -> None:
-        """Record the loss at the end of an epoch, counted from 0; NaN counts as `inf`."""
+    def report(
+        self, number: int, step: int, loss: float, outcome: FloatArray | None = None
+    ) -> None:
+        """Record the loss at the end of an epoch, counted from 0; NaN counts as `inf`.
+
+        Args:
+            number: The trial.
+            step: The epoch.
+            loss: Of the first objective.
+            outcome: Of all `goals`, where there are any.
+        """
         self._curves.report(number, step, loss)
+        if isinstance(self._curves, _OutcomeColumns) and outcome is not None:
+            self._curves.report_outcome(number, step, outcome)
 
     def change(self, number: int, epoch: int, point: Point) -> None:
         """Set the point of a trial from an epoch on, as when it takes over that of another."""
@@ -303,10 +349,36 @@ class History(Sequence[Observation]):
         self.resume(number)
         self._curves.cut(number, kept)
 
-    def finish(self, number: int, state: State, loss: float) -> None:
-        """End a trial; a loss that is not finite counts as `inf`."""
+    def finish(
+        self, number: int, state: State, loss: float, outcome: FloatArray | None = None
+    ) -> None:
+        """End a trial; a loss that is not finite counts as `inf`.
+
+        Args:
+            number: The trial.
+            state: How it ended.
+            loss: Of the first objective.
+            outcome: Of all `goals`, where there are any.
+        """
         self._states[number] = state
         self._losses[number] = loss if math.isfinite(loss) else math.inf
+        if outcome is not None:
+            self._outcomes[number] = outcome
+
+    def ranked(self) -> History:
+        """Return the same trials with ranks as losses, if they have `goals`; else this history.
+
+        It shares what this one may change, so it holds until the next event.
+        """
+        if self.goals is None:
+            return self
+        history = copy.copy(self)
+        history._losses = np.full(len(self), math.inf)
+        known = np.isfinite(self.losses)
+        history._losses[known] = self.goals.order(self._outcomes[: len(self)][known])
+        history._curves = _RankColumns(self._curves)
+        history.sign = 1.0
+        return history
 
     def curve(self, number: int) -> Curve:
         """Return the losses of a trial by epoch."""
@@ -326,7 +398,7 @@ class History(Sequence[Observation]):
         Args:
             epochs: One of `budgets`.
         """
-        history = History(self.space, self.sign)
+        history = History(self.space, self.sign, self.goals)
         history.past = self.past
         reached = (self.budgets >= epochs) & (self.states != State.INFEASIBLE)
         losses = np.where(self.epochs > 0, self.best_by(epochs), self.losses)
@@ -337,6 +409,10 @@ class History(Sequence[Observation]):
         history._unit, history._brackets = self.unit[rows], self.brackets[rows]
         history._states = np.where(reached, State.COMPLETED, self.states)[rows].astype(np.int8)
         history._losses = np.where(reached, losses, math.inf)[rows]
+        outcomes = self._curves.outcomes_by(len(self), epochs)
+        without_curve = (self.epochs == 0)[:, None]
+        final = self._outcomes[: len(self)]
+        history._outcomes = np.where(without_curve, final, outcomes)[rows]
         return history
 
     def cut_to(self, lengths: IntArray) -> History:
@@ -364,11 +440,12 @@ class History(Sequence[Observation]):
 
     def moved_to(self, space: Space) -> History:
         """Return the same trials in another space, as when hyperparameters were added."""
-        history = History(space, self.sign)
+        history = History(space, self.sign, self.goals)
         history.past = self.past
         for point, bracket in zip(self._points, self.brackets.tolist(), strict=True):
             history.start(point, bracket)
         history._losses, history._states = self._losses.copy(), self._states.copy()
+        history._outcomes = self._outcomes.copy()
         history._changes = self._changes
         history._curves = self._curves
         return history
@@ -419,6 +496,9 @@ class _CurveColumns:
         self._lengths = _with_room(self._lengths, rows, 0)
         return self._lengths[:rows]
 
+    def outcomes_by(self, rows: int, epochs: int) -> FloatArray:
+        return np.empty((rows, 0))
+
     def view(self, rows: IntArray, sign: float) -> Curves:
         if len(rows):
             self._make_room(int(rows.max()), 0)
@@ -432,6 +512,150 @@ class _CurveColumns:
         self._losses = _with_room(self._losses, row, math.nan)
         self._best = _with_room(self._best, row, math.nan)
         self._lengths = _with_room(self._lengths, row, 0)
+
+
+class _OutcomeColumns(_CurveColumns):
+    """Also the outcomes by epoch, and their ranks among the trials that have reached an epoch.
+
+    A metric that is not measured in an epoch keeps its last value.
+    """
+
+    def __init__(self, goals: Goals) -> None:
+        super().__init__()
+        self._goals = goals
+        self._outcomes = np.empty((0, 0, goals.width))
+        self._best_steps = np.zeros((0, 0), dtype=np.int64)  # in which the lowest loss came
+        self._ranks: dict[int, tuple[FloatArray, FloatArray]] = {}
+
+    def report_outcome(self, row: int, step: int, outcome: FloatArray) -> None:
+        """Set the outcome of an epoch whose loss has been reported."""
+        before = self._outcomes[row, step - 1] if step else np.full(len(outcome), math.inf)
+        missing = np.isinf(outcome) & ~np.isnan(before)
+        self._outcomes[row, step] = np.where(missing, before, outcome)
+        self._best_steps[row, : self._lengths[row]] = _best_steps(
+            self._losses[row, : self._lengths[row]]
+        )
+        self._forget(step)
+
+    def cut(self, row: int, length: int) -> None:
+        super().cut(row, length)
+        if row < len(self._outcomes):
+            self._outcomes[row, length:] = math.nan
+        self._forget(length)
+
+    def cut_to(self, lengths: IntArray) -> _OutcomeColumns:
+        columns = copy.copy(self)
+        columns._lengths, columns._ranks = lengths, {}
+        return columns
+
+    def outcomes_by(self, rows: int, epochs: int) -> FloatArray:
+        reached = np.minimum(self.lengths(rows), epochs)
+        outcomes = np.full((rows, self._goals.width), math.inf)
+        begun = np.flatnonzero(reached)
+        steps = self._best_steps[begun, reached[begun] - 1]
+        outcomes[begun] = self._outcomes[begun, steps]
+        return np.where(np.isnan(outcomes), math.inf, outcomes)
+
+    def rank_by(self, rows: int, epochs: int) -> FloatArray:
+        """Return the rank of each trial by its best epoch among the first ones."""
+        return self._goals.order(self.outcomes_by(rows, epochs))
+
+    def ranks_at(self, step: int) -> tuple[FloatArray, FloatArray]:
+        """Return the rank of each trial in an epoch, and that of its best one until then.
+
+        Returns:
+            Two arrays of shape ``(rows,)``, NaN for trials that have not reached it.
+        """
+        found = self._ranks.get(step)
+        if found is None or len(found[0]) < len(self._lengths):
+            found = self._ranks[step] = self._ranked(step)
+        return found
+
+    def _ranked(self, step: int) -> tuple[FloatArray, FloatArray]:
+        there = np.flatnonzero(self._lengths > step)
+        now, best = np.full((2, len(self._lengths)), math.nan)
+        outcomes = self._outcomes[there, step]
+        unknown = np.isnan(outcomes).any(axis=1)  # the objective was not measured in this epoch
+        now[there] = self._goals.order(np.where(np.isnan(outcomes), math.inf, outcomes))
+        now[there[unknown]] = math.nan
+        best[there] = self._goals.order(self.outcomes_by(len(self._lengths), step + 1)[there])
+        return now, best
+
+    def _forget(self, step: int) -> None:
+        """Forget the ranks in an epoch and in later ones, which may change."""
+        for known in [known for known in self._ranks if known >= step]:
+            del self._ranks[known]
+
+    def _make_room(self, row: int, step: int) -> None:
+        super()._make_room(row, step)
+        rows, columns = self._losses.shape
+        more = ((0, rows - len(self._outcomes)), (0, columns - self._outcomes.shape[1]))
+        if any(added for _, added in more):
+            self._outcomes = np.pad(self._outcomes, (*more, (0, 0)), constant_values=math.nan)
+            self._best_steps = np.pad(self._best_steps, more)
+
+
+class _RankColumns(_CurveColumns):
+    """The curves of others with ranks in the place of losses."""
+
+    def __init__(self, columns: _OutcomeColumns) -> None:
+        self._columns = columns
+
+    def cut_to(self, lengths: IntArray) -> _RankColumns:
+        return _RankColumns(self._columns.cut_to(lengths))
+
+    def lengths(self, rows: int) -> IntArray:
+        return self._columns.lengths(rows)
+
+    def best_by(self, rows: int, epochs: int) -> FloatArray:
+        return self._columns.rank_by(rows, epochs)
+
+    def outcomes_by(self, rows: int, epochs: int) -> FloatArray:
+        return self._columns.outcomes_by(rows, epochs)
+
+    def view(self, rows: IntArray, sign: float) -> Curves:
+        return _RankedCurves(self._columns, rows)
+
+
+class _RankedCurves(Curves):
+    """The curves of some trials, with ranks in the place of losses."""
+
+    def __init__(self, columns: _OutcomeColumns, rows: IntArray) -> None:
+        self._columns, self._rows = columns, rows
+        self._lengths = columns.lengths(int(rows.max(initial=-1)) + 1)
+
+    @overload
+    def __getitem__(self, index: int) -> Curve: ...
+    @overload
+    def __getitem__(self, index: slice) -> Curves: ...
+    def __getitem__(self, index: int | slice) -> Curve | Curves:
+        if isinstance(index, slice):
+            return _RankedCurves(self._columns, self._rows[index])
+        row = self._rows[index]
+        ranks = [self._columns.ranks_at(step) for step in range(int(self._lengths[row]))]
+        losses = np.array([now[row] for now, _ in ranks])
+        return Curve(losses, rank=float(ranks[-1][1][row]) if ranks else math.inf)
+
+    def best_by(self, step: int) -> FloatArray:
+        reached = self._rows[self._lengths[self._rows] > step]
+        return self._columns.ranks_at(step)[1][reached] if len(reached) else np.empty(0)
+
+    @property
+    def best(self) -> float:
+        return min((curve.best for curve in self), default=math.inf)
+
+
+def _best_steps(losses: FloatArray) -> IntArray:
+    """Return for each epoch that of the lowest loss until then.
+
+    >>> _best_steps(np.array([3.0, np.nan, 2.0, 5.0])).tolist()
+    [0, 0, 2, 2]
+    """
+    known = np.where(np.isnan(losses), math.inf, losses)
+    lowest = np.minimum.accumulate(known)
+    first = np.r_[True, lowest[1:] < lowest[:-1]]
+    steps: IntArray = np.maximum.accumulate(np.where(first, np.arange(len(losses)), 0))
+    return steps
 
 
 def _with_room(column: np.ndarray, row: int, filling: float) -> np.ndarray:
