@@ -17,7 +17,6 @@ from kt_extras.search.pareto import (
     pareto_order,
 )
 
-
 _VALUES = np.array([0.0, 1.0, 2.0, 3.5, math.inf])
 
 
