@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kt_extras.search import Boolean, Choice, Condition, Dimension, Fixed, Float, Int, Space
@@ -92,7 +92,7 @@ def _float(given: Config, name: str, conditions: Any, default: Any) -> Float:
     return Float(name, low, high, given["step"], given["sampling"], conditions, default)
 
 
-_KINDS: Mapping[str, Any] = {
+_KINDS: Mapping[str, Callable[[Config, str, Any, Any], Dimension]] = {
     "Boolean": _boolean,
     "Choice": _choice,
     "Fixed": _fixed,

@@ -1,0 +1,84 @@
+"""The state of a search as plain data, for plots, importance, reports and exports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kt_extras.analysis.recorded_trial import decoded, target_values
+from kt_extras.analysis.search_data import SearchData, Takeover, Target, TrialData
+from kt_extras.bridge.metrics import columns
+from kt_extras.records.scores import best_metrics
+from kt_extras.records.search_state import SearchState
+from kt_extras.records.trial_record import TrialRecord
+from kt_extras.search.outcome import Goals, OutcomeConstraint
+
+
+def search_data(
+    state: SearchState, *, name: str, seconds: float, goals: Goals | None = None
+) -> SearchData:
+    """Return the state of a search as data, equal to what its records are read to.
+
+    Args:
+        state: The search; not changed.
+        name: The project's.
+        seconds: How long the search has taken, over all sessions.
+        goals: Several objectives, or constraints.  Defaults to None: the objective alone.
+    """
+    objective = state.objective
+    targets: tuple[Target, ...] = (Target(objective.name, objective.direction),)
+    constraints: Mapping[str, OutcomeConstraint] = {}
+    if goals is not None:
+        targets = goals.objectives
+        constraints = {str(constraint): constraint for constraint in goals.constraints}
+    weights = None
+    if goals is not None and goals.weights is not None:
+        weights = {t.name: w for t, w in zip(targets, goals.weights, strict=True)}
+    return SearchData(
+        name=name,
+        space=state.history.space,
+        objectives=targets,
+        trials=tuple(
+            _trial_data(record, state, targets, constraints) for record in state.trials.values()
+        ),
+        constraints=tuple(constraints),
+        weights=weights,
+        seed=state.seed,
+        seconds=seconds,
+        model=state.model,
+    )
+
+
+def _trial_data(
+    record: TrialRecord,
+    state: SearchState,
+    targets: tuple[Target, ...],
+    constraints: Mapping[str, OutcomeConstraint],
+) -> TrialData:
+    trial, metrics = record.trial, best_metrics(record, state.objective)
+    scored = trial.score is not None
+    violations = {text: one.violation(metrics) for text, one in constraints.items()}
+    return TrialData(
+        number=record.number,
+        trial_id=trial.trial_id,
+        state=record.state.value,
+        values=record.best_values,
+        score=trial.score,
+        targets=target_values(trial.score, metrics, targets),
+        violations=violations if scored else {},
+        metrics=metrics,
+        best_epoch=trial.best_step if scored else None,
+        executions=tuple(decoded(columns(run)) for run in record.executions if run),
+        epochs=record.epochs,
+        began=record.began,
+        ended=record.ended,
+        seconds=record.seconds,
+        worker=record.worker,
+        bracket=int(state.history.brackets[record.number]),
+        budget=record.epoch_budget,
+        takeovers=tuple(
+            Takeover(one.epoch, one.parent, dict(one.before), dict(one.after))
+            for one in record.exploits
+        ),
+        message=trial.message,
+        attempt=record.attempt,
+    )
