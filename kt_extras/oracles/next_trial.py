@@ -91,7 +91,7 @@ class NextTrial:
         may_start = self._may_start(state, max_trials)
         if self.scheduler is None:
             return self._fresh(state, seed, Start(0)) if may_start else None
-        history = state.history.own()
+        history = state.history.ranked().own()
         step = self.scheduler.next_step(history, seed=seed, may_start=may_start)
         if isinstance(step, Start):
             event = self._fresh(state, seed, step)
@@ -113,7 +113,7 @@ class NextTrial:
             return record.trained
         may_start = self._may_start(state, max_trials)
         return self.scheduler.goes_on(
-            state.history.own(), record.number, seed=seed, may_start=may_start
+            state.history.ranked().own(), record.number, seed=seed, may_start=may_start
         )
 
     def pause(self, record: TrialRecord) -> Pause | None:
@@ -202,7 +202,7 @@ class NextTrial:
         try:
             if values is None:
                 sampler = Informed(self.sampler, self.prior)
-                values = sampler.suggest(state.history, space, trial_rng(seed, number))
+                values = sampler.suggest(state.history.ranked(), space, trial_rng(seed, number))
         except SpaceExhausted:
             self.reason = ALL_TRIED
             return None
@@ -250,7 +250,7 @@ def _completed(
 
 def _saved(state: SearchState) -> History:
     """Return the history as it would be if all workers died now: without epochs not saved."""
-    history, records = state.history.own(), list(state.trials.values())
+    history, records = state.history.ranked().own(), list(state.trials.values())
     lengths = history.epochs.copy()
     for number in np.flatnonzero(history.states == State.RUNNING):
         lengths[number] = min(lengths[number], records[number].paused_at_epoch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -17,13 +17,14 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extras.arguments import check_flag, check_integer
 from kt_extras.bridge.declarations import checked
-from kt_extras.bridge.objective import ObjectiveLike, names_of, resolve_objective
+from kt_extras.bridge.goals import Constraints, Objectives, resolve_goals
+from kt_extras.bridge.objective import ObjectiveLike, names_of
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.arguments import check_count, check_hyperparameters, refuse_overridden
 from kt_extras.records.events import SpaceDeclared
 from kt_extras.records.failures_said import BestList
 from kt_extras.records.recorder import Recorder
-from kt_extras.records.scores import best_epochs, best_trials
+from kt_extras.records.scores import best_epochs
 from kt_extras.records.search_state import SearchState, Totals
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import History, Space
@@ -34,6 +35,7 @@ class QueriedOracle(keras_tuner.Oracle):
 
     Args:
         objective: A metric's name as it stands in the logs, a `keras_tuner.Objective`, or a list.
+        objectives, constraints, weights: As for `kt_extras.SamplerOracle`.
         max_trials: Maximum number of trials to begin; None for no limit.
         hyperparameters: A `keras_tuner.HyperParameters` that declares (part of) the space, or None;
             copied.
@@ -44,6 +46,7 @@ class QueriedOracle(keras_tuner.Oracle):
     Attributes:
         seed: The seed of the search: the one that was given, or recorded, or drawn.
         seed_given: Whether the user has given it.
+        goals: What is wanted of outcomes, None for a good score alone.
     """
 
     hyperparameters: keras_tuner.HyperParameters  # KerasTuner's own attribute
@@ -52,6 +55,9 @@ class QueriedOracle(keras_tuner.Oracle):
         self,
         objective: ObjectiveLike,
         *,
+        objectives: Objectives | None = None,
+        constraints: Constraints | None = None,
+        weights: Mapping[str, float] | None = None,
         max_trials: int | None,
         hyperparameters: keras_tuner.HyperParameters | None,
         seed: int | None,
@@ -63,8 +69,9 @@ class QueriedOracle(keras_tuner.Oracle):
             check_flag(name, kwargs.get(name, True))
         max_trials = check_count("max_trials", max_trials, minimum=1)
         seed = check_count("seed", seed, minimum=0)
+        resolved, self.goals = resolve_goals(objective, objectives, constraints, weights)
         super().__init__(
-            objective=resolve_objective(objective),
+            objective=resolved,
             max_trials=max_trials,
             hyperparameters=hyperparameters.copy() if hyperparameters else None,
             seed=1,  # not used; without it KerasTuner draws one from Python's `random`
@@ -75,7 +82,7 @@ class QueriedOracle(keras_tuner.Oracle):
         self.hyperparameters = checked(self.hyperparameters, self._unchecked)
         self.seed = random.randrange(2**31) if seed is None else seed
         self.seed_given = seed is not None
-        self._recorder = Recorder(self.objective, self.hyperparameters, self.seed)
+        self._recorder = Recorder(self.objective, self.hyperparameters, self.seed, self.goals)
         # One lock for all that reads or changes state; waiting workers sleep on it.
         self._changed = threading.Condition(threading.RLock())
 
@@ -136,13 +143,15 @@ class QueriedOracle(keras_tuner.Oracle):
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """Return the trials with the best scores, best first; never one that failed.
 
-        A trial that was paused and runs again has the score that it had when it was paused.  Its
-        hyperparameters are those of its best epoch, also if a population has changed them since.
+        With several objectives these are the trials of the first front, a knee of it first, then
+        those of the next fronts; trials that violate constraints come last.  A trial that was
+        paused and runs again has the score that it had when it was paused.  Its hyperparameters
+        are those of its best epoch, also if a population has changed them since.
         """
         with self._changed:
             if num_trials is not None:  # which KerasTuner takes for all of them
                 check_integer("num_trials", num_trials, minimum=0)
-            best = best_trials(self.trials.values(), self.objective, num_trials)
+            best = self._state.best_trials(num_trials)
             return BestList(map(self._in_best_epoch, best), self.trial_records)
 
     def _in_best_epoch(self, trial: Trial) -> Trial:

@@ -15,6 +15,7 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_extras.arguments import counted
+from kt_extras.bridge.goals import recorded_goals
 from kt_extras.bridge.spaces import to_space
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.events import (
@@ -89,6 +90,11 @@ def _on_project(event: ProjectOpened, _: SearchState) -> None:
         _check_is("model", event.model, str)
     if event.directory is not None:
         _check_is("directory", event.directory, str)
+    try:
+        objective = keras_tuner.Objective("score", "min")  # that of `objective`, a text, is enough
+        recorded_goals(objective, event.objectives, event.constraints, event.weights)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"`objectives` must be names with directions: {error}.") from error
 
 
 def _on_space(event: SpaceDeclared, state: SearchState) -> None:

@@ -46,6 +46,9 @@ class ProjectOpened(Event):
         model: What tells the model with default hyperparameters from others, None if it is unknown.
         directory: What marks the directory with the files of the search, where several processes
             may share the search; None where they may not.
+        objectives: `name` and `direction` of each, if there are several; `objective` is the first.
+        constraints: Bounds on metrics, as texts.
+        weights: Of the objectives by name, in a weighted sum; None for dominance.
     """
 
     kind = "project"
@@ -54,6 +57,9 @@ class ProjectOpened(Event):
     seed: int | None
     model: str | None = None
     directory: str | None = None
+    objectives: list[dict[str, str]] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    weights: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

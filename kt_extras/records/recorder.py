@@ -7,7 +7,7 @@ import time
 import uuid
 import warnings
 import weakref
-from collections.abc import Callable, Collection, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from keras_tuner.engine.trial import Trial
 from kt_extras.arguments import plain
 from kt_extras.atomic_files import replace_file, tidy
 from kt_extras.bridge.declarations import empty_like
+from kt_extras.bridge.goals import goals_record
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.event_check import check
 from kt_extras.records.events import (
@@ -32,6 +33,7 @@ from kt_extras.records.members import member_of
 from kt_extras.records.replay import Source, checked, replay
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.snapshot import snapshot_events
+from kt_extras.search.outcome import Goals
 from kt_extras.storage.errors import LostTurnError, StorageError
 from kt_extras.storage.journal import FORMAT
 from kt_extras.storage.lock import ProjectInUseError, new_member, this_process
@@ -50,6 +52,7 @@ class Recorder:
         objective: With its direction known.
         hyperparameters: The declared space; grows as hyperparameters are found.
         seed: Recorded, for a session that is begun without one.
+        goals: What is wanted of outcomes, if that is more than one low loss.  Defaults to None.
 
     Attributes:
         state: All that is known of the search.
@@ -64,9 +67,10 @@ class Recorder:
         objective: keras_tuner.Objective,
         hyperparameters: keras_tuner.HyperParameters,
         seed: int,
+        goals: Goals | None = None,
     ) -> None:
-        self.state = SearchState(objective, hyperparameters)
-        self._objective = str(objective)
+        self.state = SearchState(objective, hyperparameters, goals)
+        self._objective, self._goals = str(objective), goals_record(goals)
         self.directory: Path | None = None
         self.seed = seed
         self.storage: str | None = None
@@ -254,17 +258,22 @@ class Recorder:
     def _write_project(self) -> None:
         """Write the first record, and another one if that has changed, or a repair has lost it."""
         state, objective = self.state, self._objective
-        if state.format is not None and state.objective_recorded != objective:
+        if state.format is not None:
             self._check_objective(state)
         mark = self._directory_mark if self.is_member else state.directory
         same = state.format == FORMAT and state.objective_recorded == objective
-        same = same and mark == state.directory
+        same = same and mark == state.directory and state.goals_recorded == self._goals
         if same and state.seed is not None:
             return
         seed = self.seed if state.seed is None else state.seed
         model = self.model if state.model is None else state.model
         opened = ProjectOpened(
-            format=FORMAT, objective=objective, seed=seed, model=model, directory=mark
+            format=FORMAT,
+            objective=objective,
+            seed=seed,
+            model=model,
+            directory=mark,
+            **self._goals,
         )
         self._write(opened)
 
@@ -501,16 +510,27 @@ class Recorder:
         return self.storage, self.directory and self.directory.resolve()
 
     def _new_state(self) -> SearchState:
-        return SearchState(self.state.objective, empty_like(self.state.hyperparameters))
+        space = empty_like(self.state.hyperparameters)
+        return SearchState(self.state.objective, space, self.state.goals)
 
     def _check_objective(self, state: SearchState) -> None:
         """Scores of two objectives cannot be compared; before the first score nothing is lost."""
-        now, recorded = self._objective, state.objective_recorded
-        if now != recorded and (state.totals.best is not None or self.has_others()):
-            raise ValueError(
-                f"`objective` is now {now}, but {self.directory} holds scores of {recorded}.  "
-                "Choose another `project_name`, or pass `overwrite=True`."
-            )
+        pairs: list[tuple[str, Any, Any]] = [
+            ("objective", self._objective, state.objective_recorded),
+            ("objectives", _names(self._goals), _names(state.goals_recorded)),
+        ]
+        if self.has_others():
+            pairs.append(("constraints", self._goals, state.goals_recorded))
+        for argument, now, recorded in pairs:
+            if now != recorded and (state.totals.best is not None or self.has_others()):
+                raise ValueError(
+                    f"`{argument}` is now {now}, but {self.directory} holds scores of {recorded}.  "
+                    "Choose another `project_name`, or pass `overwrite=True`."
+                )
+
+
+def _names(goals: Mapping[str, Any]) -> list[str]:
+    return [f"{one['name']} ({one['direction']})" for one in goals.get("objectives", [])]
 
 
 _in_session: weakref.WeakSet[Recorder] = weakref.WeakSet()  # the recorders that hold a session

@@ -16,19 +16,23 @@ from kt_extras.records.trial_record import TrialRecord
 
 
 def best_trials(
-    trials: Iterable[Trial], objective: keras_tuner.Objective, num_trials: int
+    trials: Iterable[Trial], objective: keras_tuner.Objective, num_trials: int | None
 ) -> list[Trial]:
     """Return the trials with the best scores, best first; never one that failed.
 
     Args:
         trials: All trials.
         objective: The search's, with its direction known.
-        num_trials: How many; fewer if there are not as many with a score.
+        num_trials: How many; fewer if there are not as many with a score.  None for all.
     """
-    good = {TrialStatus.COMPLETED, TrialStatus.RUNNING}  # also one that was paused and runs again
-    scored = [trial for trial in trials if trial.status in good and trial.score is not None]
+    scored = filter(is_scored, trials)
     maximised = objective.direction == "max"
     return sorted(scored, key=lambda trial: trial.score, reverse=maximised)[:num_trials]
+
+
+def is_scored(trial: Trial) -> bool:
+    """Tell whether a trial can be among the best, also one that was paused and runs again."""
+    return trial.status in {TrialStatus.COMPLETED, TrialStatus.RUNNING} and trial.score is not None
 
 
 def best_epochs(record: TrialRecord, objective: keras_tuner.Objective) -> list[tuple[float, int]]:

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import singledispatchmethod
 
 import keras_tuner
-from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extras.arrays import FloatArray
 from kt_extras.bridge.declarations import empty_like
+from kt_extras.bridge.goals import goals_record
 from kt_extras.bridge.lazy_trial import LazyTrial
 from kt_extras.bridge.metrics import Metrics, decoded, metric_history, rows
 from kt_extras.bridge.objective import loss_of, sign_of, value_in
@@ -39,10 +41,11 @@ from kt_extras.records.events import (
     TrialEnded,
     TrialResumed,
 )
-from kt_extras.records.scores import score_at_pause
+from kt_extras.records.scores import best_metrics, best_trials, is_scored, score_at_pause
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import History, Point
 from kt_extras.search.history import ELSEWHERE
+from kt_extras.search.outcome import Front, Goals
 from kt_extras.search.past import Past
 
 
@@ -85,6 +88,7 @@ class SearchState:
     Args:
         objective: With its direction known.
         hyperparameters: The declared space; grows as hyperparameters are found.
+        goals: What is wanted of outcomes, if that is more than one low loss.  Defaults to None.
 
     Attributes:
         trials: All trials by their ids, in the order in which they began.
@@ -98,6 +102,7 @@ class SearchState:
         format: As recorded, None before the first event.
         seed: As recorded, None before the first event.
         objective_recorded: As recorded.
+        goals_recorded: As recorded, see `kt_extras.bridge.goals.goals_record`.
         model: As recorded, None if it is unknown.
         directory: What marks the directory with the files of the search, None if nothing does.
         declared: How many hyperparameters the records know.
@@ -107,9 +112,12 @@ class SearchState:
     """
 
     def __init__(
-        self, objective: keras_tuner.Objective, hyperparameters: keras_tuner.HyperParameters
+        self,
+        objective: keras_tuner.Objective,
+        hyperparameters: keras_tuner.HyperParameters,
+        goals: Goals | None = None,
     ) -> None:
-        self.objective = objective
+        self.objective, self.goals = objective, goals
         self.hyperparameters = hyperparameters
         self.trials: dict[str, TrialRecord] = {}
         self.waiting: deque[str] = deque()
@@ -122,12 +130,14 @@ class SearchState:
         self.format: int | None = None
         self.seed: int | None = None
         self.objective_recorded = str(objective)
+        self.goals_recorded = goals_record(goals)
+        self._front = Front()
         self.model: str | None = None
         self.directory: str | None = None
         self.declared = 0
         self.rungs: set[int] = set()
         self.found: set[str] = set()
-        self.history = History(to_space(hyperparameters), sign_of(objective))
+        self.history = History(to_space(hyperparameters), sign_of(objective), goals)
 
     # Changing it.
 
@@ -170,6 +180,23 @@ class SearchState:
         """Epochs trained, without those of attempts that failed or died and are made again."""
         return self.totals.epochs - sum(self.trials[name].unsaved for name in self.waiting)
 
+    def best_trials(self, num_trials: int | None = None) -> list[Trial]:
+        """Return the trials with the best outcomes, best first; never one that failed.
+
+        Of several objectives these are the trials of the first front, a knee of it first, then
+        those of the next ones.
+
+        Args:
+            num_trials: How many; fewer if there are not as many with a score.  Defaults to None:
+                all.
+        """
+        trials = [record.trial for record in self.trials.values()]
+        if self.goals is None:
+            return best_trials(trials, self.objective, num_trials)
+        scored = [record for record in self.trials.values() if is_scored(record.trial)]
+        places = self.history.places([record.number for record in scored])
+        return [scored[place].trial for place in places[:num_trials]]
+
     def interrupted(self) -> list[str]:
         """Return the trials that are running, oldest first; after a reload no worker runs them."""
         return [name for name, record in self.trials.items() if record.state is TrialState.RUNNING]
@@ -184,6 +211,9 @@ class SearchState:
     def _on_project(self, event: ProjectOpened) -> None:
         self.format, self.model, self.directory = event.format, event.model, event.directory
         self.seed, self.objective_recorded = event.seed, event.objective
+        several = {"objectives": event.objectives, "constraints": event.constraints}
+        any_goals = event.objectives or event.constraints
+        self.goals_recorded = {**several, "weights": event.weights} if any_goals else {}
 
     @_apply.register
     def _on_space(self, event: SpaceDeclared) -> None:
@@ -268,9 +298,9 @@ class SearchState:
             self.waiting.remove(event.trial)
         if record.state is TrialState.PAUSED:
             record.paused_at_epoch = record.trained
-        loss = loss_of(self.objective, event.score)
-        self.history.finish(record.number, record.state.observed, loss)
-        self._count(record, loss)
+        loss, outcome = loss_of(self.objective, event.score), self._outcome(record)
+        self.history.finish(record.number, record.state.observed, loss, outcome)
+        self._count(record, loss, outcome)
 
     @_apply.register
     def _on_past(self, event: PastTrial) -> None:
@@ -365,7 +395,8 @@ class SearchState:
         objective = value_in(self.objective, metrics)
         first = len(record.executions) == 1  # trials are compared on their first execution
         if objective is not None and first:
-            self.history.report(record.number, step, loss_of(self.objective, objective))
+            outcome = None if self.goals is None else self.goals.outcome(metrics)
+            self.history.report(record.number, step, loss_of(self.objective, objective), outcome)
 
     def _end(self, record: TrialRecord, event: TrialEnded) -> None:
         """Set what an end says of a trial."""
@@ -385,7 +416,19 @@ class SearchState:
     def _set_score(record: TrialRecord, score: float | None, best_step: int | None) -> None:
         record.trial.score, record.trial.best_step = score, best_step
 
-    def _count(self, record: TrialRecord, loss: float) -> None:
+    def _outcome(self, record: TrialRecord) -> FloatArray | None:
+        """Return the outcome of a trial, None without a score or where scores are all there is."""
+        if self.goals is None or record.trial.score is None:
+            return None
+        return self.goals.outcome(best_metrics(record, self.objective))
+
+    def _improves(self, loss: float, outcome: FloatArray | None) -> bool:
+        """Return whether no earlier trial is as good as one that has ended."""
+        if self.goals is None:
+            return loss < loss_of(self.objective, self.totals.best)
+        return outcome is not None and self._front.add(outcome)
+
+    def _count(self, record: TrialRecord, loss: float, outcome: FloatArray | None) -> None:
         totals, first = self.totals, not record.counted
         record.counted = True
         if first:
@@ -397,8 +440,11 @@ class SearchState:
         totals.ended += first and not record.added
         totals.pruned += record.state is TrialState.PRUNED
         totals.failed += record.state in {TrialState.INFEASIBLE, TrialState.FAILED}
-        if loss < loss_of(self.objective, totals.best):
-            totals.best, totals.stale = record.trial.score, 0
+        if self._improves(loss, outcome):
+            several = self.goals is not None and len(self.goals.objectives) > 1
+            if not several or loss < loss_of(self.objective, totals.best):
+                totals.best = record.trial.score
+            totals.stale = 0
         elif record.trial.score is not None:
             totals.stale += first and not record.added
 

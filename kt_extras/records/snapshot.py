@@ -41,7 +41,11 @@ def snapshot_events(state: SearchState) -> Iterator[Event]:
         state: The search; not changed.
     """
     yield ProjectOpened(
-        format=FORMAT, objective=state.objective_recorded, seed=state.seed, model=state.model
+        format=FORMAT,
+        objective=state.objective_recorded,
+        seed=state.seed,
+        model=state.model,
+        **state.goals_recorded,
     )
     yield SpaceDeclared(hyperparameters=state.hyperparameters.get_config(), anew=True)
     for past in state.history.past:

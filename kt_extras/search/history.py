@@ -22,8 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kt_extras.arrays import FloatArray, IntArray
+from kt_extras.search.curves import Curve as Curve
+from kt_extras.search.curves import CurveColumns, with_room
+from kt_extras.search.curves import Curves as Curves
 from kt_extras.search.dimensions import Point
 from kt_extras.search.outcome import Goals
+from kt_extras.search.outcome_columns import OutcomeColumns, RankColumns
 from kt_extras.search.past import Past
 from kt_extras.search.space import Space, point_key
 
@@ -40,102 +44,6 @@ class State(enum.IntEnum):
     PRUNED = 2  # stopped early because of its losses
     INFEASIBLE = 3  # failed: too large, out of memory, NaN loss, or a crash
     PAUSED = 4  # has reached its budget; a scheduler may resume it
-
-
-@dataclass(frozen=True)
-class Curve:
-    """The losses of one trial by epoch.
-
-    Args:
-        losses: Shape ``(epochs,)``; NaN where nothing was reported, `inf` for a NaN loss.
-        sign: Factor from a loss to the value of the objective: -1.0 if that is maximised. Defaults
-            to 1.
-        rank: Of its best epoch among all trials, where the losses are ranks: those of two epochs
-            cannot be compared. Defaults to None.
-    """
-
-    losses: FloatArray
-    sign: float = 1.0
-    rank: float | None = None
-
-    @property
-    def step(self) -> int:
-        """The last epoch reported, counted from 0; -1 before the first."""
-        return len(self.losses) - 1
-
-    @property
-    def reported(self) -> FloatArray:
-        """The losses of the epochs that were reported, in order."""
-        return self.losses[~np.isnan(self.losses)]
-
-    @property
-    def best(self) -> float:
-        """The lowest loss so far; `inf` before the first."""
-        if self.rank is not None:
-            return self.rank
-        return float(np.min(self.reported, initial=math.inf))
-
-
-class Curves(Sequence[Curve]):
-    """The curves of some trials, as rows of one matrix that is not copied.
-
-    Args:
-        losses: Shape ``(trials, epochs)``, NaN where nothing was reported.
-        best: Shape ``(trials, epochs)``: the lowest loss up to each epoch.
-        lengths: Shape ``(trials,)``: the number of epochs of each trial.
-        rows: Shape ``(m,)``: the numbers of the trials.
-        sign: As in `Curve`.
-    """
-
-    def __init__(
-        self, losses: FloatArray, best: FloatArray, lengths: IntArray, rows: IntArray, sign: float
-    ) -> None:
-        self._losses, self._best, self._lengths = losses, best, lengths
-        self._rows, self._sign = rows, sign
-
-    @classmethod
-    def of(cls, curves: Sequence[Sequence[float]], sign: float = 1.0) -> Curves:
-        """Return the curves of lists of losses, one for each trial.
-
-        >>> Curves.of([[3.0, 1.0, 2.0], [5.0]]).best_by(1).tolist()
-        [1.0]
-        """
-        columns = _CurveColumns()
-        for row, losses in enumerate(curves):
-            for step, loss in enumerate(losses):
-                columns.report(row, step, loss)
-        return columns.view(np.arange(len(curves)), sign)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Curve: ...
-    @overload
-    def __getitem__(self, index: slice) -> Curves: ...
-    def __getitem__(self, index: int | slice) -> Curve | Curves:
-        if isinstance(index, slice):
-            rows = self._rows[index]
-            return Curves(self._losses, self._best, self._lengths, rows, self._sign)
-        row = self._rows[index]
-        return Curve(self._losses[row, : self._lengths[row]], self._sign)
-
-    def best_by(self, step: int) -> FloatArray:
-        """Return the lowest loss up to epoch `step` of each trial that reached it.
-
-        Returns:
-            Shape ``(k,)`` with k at most the number of trials, in their order.
-        """
-        reached = self._rows[self._lengths[self._rows] > step]
-        return self._best[reached, step] if len(reached) else np.empty(0)
-
-    @property
-    def best(self) -> float:
-        """The lowest loss of all; `inf` without any."""
-        begun = self._rows[self._lengths[self._rows] > 0]
-        if not len(begun):
-            return math.inf
-        return float(np.min(self._best[begun, self._lengths[begun] - 1]))
 
 
 @dataclass(frozen=True)
@@ -184,7 +92,7 @@ class History(Sequence[Observation]):
         self._brackets = np.empty(0, dtype=np.int64)
         self._changes: dict[int, list[tuple[int, Point]]] = {}
         self._outcomes = np.empty((0, goals.width if goals else 0))
-        self._curves = _CurveColumns() if goals is None else _OutcomeColumns(goals)
+        self._curves = CurveColumns() if goals is None else OutcomeColumns(goals)
 
     def __len__(self) -> int:
         return len(self._points)
@@ -294,11 +202,11 @@ class History(Sequence[Observation]):
             bracket: Its bracket; -1 for a trial that was trained elsewhere. Defaults to 0.
         """
         number = len(self)
-        self._unit = _with_room(self._unit, number, math.nan)
-        self._losses = _with_room(self._losses, number, math.inf)
-        self._states = _with_room(self._states, number, State.RUNNING)
-        self._brackets = _with_room(self._brackets, number, 0)
-        self._outcomes = _with_room(self._outcomes, number, math.inf)
+        self._unit = with_room(self._unit, number, math.nan)
+        self._losses = with_room(self._losses, number, math.inf)
+        self._states = with_room(self._states, number, State.RUNNING)
+        self._brackets = with_room(self._brackets, number, 0)
+        self._outcomes = with_room(self._outcomes, number, math.inf)
         self._brackets[number] = bracket
         self._points.append({})
         self._place(number, point)
@@ -321,7 +229,7 @@ class History(Sequence[Observation]):
             outcome: Of all `goals`, where there are any.
         """
         self._curves.report(number, step, loss)
-        if isinstance(self._curves, _OutcomeColumns) and outcome is not None:
+        if isinstance(self._curves, OutcomeColumns) and outcome is not None:
             self._curves.report_outcome(number, step, outcome)
 
     def change(self, number: int, epoch: int, point: Point) -> None:
@@ -365,18 +273,34 @@ class History(Sequence[Observation]):
         if outcome is not None:
             self._outcomes[number] = outcome
 
+    def places(self, numbers: Sequence[int]) -> IntArray:
+        """Return an order of trials by their outcomes, best first, with a knee of the first front.
+
+        Args:
+            numbers: Trials with an outcome.
+
+        Returns:
+            Shape ``(n,)``: indices of `numbers`.
+
+        Raises:
+            ValueError: The search has no `goals`.
+        """
+        if self.goals is None:
+            raise ValueError("`places` needs several objectives, or constraints.")
+        return self.goals.places(self._outcomes[np.array(numbers, dtype=np.int64)])
+
     def ranked(self) -> History:
         """Return the same trials with ranks as losses, if they have `goals`; else this history.
 
         It shares what this one may change, so it holds until the next event.
         """
-        if self.goals is None:
-            return self
+        if self.goals is None or not isinstance(self._curves, OutcomeColumns):
+            return self  # losses are all there is, or ranks already
         history = copy.copy(self)
         history._losses = np.full(len(self), math.inf)
         known = np.isfinite(self.losses)
         history._losses[known] = self.goals.order(self._outcomes[: len(self)][known])
-        history._curves = _RankColumns(self._curves)
+        history._curves = RankColumns(self._curves)
         history.sign = 1.0
         return history
 
@@ -409,10 +333,12 @@ class History(Sequence[Observation]):
         history._unit, history._brackets = self.unit[rows], self.brackets[rows]
         history._states = np.where(reached, State.COMPLETED, self.states)[rows].astype(np.int8)
         history._losses = np.where(reached, losses, math.inf)[rows]
-        outcomes = self._curves.outcomes_by(len(self), epochs)
-        without_curve = (self.epochs == 0)[:, None]
-        final = self._outcomes[: len(self)]
-        history._outcomes = np.where(without_curve, final, outcomes)[rows]
+        if isinstance(self._curves, OutcomeColumns | RankColumns):
+            final, by_then = (
+                self._outcomes[: len(self)],
+                self._curves.outcomes_by(len(self), epochs),
+            )
+            history._outcomes = np.where((self.epochs == 0)[:, None], final, by_then)[rows]
         return history
 
     def cut_to(self, lengths: IntArray) -> History:
@@ -454,213 +380,3 @@ class History(Sequence[Observation]):
         self._points[number] = dict(point)
         self._keys[point_key(point)] += 1
         self._unit[number] = self.space.encode(point)
-
-
-class _CurveColumns:
-    """Growing matrices of the losses by epoch and of the lowest losses so far."""
-
-    def __init__(self) -> None:
-        self._losses = np.empty((0, 0))
-        self._best = np.empty((0, 0))
-        self._lengths = np.zeros(0, dtype=np.int64)
-
-    def report(self, row: int, step: int, loss: float) -> None:
-        self._make_room(row, step)
-        loss = loss if math.isfinite(loss) else math.inf
-        length, known = self._lengths[row], min(self._lengths[row], step)
-        before = self._best[row, known - 1] if known else math.inf
-        self._losses[row, step] = loss
-        self._best[row, length:step] = before  # the best so far holds for epochs without a report
-        self._lengths[row] = end = max(length, step + 1)
-        later = np.fmin.accumulate(self._losses[row, step:end])  # an epoch may be reported again
-        self._best[row, step:end] = np.minimum(before, later)
-
-    def cut(self, row: int, length: int) -> None:
-        if row < len(self._losses):  # without reports there is no row
-            self._losses[row, length:], self._best[row, length:] = math.nan, math.nan
-            self._lengths[row] = min(self._lengths[row], length)
-
-    def cut_to(self, lengths: IntArray) -> _CurveColumns:
-        columns = copy.copy(self)
-        columns._lengths = lengths
-        return columns
-
-    def best_by(self, rows: int, epochs: int) -> FloatArray:
-        reached = np.minimum(self.lengths(rows), epochs)
-        best = np.full(rows, math.inf)
-        begun = np.flatnonzero(reached)
-        best[begun] = self._best[begun, reached[begun] - 1]
-        return best
-
-    def lengths(self, rows: int) -> IntArray:
-        self._lengths = _with_room(self._lengths, rows, 0)
-        return self._lengths[:rows]
-
-    def outcomes_by(self, rows: int, epochs: int) -> FloatArray:
-        return np.empty((rows, 0))
-
-    def view(self, rows: IntArray, sign: float) -> Curves:
-        if len(rows):
-            self._make_room(int(rows.max()), 0)
-        return Curves(self._losses, self._best, self._lengths, rows, sign)
-
-    def _make_room(self, row: int, step: int) -> None:
-        if step >= self._losses.shape[1]:
-            more = max(step + 1 - self._losses.shape[1], self._losses.shape[1], 8)
-            self._losses = np.pad(self._losses, ((0, 0), (0, more)), constant_values=math.nan)
-            self._best = np.pad(self._best, ((0, 0), (0, more)), constant_values=math.nan)
-        self._losses = _with_room(self._losses, row, math.nan)
-        self._best = _with_room(self._best, row, math.nan)
-        self._lengths = _with_room(self._lengths, row, 0)
-
-
-class _OutcomeColumns(_CurveColumns):
-    """Also the outcomes by epoch, and their ranks among the trials that have reached an epoch.
-
-    A metric that is not measured in an epoch keeps its last value.
-    """
-
-    def __init__(self, goals: Goals) -> None:
-        super().__init__()
-        self._goals = goals
-        self._outcomes = np.empty((0, 0, goals.width))
-        self._best_steps = np.zeros((0, 0), dtype=np.int64)  # in which the lowest loss came
-        self._ranks: dict[int, tuple[FloatArray, FloatArray]] = {}
-
-    def report_outcome(self, row: int, step: int, outcome: FloatArray) -> None:
-        """Set the outcome of an epoch whose loss has been reported."""
-        before = self._outcomes[row, step - 1] if step else np.full(len(outcome), math.inf)
-        missing = np.isinf(outcome) & ~np.isnan(before)
-        self._outcomes[row, step] = np.where(missing, before, outcome)
-        self._best_steps[row, : self._lengths[row]] = _best_steps(
-            self._losses[row, : self._lengths[row]]
-        )
-        self._forget(step)
-
-    def cut(self, row: int, length: int) -> None:
-        super().cut(row, length)
-        if row < len(self._outcomes):
-            self._outcomes[row, length:] = math.nan
-        self._forget(length)
-
-    def cut_to(self, lengths: IntArray) -> _OutcomeColumns:
-        columns = copy.copy(self)
-        columns._lengths, columns._ranks = lengths, {}
-        return columns
-
-    def outcomes_by(self, rows: int, epochs: int) -> FloatArray:
-        reached = np.minimum(self.lengths(rows), epochs)
-        outcomes = np.full((rows, self._goals.width), math.inf)
-        begun = np.flatnonzero(reached)
-        steps = self._best_steps[begun, reached[begun] - 1]
-        outcomes[begun] = self._outcomes[begun, steps]
-        return np.where(np.isnan(outcomes), math.inf, outcomes)
-
-    def rank_by(self, rows: int, epochs: int) -> FloatArray:
-        """Return the rank of each trial by its best epoch among the first ones."""
-        return self._goals.order(self.outcomes_by(rows, epochs))
-
-    def ranks_at(self, step: int) -> tuple[FloatArray, FloatArray]:
-        """Return the rank of each trial in an epoch, and that of its best one until then.
-
-        Returns:
-            Two arrays of shape ``(rows,)``, NaN for trials that have not reached it.
-        """
-        found = self._ranks.get(step)
-        if found is None or len(found[0]) < len(self._lengths):
-            found = self._ranks[step] = self._ranked(step)
-        return found
-
-    def _ranked(self, step: int) -> tuple[FloatArray, FloatArray]:
-        there = np.flatnonzero(self._lengths > step)
-        now, best = np.full((2, len(self._lengths)), math.nan)
-        outcomes = self._outcomes[there, step]
-        unknown = np.isnan(outcomes).any(axis=1)  # the objective was not measured in this epoch
-        now[there] = self._goals.order(np.where(np.isnan(outcomes), math.inf, outcomes))
-        now[there[unknown]] = math.nan
-        best[there] = self._goals.order(self.outcomes_by(len(self._lengths), step + 1)[there])
-        return now, best
-
-    def _forget(self, step: int) -> None:
-        """Forget the ranks in an epoch and in later ones, which may change."""
-        for known in [known for known in self._ranks if known >= step]:
-            del self._ranks[known]
-
-    def _make_room(self, row: int, step: int) -> None:
-        super()._make_room(row, step)
-        rows, columns = self._losses.shape
-        more = ((0, rows - len(self._outcomes)), (0, columns - self._outcomes.shape[1]))
-        if any(added for _, added in more):
-            self._outcomes = np.pad(self._outcomes, (*more, (0, 0)), constant_values=math.nan)
-            self._best_steps = np.pad(self._best_steps, more)
-
-
-class _RankColumns(_CurveColumns):
-    """The curves of others with ranks in the place of losses."""
-
-    def __init__(self, columns: _OutcomeColumns) -> None:
-        self._columns = columns
-
-    def cut_to(self, lengths: IntArray) -> _RankColumns:
-        return _RankColumns(self._columns.cut_to(lengths))
-
-    def lengths(self, rows: int) -> IntArray:
-        return self._columns.lengths(rows)
-
-    def best_by(self, rows: int, epochs: int) -> FloatArray:
-        return self._columns.rank_by(rows, epochs)
-
-    def outcomes_by(self, rows: int, epochs: int) -> FloatArray:
-        return self._columns.outcomes_by(rows, epochs)
-
-    def view(self, rows: IntArray, sign: float) -> Curves:
-        return _RankedCurves(self._columns, rows)
-
-
-class _RankedCurves(Curves):
-    """The curves of some trials, with ranks in the place of losses."""
-
-    def __init__(self, columns: _OutcomeColumns, rows: IntArray) -> None:
-        self._columns, self._rows = columns, rows
-        self._lengths = columns.lengths(int(rows.max(initial=-1)) + 1)
-
-    @overload
-    def __getitem__(self, index: int) -> Curve: ...
-    @overload
-    def __getitem__(self, index: slice) -> Curves: ...
-    def __getitem__(self, index: int | slice) -> Curve | Curves:
-        if isinstance(index, slice):
-            return _RankedCurves(self._columns, self._rows[index])
-        row = self._rows[index]
-        ranks = [self._columns.ranks_at(step) for step in range(int(self._lengths[row]))]
-        losses = np.array([now[row] for now, _ in ranks])
-        return Curve(losses, rank=float(ranks[-1][1][row]) if ranks else math.inf)
-
-    def best_by(self, step: int) -> FloatArray:
-        reached = self._rows[self._lengths[self._rows] > step]
-        return self._columns.ranks_at(step)[1][reached] if len(reached) else np.empty(0)
-
-    @property
-    def best(self) -> float:
-        return min((curve.best for curve in self), default=math.inf)
-
-
-def _best_steps(losses: FloatArray) -> IntArray:
-    """Return for each epoch that of the lowest loss until then.
-
-    >>> _best_steps(np.array([3.0, np.nan, 2.0, 5.0])).tolist()
-    [0, 0, 2, 2]
-    """
-    known = np.where(np.isnan(losses), math.inf, losses)
-    lowest = np.minimum.accumulate(known)
-    first = np.r_[True, lowest[1:] < lowest[:-1]]
-    steps: IntArray = np.maximum.accumulate(np.where(first, np.arange(len(losses)), 0))
-    return steps
-
-
-def _with_room(column: np.ndarray, row: int, filling: float) -> np.ndarray:
-    """Return `column`, enlarged if it does not have the row."""
-    if row < len(column):
-        return column
-    more = np.full((max(row + 1 - len(column), len(column), 16), *column.shape[1:]), filling)
-    return np.concatenate([column, more.astype(column.dtype)])

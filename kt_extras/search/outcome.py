@@ -16,8 +16,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from kt_extras.arguments import is_finite
-from kt_extras.arrays import FloatArray
-from kt_extras.search.pareto import pareto_order
+from kt_extras.arrays import FloatArray, IntArray
+from kt_extras.search.pareto import knee, non_dominated_fronts, pareto_order
 
 Direction = Literal["min", "max"]
 
@@ -163,6 +163,59 @@ class Goals:
         if self.weights is None:
             return pareto_order(losses, violations)
         return _ranked_sum(losses, violations, np.array(self.weights))
+
+    def places(self, outcomes: FloatArray) -> IntArray:
+        """Return the indices of outcomes, best first; a knee of the first front is the first one.
+
+        Args:
+            outcomes: Shape ``(n, width)``.
+
+        Returns:
+            Shape ``(n,)``.
+        """
+        order: IntArray = np.argsort(self.order(outcomes), kind="stable")
+        if self.weights is not None or len(order) < 2:
+            return order
+        losses, violations = outcomes[:, :-1], outcomes[:, -1]
+        front = order[non_dominated_fronts(losses, violations)[order] == 0]
+        front = front[np.isfinite(losses[front]).all(axis=1)]
+        if not len(front):
+            return order
+        first = front[knee(losses[front])]
+        return np.concatenate([[first], order[order != first]])
+
+
+class Front:
+    """The outcomes of a search that no other one dominates.
+
+    >>> front = Front()
+    >>> [front.add(np.array([*losses, 0.0])) for losses in ([2, 2], [1, 3], [3, 3], [1, 1])]
+    [True, True, False, True]
+    """
+
+    def __init__(self) -> None:
+        self._outcomes: list[FloatArray] = []
+
+    def add(self, outcome: FloatArray) -> bool:
+        """Add an outcome, and return whether none before it is as good or better.
+
+        Args:
+            outcome: Shape ``(m + 1,)``: the losses, and by how much constraints are violated.
+        """
+        if not np.isfinite(outcome[:-1]).all():
+            return False
+        if any(_at_least_as_good(known, outcome) for known in self._outcomes):
+            return False
+        kept = [known for known in self._outcomes if not _at_least_as_good(outcome, known)]
+        self._outcomes = [*kept, outcome]
+        return True
+
+
+def _at_least_as_good(one: FloatArray, other: FloatArray) -> bool:
+    """Return whether an outcome dominates another one, or is equal to it."""
+    if one[-1] != other[-1]:
+        return bool(one[-1] < other[-1])
+    return bool((one[:-1] <= other[:-1]).all()) or bool(one[-1] > 0)
 
 
 def _ranked_sum(losses: FloatArray, violations: FloatArray, weights: FloatArray) -> FloatArray:
