@@ -71,6 +71,11 @@ class WeightFiles:
         if len(self._best) > self.limit:
             self._remove(heapq.heappop(self._best)[-1])
 
+    @property
+    def kept(self) -> list[str]:
+        """The trials that keep their weights, as far as is known."""
+        return [trial_id for *_, trial_id in self._best]
+
     def exist(self, trial_id: str) -> bool:
         """Tell whether there are weights of a trial."""
         return bool(self._files(trial_id))

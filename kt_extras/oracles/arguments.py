@@ -12,6 +12,7 @@ import keras_tuner
 from kt_extras.arguments import check_integer, check_protocol, is_finite, is_number, plain
 from kt_extras.bridge.declared_ranges import check_declared
 from kt_extras.oracles.borrowed_names import argument_here, class_here
+from kt_extras.pruners import Pruner, ThresholdPruner
 from kt_extras.samplers.auto import Auto
 from kt_extras.samplers.bayesian_optimization import BayesianOptimization
 from kt_extras.samplers.evolution import Evolution
@@ -23,6 +24,7 @@ from kt_extras.samplers.sobol import Sobol
 from kt_extras.samplers.tpe import TPE
 from kt_extras.schedulers import Scheduler
 from kt_extras.search import Point, Sampler
+from kt_extras.search.outcome import Goals
 
 Values = Union[Mapping[str, Any], keras_tuner.HyperParameters]  # noqa: UP007 - Python 3.10
 Points = Union[Values, Sequence[Values]]  # noqa: UP007
@@ -52,6 +54,34 @@ _SAMPLERS: dict[str, type[Sampler]] = {
     "sobol": Sobol,
     "tpe": TPE,
 }
+
+
+def check_fits_goals(goals: Goals | None, *, target: float | None, pruner: Pruner | None) -> None:
+    """Raise if an argument looks at scores, and trials are compared by more than that.
+
+    Args:
+        goals: What is wanted of outcomes, None for a good score alone.
+        target: A score that ends the search, or None.
+        pruner: A rule that stops trials, or None.
+
+    Raises:
+        ValueError: It does.
+    """
+    if goals is None:
+        return
+    if target is not None and len(goals.objectives) > 1:
+        raise ValueError(
+            f"`target` must be left out with several `objectives`, got {target!r}: no single score "
+            "says that they are reached.  End the search with `max_trials`, `max_time` or "
+            "`max_trials_without_improvement`."
+        )
+    if isinstance(pruner, ThresholdPruner) or isinstance(
+        getattr(pruner, "inner", None), ThresholdPruner
+    ):
+        raise ValueError(
+            "`pruner` must compare trials with each other where there are several `objectives` or "
+            f"`constraints`, as `MedianPruner` does, got {pruner!r}."
+        )
 
 
 def check_sampler(given: object) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, NoReturn
 
 import keras_tuner
 
+from kt_extras.bridge.goals import Constraints, Objectives
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.oracles.arguments import passed_on, refuse_unknown, sampler_of
 from kt_extras.oracles.oracle import SamplerOracle
@@ -43,8 +44,8 @@ class ASHAOracle(SamplerOracle):
             `"tpe"` or `"evolution"`.  Defaults to `"gp"`.
         pruner, allow_new_entries, tune_new_entries, max_retries_per_trial,
             max_consecutive_failed_trials, max_time, max_total_epochs, target,
-            max_trials_without_improvement, max_failure_fraction, prior, try_defaults, warm_start:
-            As for `kt_extras.SamplerOracle`.
+            max_trials_without_improvement, max_failure_fraction, prior, try_defaults, warm_start,
+            objectives, constraints, weights: As for `kt_extras.SamplerOracle`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras_tuner
@@ -78,6 +79,9 @@ class ASHAOracle(SamplerOracle):
         prior: Mapping[str, Prior] | None = None,
         try_defaults: bool = False,
         warm_start: PastSearches | None = None,
+        objectives: Objectives | None = None,
+        constraints: Constraints | None = None,
+        weights: Mapping[str, float] | None = None,
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))

@@ -17,12 +17,14 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.arguments import check_flag, check_integer, check_protocol
+from kt_extras.bridge.goals import Constraints, Objectives
 from kt_extras.bridge.metrics import NO_EPOCH, Metrics, encoded, split_last_epoch
 from kt_extras.bridge.objective import ObjectiveLike, value_in
 from kt_extras.bridge.trial_message import add_message, take_message
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.oracles.arguments import (
+    check_fits_goals,
     check_fraction,
     check_sampler,
     check_scheduler,
@@ -52,7 +54,7 @@ from kt_extras.records.events import (
 )
 from kt_extras.records.failures_said import no_score_text
 from kt_extras.records.past_searches import PastSearches, past_sources
-from kt_extras.records.scores import best_step, score_at_pause
+from kt_extras.records.scores import best_step, check_measured, score_at_pause
 from kt_extras.records.trial_end import Outcome, end_event
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.samplers.distinct import Distinct
@@ -114,8 +116,19 @@ class SamplerOracle(RecordedOracle):
             a database and the name of a project or an Optuna study, what `kt_extras.load_results`
             returns, Optuna studies, or lists of pairs of values and score.  Each is read once, and
             then on record.  Defaults to None: no searches.
+        objectives: Several objectives in place of `objective`: names of metrics,
+            `keras_tuner.Objective`s, or measured costs of the model: `"parameters"`, `"flops"`,
+            `"latency"` (seconds for one row), `"model_size"` (bytes), `"training_seconds"`.  The
+            first one, a metric of the epochs, gives each trial's score and its best epoch.  Trials
+            are compared by dominance, unless there are `weights`.  Defaults to None.
+        constraints: Bounds on metrics of the best epoch or on such costs, as texts
+            (`"val_recall >= 0.9"`) or tuples (`("latency", "<=", 0.005)`).  Trials that violate
+            them rank behind all others.  Defaults to None: no bounds.
+        weights: A dictionary with the weight of each of `objectives`, which are then compared by
+            their weighted sum, each scaled to [0, 1] over the trials so far.  Defaults to None.
         **unknown: Refused; the error names the argument that was probably meant.
 
+    A search with several objectives improves when a trial ends that no earlier one dominates.
     `max_time`, `max_total_epochs`, `target` and `max_trials_without_improvement` are checked
     before a trial begins or is resumed; running trials are not cut short.  A search with a raised
     limit goes on.
@@ -164,6 +177,9 @@ class SamplerOracle(RecordedOracle):
         prior: Mapping[str, Prior] | None = None,
         try_defaults: bool = False,
         warm_start: PastSearches | None = None,
+        objectives: Objectives | None = None,
+        constraints: Constraints | None = None,
+        weights: Mapping[str, float] | None = None,
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown(unknown, type(self))
@@ -186,6 +202,9 @@ class SamplerOracle(RecordedOracle):
         self.when_ended: Callable[[TrialRecord], None] = lambda _: None
         super().__init__(
             objective,
+            objectives=objectives,
+            constraints=constraints,
+            weights=weights,
             max_trials=max_trials,
             hyperparameters=hyperparameters,
             seed=seed,
@@ -199,6 +218,7 @@ class SamplerOracle(RecordedOracle):
         )
         self._past_sources = sources
         self.pruner = pruner
+        check_fits_goals(self.goals, target=target, pruner=pruner)
 
     @property
     def scheduler(self) -> Scheduler | None:
@@ -328,7 +348,7 @@ class SamplerOracle(RecordedOracle):
             trial_id: The same as an ID in place of `trial`.  Defaults to None.
 
         Raises:
-            ValueError: It is called completed but never reported the objective, or its status is
+            ValueError: It is called completed but never reported an objective, or its status is
                 not one of KerasTuner's.
             TrialTakenError: This process was cut off from the database, and another one has taken
                 over the trial.
@@ -342,6 +362,8 @@ class SamplerOracle(RecordedOracle):
         self.update_space(given.hyperparameters)
         self._sync_space(found_by=given.trial_id)
         outcome = Outcome(given, *self._score_of(record, given), self._next_trial.pause(record))
+        if given.status == TrialStatus.COMPLETED and outcome.score is not None:
+            check_measured(self.goals, record, given)
         self._close(record, end_event(record, outcome, self.max_retries_per_trial))
         if was_reported_once(record):
             self._do_without_epochs()
@@ -454,7 +476,7 @@ class SamplerOracle(RecordedOracle):
             return False
         if value_in(self.objective, metrics) is None:
             return False
-        history = self._state.history
+        history = self._state.history.ranked()
         return self.pruner.should_stop(
             history.curve(record.number), history.curves(State.COMPLETED)
         )

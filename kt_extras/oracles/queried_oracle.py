@@ -154,6 +154,11 @@ class QueriedOracle(keras_tuner.Oracle):
             best = self._state.best_trials(num_trials)
             return BestList(map(self._in_best_epoch, best), self.trial_records)
 
+    def best_ids(self) -> list[str]:
+        """Return the ids of all trials that have a score, best first."""
+        with self._changed:
+            return [trial.trial_id for trial in self._state.best_trials()]
+
     def _in_best_epoch(self, trial: Trial) -> Trial:
         """Return a trial, or a copy with the hyperparameters of its best epoch if these differ."""
         record = self._state.trials[trial.trial_id]

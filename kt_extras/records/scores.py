@@ -13,6 +13,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extras.bridge.metrics import Metrics
 from kt_extras.bridge.objective import loss_of, value_in
 from kt_extras.records.trial_record import TrialRecord
+from kt_extras.search.outcome import Goals
 
 
 def best_trials(
@@ -96,6 +97,33 @@ def score_at_pause(
     before = {step: m for step, m in run.items() if step < record.paused_at_epoch}
     score, step = _best_of(before, objective) or (math.nan, 0)
     return (score, step) if math.isfinite(score) else (None, 0)
+
+
+def check_measured(goals: Goals | None, record: TrialRecord, given: Trial) -> None:
+    """Raise unless a trial has measured all that it is compared by.
+
+    Args:
+        goals: What is wanted of outcomes, None for a good score alone.
+        record: The trial as it is on record.
+        given: The trial as its worker has returned it, with the metrics that came at its end.
+
+    Raises:
+        ValueError: It has not.
+    """
+    if goals is None:
+        return
+    reported = {name for run in record.executions for m in run.values() for name in m}
+    measured = reported | set(given.metrics.metrics)
+    wanted = {
+        "objectives": [target.name for target in goals.objectives],
+        "constraints": [constraint.metric for constraint in goals.constraints],
+    }
+    for argument, names in wanted.items():
+        if missing := [name for name in names if name not in measured]:
+            raise ValueError(
+                f"`{argument}` must be of metrics that are reported, but {missing} never were; the "
+                f"metrics that were are {sorted(measured)}."
+            )
 
 
 def _best_of(

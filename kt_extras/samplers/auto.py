@@ -66,6 +66,8 @@ class Auto:
             history: All trials so far.
             space: That of `history`.
         """
+        if history.n_objectives > 1:
+            return TPE(self.n_startup_trials)
         if (history.states == State.PAUSED).any():
             return self._of_curves()
         if len(space) > _MAX_DIMENSIONS or len(history) % _ROUND == _ROUND - 1:

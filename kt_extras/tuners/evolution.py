@@ -9,6 +9,7 @@ from typing import Any, Literal, NoReturn
 
 import keras_tuner
 
+from kt_extras.bridge.goals import Constraints, Objectives
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.oracles.arguments import passed_on, refuse_unknown
@@ -46,8 +47,8 @@ class Evolution(Tuner):
             None.
         scheduler, allow_new_entries, tune_new_entries, max_retries_per_trial,
             max_consecutive_failed_trials, max_time, max_total_epochs, target,
-            max_trials_without_improvement, max_failure_fraction, prior, try_defaults, warm_start:
-            As for `kt_extras.SamplerOracle`.
+            max_trials_without_improvement, max_failure_fraction, prior, try_defaults, warm_start,
+            objectives, constraints, weights: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
             reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
@@ -92,6 +93,9 @@ class Evolution(Tuner):
         prior: Mapping[str, Prior] | None = None,
         try_defaults: bool = False,
         warm_start: PastSearches | None = None,
+        objectives: Objectives | None = None,
+        constraints: Constraints | None = None,
+        weights: Mapping[str, float] | None = None,
         resume: Resume = "auto",
         storage: str | None = None,
         keep_checkpoints: Keep = 10,

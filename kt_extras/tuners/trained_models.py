@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union
@@ -61,8 +62,8 @@ class TrainedModels:
 
     def remove_leftovers(self) -> None:
         """Remove the files that a process which died has left."""
-        over = (e for e in self._oracle.trial_records() if e.state not in {"running", "waiting"})
-        self._checkpoints.tidy(self._outcome(record) for record in over if not record.added)
+        over = [e for e in self._oracle.trial_records() if e.state not in {"running", "waiting"}]
+        self._checkpoints.tidy(self._outcomes([record for record in over if not record.added]))
 
     def check(self, trials: Sequence[Trial]) -> None:
         """Raise unless there are weights of all these trials.
@@ -196,11 +197,23 @@ class TrainedModels:
         return model
 
     def _trial_ended(self, record: TrialRecord) -> None:
-        self._checkpoints.trial_ended(*self._outcome(record))
+        if self._oracle.goals is None:
+            self._checkpoints.trial_ended(*self._outcomes([record])[0])
+            return
+        kept = [name for name in self._checkpoints.kept if name != record.trial.trial_id]
+        self._checkpoints.tidy(self._outcomes([*map(self._oracle.trial_record, kept), record]))
 
-    def _outcome(self, record: TrialRecord) -> tuple[str, int, float]:
-        trial = record.trial
-        return trial.trial_id, record.number, loss_of(self._oracle.objective, trial.score)
+    def _outcomes(self, records: Sequence[TrialRecord]) -> list[tuple[str, int, float]]:
+        """Return the id, the number and the loss of trials, or their places among all trials."""
+        if self._oracle.goals is None:
+            losses = [loss_of(self._oracle.objective, record.trial.score) for record in records]
+        else:
+            places = {name: place for place, name in enumerate(self._oracle.best_ids())}
+            losses = [places.get(record.trial.trial_id, math.inf) for record in records]
+        return [
+            (record.trial.trial_id, record.number, loss)
+            for record, loss in zip(records, losses, strict=True)
+        ]
 
 
 def _lacks_weight(error: Exception) -> bool:

@@ -38,6 +38,7 @@ from kt_extras.training.quiet import QuietProgress
 from kt_extras.training.reporter import EpochReporter, scalars
 from kt_extras.training.time_spent import section
 from kt_extras.training.tolerant_callback import make_tolerant
+from kt_extras.tuners.measured_costs import TrialCosts
 from kt_extras.tuners.returned_metrics import check_single, missing_objective
 from kt_extras.tuners.search_monitor import SearchMonitor
 
@@ -58,6 +59,7 @@ class TrialRun:
         may_lack_objective: Whether an epoch may come without the objective.
         scheduled: Whether a scheduler gives epochs to the trial.  Defaults to False.
         states: The files with the states of paused trials.  Defaults to None: trials never pause.
+        costs: Measures costs of the model that are reported with its epochs.
 
     Attributes:
         epochs_before: Epochs that the trial had trained when it was paused.
@@ -78,7 +80,9 @@ class TrialRun:
         shows_epochs: bool,
         scheduled: bool = False,
         states: StateFiles | None = None,
+        costs: TrialCosts,
     ) -> None:
+        self._costs = costs
         self._tuner, self._trial, self._monitor = tuner, trial, monitor
         self._seed, self._states, self._notes = seed, states, notes
         self._may_lack_objective = may_lack_objective
@@ -104,6 +108,7 @@ class TrialRun:
     def callbacks(self, given: Any, execution: int) -> Callbacks:
         """Return the callbacks of one execution: the user's, and behind them ours."""
         self._weights.forget_model()
+        self._costs.begin(self.epochs_before)
         self._end.set_model(None)
         own = callbacks_for(given, self._trial)
         boards = []
@@ -213,6 +218,7 @@ class TrialRun:
         oracle = self._tuner.oracle
         if not self._may_lack_objective and value_in(oracle.objective, metrics) is None:
             raise missing_objective(oracle.objective, metrics)
+        metrics = {**self._costs.measured(self._reporter.model), **metrics}
         marked = {**metrics, LAST_EPOCH: 1.0} if last else metrics
         answer = oracle.update_trial(self._trial.trial_id, marked, step=epoch)
         self.stopped = answer.status == TrialStatus.STOPPED and not last

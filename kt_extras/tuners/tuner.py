@@ -52,6 +52,7 @@ from kt_extras.tuners.fit_arguments import (
     refuse_unexpected,
 )
 from kt_extras.tuners.fit_check import check_fit, plain_numbers, verbosity
+from kt_extras.tuners.measured_costs import MeasuredCosts
 from kt_extras.tuners.ray_worker import RayWorker
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
@@ -65,7 +66,7 @@ from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
 
 _OF_THIS_PROCESS = (
-    *("_fits", "_models", "_notes", "_pool", "_prebuilt", "_restore_settings", "_role"),
+    *("_costs", "_fits", "_models", "_notes", "_pool", "_prebuilt", "_restore_settings", "_role"),
     *("_stop_request", "_time_report"),
 )
 
@@ -185,6 +186,7 @@ class Tuner(RecordedTuner):
         self._trials_at_once = trials_at_once
         self._prebuilt: BuiltModel | None = None
         # In the scope of a strategy the variables of a model are copied to several devices.
+        self._costs = MeasuredCosts(oracle.goals)
         self._pool = ModelPool(0 if distribution_strategy is not None else reuse_models)
         self._resumes_trial = False  # whether the state of the model will be restored
         self._stop_request = StopRequest()
@@ -313,6 +315,7 @@ class Tuner(RecordedTuner):
             shows_epochs=self._shows_epochs,
             scheduled=self._local_oracle.scheduler is not None,
             states=self._states,
+            costs=self._costs.of_trial(trial),
         )
         given = dict(kwargs)
         if self._local_oracle.scheduler is not None:
@@ -398,6 +401,7 @@ class Tuner(RecordedTuner):
             or self.distribution_strategy is not None
             or asked_oracle(self, self._local_oracle) is None
             or self._shows_epochs
+            or self._costs.takes_time
         )
         workers = self.oracle.workers if isinstance(self.oracle, RemoteOracle) else 1
         return (
@@ -468,6 +472,7 @@ class Tuner(RecordedTuner):
         if state["distribution_strategy"] is tf.distribute.MirroredStrategy:
             self.distribution_strategy = tf.distribute.MirroredStrategy()
         self._pool, self._prebuilt = ModelPool(pool_size), None
+        self._costs = MeasuredCosts(self._local_oracle.goals)
         self._stop_request, self._notes = StopRequest(), Notes(visible=False)
         self._fits, self._restore_settings = FitReport(self._notes), None
         self._time_report = None

@@ -22,7 +22,7 @@ from kt_extras.plots.data.columns import (
 )
 from kt_extras.plots.data.scales import Scale, scale_of
 
-_BANDWIDTH = 0.07  # of the smoothing, where the range of a hyperparameter is 1
+_BANDWIDTH = 0.25  # of the smoothing for one trial, where the range of a hyperparameter is 1
 _FAR = 0.2  # weight of the nearest trial below which nothing is known of a place
 _SEEN = 2000  # trials from which the surface is made: more would take long and change little
 
@@ -133,8 +133,9 @@ def surface(
     if not points["score"]:
         return columns(["x", "y", "score"], ((a, b, None) for b in ys for a in xs))
     keep = np.unique(np.linspace(0, len(points["x"]) - 1, _SEEN).astype(int))
-    weights = _weights(up, ys, np.array(up.units(points["y"]))[keep])[:, None, :]
-    weights = weights * _weights(across, xs, np.array(across.units(points["x"]))[keep])[None, :, :]
+    width = _BANDWIDTH * len(keep) ** (-1 / 6)  # Scott's rule in two dimensions
+    at_x, at_y = (np.array(s.units(points[c]))[keep] for s, c in ((across, "x"), (up, "y")))
+    weights = _weights(up, ys, at_y, width)[:, None] * _weights(across, xs, at_x, width)[None]
     scores = _without_extremes(np.array(points["score"], dtype=float))[keep]
     total = weights.sum(axis=2)
     mean = np.divide(weights @ scores, total, out=np.zeros_like(total), where=total > 0)
@@ -189,12 +190,12 @@ def _grid(scale: Scale, resolution: int) -> list[Any]:
     return scale.values(np.linspace(0, 1, resolution))
 
 
-def _weights(scale: Scale, grid: Sequence[Any], units: FloatArray) -> FloatArray:
+def _weights(scale: Scale, grid: Sequence[Any], units: FloatArray, width: float) -> FloatArray:
     """Return the weight of each trial at each place of the grid; options are far from each other."""
     distance = np.array(scale.units(grid))[:, None] - units[None, :]
     if scale.options is not None:
         return (np.abs(distance) < 1e-9).astype(float)
-    weights: FloatArray = np.exp(-0.5 * (distance / _BANDWIDTH) ** 2)
+    weights: FloatArray = np.exp(-0.5 * (distance / width) ** 2)
     return weights
 
 
