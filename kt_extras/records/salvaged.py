@@ -14,6 +14,7 @@ import keras_tuner
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.event_check import check
 from kt_extras.records.events import (
+    EpochReported,
     Event,
     PastTrial,
     ProjectOpened,
@@ -98,6 +99,7 @@ class Salvaged:
     def _possible(self, event: Event) -> Event | None:
         """Return an event as it can have happened, None if it cannot."""
         self._begin(event)
+        self._begin_again(event)
         return next((way for way in self._ways(event) if self._can_be(way)), None)
 
     def _begin(self, event: Event) -> None:
@@ -110,6 +112,24 @@ class Salvaged:
             steps = [r["step"] for _, r in self._left if r.get("trial") == name and "step" in r]
             until = 1 + max(filter(_is_count, steps), default=0)
         begun = TrialBegun(trial=name, values=values, until=until, t=event.t)
+        if self._can_be(begun):
+            self._add(begun, to_record(begun))
+
+    def _begin_again(self, event: Event) -> None:
+        """Begin another attempt at a trial whose epoch is reported twice, if that is lost.
+
+        Else the epoch would count as one of another execution.
+        """
+        record = self.state.trials.get(getattr(event, "trial", ""))
+        if not isinstance(event, EpochReported) or record is None or not record.executions:
+            return
+        goes_on = event.step > max(record.executions[-1], default=-1)
+        one_execution = record.epoch_budget is not None or event.trial in self.state.waiting
+        if goes_on or not one_execution:
+            return
+        kept = min(event.step, record.paused_at_epoch)
+        values = dict(record.trial.values)
+        begun = TrialBegun(trial=event.trial, values=values, kept=kept, t=event.t)
         if self._can_be(begun):
             self._add(begun, to_record(begun))
 

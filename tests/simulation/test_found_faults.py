@@ -76,6 +76,19 @@ FAULTS = {
     "Ctrl-C comes while the lock is given back": History(
         "random", (("search",), ("run", 10), ("interrupt_at", 8, 0), ("cell",))
     ),
+    "a repaired trial begins again whose second beginning is lost": History(
+        "bohb",
+        (
+            ("search",),
+            ("interrupt_at", 108, 1),
+            ("search",),
+            ("kill_at", 37, 0),
+            ("damage", 0, 32),
+        ),
+    ),
+    "a repair loses all epochs of a trial": History(
+        "tpe", (("search",), ("run", 19), ("damage", 0, 32))
+    ),
 }
 
 
