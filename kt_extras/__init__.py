@@ -35,12 +35,14 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
 
     from kt_extras import calibration as calibration
     from kt_extras import callbacks as callbacks
+    from kt_extras import costs as costs
     from kt_extras import imbalance as imbalance
     from kt_extras import losses as losses
     from kt_extras import metrics as metrics
     from kt_extras import optimizers as optimizers
     from kt_extras import oracles as oracles
     from kt_extras import parallel as parallel
+    from kt_extras import plots as plots
     from kt_extras import pruners as pruners
     from kt_extras import samplers as samplers
     from kt_extras import schedulers as schedulers
@@ -69,7 +71,6 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.pruners import PatientPruner as PatientPruner
     from kt_extras.pruners import PercentilePruner as PercentilePruner
     from kt_extras.pruners import ThresholdPruner as ThresholdPruner
-    from kt_extras.records.recorded_search import load_results as load_results
     from kt_extras.tuners.asha import ASHA as ASHA
     from kt_extras.tuners.bayesian_optimization import BayesianOptimization as BayesianOptimization
     from kt_extras.tuners.bohb import BOHB as BOHB
@@ -85,17 +86,21 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.tuners.search import Search as Search
     from kt_extras.tuners.tpe import TPE as TPE
     from kt_extras.tuners.tuner import Tuner as Tuner
+    from kt_extras.views.loaded_search import LoadedSearch as LoadedSearch
+    from kt_extras.views.loaded_search import load as load
 
 __version__ = "0.1.0"
 
 _MODULES = (
     "calibration",
     "callbacks",
+    "costs",
     "imbalance",
     "losses",
     "metrics",
     "optimizers",
     "parallel",
+    "plots",
     "pruners",
     "samplers",
     "schedulers",
@@ -121,6 +126,7 @@ _HOMES = {
     "HyperbandOracle": "kt_extras.oracles.hyperband",
     "HyperparameterSchedule": "kt_extras.tuners.hyperparameter_schedule",
     "MedianPruner": "kt_extras.pruners",
+    "LoadedSearch": "kt_extras.views.loaded_search",
     "PASHA": "kt_extras.tuners.pasha",
     "PASHAOracle": "kt_extras.oracles.pasha",
     "PBT": "kt_extras.tuners.pbt",
@@ -136,7 +142,7 @@ _HOMES = {
     "TPEOracle": "kt_extras.oracles.tpe",
     "ThresholdPruner": "kt_extras.pruners",
     "Tuner": "kt_extras.tuners.tuner",
-    "load_results": "kt_extras.records.recorded_search",
+    "load": "kt_extras.views.loaded_search",
 }
 
 # KerasTuner's own names, so that a script may have all its names from here.

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
-from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.framework import op_callbacks, op_def_registry, ops
 from tensorflow.python.ops import stateful_random_ops
 
 KERAS_3 = keras.__version__.startswith("3.")
@@ -484,6 +484,62 @@ def foreign_state(graph: Any, variables: list[Any]) -> str | None:
 def _is_stateful(operation: str) -> bool:
     definition = op_def_registry.get(operation)
     return definition is None or definition.is_stateful or "PyFunc" in operation
+
+
+@contextmanager
+def operations_seen(see: Callable[..., None]) -> Iterator[None]:
+    """Call a function after each operation that TensorFlow runs in this thread, one by one.
+
+    Functions that `tf.function` has made run as their Python code, so that loops are seen, too.
+
+    Args:
+        see: Called with the name of the operation, its inputs, its attributes as names and values
+            in turn, and its outputs.
+    """
+    before = tf.config.functions_run_eagerly()
+
+    def called(name: Any, inputs: Any, attributes: Any, outputs: Any, *_: Any, **__: Any) -> None:
+        see(tf.compat.as_str(name), inputs, attributes, outputs)
+
+    tf.config.run_functions_eagerly(True)
+    op_callbacks.add_op_callback(called)
+    try:
+        yield
+    finally:
+        op_callbacks.remove_op_callback(called)
+        tf.config.run_functions_eagerly(before)
+
+
+def is_operation(name: str) -> bool:
+    """Return whether TensorFlow has an operation of this name; functions have other names."""
+    return op_def_registry.get(name) is not None
+
+
+def input_specs(model: keras.Model) -> Any:
+    """Return the shapes and types of what a built model is called with, in its structure.
+
+    Returns:
+        A structure of `tf.TensorSpec`, None if it is not known.  Keras 3 does not keep the types of
+        the inputs of a subclassed model; they are then the model's own.
+    """
+    if getattr(model, "inputs", None):
+        given = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        return tf.nest.map_structure(lambda one: tf.TensorSpec(one.shape, one.dtype), given)
+    if not KERAS_3:
+        spec = model.save_spec()
+        return None if spec is None or len(spec[0]) != 1 else spec[0][0]
+    config = model.get_build_config() or {}
+    shapes = config.get("input_shape")
+    return None if shapes is None else _specs(shapes, model.compute_dtype)
+
+
+def _specs(shapes: Any, dtype: str) -> Any:
+    """Turn a nest of shapes into a nest of specifications."""
+    if isinstance(shapes, Mapping):
+        return {name: _specs(shape, dtype) for name, shape in shapes.items()}
+    if all(size is None or isinstance(size, int) for size in shapes):
+        return tf.TensorSpec(shapes, dtype)
+    return [_specs(shape, dtype) for shape in shapes]
 
 
 def state_variables(model: keras.Model) -> list[Any]:

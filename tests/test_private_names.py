@@ -506,6 +506,18 @@ CANARIES = [
         "TensorBoard's batches are counted from 0 after a pause",
     ),
     (
+        "op_callbacks.add_op_callback",
+        BOTH,
+        exists("tensorflow.python.framework.op_callbacks.add_op_callback"),
+        "the floating-point operations of a model cannot be counted",
+    ),
+    (
+        "op_callbacks.remove_op_callback",
+        BOTH,
+        exists("tensorflow.python.framework.op_callbacks.remove_op_callback"),
+        "the floating-point operations of a model cannot be counted",
+    ),
+    (
         "op_def_registry.get",
         BOTH,
         lambda: op_def_registry.get("RandomStandardNormal").is_stateful,
