@@ -16,9 +16,9 @@ from kt_extras.plots import data
 from kt_extras.plots.hyperparameter_pictures import (
     contour,
     importance,
-    parallel_coordinates,
     slice,
 )
+from kt_extras.plots.parallel_axes import parallel_coordinates
 from kt_extras.plots.population_pictures import lineage, schedule
 from kt_extras.plots.score_pictures import (
     empirical_distribution,

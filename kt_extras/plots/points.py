@@ -10,7 +10,8 @@ import numpy as np
 
 from kt_extras.analysis.search_data import SearchData
 from kt_extras.arguments import counted
-from kt_extras.plots.data.columns import Columns
+from kt_extras.plots.data.columns import Columns, objective_of, value_of
+from kt_extras.plots.data.scales import Scale
 from kt_extras.plots.style import LOOKS, MANY, VIOLATING, Look, handle, scatter
 
 _UNKNOWN = Look("o", "#8C8C8C")
@@ -21,13 +22,16 @@ def draw_states(ax: Any, x: Sequence[Any], y: Sequence[Any], table: Columns) -> 
 
     Args:
         ax: The axes.
-        x, y: Where; None for what is not drawn.
+        x: Where; None for what is not drawn.
+        y: Where; None for what is not drawn.
         table: The columns `state` and `feasible` of the same trials.
 
     Returns:
         The handles and labels of the legend.
     """
-    known = [i for i, (a, b) in enumerate(zip(x, y, strict=True)) if a is not None and b is not None]
+    known = [
+        i for i, (a, b) in enumerate(zip(x, y, strict=True)) if a is not None and b is not None
+    ]
     many = len(known) > MANY
     groups: dict[str, list[int]] = {}
     for i in known:
@@ -47,7 +51,7 @@ def draw_states(ax: Any, x: Sequence[Any], y: Sequence[Any], table: Columns) -> 
 def draw_unscored(
     ax: Any, x: Sequence[Any], states: Sequence[str], scores: Sequence[Any]
 ) -> tuple[Any, Any]:
-    """Mark trials without a score at the lower edge; return the handles and labels of the legend."""
+    """Mark trials without a score at the lower edge; return handles and labels."""
     groups: dict[str, list[Any]] = {}
     for at, state, score in zip(x, states, scores, strict=True):
         if score is None:
@@ -70,3 +74,25 @@ def none_scored(data: SearchData) -> str:
     counts = Counter(trial.state for trial in data.trials)
     states = ", ".join(f"{count} {state}" for state, count in counts.most_common())
     return f"No trial has a score yet: {counted(len(data.trials), 'trial')}, {states}."
+
+
+def spread(scale: Scale, values: Sequence[Any]) -> list[float]:
+    """Return places on an axis, those of options side by side instead of on top of each other."""
+    places = np.array(scale.places(values))
+    if scale.options is not None:
+        return list((places + 0.5 * jitter(len(places))).tolist())
+    if not scale.grid or len(scale.grid) < 2:
+        return list(places.tolist())
+    width = 0.3 / (len(scale.grid) - 1)
+    return scale.values(np.array(scale.units(values)) + width * jitter(len(places)))
+
+
+def jitter(count: int) -> Any:
+    """Return numbers in [-0.5, 0.5] that are evenly spread in any order (golden ratio)."""
+    return (np.arange(count) * 0.6180339887) % 1.0 - 0.5
+
+
+def scored(data: SearchData, objective: str) -> int:
+    """Return how many trials have a value of an objective."""
+    target = objective_of(data, objective)
+    return sum(value_of(trial, target, data) is not None for trial in data.trials)

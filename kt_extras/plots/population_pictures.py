@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
-
 from kt_extras.analysis.search_data import data_of
 from kt_extras.plots import data as columns_of
+from kt_extras.plots.data.columns import runs
 from kt_extras.plots.data.populations import path_to_best, trained
 from kt_extras.plots.data.scales import scale_of
 from kt_extras.plots.points import none_scored
@@ -100,7 +101,8 @@ def schedule(search: Any, names: Sequence[str] | None = None, *, figure: Any = N
     """
     data = data_of(search)
     table = columns_of.schedule(data, names)
-    shown = list(dict.fromkeys(table["hyperparameter"]))
+    parts = runs(table, "hyperparameter")
+    shown = list(parts)
     across = min(2, max(1, len(shown)))
     down = math.ceil(len(shown) / across) or 1
     figure = figure_for(figure, (SIZE[0] if across == 1 else 8.4, 1.0 + 2.5 * down))
@@ -110,9 +112,7 @@ def schedule(search: Any, names: Sequence[str] | None = None, *, figure: Any = N
     panels = figure.subplots(down, across, squeeze=False).ravel().tolist()
     end = max(table["end"])
     handles: list[Any] = []
-    for name, ax in zip(shown, panels, strict=False):
-        where = [i for i, found in enumerate(table["hyperparameter"]) if found == name]
-        part = {column: [values[i] for i in where] for column, values in table.items()}
+    for (name, part), ax in zip(parts.items(), panels, strict=False):
         handles = _draw_schedule(ax, name, part, scale_of(data, name, part["value"]))
         ax.set(xlim=(0, end))
         whole_numbers(ax.xaxis)
@@ -136,7 +136,7 @@ def _draw_schedule(ax: Any, name: str, part: dict[str, list[Any]], scale: Any) -
         runs = [[(begin, y), (end, y)] for begin, end, y, on in spans if on == led]
         ax.add_collection(LineCollection(runs, linewidths=3.0 if led else 1.2, **style))
     best = sorted((begin, end, y) for begin, end, y, on in spans if on)
-    jumps = [[(b[0], a[2]), (b[0], b[2])] for a, b in zip(best, best[1:], strict=False)]
+    jumps = [[(b[0], a[2]), (b[0], b[2])] for a, b in itertools.pairwise(best)]
     ax.add_collection(LineCollection(jumps, linewidths=1.2, colors=BLUE, linestyles=":"))
     set_axis(ax, "y", scale, label=False)
     ax.set_title(text(name), fontsize="small", loc="left")

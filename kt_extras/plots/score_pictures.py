@@ -24,7 +24,6 @@ from kt_extras.plots.style import (
     empty,
     legend,
     limits,
-    scatter,
     small_axes,
     text,
     titled,
@@ -115,7 +114,9 @@ def empirical_distribution(
     worst = max(table["score"]) if target.sign > 0 else min(table["score"])
     for i, label in enumerate(found):
         of = [(s, p) for n, s, p in zip(*table.values(), strict=True) if n == label]
-        scores, shares = zip(*[(of[0][0], 0.0), *of, (worst, of[-1][1])], strict=True) if of else ((), ())
+        scores, shares = (
+            zip(*[(of[0][0], 0.0), *of, (worst, of[-1][1])], strict=True) if of else ((), ())
+        )
         style = {"color": CYCLE[i % len(CYCLE)], "linestyle": dashes[(i // len(CYCLE)) % 4]}
         # A share holds from its score on towards worse ones.
         handles += ax.plot(scores, shares, drawstyle="steps-post", linewidth=1.6, **style)
@@ -167,17 +168,26 @@ def pareto_front(search: Any, *, objectives: Sequence[str] | None = None, ax: An
     )
     for label, where, marker, color in groups:
         if where.any():
-            how = {"s": 14 if many else 22, "alpha": 0.5, "rasterized": many, "linewidths": 1.0}
+            how: dict[str, Any] = {
+                "s": 14 if many else 22,
+                "alpha": 0.5,
+                "rasterized": many,
+                "linewidths": 1.0,
+            }
             how["linewidths"] = 0.0 if marker == "o" else 1.0
             how |= {"c": values[2][where], **colors} if three and marker == "o" else {"c": color}
             ax.scatter(x[where], y[where], marker=marker, **how)
             handles.append(_dot(marker, color, 4.5))
             labels.append(f"{label} ({where.sum()})")
     if front.any():
-        drawn = _draw_front(ax, x[front], y[front], targets, values[2][front] if three else None, colors)
+        drawn = _draw_front(
+            ax, x[front], y[front], targets, values[2][front] if three else None, colors
+        )
         handles.append(_dot("o", BLUE if not three else "white", 6.0))
         labels.append(f"front ({front.sum()})")
-        ax.scatter(x[knees], y[knees], s=130, facecolors="none", edgecolors=RED, linewidths=1.8, zorder=5)
+        ax.scatter(
+            x[knees], y[knees], s=130, facecolors="none", edgecolors=RED, linewidths=1.8, zorder=5
+        )
         handles.append(_ring())
         labels.append(f"knee: trial {table['trial'][int(np.flatnonzero(knees)[0])]}")
         if three:
@@ -191,7 +201,9 @@ def pareto_front(search: Any, *, objectives: Sequence[str] | None = None, ax: An
     return ax
 
 
-def hypervolume(search: Any, *, reference: Mapping[str, float] | None = None, ax: Any = None) -> Any:
+def hypervolume(
+    search: Any, *, reference: Mapping[str, float] | None = None, ax: Any = None
+) -> Any:
     """Draw how much of the space of the objectives the trials so far dominate.
 
     Args:

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from kt_extras.arrays import FloatArray
+
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PINK, GREY = "#56B4E9", "#CC79A7", "#8C8C8C"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY)
 COLORMAP = "viridis_r"  # the best is dark; monotonous in lightness, so it survives grey printing
 MANY = 400  # points above which they are drawn as pixels, smaller and more transparent
 
+PANELS = 12  # hyperparameters in one picture, unless they are named
 SIZE = (6.4, 4.0)  # inches of a picture with one panel
 
 
@@ -158,7 +161,9 @@ def legend(ax: Any, handles: Sequence[Any], labels: Sequence[str]) -> int:
 
 def width_of(ax: Any) -> float:
     """Return the width of axes in inches, roughly: the figure may not be laid out yet."""
-    figure = ax.get_figure(root=True) if _has_root(ax) else ax.figure
+    figure = ax.figure
+    while getattr(figure, "figure", figure) is not figure and not hasattr(figure, "get_figwidth"):
+        figure = figure.figure  # a part of a figure
     left, right = 0.0, 1.0
     position = ax.get_subplotspec()
     if position is not None:
@@ -173,7 +178,8 @@ def scatter(ax: Any, x: Any, y: Any, look: Look, *, many: bool, **how: Any) -> A
 
     Args:
         ax: The axes.
-        x, y: Where.
+        x: Where.
+        y: Where.
         look: Marker and colour.
         many: Whether the whole picture has many points.
         **how: What differs from that, as for Matplotlib.
@@ -182,7 +188,7 @@ def scatter(ax: Any, x: Any, y: Any, look: Look, *, many: bool, **how: Any) -> A
     filled = look.marker not in "x+|"
     style = {"s": size, "c": look.color, "marker": look.marker, "alpha": 0.45 if many else 0.85}
     style |= {"linewidths": 0.0 if filled else 1.1, "rasterized": many, "zorder": 2}
-    return ax.scatter(x, y, **{**style, **how})
+    return ax.scatter(np.asarray(x, float), np.asarray(y, float), **{**style, **how})
 
 
 def handle(look: Look) -> Any:
@@ -193,7 +199,7 @@ def handle(look: Look) -> Any:
     return Line2D([], [], color=look.color, marker=look.marker, linestyle="", markersize=size)
 
 
-def limits(values: Sequence[float], sign: float) -> tuple[float, float, int]:
+def limits(values: Sequence[float] | FloatArray, sign: float) -> tuple[float, float, int]:
     """Return the range of scores to show, and how many worse ones are beyond it.
 
     A training that diverges gives a loss that is a million times the others, and an axis on which
@@ -234,9 +240,3 @@ def _new_figure(size: tuple[float, float]) -> Any:
     from matplotlib import pyplot
 
     return pyplot.figure(figsize=size, layout="constrained")
-
-
-def _has_root(ax: Any) -> bool:
-    import matplotlib
-
-    return matplotlib.__version_info__ >= (3, 10)

@@ -96,7 +96,9 @@ def rungs(search: Any, *, ax: Any = None) -> Any:
         why = "No trial has a budget: only searches with a scheduler, such as ASHA, have rungs."
         return empty(ax, title, why if data.trials else none_scored(data))
     small_axes(ax)
-    gaps = np.cumsum([0, *(a != b for a, b in zip(table["bracket"], table["bracket"][1:], strict=False))])
+    gaps = np.cumsum(
+        [0, *(a != b for a, b in zip(table["bracket"], table["bracket"][1:], strict=False))]
+    )
     places = np.arange(len(gaps)) + 0.7 * gaps
     reached = ax.bar(places, table["reached"], 0.82, color=SKY)
     promoted = ax.bar(places, table["promoted"], 0.5, color=BLUE)
@@ -110,10 +112,13 @@ def rungs(search: Any, *, ax: Any = None) -> Any:
     whole_numbers(ax.yaxis)
     if len(brackets) > 1:
         for bracket in brackets:
-            middle = np.mean([p for p, b in zip(places, table["bracket"], strict=True) if b == bracket])
-            how = {"xytext": (0, -17), "textcoords": "offset points", "ha": "center", "va": "top"}
+            middle = np.mean(
+                [p for p, b in zip(places, table["bracket"], strict=True) if b == bracket]
+            )
+            about: dict[str, Any] = {"xytext": (0, -17), "textcoords": "offset points"}
+            about |= {"ha": "center", "va": "top"}
             at = {"xycoords": ax.get_xaxis_transform(), "annotation_clip": False}
-            ax.annotate(f"bracket {bracket}", (middle, 0), fontsize="small", **how, **at)
+            ax.annotate(f"bracket {bracket}", (middle, 0), fontsize="small", **about, **at)
         ax.xaxis.labelpad = 16
     rows = legend(ax, [reached[0], promoted[0]], ["trained so many epochs", "was given more"])
     titled(ax, title, rows=rows)
@@ -158,14 +163,18 @@ def timeline(search: Any, *, ax: Any = None) -> Any:
     workers = len({worker for worker, _ in lanes})
     ax.set_ylim(len(lanes) - 0.4, -0.6)
     if len(lanes) <= _LANES and (workers > 1 or lanes[0][0] is not None):
-        firsts = [(row[lane], text(lane[0] or "this process", 20)) for lane in lanes if lane[1] == 0]
+        firsts = [
+            (row[lane], text(lane[0] or "this process", 20)) for lane in lanes if lane[1] == 0
+        ]
         ax.set_yticks([at for at, _ in firsts], labels=[label for _, label in firsts])
     else:
         ax.set_yticks([])
     ax.grid(visible=False, axis="y")
     ax.set_xlim(0, max(table["ended"]) / seconds * 1.01 or 1.0)
     ax.set_xlabel(f"time of the search ({unit})")
-    note = "trials that ran at the same time are on lines of their own" if len(lanes) > workers else ""
+    note = (
+        "trials that ran at the same time are on lines of their own" if len(lanes) > workers else ""
+    )
     titled(ax, title, note, rows=legend(ax, handles, names))
     return ax
 
@@ -199,10 +208,14 @@ def _draw_curves(
         look = LOOKS.get(state, Look("o", "#8C8C8C"))
         style = {"colors": look.color, "linewidths": 0.8, "alpha": alpha, "rasterized": many}
         ax.add_collection(LineCollection([p for p in paths if len(p) > 1], **style))
-        ends = np.array([p[-1] for p in (paths if state != "completed" else [p for p in paths if len(p) == 1])])
+        ends = np.array(
+            [p[-1] for p in (paths if state != "completed" else [p for p in paths if len(p) == 1])]
+        )
         if len(ends):
             size = {"s": 8 if many else 18, "linewidths": 0.8, "rasterized": many}
-            ax.scatter(*ends.T, marker=look.marker, color=look.color, alpha=min(1, 3 * alpha), **size)
+            ax.scatter(
+                *ends.T, marker=look.marker, color=look.color, alpha=min(1, 3 * alpha), **size
+            )
         marker = {} if state == "completed" else {"marker": look.marker, "markersize": 4}
         handles.append(Line2D([], [], color=look.color, linewidth=1.2, **marker))
         names.append(f"{state} ({len(paths)})")
@@ -248,4 +261,6 @@ def _draw_bars(
 
 
 def _unit(seconds: float) -> tuple[float, str]:
-    return next(((size, name) for least, size, name in _UNITS if seconds >= least), (1.0, "seconds"))
+    return next(
+        ((size, name) for least, size, name in _UNITS if seconds >= least), (1.0, "seconds")
+    )

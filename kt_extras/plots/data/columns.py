@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -20,8 +21,22 @@ def columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Columns:
     >>> columns(["trial", "score"], [(0, 0.5), (1, 0.7)])
     {'trial': [0, 1], 'score': [0.5, 0.7]}
     """
-    filled = list(zip(*rows, strict=True)) or [()] * len(names)
-    return {name: list(column) for name, column in zip(names, filled, strict=True)}
+    listed = list(rows)
+    return {name: [row[i] for row in listed] for i, name in enumerate(names)}
+
+
+def runs(table: Columns, column: str) -> dict[Any, Columns]:
+    """Return the rows of each value of a column whose equal values stand together.
+
+    >>> runs({"name": ["a", "a", "b"], "score": [1, 2, 3]}, "name")["a"]
+    {'name': ['a', 'a'], 'score': [1, 2]}
+    """
+    found = {}
+    for value, group in itertools.groupby(range(len(table[column])), table[column].__getitem__):
+        where = list(group)
+        rows = slice(where[0], where[-1] + 1)
+        found[value] = {name: values[rows] for name, values in table.items()}
+    return found
 
 
 def objective_of(search: SearchData, name: str | None) -> Target:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from kt_extras.analysis.importance import Method
+from kt_extras.analysis.importance import importance as importances
 from kt_extras.analysis.search_data import data_of
 from kt_extras.arguments import check_integer
 from kt_extras.arrays import FloatArray
@@ -27,29 +29,36 @@ _FAR = 0.2  # weight of the nearest trial below which nothing is known of a plac
 _SEEN = 2000  # trials from which the surface is made: more would take long and change little
 
 
-def importance(search: Any, *, objective: str | None = None) -> Columns:
-    """Return how much of the differences between scores each hyperparameter explains.
+def importance(
+    search: Any, *, objective: str | None = None, method: Method = "ped_anova"
+) -> Columns:
+    """Return how much each hyperparameter matters, as fractions of 1.
 
     Args:
         search: A search, as for `kt_extras.plots.history`.
-        objective: Name of one of the objectives.  Defaults to None: the first.
+        objective: Name of an objective, to look at it alone.  Defaults to None: all of them, as
+            the search compares trials.
+        method: `"ped_anova"`: what the best trials have in common; or `"fanova"`: what changes the
+            rank of a trial on average, good or bad.  Defaults to `"ped_anova"`.
 
     Returns:
-        The columns `hyperparameter` and `importance`, the most important first; empty if too few
-        trials have a score.
-    """
-    from kt_extras.analysis.importance import importance as importances
+        The columns `hyperparameter` and `importance`, the most important first; empty if nothing
+        can be told, with too few trials or if all are alike.
 
+    Raises:
+        ValueError: There is no such objective or method.
+    """
     data = data_of(search)
-    target = objective_of(data, objective)
-    if sum(value_of(trial, target, data) is not None for trial in data.trials) < 2:
-        return columns(["hyperparameter", "importance"], [])
-    found = importances(data) if objective is None else importances(data, objective=objective)
-    rows = sorted(found.items(), key=lambda item: -item[1])
+    if objective is not None:
+        objective_of(data, objective)
+    found = importances(data, objective, method)
+    rows = found.items() if any(found.values()) else ()
     return columns(["hyperparameter", "importance"], rows)
 
 
-def slice(search: Any, names: Sequence[str] | None = None, *, objective: str | None = None) -> Columns:
+def slice(
+    search: Any, names: Sequence[str] | None = None, *, objective: str | None = None
+) -> Columns:
     """Return the values of each hyperparameter with the score that they had.
 
     Args:
@@ -191,7 +200,7 @@ def _grid(scale: Scale, resolution: int) -> list[Any]:
 
 
 def _weights(scale: Scale, grid: Sequence[Any], units: FloatArray, width: float) -> FloatArray:
-    """Return the weight of each trial at each place of the grid; options are far from each other."""
+    """Return the weight of each trial at each place; options are far from each other."""
     distance = np.array(scale.units(grid))[:, None] - units[None, :]
     if scale.options is not None:
         return (np.abs(distance) < 1e-9).astype(float)

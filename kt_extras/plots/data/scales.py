@@ -48,8 +48,8 @@ class Scale:
         """Return numbers in [0, 1], evenly spread on the scale."""
         placed = np.array(self.places(values), dtype=float)
         if self.options is not None:
-            return ((placed + 0.5) / len(self.options)).tolist()
-        return self.forward(placed).tolist()
+            return list(((placed + 0.5) / len(self.options)).tolist())
+        return list(self.forward(placed).tolist())
 
     def forward(self, values: FloatArray) -> FloatArray:
         """Return coordinates of numbers: 0 for the lowest and 1 for the highest."""
@@ -73,7 +73,7 @@ class Scale:
 
     def values(self, units: FloatArray) -> list[float]:
         """Return the numbers at coordinates, as a list."""
-        return self.backward(np.asarray(units, dtype=float)).tolist()
+        return list(self.backward(np.asarray(units, dtype=float)).tolist())
 
 
 def scale_of(search: SearchData, name: str, seen: Sequence[Any]) -> Scale:

@@ -187,15 +187,17 @@ def hypervolume(search: Any, *, reference: Mapping[str, float] | None = None) ->
         targets_of(data, None)
     rows: list[tuple[int, float]] = []
     losses = _feasible_losses(data)
-    known = np.array([row for row in losses if row is not None])
+    known = losses[~np.isnan(losses).any(axis=1)]
     if reference is not None or len(known):
         corner = _corner(data, reference, known)
         front, volume = np.empty((0, len(data.objectives))), 0.0
-        for trial, loss in zip(data.trials, losses, strict=True):
+        inside = [bool((loss < corner).all()) for loss in losses]
+        for trial, loss, counts in zip(data.trials, losses, inside, strict=True):
             # Only a trial that none so far dominates or equals changes the volume.
-            if loss is not None and (loss < corner).all() and not (front <= loss).all(1).any():
+            if counts and not (front <= loss).all(axis=1).any():
+                beside = np.maximum(front, loss)  # what it dominates together with each of them
+                volume += float((corner - loss).prod() - volume_of(beside, corner))
                 front = np.vstack([front[~(loss <= front).all(axis=1)], loss])
-                volume = float(volume_of(front, corner))
             rows.append((trial.number, volume))
     else:
         rows = [(trial.number, 0.0) for trial in data.trials]
@@ -204,18 +206,22 @@ def hypervolume(search: Any, *, reference: Mapping[str, float] | None = None) ->
 
 def reference_of(search: SearchData) -> dict[str, float]:
     """Return the worst value of each objective among the feasible trials."""
-    known = np.array([row for row in _feasible_losses(search) if row is not None])
+    losses = _feasible_losses(search)
+    known = losses[~np.isnan(losses).any(axis=1)]
     worst = known.max(axis=0) if len(known) else np.zeros(len(search.objectives))
     return {o.name: float(w * o.sign) for o, w in zip(search.objectives, worst, strict=True)}
 
 
-def _feasible_losses(data: SearchData) -> list[FloatArray | None]:
-    found: list[FloatArray | None] = []
-    for trial in data.trials:
-        values = [value_of(trial, target, data) for target in data.objectives]
-        known = None not in values and trial.violation <= 0
-        found.append(_losses([values], data.objectives)[0] if known else None)
-    return found
+def _feasible_losses(data: SearchData) -> FloatArray:
+    """Return the losses of each trial, NaN for one that lacks a value or violates a constraint."""
+    unknown = [None] * len(data.objectives)
+    values = [
+        [value_of(trial, target, data) for target in data.objectives]
+        if trial.violation <= 0
+        else unknown
+        for trial in data.trials
+    ]
+    return _losses(values, data.objectives)
 
 
 def _corner(data: SearchData, given: Mapping[str, float] | None, known: FloatArray) -> FloatArray:
@@ -228,7 +234,8 @@ def _corner(data: SearchData, given: Mapping[str, float] | None, known: FloatArr
 
 
 def _losses(values: Sequence[Sequence[Any]], targets: Sequence[Target]) -> FloatArray:
-    return np.array(values, dtype=float) * [target.sign for target in targets]
+    signs = [target.sign for target in targets]
+    return np.array(values, dtype=float).reshape(-1, len(targets)) * signs
 
 
 def _better(value: float, other: float, target: Target) -> bool:
