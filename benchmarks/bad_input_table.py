@@ -628,14 +628,14 @@ def asked(method: str) -> Callable[..., Any]:
 
 
 def loaded(folder: str, **bad: Any) -> None:
-    """Load results of a search."""
-    kte.load_results(**{"directory": folder, "project_name": NAME, **bad})
+    """Load a search."""
+    kte.load(**{"path": folder, "project_name": NAME, **bad})
 
 
 def loaded_history(_: str, **bad: Any) -> None:
     """Ask for the history of a trial in results that are loaded."""
     made = searched_once()
-    kte.load_results(made.directory, made.project_name).history(**bad)
+    kte.load(made.directory, made.project_name).history(**bad)
 
 
 def reported(directory: str, **bad: Any) -> None:
@@ -664,9 +664,9 @@ def results() -> Iterator[BadInput]:
     make = without_directory(kte.HyperparameterSchedule.from_json)
     yield from refused("results", "from_json", make, {"text": ["nonsense", 3, None]})
     yield from refused("results", "history", asked("history"), {"trial_id": ["9", 7, None, 1.5]})
-    bad = {"project_name": ["..", 3, "/runs"], "directory": [3], "storage": [3, "runs.db"]}
-    yield from refused("results", "load_results", loaded, bad)
-    yield from refused("results", "RecordedSearch.history", loaded_history, {"trial_id": ["9", 7]})
+    bad = {"project_name": ["..", 3, "/runs"], "path": [3], "storage": [3, "runs.db"]}
+    yield from refused("results", "load", loaded, bad)
+    yield from refused("results", "LoadedSearch.history", loaded_history, {"trial_id": ["9", 7]})
     metrics = [Shown({"loss": "low"}, "'low'"), Shown({"loss": None}, "None"), Shown(0.5, "0.5")]
     bad = {"trial_id": ["9999"], "step": [-1, 1.5, "0"], "metrics": metrics}
     yield from refused("reports", "update_trial", reported, bad, trials=1)

@@ -91,7 +91,7 @@ def raised(bad: BadInput, directory: str) -> Exception | None:
 def trials(directory: str) -> int:
     """Return how many trials are on record, -1 if the records cannot be read."""
     try:
-        return len(kte.load_results(directory, NAME).results())
+        return len(kte.load(directory, NAME).results())
     except FileNotFoundError:
         return 0
     except Exception:

@@ -7,9 +7,11 @@ uses; `tests/analysis/test_reading_laws.py` holds the two equal.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,7 @@ class ProjectReader:
 
     def __init__(self, directory: Path, storage: str | None = None) -> None:
         self.directory, self.storage = directory, storage
-        self._store: Store = open_store(storage, directory)
+        self._store: Store = open_store(storage, directory.absolute())
         if not self._store.exists():
             self._store.release()
             raise FileNotFoundError(
@@ -63,12 +65,13 @@ class ProjectReader:
                 f"no records{'' if storage is None else ' in `storage`'}.  Pass them, and "
                 "`storage`, as they were passed to the tuner."
             )
-        self._fold = Fold(directory.name)
+        self._fold = Fold(directory.absolute().name)
         self._read(anew=True)
 
     def data(self) -> SearchData:
         """Return all that was read."""
-        return self._fold.data()
+        with _collector_paused():
+            return self._fold.data()
 
     def configs(self) -> list[Record]:
         """Return the configs of all hyperparameters, as `keras_tuner.HyperParameters` has them."""
@@ -79,12 +82,12 @@ class ProjectReader:
         try:
             self._read(anew=False)
         except RemovedRecordsError:
-            self._fold = Fold(self.directory.name)
+            self._fold = Fold(self._fold.name)
             self._read(anew=True)
 
     def _read(self, *, anew: bool) -> None:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _collector_paused():
                 # Another process may be writing the last record just now.
                 warnings.filterwarnings("ignore", _TORN)
                 self._apply(self._store.read() if anew else self._store.news())
@@ -98,6 +101,18 @@ class ProjectReader:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             source, number = Source(self.directory, self.storage), self._fold.count + 1
             raise source.damaged(number, f"{type(error).__name__}: {error}.") from error
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Let Python not look for garbage among objects that all stay, which doubles the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Fold:

@@ -6,7 +6,7 @@ Scores and best epochs follow `kt_extras.records.scores`, which the search itsel
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -222,7 +222,8 @@ def target_values(
 
 def decoded(run: Mapping[str, Any]) -> Epochs:
     """Return the epochs of an execution as snapshots hold them, with numbers in place of names."""
-    return {"steps": list(run["steps"]), "metrics": dict(_columns(run["metrics"]))}
+    metrics = {name: _numbers(column) for name, column in run["metrics"].items()}
+    return {"steps": list(run["steps"]), "metrics": metrics}
 
 
 def before(epochs: Epochs, end: int) -> Epochs:
@@ -233,9 +234,10 @@ def before(epochs: Epochs, end: int) -> Epochs:
     return {"steps": epochs["steps"][:count], "metrics": known}
 
 
-def _columns(metrics: Mapping[str, Any]) -> Iterator[tuple[str, list[float | None]]]:
-    for name, column in metrics.items():
-        yield name, [None if value is None else float(value) for value in column]
+def _numbers(column: list[Any]) -> list[float | None]:
+    if str not in map(type, column):  # nearly always: only "nan" and infinities are texts
+        return column
+    return [None if value is None else float(value) for value in column]
 
 
 def _copy(epochs: Epochs) -> Epochs:

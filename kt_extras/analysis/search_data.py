@@ -202,4 +202,5 @@ def data_of(search: Any) -> SearchData:
             "`search` must be a tuner or an oracle of kt_extras, a `kt_extras.Study`, or what "
             f"`kt_extras.load` returns, got {search!r}."
         )
-    return get_data()
+    data: SearchData = get_data()
+    return data

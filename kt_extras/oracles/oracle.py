@@ -113,7 +113,7 @@ class SamplerOracle(RecordedOracle):
             False.
         warm_start: A list of finished searches of similar models, whose good points are tried
             among the first: paths of projects' directories (KerasTuner's, too), pairs of the URL of
-            a database and the name of a project or an Optuna study, what `kt_extras.load_results`
+            a database and the name of a project or an Optuna study, what `kt_extras.load`
             returns, Optuna studies, or lists of pairs of values and score.  Each is read once, and
             then on record.  Defaults to None: no searches.
         objectives: Several objectives in place of `objective`: names of metrics,

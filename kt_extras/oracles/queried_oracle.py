@@ -15,12 +15,14 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial
 
+from kt_extras.analysis.search_data import SearchData
 from kt_extras.arguments import check_flag, check_integer
 from kt_extras.bridge.declarations import checked
 from kt_extras.bridge.goals import Constraints, Objectives, resolve_goals
 from kt_extras.bridge.objective import ObjectiveLike, names_of
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.arguments import check_count, check_hyperparameters, refuse_overridden
+from kt_extras.oracles.search_data import search_data
 from kt_extras.records.events import SpaceDeclared
 from kt_extras.records.failures_said import BestList
 from kt_extras.records.recorder import Recorder
@@ -111,10 +113,28 @@ class QueriedOracle(keras_tuner.Oracle):
         """Counts of trials and epochs, and the best score."""
         return self._state.totals
 
+    @property
+    def front_size(self) -> int:
+        """How many outcomes no other one dominates; 0 where there is one objective."""
+        several = self.goals is not None and len(self.goals.objectives) > 1
+        return len(self._state.front) if several else 0
+
+    @property
+    def hypervolume(self) -> float | None:
+        """The volume that the front of several objectives dominates, None before ten trials."""
+        return self._state.front.hypervolume if self.front_size else None
+
     def trial_records(self) -> Sequence[TrialRecord]:
         """Return every trial with its curves, in the order in which they began."""
         with self._changed:
             return list(self._state.trials.values())
+
+    def search_data(self) -> SearchData:
+        """Return the search as plain data, for plots, importance, reports and exports."""
+        with self._changed:
+            directory = self._recorder.directory
+            name = "untitled_project" if directory is None else directory.name
+            return search_data(self._state, name=name, seconds=self.seconds())
 
     def trial_record(self, trial_id: str) -> TrialRecord:
         """Return what is known of one trial."""

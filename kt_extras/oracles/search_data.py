@@ -10,21 +10,18 @@ from kt_extras.bridge.metrics import columns
 from kt_extras.records.scores import best_metrics
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.trial_record import TrialRecord
-from kt_extras.search.outcome import Goals, OutcomeConstraint
+from kt_extras.search.outcome import OutcomeConstraint
 
 
-def search_data(
-    state: SearchState, *, name: str, seconds: float, goals: Goals | None = None
-) -> SearchData:
+def search_data(state: SearchState, *, name: str, seconds: float) -> SearchData:
     """Return the state of a search as data, equal to what its records are read to.
 
     Args:
         state: The search; not changed.
         name: The project's.
         seconds: How long the search has taken, over all sessions.
-        goals: Several objectives, or constraints.  Defaults to None: the objective alone.
     """
-    objective = state.objective
+    objective, goals = state.objective, state.goals
     targets: tuple[Target, ...] = (Target(objective.name, objective.direction),)
     constraints: Mapping[str, OutcomeConstraint] = {}
     if goals is not None:

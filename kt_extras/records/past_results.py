@@ -109,6 +109,16 @@ def of_state(state: SearchState) -> Iterator[Result]:
         yield Result(record.best_values, loss, whole, record.epochs)
 
 
+def of_data(search: Any) -> Iterator[Result]:
+    """Return the trials of a search of ours that was loaded, as `SearchData`."""
+    sign = search.objective.sign
+    for trial in search.trials:
+        if trial.state in {"running", "waiting", "rejected"}:
+            continue
+        loss = math.inf if trial.score is None else sign * trial.score
+        yield Result(trial.values, loss, trial.state == "completed", trial.epochs)
+
+
 def _of_keras_tuner(path: Path, files: Sequence[Path]) -> Iterable[Result]:
     """Return the trials of KerasTuner's own files, which do not say what its objective was."""
     trials = [trial for trial in map(_loaded, files) if trial]

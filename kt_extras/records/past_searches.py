@@ -22,11 +22,10 @@ from kt_extras.records.past_results import (
     Result,
     in_database,
     in_directory,
+    of_data,
     of_pairs,
-    of_state,
     of_study,
 )
-from kt_extras.records.recorded_search import RecordedSearch
 from kt_extras.search.dimensions import Point
 from kt_extras.search.past import Past, ranked
 
@@ -35,8 +34,8 @@ PastSearches = Sequence[Any]  # what `warm_start` takes
 _BEST, _OTHERS = 100, 100  # trials of an earlier search that are taken
 _RULE = (
     "`warm_start` must be a list of finished searches: the path of a project's directory, a pair "
-    "of the URL of a database and the name of a project or study, what `kt_extras.load_results` "
-    "returns, an Optuna study, or a list of pairs of values and score"
+    "of the URL of a database and the name of a project or study, what `kt_extras.load` returns, "
+    "an Optuna study, or a list of pairs of values and score"
 )
 
 _Read = Callable[[keras_tuner.Objective], "Iterable[Result]"]
@@ -112,9 +111,9 @@ def _source(given: Any) -> PastSource:
     if isinstance(given, (str, os.PathLike)) and "://" not in str(given):
         path = Path(given)
         return PastSource(_project_name(path), lambda _: in_directory(path))
-    if isinstance(given, RecordedSearch):
-        found = list(of_state(given._state))
-        return PastSource(_project_name(*given._place), lambda _: found)
+    if hasattr(given, "search_data") and hasattr(given, "storage"):  # what `load` returns
+        found = list(of_data(given.search_data()))
+        return PastSource(_project_name(given.directory, given.storage), lambda _: found)
     if hasattr(given, "trials") and hasattr(given, "directions"):
         return PastSource(_study_name(given), lambda _: of_study(given))
     if _is_address(given):

@@ -43,9 +43,9 @@ def test_our_own_project_is_read_from_its_directory(tmp_path):
     assert best_first(read(searched(tmp_path))) == [(0.2, 0.0), (0.1, 0.5), (0.3, 1.0)]
 
 
-def test_what_load_results_returns_is_read_like_the_directory(tmp_path):
+def test_what_load_returns_is_read_like_the_directory(tmp_path):
     path = searched(tmp_path)
-    past = read(kte.load_results(tmp_path, "old"))
+    past = read(kte.load(tmp_path, "old"))
     assert best_first(past) == best_first(read(path))
     assert past.source == read(path).source
 
@@ -56,7 +56,7 @@ def test_our_own_project_is_read_from_a_database(tmp_path):
     searched(tmp_path, storage=url)
     past = read((url, "old"))
     assert best_first(past) == [(0.2, 0.0), (0.1, 0.5), (0.3, 1.0)]
-    assert past.source == read(kte.load_results(tmp_path, "old", storage=url)).source
+    assert past.source == read(kte.load(tmp_path, "old", storage=url)).source
     with pytest.raises(FileNotFoundError, match="in a database pass a pair of its URL"):
         read(tmp_path / "old")  # where each trial has a file for KerasTuner's readers
     with pytest.raises(FileNotFoundError, match="'new' is neither"):

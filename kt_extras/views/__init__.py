@@ -1,0 +1,1 @@
+"""What a user asks of a search that is there: its results, tables, pictures and reports."""

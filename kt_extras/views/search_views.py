@@ -1,0 +1,126 @@
+"""The methods with which a user looks at a search, the same for all that hold one."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from kt_extras.analysis.best_trials import best_first, pareto_front
+from kt_extras.analysis.search_data import SearchData, Target, TrialData
+from kt_extras.analysis.tables import columns_of, frame_of, rows_of, write_csv, write_parquet
+from kt_extras.arguments import check_flag, check_integer
+from kt_extras.search import Point
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class SearchViews:
+    """What can be asked of a search: a tuner, a `kt_extras.Study`, or what was loaded.
+
+    All of it is made from `search_data`, which shows the search as it is at the time of the call.
+    """
+
+    @abstractmethod
+    def search_data(self) -> SearchData:
+        """Return the search as plain data."""
+
+    @property
+    def objectives(self) -> tuple[Target, ...]:
+        """What is searched for; each has a `name` and a `direction`, `"min"` or `"max"`."""
+        return self.search_data().objectives
+
+    @property
+    def trials(self) -> tuple[TrialData, ...]:
+        """All trials, in the order in which they began."""
+        return self.search_data().trials
+
+    @property
+    def best_trial(self) -> TrialData | None:
+        """The best trial, of several objectives a knee of the front; None if none has a score."""
+        return next(iter(best_first(self.search_data())), None)
+
+    def best_values(self, num_trials: int = 1) -> list[Point]:
+        """Return the values of the hyperparameters of the best trials, as in their best epochs.
+
+        Args:
+            num_trials: How many, best first; fewer if there are not as many with a score.
+                Defaults to 1.
+        """
+        check_integer("num_trials", num_trials, minimum=0)
+        return [dict(trial.values) for trial in best_first(self.search_data())[:num_trials]]
+
+    def pareto_front(self) -> list[TrialData]:
+        """Return the trials that no other one dominates, by the value of the first objective.
+
+        Those that violate constraints are left out, unless all do.  With one objective it is the
+        best trial, and each one that is as good.
+        """
+        return pareto_front(self.search_data())
+
+    @overload
+    def results(self, *, frame: Literal[False] = False) -> list[dict[str, Any]]: ...
+
+    @overload
+    def results(self, *, frame: Literal[True]) -> pandas.DataFrame: ...
+
+    def results(self, *, frame: bool = False) -> list[dict[str, Any]] | pandas.DataFrame:
+        """Return one row a trial.
+
+        Args:
+            frame: Whether to return a `pandas.DataFrame`.  Defaults to False: a list of
+                dictionaries.
+
+        Returns:
+            Rows with `number`, `trial_id`, `state` (`"completed"`, `"pruned"`, `"infeasible"`,
+            `"failed"`, `"rejected"`, `"paused"`, `"running"` or `"waiting"`), `score`,
+            `best_epoch` (counted from 0; None if no epoch was reported), `epochs` (trained, over
+            all executions), `seconds`, `message`, each active hyperparameter under its own name, as
+            it was in the best epoch, and each metric of that epoch under its own name, as a mean
+            over the executions.  A name that is taken gets `values.` or `metrics.` before it.  With
+            several objectives each of them has a column, and with constraints there is
+            `violation`, which is 0 for a trial that meets them.
+
+        Raises:
+            ModuleNotFoundError: `frame` is True, and pandas is not installed.
+        """
+        check_flag("frame", frame)
+        rows = rows_of(self.search_data())
+        return frame_of(rows, "`frame=True`") if frame else rows
+
+    def history(self, trial_id: str | int) -> dict[str, list[Any]]:
+        """Return the metrics of every epoch of a trial, ready for `pandas.DataFrame`.
+
+        Args:
+            trial_id: Its id, or its number.
+
+        Returns:
+            Columns `execution`, `epoch` (both counted from 0) and one a metric, NaN where it was
+            not measured.
+
+        Raises:
+            KeyError: There is no such trial.
+        """
+        return columns_of(self.search_data().trial(trial_id))
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows of `results` to a file, with a first line of names.
+
+        Args:
+            path: The file, which is replaced.
+        """
+        write_csv(rows_of(self.search_data()), path)
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows of `results` to a file of Parquet.
+
+        A column whose values are of several types is written as texts.
+
+        Args:
+            path: The file, which is replaced.
+
+        Raises:
+            ModuleNotFoundError: Pandas, or both pyarrow and fastparquet, are not installed.
+        """
+        write_parquet(rows_of(self.search_data()), path)
