@@ -88,6 +88,8 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.tuners.tuner import Tuner as Tuner
     from kt_extras.views.loaded_search import LoadedSearch as LoadedSearch
     from kt_extras.views.loaded_search import load as load
+    from kt_extras.views.optuna_search import OptunaSearch as OptunaSearch
+    from kt_extras.views.optuna_search import from_optuna as from_optuna
 
 __version__ = "0.1.0"
 
@@ -127,6 +129,7 @@ _HOMES = {
     "HyperparameterSchedule": "kt_extras.tuners.hyperparameter_schedule",
     "MedianPruner": "kt_extras.pruners",
     "LoadedSearch": "kt_extras.views.loaded_search",
+    "OptunaSearch": "kt_extras.views.optuna_search",
     "PASHA": "kt_extras.tuners.pasha",
     "PASHAOracle": "kt_extras.oracles.pasha",
     "PBT": "kt_extras.tuners.pbt",
@@ -142,6 +145,7 @@ _HOMES = {
     "TPEOracle": "kt_extras.oracles.tpe",
     "ThresholdPruner": "kt_extras.pruners",
     "Tuner": "kt_extras.tuners.tuner",
+    "from_optuna": "kt_extras.views.optuna_search",
     "load": "kt_extras.views.loaded_search",
 }
 
