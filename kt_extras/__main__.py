@@ -1,15 +1,16 @@
-"""The commands of `python -m kt_extras`."""
+"""Look at searches, compare, export and repair them."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-import keras_tuner
+from kt_extras.commands import comparing, exporting, plotting, repairing, reporting, showing
 
-from kt_extras.records.repair import Repair, repair
+_COMMANDS = (showing, plotting, reporting, exporting, comparing, repairing)
+_ERRORS = (ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,72 +20,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Those of the command line.  Defaults to None: those of this process.
     """
     given = _parser().parse_args(arguments)
-    objective = None
-    if given.objective is not None:
-        objective = keras_tuner.Objective(given.objective, given.direction)
     try:
-        done = repair(
-            given.directory, storage=given.storage, project=given.project, objective=objective
-        )
-    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        given.run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `show ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _ERRORS as error:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        sys.stderr.write(f"{text}\n")
         return 1
-    sys.stdout.write("".join(f"{line}\n" for line in _lines(done)))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kt_extras", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    one = commands.add_parser(
-        "repair",
-        help="save what can be saved of damaged records",
-        description="Save what can be saved of the damaged records of a search, keep the damaged "
-        "ones beside, and say what is lost.",
-    )
-    one.add_argument(
-        "directory", type=Path, nargs="?", help="the project's own, such as runs/digits"
-    )
-    one.add_argument("--storage", metavar="URL", help="the database that holds the records")
-    one.add_argument(
-        "--project", metavar="NAME", help="its name in the database (default: the directory's)"
-    )
-    one.add_argument("--objective", metavar="NAME", help="the objective, if its record is lost")
-    one.add_argument("--direction", choices=("min", "max"), default="min", help="of the objective")
+    for command in _COMMANDS:
+        command.add(commands)
     return parser
-
-
-def _lines(done: Repair) -> list[str]:
-    """Return what a repair has done, line by line."""
-    if done.kept is None:
-        return [f"All {done.saved} records are whole; nothing was changed."]
-    lines = [f"Saved {done.saved} records.  The damaged ones are kept in {done.kept}."]
-    if done.lost_records:
-        lines.append(f"Lost records: {_ranges(done.lost_records)}.")
-    if done.lost_trials:
-        lines.append(f"Lost trials: {', '.join(done.lost_trials)}.")
-    if done.incomplete_trials:
-        lines.append(
-            f"Trials that may have lost some records: {', '.join(done.incomplete_trials)}."
-        )
-    if done.settings_lost:
-        lines.append("The seed is lost: pass the `seed` of the search to the tuner again.")
-    return lines
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Return numbers as text, with those in a row as one range.
-
-    >>> _ranges([3, 5, 6, 7])
-    '3, 5-7'
-    """
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import json
+import math
 import os
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -126,3 +129,33 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str
             "`to_parquet` needs pyarrow or fastparquet: `pip install pyarrow`.  `to_csv` needs "
             "neither."
         ) from None
+
+
+def record_of(search: SearchData) -> Row:
+    """Return a whole search as JSON can hold it, with its curves."""
+    return {
+        "name": search.name,
+        "objectives": [target._asdict() for target in search.objectives],
+        "constraints": list(search.constraints),
+        "weights": search.weights,
+        "seed": search.seed,
+        "seconds": search.seconds,
+        "trials": [dataclasses.asdict(trial) for trial in search.trials],
+    }
+
+
+def json_text(value: Any) -> str:
+    """Return JSON, with null for numbers that are not finite.
+
+    >>> json_text({"score": float("nan")})
+    '{"score": null}'
+    """
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kt_extras.analysis.best_trials import best_first, pareto_front
+from kt_extras.analysis.importance import Method, importance
 from kt_extras.analysis.search_data import SearchData, Target, TrialData
 from kt_extras.analysis.tables import columns_of, frame_of, rows_of, write_csv, write_parquet
 from kt_extras.arguments import check_flag, check_integer
@@ -103,6 +105,71 @@ class SearchViews:
             KeyError: There is no such trial.
         """
         return columns_of(self.search_data().trial(trial_id))
+
+    def importance(
+        self,
+        target: str | None = None,
+        method: Method = "ped_anova",
+        quantile: float = 0.1,
+        seed: int = 0,
+    ) -> dict[str, float]:
+        """Return how much each hyperparameter matters, as fractions of 1, the most important first.
+
+        Args:
+            target: Name of an objective, to look at it alone.  Defaults to None: all objectives, by
+                dominance or by their weighted sum as in the search.
+            method: `"ped_anova"`: what the best trials have in common; `"fanova"`: what changes the
+                rank of a trial on average.  Defaults to `"ped_anova"`.
+            quantile: Fraction of the trials that counts as the best in PED-ANOVA, in (0, 1).
+                Defaults to 0.1.
+            seed: Seed of the forest of fANOVA, from 0.  Defaults to 0.
+
+        Raises:
+            ValueError: An argument is out of its range.
+        """
+        return importance(self.search_data(), target, method, quantile, seed)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write what was searched and found to one page of HTML, which may be sent to others.
+
+        Args:
+            path: The file, which is replaced; its directory is made if it is not there.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ModuleNotFoundError: Matplotlib is not installed.
+        """
+        from kt_extras.report import report
+
+        return report(self, path)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from kt_extras.report import search_html
+
+        return search_html(self.search_data())
+
+    def to_optuna(self, storage: Any = None, study_name: str | None = None) -> Any:
+        """Return the search as a study of Optuna, for its plots, its importances and its dashboard.
+
+        Args:
+            storage: URL of a database, such as `sqlite:///study.db`, or a storage of Optuna, in
+                which the study is kept; a later call adds what is new.  Defaults to None: in
+                memory.
+            study_name: Defaults to None: the name of the project.
+
+        Returns:
+            An `optuna.Study`.
+
+        Raises:
+            ImportError: Optuna is not installed.
+            ValueError: The storage has another study of that name.
+        """
+        from kt_extras.analysis.optuna_export import to_optuna
+
+        return to_optuna(self.search_data(), storage, study_name)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the rows of `results` to a file, with a first line of names.

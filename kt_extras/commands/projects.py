@@ -1,0 +1,25 @@
+"""The arguments that name projects, and what they name."""
+
+from __future__ import annotations
+
+import argparse
+
+from kt_extras.views.loaded_search import LoadedSearch, load
+
+
+def add_project(command: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the arguments of a command that name one project, or several."""
+    command.add_argument(
+        "projects",
+        nargs="+" if several else 1,
+        metavar="PROJECT",
+        help="the directory of a project, such as runs/digits, or its name in the database",
+    )
+    command.add_argument("--storage", metavar="URL", help="the database that holds the records")
+
+
+def loaded(given: argparse.Namespace) -> list[LoadedSearch]:
+    """Return the searches that the arguments name."""
+    if given.storage is None:
+        return [load(path) for path in given.projects]
+    return [load(given.storage, name) for name in given.projects]
