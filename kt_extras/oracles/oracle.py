@@ -197,6 +197,7 @@ class SamplerOracle(RecordedOracle):
         self.budget = Budget(max_time, max_total_epochs, target, max_trials_without_improvement)
         self.max_failure_fraction = max_failure_fraction
         self._failure_count = FailureCount()
+        self._stopped = False
         self.ended_because: str | None = None
         self.failure_report: str | None = None
         self.when_ended: Callable[[TrialRecord], None] = lambda _: None
@@ -370,6 +371,10 @@ class SamplerOracle(RecordedOracle):
         if record.state in {TrialState.FAILED, TrialState.REJECTED}:
             self._check_failures(given.trial_id)
 
+    def stop(self) -> None:
+        """Give out no more trials in this call of `search`; those that run are not cut short."""
+        self._stopped = True
+
     # Sessions.
 
     def restore_states(self) -> None:
@@ -395,7 +400,7 @@ class SamplerOracle(RecordedOracle):
             warn_without_epochs(names, stacklevel)
 
     def _begin_session(self) -> None:
-        self._failure_count = FailureCount()  # the program may have been fixed
+        self._failure_count, self._stopped = FailureCount(), False  # the program may be mended
         self.failure_report = None
         if self._restores and self._project is not None:
             self._next_trial.states = StateFiles(self._project)  # with those of other processes
@@ -436,6 +441,8 @@ class SamplerOracle(RecordedOracle):
         """Return which limit of the search is reached, None if none is."""
         if self.failure_report is not None:
             return self.failure_report
+        if self._stopped:
+            return "`stop()` was called; search again to go on."
         totals = self._state.totals
         spent = Usage(self.seconds(), self._state.epochs, totals.best, totals.stale)
         return self.budget.reached(spent, maximised=self.objective.direction == "max")

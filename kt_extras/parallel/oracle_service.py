@@ -178,6 +178,10 @@ class OracleService:
         """Add hyperparameters to the space."""
         self._oracle.update_space(hyperparameters)
 
+    def end_search(self) -> None:
+        """Give out no more trials, as `SamplerOracle.stop`."""
+        self._oracle.stop()
+
     def _check_holds(self, name: str, trial_id: str) -> None:
         if not self._oracle.holds(name, trial_id):
             raise TrialTakenError(trial_id)

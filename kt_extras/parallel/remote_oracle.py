@@ -172,6 +172,10 @@ class RemoteOracle:
 
     # What those of kt_extras are asked besides.
 
+    def stop(self) -> None:
+        """Let the search give out no more trials."""
+        self._link.call("end_search")
+
     def wait(self, asked: int) -> None:
         """Wait since there is no trial yet, the longer the more often that was said in a row."""
         time.sleep(min(_FIRST_PAUSE * 2 ** min(asked, 10), _LAST_PAUSE))

@@ -107,6 +107,7 @@ class SearchState:
         directory: What marks the directory with the files of the search, None if nothing does.
         declared: How many hyperparameters the records know.
         rungs: Epoch budgets that a scheduler has given to trials.
+        front: The outcomes that no other one dominates, of several objectives.
         found: Names of hyperparameters that were declared by running trials.
         history: What samplers, pruners and schedulers see.
     """
@@ -131,7 +132,7 @@ class SearchState:
         self.seed: int | None = None
         self.objective_recorded = str(objective)
         self.goals_recorded = goals_record(goals)
-        self._front = Front()
+        self.front = Front()
         self.model: str | None = None
         self.directory: str | None = None
         self.declared = 0
@@ -426,7 +427,7 @@ class SearchState:
         """Return whether no earlier trial is as good as one that has ended."""
         if self.goals is None:
             return loss < loss_of(self.objective, self.totals.best)
-        return outcome is not None and self._front.add(outcome)
+        return outcome is not None and self.front.add(outcome)
 
     def _count(self, record: TrialRecord, loss: float, outcome: FloatArray | None) -> None:
         totals, first = self.totals, not record.counted

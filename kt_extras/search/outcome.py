@@ -17,10 +17,11 @@ import numpy as np
 
 from kt_extras.arguments import is_finite
 from kt_extras.arrays import FloatArray, IntArray
-from kt_extras.search.pareto import knee, non_dominated_fronts, pareto_order
+from kt_extras.search.pareto import hypervolume, knee, non_dominated_fronts, pareto_order
 
 Direction = Literal["min", "max"]
 
+_REFERENCE_TRIALS = 10
 _RELATIONS = ("<=", ">=", "<", ">")
 _TEXT = re.compile(r"\s*(?P<metric>[^<>=]+?)\s*(?P<relation><=|>=|<|>)\s*(?P<bound>[^<>=\s]+)\s*")
 _RULE = (
@@ -195,6 +196,21 @@ class Front:
 
     def __init__(self) -> None:
         self._outcomes: list[FloatArray] = []
+        self._first: list[FloatArray] = []  # feasible losses, of which the worst bound the volume
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    @property
+    def hypervolume(self) -> float | None:
+        """The volume that the front dominates, up to the worst losses of the first ten trials.
+
+        None before there are ten feasible outcomes.
+        """
+        if len(self._first) < _REFERENCE_TRIALS:
+            return None
+        front = np.array([known[:-1] for known in self._outcomes])
+        return hypervolume(front, np.max(self._first, axis=0))
 
     def add(self, outcome: FloatArray) -> bool:
         """Add an outcome, and return whether none before it is as good or better.
@@ -204,6 +220,8 @@ class Front:
         """
         if not np.isfinite(outcome[:-1]).all():
             return False
+        if outcome[-1] == 0 and len(self._first) < _REFERENCE_TRIALS:
+            self._first.append(outcome[:-1])
         if any(_at_least_as_good(known, outcome) for known in self._outcomes):
             return False
         kept = [known for known in self._outcomes if not _at_least_as_good(outcome, known)]

@@ -31,17 +31,16 @@ class OutcomeColumns(CurveColumns):
         before = self._outcomes[row, step - 1] if step else np.full(len(outcome), math.inf)
         missing = np.isinf(outcome) & ~np.isnan(before)
         self._outcomes[row, step] = np.where(missing, before, outcome)
-        self._best_steps[row, : self._lengths[row]] = _best_steps(
-            self._losses[row, : self._lengths[row]]
-        )
-        self._forget(step)
+        length = int(self._lengths[row])
+        self._best_steps[row, :length] = _best_steps(self._losses[row, :length])
+        self._forget(step, length)
 
     def cut(self, row: int, length: int) -> None:
         """Delete the curve of a trial but for its first epochs."""
-        super().cut(row, length)
         if row < len(self._outcomes):
+            self._forget(length, int(self._lengths[row]))
             self._outcomes[row, length:] = math.nan
-        self._forget(length)
+        super().cut(row, length)
 
     def cut_to(self, lengths: IntArray) -> OutcomeColumns:
         """Return the curves with other numbers of epochs; they share their outcomes."""
@@ -72,25 +71,25 @@ class OutcomeColumns(CurveColumns):
         Returns:
             Two arrays of shape ``(rows,)``, NaN for trials that have not reached it.
         """
-        found = self._ranks.get(step)
-        if found is None or len(found[0]) < len(self._lengths):
-            found = self._ranks[step] = self._ranked(step)
-        return found
+        if step not in self._ranks:
+            self._ranks[step] = self._ranked(step)
+        return self._ranks[step]
 
     def _ranked(self, step: int) -> tuple[FloatArray, FloatArray]:
-        there = np.flatnonzero(self._lengths > step)
-        now, best = np.full((2, len(self._lengths)), math.nan)
+        rows = len(self._outcomes)
+        there = np.flatnonzero(self.lengths(rows) > step)
+        now, best = np.full((2, rows), math.nan)
         outcomes = self._outcomes[there, step]
         unknown = np.isnan(outcomes).any(axis=1)  # the objective was not measured in this epoch
         now[there] = self._goals.order(np.where(np.isnan(outcomes), math.inf, outcomes))
         now[there[unknown]] = math.nan
-        best[there] = self._goals.order(self.outcomes_by(len(self._lengths), step + 1)[there])
+        best[there] = self._goals.order(self.outcomes_by(rows, step + 1)[there])
         return now, best
 
-    def _forget(self, step: int) -> None:
-        """Forget the ranks in an epoch and in later ones, which may change."""
-        for known in [known for known in self._ranks if known >= step]:
-            del self._ranks[known]
+    def _forget(self, begin: int, end: int) -> None:
+        """Forget the ranks in some epochs, which may change."""
+        for step in range(begin, end):
+            self._ranks.pop(step, None)
 
     def _make_room(self, row: int, step: int) -> None:
         super()._make_room(row, step)

@@ -176,6 +176,9 @@ class SearchBoard:
         if progress.pruned is not None and progress.trials is not None:
             pruned = events.scalar(f"{SEARCH}/pruned_trials", progress.pruned, progress.trials)
             records.append(pruned)
+        if _is_finite(progress.hypervolume) and progress.trials is not None:
+            volume = events.scalar("best/hypervolume", progress.hypervolume, progress.trials)
+            records.append(volume)
         if _is_finite(progress.best):
             records += [
                 events.scalar(f"best/{self.objective}/by_{unit}", progress.best, step)

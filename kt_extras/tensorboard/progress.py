@@ -16,6 +16,8 @@ class Progress:
         epochs: Epochs trained, of all trials.
         seconds: Time spent.
         best: Best score so far on the user's own scale; None before the first.
+        hypervolume: The volume that the front of several objectives dominates; None for one
+            objective, or before it is known. Defaults to None.
 
     >>> Progress(trials=3, pruned=1, epochs=12, seconds=40.5, best=0.9).pruned
     1
@@ -26,6 +28,7 @@ class Progress:
     epochs: int
     seconds: float
     best: float | None
+    hypervolume: float | None = None
 
 
 @dataclass(frozen=True)

@@ -199,13 +199,22 @@ class SearchMonitor:
             counts.append(counted(totals.exploits, "exploit"))
         if totals.failed or totals.rejected:  # only then a pass over all trials
             counts += counts_text(self._oracle.trial_records(), UNSUCCESSFUL)
+        if self._oracle.front_size:
+            counts.append(f"{self._oracle.front_size} on the front")
         self._line.show(Status(self._oracle.objective.name, number(totals.best), counts))
 
     def _log(self, record: TrialRecord) -> None:
         """Show how a trial has ended; the first failure with its place in the user's code."""
         if record.state is TrialState.PAUSED and self._is_population:
             return  # the members of a population pause often, and all of them
-        line = trial_line(record, self._oracle.objective.name, self._oracle.totals.best)
+        goals, totals = self._oracle.goals, self._oracle.totals
+        others = () if goals is None else goals.objectives[1:]
+        metrics = best_metrics(record, self._oracle.objective) if others else {}
+        best = f"best {number(totals.best)}"
+        if others:
+            best = f"{self._oracle.front_size} on the front"
+        beside = {other.name: metrics[other.name] for other in others if other.name in metrics}
+        line = trial_line(record, self._oracle.objective.name, best, beside)
         self._line.trial(line, cells(record))
         bad = record.state in UNSUCCESSFUL or record.state is TrialState.WAITING
         if bad and not self._explained and record.trial.message:
@@ -234,6 +243,7 @@ class SearchMonitor:
             epochs=totals.epochs,
             seconds=self._oracle.seconds(),
             best=totals.best,
+            hypervolume=self._oracle.hypervolume,
         )
 
 

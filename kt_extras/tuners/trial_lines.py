@@ -15,13 +15,16 @@ from kt_extras.records.trial_record import TrialRecord
 COLUMNS = ("trial", "state", "score", "epochs", "seconds", "hyperparameters")
 
 
-def trial_line(record: TrialRecord, objective: str, best: float | None) -> str:
+def trial_line(
+    record: TrialRecord, objective: str, best: str, beside: Mapping[str, float] | None = None
+) -> str:
     """Return what is to be said of a trial that has ended, in one line.
 
     Args:
         record: The trial.
         objective: Name of the objective.
-        best: Best score so far, None before the first.
+        best: What the search has found so far, in words.
+        beside: The values of other objectives by their names.  Defaults to None.
     """
     trial, state = record.trial, record.state
     what = f"trial {record.number} {state}"
@@ -29,9 +32,10 @@ def trial_line(record: TrialRecord, objective: str, best: float | None) -> str:
         what = f"trial {record.number} failed and will be run again"
     if trial.score is not None:
         what += f": {objective} {number(trial.score)}"
+        what += "".join(f", {name} {number(value)}" for name, value in (beside or {}).items())
     elif trial.message:
         what += f": {first_line(trial.message)}"
-    parts = [what, f"best {number(best)}", counted(record.epochs, "epoch")]
+    parts = [what, best, counted(record.epochs, "epoch")]
     parts += [] if record.seconds is None else [f"{record.seconds:.1f} s"]
     return ", ".join([*parts, *values_text(record.best_values)])
 

@@ -56,7 +56,7 @@ from kt_extras.tuners.measured_costs import MeasuredCosts
 from kt_extras.tuners.ray_worker import RayWorker
 from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
-from kt_extras.tuners.roles import role_of
+from kt_extras.tuners.roles import refuse_without_records, role_of
 from kt_extras.tuners.search_driver import SearchDriver
 from kt_extras.tuners.search_run import SearchRun
 from kt_extras.tuners.stacked_trial import BuiltModel
@@ -264,6 +264,18 @@ class Tuner(RecordedTuner):
             self._time_report = run.time_report(spent, self._fits.fallbacks)
             for line in self._time_report.lines():
                 self._notes.add(line)
+
+    def stop(self) -> None:
+        """End the running search once the trials that run have ended.
+
+        It may be called by a callback, by a hook or by another thread.  Another call of `search`
+        goes on.
+
+        Raises:
+            RuntimeError: This is a worker of a chief, which decides.
+        """
+        refuse_without_records(self, "stop")
+        (self.oracle if isinstance(self.oracle, RemoteOracle) else self._local_oracle).stop()
 
     def run_trial(self, trial: Trial, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
         """Build and train the trial's model, once for each execution.
