@@ -12,7 +12,7 @@ from kt_extras.analysis.importance import Method
 from kt_extras.analysis.search_data import data_of
 from kt_extras.arguments import check_integer, counted
 from kt_extras.plots import data as columns_of
-from kt_extras.plots.data.columns import chosen_names, objective_of, runs
+from kt_extras.plots.data.columns import Columns, chosen_names, objective_of, runs
 from kt_extras.plots.data.scales import scale_of
 from kt_extras.plots.points import draw_states, none_scored, scored, spread
 from kt_extras.plots.style import (
@@ -62,9 +62,14 @@ def importance(
     check_integer("top", top, minimum=1)
     data = data_of(search)
     table = columns_of.importance(data, objective=objective, method=method)
-    names, shares = table["hyperparameter"][:top], table["importance"][:top]
-    ax = axes_for(ax, (SIZE[0], max(2.0, 1.2 + 0.32 * len(names))))
+    height = max(2.0, 1.2 + 0.32 * len(table["hyperparameter"][:top]))
     goals = [objective] if objective is not None else [o.name for o in data.objectives]
+    return draw_importance(axes_for(ax, (SIZE[0], height)), table, goals, top)
+
+
+def draw_importance(ax: Any, table: Columns, goals: Sequence[str], top: int = 20) -> Any:
+    """Draw the columns of `kt_extras.plots.data.importance`, for the objectives `goals`."""
+    names, shares = table["hyperparameter"][:top], table["importance"][:top]
     title = f"Importance for {' and '.join(map(text, goals))}"
     if not names:
         return empty(ax, title, "Too few trials have a score, or all are alike.")

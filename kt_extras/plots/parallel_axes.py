@@ -13,7 +13,7 @@ from kt_extras.plots.data.columns import objective_of
 from kt_extras.plots.data.scales import Scale, scale_of
 from kt_extras.plots.points import jitter, none_scored, scored
 from kt_extras.plots.style import (
-    COLORMAP,
+    LINES,
     MANY,
     PANELS,
     SIZE,
@@ -86,9 +86,11 @@ def parallel_coordinates(
 def _draw_lines(ax: Any, lines: Any, scores: Sequence[float], target: Any) -> Any:
     """Draw a line for each trial, the best one last and so on top."""
     from matplotlib.collections import LineCollection
+    from matplotlib.colors import LinearSegmentedColormap
 
     low, high, _ = limits(scores, target.sign)
-    colors = COLORMAP if target.direction == "max" else "viridis"
+    shades = LINES if target.direction == "max" else LINES[::-1]
+    colors = LinearSegmentedColormap.from_list("good", shades)
     steps = np.arange(lines.shape[1])
     if lines.shape[1] == 1:  # a dash, since one point is no line
         lines, steps = np.repeat(lines, 2, axis=1), np.array([-0.1, 0.1])

@@ -18,6 +18,7 @@ BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PINK, GREY = "#56B4E9", "#CC79A7", "#8C8C8C"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY)
 COLORMAP = "viridis_r"  # the best is dark; monotonous in lightness, so it survives grey printing
+LINES = ("#A9B8C6", ORANGE, RED)  # from bad to good, to be seen on a dark ground too
 MANY = 400  # points above which they are drawn as pixels, smaller and more transparent
 
 PANELS = 12  # hyperparameters in one picture, unless they are named

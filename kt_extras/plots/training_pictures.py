@@ -31,6 +31,7 @@ from kt_extras.plots.style import (
 )
 
 _UNITS = ((2 * 86400, 86400, "days"), (2 * 3600, 3600, "hours"), (300, 60, "minutes"))
+_CURVES = 2000  # in one picture: more would cover each other
 _LANES = 60  # of all workers together that have a label each
 
 
@@ -46,6 +47,7 @@ def curves(search: Any, metric: str | None = None, *, execution: int = 0, ax: An
 
     Returns:
         The `matplotlib.axes.Axes`.  The last epoch of a trial that was stopped early has a mark.
+        Of more than 2000 trials every second, third, ... one is shown.
 
     Raises:
         ValueError: No trial has measured the metric.
@@ -60,8 +62,10 @@ def curves(search: Any, metric: str | None = None, *, execution: int = 0, ax: An
     if not len(finite):
         return empty(ax, title, "No trial has reported an epoch yet.")
     small_axes(ax)
-    lines = _lines(table, values)
-    handles, names = _draw_curves(ax, lines, best=_best(data))
+    lines, best = _lines(table, values), _best(data)
+    every = -(-len(lines) // _CURVES)
+    shown = [line for i, line in enumerate(lines) if i % every == 0 or line[0] == best]
+    handles, names = _draw_curves(ax, shown, best=best)
     sign = data.objective.sign if name == data.objective.name else _sign(lines)
     low, high, beyond = limits(finite.tolist(), sign)
     last = max(table["epoch"])
@@ -69,7 +73,9 @@ def curves(search: Any, metric: str | None = None, *, execution: int = 0, ax: An
     ax.set_xlabel("epoch, counted from 0")
     whole_numbers(ax.xaxis)
     rows = legend(ax, handles, names)
-    titled(ax, title, f"{counted(beyond, 'value')} beyond the edge" if beyond else "", rows=rows)
+    notes = [f"{len(shown):,} of {len(lines):,} curves"] if every > 1 else []
+    notes += [f"{counted(beyond, 'value')} beyond the edge"] if beyond else []
+    titled(ax, title, ", ".join(notes), rows=rows)
     return ax
 
 
