@@ -129,7 +129,7 @@ class Fold:
     def __init__(self, name: str) -> None:
         self.name, self.count = name, 0
         self.space = RecordedSpace()
-        self._made_space: Space | None = None
+        self._made_space = Space([])
         self._trials: dict[str, RecordedTrial] = {}
         self._opened: Record = {}
         self._objective = RecordedObjective(Target("default_objective", "min"))
@@ -174,8 +174,6 @@ class Fold:
 
     def data(self) -> SearchData:
         """Return the search as data."""
-        if self._made_space is None:
-            self._made_space = self.space.space()
         given = (self._objective, self._targets, self._constraints)
         return SearchData(
             name=self.name,
@@ -208,7 +206,7 @@ class Fold:
 
     def _on_space(self, record: Record) -> None:
         self.space.add(record["hyperparameters"]["space"], anew=bool(record.get("anew")))
-        self._made_space = None
+        self._made_space = self.space.space()
 
     def _on_begin(self, record: Record) -> None:
         if record["trial"] not in self._trials:

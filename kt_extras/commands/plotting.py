@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from kt_extras.analysis.importance import importance
 from kt_extras.analysis.search_data import SearchData
 from kt_extras.commands.projects import add_project, loaded
 
@@ -41,6 +40,8 @@ def _run(given: argparse.Namespace) -> None:
 
 def _two_of(search: SearchData) -> list[str]:
     """Return the names of the two most important hyperparameters."""
+    from kt_extras.analysis.importance import importance
+
     names = list(importance(search))[:2]
     if len(names) < 2:
         raise ValueError("`contour` needs a search of at least two hyperparameters.")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kt_extras.analysis.best_trials import best_first, pareto_front
-from kt_extras.analysis.importance import Method, importance
 from kt_extras.analysis.search_data import SearchData, Target, TrialData
 from kt_extras.analysis.tables import columns_of, frame_of, rows_of, write_csv, write_parquet
 from kt_extras.arguments import check_flag, check_integer
@@ -16,6 +15,8 @@ from kt_extras.search import Point
 
 if TYPE_CHECKING:
     import pandas
+
+    from kt_extras.analysis.importance import Method
 
 
 class SearchViews:
@@ -127,6 +128,8 @@ class SearchViews:
         Raises:
             ValueError: An argument is out of its range.
         """
+        from kt_extras.analysis.importance import importance  # which takes a second to load
+
         return importance(self.search_data(), target, method, quantile, seed)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
