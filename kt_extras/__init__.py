@@ -37,6 +37,7 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras import callbacks as callbacks
     from kt_extras import costs as costs
     from kt_extras import imbalance as imbalance
+    from kt_extras import loggers as loggers
     from kt_extras import losses as losses
     from kt_extras import metrics as metrics
     from kt_extras import optimizers as optimizers
@@ -71,6 +72,7 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.pruners import PatientPruner as PatientPruner
     from kt_extras.pruners import PercentilePruner as PercentilePruner
     from kt_extras.pruners import ThresholdPruner as ThresholdPruner
+    from kt_extras.study.study import Study as Study
     from kt_extras.tuners.asha import ASHA as ASHA
     from kt_extras.tuners.bayesian_optimization import BayesianOptimization as BayesianOptimization
     from kt_extras.tuners.bohb import BOHB as BOHB
@@ -98,6 +100,7 @@ _MODULES = (
     "callbacks",
     "costs",
     "imbalance",
+    "loggers",
     "losses",
     "metrics",
     "optimizers",
@@ -141,6 +144,7 @@ _HOMES = {
     "SamplerOracle": "kt_extras.oracles.oracle",
     "Search": "kt_extras.tuners.search",
     "SearchOracle": "kt_extras.oracles.search",
+    "Study": "kt_extras.study.study",
     "TPE": "kt_extras.tuners.tpe",
     "TPEOracle": "kt_extras.oracles.tpe",
     "ThresholdPruner": "kt_extras.pruners",
