@@ -11,7 +11,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from kt_extras.analysis.search_data import SearchData, TrialData
+from kt_extras.analysis.search_data import SearchData
 from kt_extras.arguments import check_integer, check_project_name, check_protocol, plain
 from kt_extras.pruners import Pruner
 from kt_extras.records.events import EpochReported, PointEnqueued, TrialBegun, TrialEnded
@@ -22,6 +22,7 @@ from kt_extras.search import History, Point, Sampler, Space, State
 from kt_extras.search.outcome import Goals, OutcomeConstraint, Target, checked_weights
 from kt_extras.search.sampler import SpaceExhausted, trial_rng
 from kt_extras.study.records import StudyRecords, opening
+from kt_extras.views.search_views import SearchViews
 
 Outcome = Union[float, Mapping[str, float], None]  # noqa: UP007 - Python 3.10
 
@@ -57,12 +58,13 @@ class StudyTrial:
         return self._study._report(self.number, outcome, step)
 
 
-class Study:
+class Study(SearchViews):
     """Suggests points of a space, and learns from what is told of them.
 
     It has the samplers and pruners of kt_extras, and needs neither Keras nor TensorFlow.  In a
     directory it is on record, as a search of a tuner is: `kt_extras.load` reads it, and the same
-    call goes on with it.  One process at a time can go on with it.
+    call goes on with it, in one process at a time.  What can be asked of a loaded search can be
+    asked of a study: results, importance, the Pareto front, a report.
 
     Args:
         space: A `kt_extras.search.Space`, or a list of its dimensions.
@@ -117,7 +119,7 @@ class Study:
         goals = Goals(self._targets, bounds, checked_weights(weights, self._targets))
         self._goals = goals if bounds or len(self._targets) > 1 else None
         self._sampler, self.pruner = Exhaustive(Distinct(sampler)), pruner
-        self.history = History(self.space, self._targets[0].sign, self._goals)
+        self._history = History(self.space, self._targets[0].sign, self._goals)
         self._reports: dict[int, dict[int, dict[str, float]]] = {}  # of trials that run
         self._records = StudyRecords(directory, str(name))
         self._enqueued = deque(self._records.enqueued)
@@ -135,17 +137,17 @@ class Study:
         Raises:
             kt_extras.search.SpaceExhausted: All points of the space have been tried.
         """
-        number, enqueued = len(self.history), bool(self._enqueued)
+        number, enqueued = len(self._history), bool(self._enqueued)
         rng = trial_rng(self.seed, number)
         if enqueued:
             values = self.space.complete(self._enqueued[0], rng.random(len(self.space)))
         else:
-            values = self._sampler.suggest(self.history.ranked(), self.space, rng)
+            values = self._sampler.suggest(self._history.ranked(), self.space, rng)
         values = plain(values)
         self._records.write(TrialBegun(trial=f"{number:04d}", values=values, enqueued=enqueued))
         if enqueued:
             self._enqueued.popleft()
-        return StudyTrial(self, self.history.start(values), values)
+        return StudyTrial(self, self._history.start(values), values)
 
     def tell(
         self, trial: StudyTrial | int, outcome: Outcome = None, state: str = "completed"
@@ -187,7 +189,7 @@ class Study:
                 status="FAILED" if failed else "COMPLETED",
                 score=None if failed else score,
                 best_step=0 if failed else step,
-                values=dict(self.history.points[number]),
+                values=dict(self._history.points[number]),
                 message="It was told as infeasible." if failed else None,
                 results={k: v if math.isfinite(v) else str(v) for k, v in results.items()},
             ),
@@ -235,21 +237,6 @@ class Study:
         """Return the study as data, for plots, importance, reports and exports."""
         return self._records.data()
 
-    @property
-    def best_trial(self) -> TrialData:
-        """The trial with the best outcome; of several objectives a knee of the front.
-
-        Raises:
-            LookupError: No trial has an outcome yet.
-        """
-        scored = [one for one in self.search_data().scored if one.state != "infeasible"]
-        if not scored:
-            raise LookupError("`best_trial`: no trial has an outcome yet.")
-        if self._goals is None:
-            sign = self._targets[0].sign
-            return min(scored, key=lambda trial: sign * (trial.score or 0.0))
-        return scored[int(self.history.places([trial.number for trial in scored])[0])]
-
     def close(self) -> None:
         """Let other processes go on with the study."""
         self._records.close()
@@ -273,7 +260,7 @@ class Study:
                 f"{dict(self._targets)}; choose another `name`."
             )
         for trial in data.trials:
-            number = self.history.start(trial.values)
+            number = self._history.start(trial.values)
             for epochs in trial.executions[:1]:
                 for row, step in enumerate(epochs["steps"]):
                     columns = epochs["metrics"].items()
@@ -289,14 +276,14 @@ class Study:
     def _report(self, number: int, outcome: Outcome, step: int | None) -> bool:
         self._check_running(number)
         metrics = self._metrics_of(outcome)
-        step = int(self.history.epochs[number]) if step is None else step
-        check_integer("step", step, minimum=int(self.history.epochs[number]))
+        step = int(self._history.epochs[number]) if step is None else step
+        check_integer("step", step, minimum=int(self._history.epochs[number]))
         encoded = {k: v if math.isfinite(v) else str(v) for k, v in metrics.items()}
         self._records.write(EpochReported(trial=f"{number:04d}", step=step, metrics=encoded))
         self._observe(number, step, metrics)
         if self.pruner is None or self._targets[0].name not in metrics:
             return False
-        ranked = self.history.ranked()
+        ranked = self._history.ranked()
         rivals = ranked.curves(State.COMPLETED)
         return bool(self.pruner.should_stop(ranked.curve(number), rivals))
 
@@ -305,7 +292,7 @@ class Study:
         self._reports.setdefault(number, {})[step] = dict(metrics)
         if first.name in metrics:
             outcome = None if self._goals is None else self._goals.outcome(metrics)
-            self.history.report(number, step, first.sign * metrics[first.name], outcome)
+            self._history.report(number, step, first.sign * metrics[first.name], outcome)
 
     def _finish(self, number: int, state: State, metrics: Mapping[str, float]) -> None:
         first = self._targets[0]
@@ -314,7 +301,7 @@ class Study:
             loss = math.inf
         outcome = None if self._goals is None else self._goals.outcome(metrics)
         self._reports.pop(number, None)
-        self.history.finish(number, state, loss, outcome)
+        self._history.finish(number, state, loss, outcome)
 
     def _metrics_of(self, outcome: Outcome) -> dict[str, float]:
         if outcome is None:
@@ -327,15 +314,16 @@ class Study:
         return {self._targets[0].name: float(outcome)}
 
     def _best_step(self, number: int) -> int | None:
-        losses = self.history.curve(number).losses
+        losses = self._history.curve(number).losses
         return int(np.nanargmin(losses)) if len(losses) else None
 
     def _check_running(self, number: int) -> None:
-        if not 0 <= number < len(self.history):
+        if not 0 <= number < len(self._history):
             raise KeyError(
-                f"`trial` must be one of the {len(self.history)} that were asked for, got {number}."
+                f"`trial` must be one of the {len(self._history)} that were asked for, got "
+                f"{number}."
             )
-        if self.history.states[number] != State.RUNNING:
+        if self._history.states[number] != State.RUNNING:
             raise ValueError(f"`trial` {number} has been told before.")
 
 

@@ -135,7 +135,7 @@ def test_a_nan_outcome_is_infeasible():
 def test_a_finite_space_ends():
     study = kte.Study([Choice("c", (1, 2, 3))], seed=0)
     study.optimize(lambda trial: trial["c"], trials=10)
-    assert len(study.history) == 3
+    assert len(study.trials) == 3
     with pytest.raises(SpaceExhausted):
         study.ask()
 
