@@ -141,7 +141,8 @@ def sum_text(objective: keras_tuner.Objective) -> str | None:
 
     >>> parts = resolve_objective(["val_loss", "val_accuracy"])
     >>> sum_text(keras_tuner.Oracle(objective=parts).objective)
-    'A list of objectives is their sum, as in KerasTuner; minimised is val_loss - val_accuracy.'
+    'A list of objectives is their sum, as in KerasTuner; minimised is val_loss - val_accuracy.  Pass
+    the list as `objectives` to compare trials by each of them.'
     """
     parts = parts_of(objective)
     if parts[0] is objective:
@@ -149,7 +150,10 @@ def sum_text(objective: keras_tuner.Objective) -> str | None:
     signs = [" - " if part.direction == "max" else " + " for part in parts]
     total = "".join(f"{sign}{part.name}" for sign, part in zip(signs, parts, strict=True))
     total = total.removeprefix(" + ").lstrip()
-    return f"A list of objectives is their sum, as in KerasTuner; minimised is {total}."
+    return (
+        f"A list of objectives is their sum, as in KerasTuner; minimised is {total}.  Pass the list "
+        "as `objectives` to compare trials by each of them."
+    )
 
 
 def names_of(objective: keras_tuner.Objective) -> list[str]:

@@ -133,6 +133,11 @@ COMMON = {
         lambda tuner: [past.points for past in tuner.oracle._past_read.values()],
         [({"default": 0.5},)],
     ),
+    "objectives": Refused(["val_loss", "parameters"], "`objective` must not be given"),
+    "constraints": Row(
+        ["size <= 3"], lambda tuner: getattr(tuner.oracle.goals, "constraints", ())[:1] != (), True
+    ),
+    "weights": Refused({"val_loss": 1}, "`weights` needs several `objectives`"),
     "resume": Refused("must", "`resume` is 'must'"),
     "storage": Refused("nowhere", "`storage` must be a URL"),
     "keep_checkpoints": Row(3, lambda tuner: tuner._models._checkpoints.keep),
