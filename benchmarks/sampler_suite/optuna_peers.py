@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 
 from benchmarks.sampler_suite.runs import Observed, Search
-from kt_extras.search import Choice, Dimension, Int, Point
+from kt_extras.search import Choice, Dimension, Int, Point, Space
 
 
 def _driven(make: Callable[[int], object]) -> Search:
@@ -19,17 +19,20 @@ def _driven(make: Callable[[int], object]) -> Search:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
         def objective(trial: optuna.Trial) -> float:
-            point: Point = {}
-            for dimension in problem.space.dimensions:
-                if dimension.name not in point and all(
-                    condition.holds(point) for condition in dimension.conditions
-                ):
-                    point[dimension.name] = _suggested(trial, dimension)
-            return problem(point)
+            return problem(suggested_point(trial, problem.space))
 
         optuna.create_study(sampler=make(seed)).optimize(objective, n_trials=trials)
 
     return search
+
+
+def suggested_point(trial, space: Space) -> Point:  # type: ignore[no-untyped-def]
+    """Return a point of a space that a trial of Optuna suggests, define-by-run."""
+    point: Point = {}
+    for dimension in space.dimensions:
+        if dimension.name not in point and all(c.holds(point) for c in dimension.conditions):
+            point[dimension.name] = _suggested(trial, dimension)
+    return point
 
 
 def _suggested(trial, dimension: Dimension):  # type: ignore[no-untyped-def]

@@ -14,6 +14,7 @@ from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.samplers.gaussian_process import GaussianProcess
 from kt_extras.samplers.grid import Grid
 from kt_extras.samplers.largest_budget import LargestBudget
+from kt_extras.samplers.nsga2 import NSGA2
 from kt_extras.samplers.random import Random
 from kt_extras.samplers.random_forest import RandomForest
 from kt_extras.samplers.sobol import Sobol
@@ -22,6 +23,7 @@ from kt_extras.search.sampler import Forecaster, Sampler, SpaceExhausted
 
 __all__ = [
     "CMAES",
+    "NSGA2",
     "TPE",
     "Auto",
     "BayesianOptimization",

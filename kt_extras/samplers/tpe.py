@@ -20,6 +20,8 @@ Differences from the paper, and why:
 - Running trials count as bad, so that parallel suggestions are not close to each other.  They have
   a second, narrow kernel, as the bandwidth of g is too wide for that alone.
 - A candidate that was tried already is not suggested.
+- With several objectives the good trials are those of the first fronts, weighted by what they add
+  to the hypervolume (`kt_extras.samplers.pareto_split`).
 - At most 500 of the bad trials have a kernel, evenly over the search, so that a suggestion takes
   little longer after ten thousand trials than after one thousand.
 """
@@ -35,6 +37,7 @@ import numpy as np
 from kt_extras.arguments import check_flag, check_integer, is_finite, is_number
 from kt_extras.arrays import BoolArray, FloatArray, IntArray
 from kt_extras.samplers.branches import Branch, branch_of, branches, next_branch, potential
+from kt_extras.samplers.pareto_split import contribution_weights, merits
 from kt_extras.samplers.parzen import Mixture
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
@@ -199,7 +202,7 @@ class TPE:
             if relevance > 0:
                 good, bad = split_good_bad(history, rows, quantile=self.quantile)
                 bad = _thinned(bad, running=history.states[bad] == State.RUNNING)
-                goods.append(_Group(good, relevance * _good_weights(len(good))))
+                goods.append(_Group(good, relevance * _weights(history, good)))
                 bads.append(_Group(bad, np.full(len(bad), relevance)))
         return _Group.together(goods), _Group.together(bads)
 
@@ -209,7 +212,8 @@ def split_good_bad(
 ) -> tuple[IntArray, IntArray]:
     """Split trials into TPE's good and bad sets.
 
-    Completed trials are ranked first, by loss; then pruned ones, those with more epochs first and
+    Completed trials are ranked first, by loss, or by `kt_extras.samplers.pareto_split.merits` where
+    there are several objectives; then pruned ones, those with more epochs first and
     then by loss; then infeasible ones.  A running trial is bad, and not counted for the number of
     good ones; a trial without a finite loss is never good.
 
@@ -233,9 +237,14 @@ def split_good_bad(
     pruned = (states == State.PRUNED) | (states == State.PAUSED)
     never_good = (states == State.INFEASIBLE) | (states == State.RUNNING) | np.isinf(losses)
     longest_first = np.where(pruned, -history.epochs[rows], 0)
-    order = np.lexsort((losses, longest_first, pruned, never_good))
     finished = int(np.sum(states != State.RUNNING))
     n_good = min(math.ceil(quantile * finished), _MAX_GOOD, int(np.sum(~never_good)))
+    if history.n_objectives > 1:
+        losses = losses.copy()
+        whole = ~never_good & ~pruned
+        of = rows[whole]
+        losses[whole] = merits(history.targets[of], history.violations[of], n_good)
+    order = np.lexsort((losses, longest_first, pruned, never_good))
     return rows[order[:n_good]], rows[np.sort(order[n_good:])]
 
 
@@ -259,6 +268,13 @@ def _thinned(bad: IntArray, running: BoolArray) -> IntArray:
         return bad
     evenly = np.linspace(0, len(ended) - 1, _MAX_BAD).astype(np.int64)
     return np.concatenate([ended[evenly], bad[running]])
+
+
+def _weights(history: History, good: IntArray) -> FloatArray:
+    """Return the weights of the good trials, the best of them first."""
+    if history.n_objectives == 1:
+        return _good_weights(len(good))
+    return contribution_weights(history.targets[good], history.violations[good])
 
 
 def _good_weights(n: int) -> FloatArray:

@@ -9,6 +9,7 @@ from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.samplers.gaussian_process import GaussianProcess
 from kt_extras.samplers.grid import Grid
 from kt_extras.samplers.largest_budget import LargestBudget
+from kt_extras.samplers.nsga2 import NSGA2
 from kt_extras.samplers.random import Random
 from kt_extras.samplers.random_forest import RandomForest
 from kt_extras.samplers.sobol import Sobol
@@ -55,6 +56,16 @@ class TestEvolution(SamplerContract):
 class TestExhaustiveDistinctEvolution(SamplerContract):
     def make(self):
         return Exhaustive(Distinct(Evolution(population_size=4)))
+
+
+class TestNSGA2(SamplerContract):
+    def make(self):
+        return NSGA2()
+
+
+class TestExhaustiveDistinctNSGA2(SamplerContract):
+    def make(self):
+        return Exhaustive(Distinct(NSGA2(population_size=4)))
 
 
 class TestCMAES(SamplerContract):
