@@ -15,14 +15,14 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial
 
-from kt_extras.analysis.search_data import SearchData
+from kt_extras.analysis.search_data import SearchData, Target, TrialData
 from kt_extras.arguments import check_flag, check_integer
 from kt_extras.bridge.declarations import checked
 from kt_extras.bridge.goals import Constraints, Objectives, resolve_goals
 from kt_extras.bridge.objective import ObjectiveLike, names_of
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.oracles.arguments import check_count, check_hyperparameters, refuse_overridden
-from kt_extras.oracles.search_data import search_data
+from kt_extras.oracles.search_data import search_data, targets_of, trial_data
 from kt_extras.records.events import SpaceDeclared
 from kt_extras.records.failures_said import BestList
 from kt_extras.records.recorder import Recorder
@@ -135,6 +135,16 @@ class QueriedOracle(keras_tuner.Oracle):
             directory = self._recorder.directory
             name = "untitled_project" if directory is None else directory.name
             return search_data(self._state, name=name, seconds=self.seconds())
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is searched for: at least one objective with its direction."""
+        return targets_of(self._state)
+
+    def trial_data(self, trial_id: str) -> TrialData:
+        """Return one trial as plain data."""
+        with self._changed:
+            return trial_data(self._state.trials[trial_id], self._state)
 
     def trial_record(self, trial_id: str) -> TrialRecord:
         """Return what is known of one trial."""

@@ -21,12 +21,7 @@ def search_data(state: SearchState, *, name: str, seconds: float) -> SearchData:
         name: The project's.
         seconds: How long the search has taken, over all sessions.
     """
-    objective, goals = state.objective, state.goals
-    targets: tuple[Target, ...] = (Target(objective.name, objective.direction),)
-    constraints: Mapping[str, OutcomeConstraint] = {}
-    if goals is not None:
-        targets = goals.objectives
-        constraints = {str(constraint): constraint for constraint in goals.constraints}
+    goals, targets, constraints = state.goals, targets_of(state), _constraints(state)
     weights = None
     if goals is not None and goals.weights is not None:
         weights = {t.name: w for t, w in zip(targets, goals.weights, strict=True)}
@@ -43,6 +38,28 @@ def search_data(state: SearchState, *, name: str, seconds: float) -> SearchData:
         seconds=seconds,
         model=state.model,
     )
+
+
+def trial_data(record: TrialRecord, state: SearchState) -> TrialData:
+    """Return one trial of a search as data.
+
+    Args:
+        record: What is known of the trial.
+        state: The search; not changed.
+    """
+    return _trial_data(record, state, targets_of(state), _constraints(state))
+
+
+def targets_of(state: SearchState) -> tuple[Target, ...]:
+    """Return what is searched for."""
+    if state.goals is not None:
+        return state.goals.objectives
+    return (Target(state.objective.name, state.objective.direction),)
+
+
+def _constraints(state: SearchState) -> Mapping[str, OutcomeConstraint]:
+    constraints = () if state.goals is None else state.goals.constraints
+    return {str(constraint): constraint for constraint in constraints}
 
 
 def _trial_data(

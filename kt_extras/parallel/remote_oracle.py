@@ -213,5 +213,5 @@ class RemoteMonitor:
         """Have a trial shown in a directory of TensorBoard."""
         self._link.show(trial.trial_id, log_dir)
 
-    def epoch_ended(self) -> None:
+    def epoch_ended(self, trial_id: str) -> None:
         """Do nothing: the driver reads the records."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 # Those of kt_extras and of KerasTuner, on Keras 2 and on Keras 3; weights may be several files.
 _OF_PROJECT = re.compile(
-    r"shared\.txt|oracle\.json|search_ended\.json|tuner[^/]*\.json|\..+\.kte-tmp"
+    r"shared\.txt|logged_as\.txt|oracle\.json|search_ended\.json|tuner[^/]*\.json|\..+\.kte-tmp"
 )
 _OF_TRIAL = re.compile(
     r"trial\.json|build_config\.json|state-\d+\.npz(\.unreadable)?"

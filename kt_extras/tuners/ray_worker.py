@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras_tuner
 
+from kt_extras.loggers.trial_logger import TrialLogger
 from kt_extras.parallel.remote_oracle import RemoteMonitor
 
 
@@ -24,12 +25,15 @@ class RayWorker:
         self._tuner = tuner
         self.monitor: Any = monitor
 
-    def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
+    def search(
+        self, run_trials: Callable[[], None], *, visible: bool, loggers: Sequence[TrialLogger]
+    ) -> None:
         """Run trials until the oracle has no more.
 
         Args:
             run_trials: Runs one trial after the other.
             visible: Not used: the driver reports the search.
+            loggers: Not used either.
         """
         self._tuner.on_search_begin()
         run_trials()

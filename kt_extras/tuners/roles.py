@@ -7,13 +7,14 @@ it for trials and train them.  Without a chief, one process does both.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
 
+from kt_extras.loggers.trial_logger import TrialLogger
 from kt_extras.oracles.drivers import has_chief
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.parallel.address import address_from_environment
@@ -54,12 +55,15 @@ class Worker:
         )
         client.stub = self._chief
 
-    def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
+    def search(
+        self, run_trials: Callable[[], None], *, visible: bool, loggers: Sequence[TrialLogger]
+    ) -> None:
         """Run trials until the chief has no more.
 
         Args:
             run_trials: Runs one trial after the other.
             visible: Whether to say that the search has ended before this worker has come.
+            loggers: Not used: the chief tells its own.
         """
         with self._chief.alive():
             self._tuner.on_search_begin()
@@ -101,12 +105,15 @@ class Local:
         self._overwrite = overwrite
         self.monitor: SearchMonitor | None = None
 
-    def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
+    def search(
+        self, run_trials: Callable[[], None], *, visible: bool, loggers: Sequence[TrialLogger]
+    ) -> None:
         """Run trials until the oracle has no more, and report the search.
 
         Args:
             run_trials: Runs one trial after the other.
             visible: Whether to show the progress line.
+            loggers: Are told of the search.
         """
         with self._oracle.session(self._tuner.tuner_id):
             self._tuner.on_search_begin()
@@ -114,7 +121,7 @@ class Local:
             begins_again = self._overwrite and not self._oracle.trials
             project = str(self._tuner.project_dir)
             monitor = SearchMonitor(
-                self._oracle, project, visible=visible, clear_boards=begins_again
+                self._oracle, project, visible=visible, loggers=loggers, clear_boards=begins_again
             )
             self.monitor = monitor
             with _closed(monitor):
@@ -143,12 +150,15 @@ class Chief:
     def __init__(self, oracle: SamplerOracle, models: TrainedModels, project: str) -> None:
         self._oracle, self._models, self._project = oracle, models, project
 
-    def search(self, run_trials: Callable[[], None], *, visible: bool) -> None:
+    def search(
+        self, run_trials: Callable[[], None], *, visible: bool, loggers: Sequence[TrialLogger]
+    ) -> None:
         """Serve the oracle until the search has ended, and report the search.
 
         Args:
             run_trials: Not used: the workers run the trials.
             visible: Whether to show the progress and the trials that have ended.
+            loggers: Are told of the search.
 
         Raises:
             OSError: Nothing can listen at the chief's address, or another process does.
@@ -158,7 +168,7 @@ class Chief:
         with self._oracle.session():
             server = ChiefServer(self._oracle, address_from_environment())
             ended.clear()
-            monitor = SearchMonitor(self._oracle, self._project, visible=visible)
+            monitor = SearchMonitor(self._oracle, self._project, visible=visible, loggers=loggers)
             with _closed(monitor):
                 self._models.remove_leftovers()
                 with self._reporting(monitor):
@@ -197,9 +207,9 @@ def _closed(monitor: SearchMonitor) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(Exception):
-            monitor.close()
+            monitor.close(finished=False)
         raise
-    monitor.close()
+    monitor.close(finished=True)
 
 
 def role_of(

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from kt_extras.loggers.trial_logger import loggers_among
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.parallel.oracle_actor import News
 from kt_extras.records.events import EpochReported, TrialEnded
@@ -72,7 +73,11 @@ class SearchDriver:
         self._models.remove_leftovers()
         begins_again = self._begins_again and not self._oracle.trials
         self._monitor = SearchMonitor(
-            self._oracle, self.project, visible=self.is_visible, clear_boards=begins_again
+            self._oracle,
+            self.project,
+            visible=self.is_visible,
+            loggers=loggers_among(self._callbacks),
+            clear_boards=begins_again,
         )
         given = self._callbacks if isinstance(self._callbacks, (list, tuple)) else ()
         boards = [c.log_dir for c in given if isinstance(c, keras.callbacks.TensorBoard)]
@@ -91,8 +96,8 @@ class SearchDriver:
             if isinstance(event, TrialEnded):
                 self._oracle.when_ended(self._oracle.trial_record(event.trial))
                 self._monitor.trial_ended(event.trial)
-        if any(isinstance(event, EpochReported) for event in events):
-            self._monitor.epoch_ended()
+        for trial_id in {event.trial for event in events if isinstance(event, EpochReported)}:
+            self._monitor.epoch_ended(trial_id)
 
     def worker_ended(self, report: TimeReport | None) -> None:
         """Take what a worker says of its time, None if it was interrupted."""
@@ -104,7 +109,7 @@ class SearchDriver:
         monitor, self._monitor = self._monitor, None
         if monitor is not None:
             self._oracle.follow()
-            monitor.close()
+            monitor.close(finished=self._ended_because is not None)
         if self._oracle.is_recorded():
             self._oracle.reload()
         self._oracle.ended_because = self._ended_because

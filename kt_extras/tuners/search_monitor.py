@@ -11,6 +11,7 @@ from keras_tuner.engine.trial import Trial
 from kt_extras.arguments import counted
 from kt_extras.bridge.objective import sum_text
 from kt_extras.bridge.trial_state import TrialState
+from kt_extras.loggers.trial_logger import TrialLogger
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import expected_epochs, planned_trials
 from kt_extras.records.failures_said import UNSUCCESSFUL, counts_text, failures_text, indented
@@ -23,6 +24,7 @@ from kt_extras.tensorboard.progress import Rungs
 from kt_extras.tensorboard.project_dirs import owner_of
 from kt_extras.tuners.population_curves import hyperparameter_curves, lineage_of
 from kt_extras.tuners.progress_line import ProgressLine, Status
+from kt_extras.tuners.search_loggers import search_log
 from kt_extras.tuners.trial_lines import cells, number, trial_line
 
 _CORRECTIONS = 20  # of the expected number of epochs, in a search
@@ -35,12 +37,19 @@ class SearchMonitor:
         oracle: The oracle of the search.
         project: Path of the project's directory.
         visible: Whether to show the progress and the lines.
+        loggers: Are told of the search.  Defaults to none.
         clear_boards: Whether to remove the files of an earlier search from the TensorBoard
             directories.  Defaults to False.
     """
 
     def __init__(
-        self, oracle: SamplerOracle, project: str, *, visible: bool, clear_boards: bool = False
+        self,
+        oracle: SamplerOracle,
+        project: str,
+        *,
+        visible: bool,
+        loggers: Sequence[TrialLogger] = (),
+        clear_boards: bool = False,
     ) -> None:
         self._oracle, self._project, self._visible = oracle, project, visible
         self._clear_boards = clear_boards
@@ -58,6 +67,8 @@ class SearchMonitor:
         self._described: dict[str, Space] = {}
         if (said := sum_text(oracle.objective)) is not None:
             self._line.write(said)
+        self._search_log = search_log(oracle, project, loggers)
+        self._search_log.begin()
         self._show()
 
     def board(self, log_dir: str) -> SearchBoard:
@@ -89,14 +100,16 @@ class SearchMonitor:
             self._describe(log_dir)
             board.begin_trial(trial.trial_id, dict(trial.hyperparameters.values))
 
-    def epoch_ended(self) -> None:
-        """Show an epoch."""
+    def epoch_ended(self, trial_id: str) -> None:
+        """Show an epoch of a trial."""
+        self._search_log.trained(trial_id)
         self._show()
 
     def trial_ended(self, trial_id: str) -> None:
         """Show the end of a trial, or of an attempt at it."""
         record = self._oracle.trial_record(trial_id)
         self._ended[trial_id] = None
+        self._search_log.ended(trial_id)
         self._show()
         self._log(record)
         if record.state == "waiting":
@@ -112,9 +125,14 @@ class SearchMonitor:
                 if self._oracle.scheduler is not None:
                     board.report_rungs(self._rungs(), self._oracle.totals.epochs)
 
-    def close(self) -> None:
-        """End the progress line, and write the final rows and tables for TensorBoard."""
+    def close(self, *, finished: bool) -> None:
+        """End the progress line, and write what TensorBoard and loggers show of a whole search.
+
+        Args:
+            finished: Whether the search was not interrupted.
+        """
         self._line.close()
+        self._search_log.close(finished=finished)
         for log_dir, board in self._boards.items():
             with tolerated(log_dir):
                 self._finish(board)

@@ -24,6 +24,7 @@ from kt_extras.checkpoints.full_state import save_state
 from kt_extras.checkpoints.random_state import set_seed
 from kt_extras.checkpoints.resume import ResumeTraining, TrainedWith
 from kt_extras.checkpoints.state_paths import StateFiles
+from kt_extras.loggers.trial_logger import loggers_among
 from kt_extras.model_reuse.model_pool import FirstBatch
 from kt_extras.tensorboard.failures import tolerated
 from kt_extras.tensorboard.project_dirs import owner_of, project_dir
@@ -111,6 +112,11 @@ class TrialRun:
         self._costs.begin(self.epochs_before)
         self._end.set_model(None)
         own = callbacks_for(given, self._trial)
+        if callable(given) and loggers_among(own):
+            raise keras_tuner.errors.FatalTypeError(
+                "`callbacks` is a function that returns a logger of `kt_extras.loggers`, which is "
+                "told of the whole search: pass it in a list of callbacks."
+            )
         boards = []
         folders = [self._trial.trial_id]
         if self._tuner.executions_per_trial > 1:
@@ -228,7 +234,7 @@ class TrialRun:
             with section("saving"):
                 save_state(state, self._reporter.model, self._own, epoch=epoch + 1)
         if self._monitor is not None:
-            self._monitor.epoch_ended()
+            self._monitor.epoch_ended(self._trial.trial_id)
         return self.stopped
 
     def _best_before(self) -> float:

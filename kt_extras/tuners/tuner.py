@@ -20,6 +20,7 @@ from kt_extras.bridge.trial_message import add_message
 from kt_extras.checkpoints.random_state import set_random_state
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.loggers.trial_logger import loggers_among
 from kt_extras.model_reuse.model_pool import ModelPool
 from kt_extras.oracles.arguments import check_count, check_executions, other_oracle, refuse_unknown
 from kt_extras.oracles.oracle import SamplerOracle
@@ -259,7 +260,8 @@ class Tuner(RecordedTuner):
                 run.run(self._stop_request, fit_args, fit_kwargs)
 
         with environment_explained(str(self.project_dir)), measured() as spent:
-            self._role.search(run_trials, visible=verbose > 0)
+            loggers = loggers_among(fit_kwargs.get("callbacks"))
+            self._role.search(run_trials, visible=verbose > 0, loggers=loggers)
         if self._role.trains:
             self._time_report = run.time_report(spent, self._fits.fallbacks)
             for line in self._time_report.lines():

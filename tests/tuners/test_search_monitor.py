@@ -214,7 +214,7 @@ def test_a_row_is_written_only_where_its_trial_was_trained():
     for board in ("logs/a", "logs/b", "logs/a"):
         monitor.trial_began(oracle.create_trial("worker"), board)
         monitor.trial_ended(train(oracle, 1))
-    monitor.close()
+    monitor.close(finished=True)
     assert list(Dashboard("logs/a").trials()) == ["p/0000", "p/0002"]
     assert list(Dashboard("logs/b").trials()) == ["p/0001"]
 
