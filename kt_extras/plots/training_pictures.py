@@ -60,7 +60,8 @@ def curves(search: Any, metric: str | None = None, *, execution: int = 0, ax: An
     values = np.array(table["value"], dtype=float)
     finite = values[np.isfinite(values)]
     if not len(finite):
-        return empty(ax, title, "No trial has reported an epoch yet.")
+        why = "No trial has reported an epoch yet."
+        return empty(ax, title, why if data.trials else none_scored(data))
     small_axes(ax)
     lines, best = _lines(table, values), _best(data)
     every = -(-len(lines) // _CURVES)
