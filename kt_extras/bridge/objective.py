@@ -141,8 +141,8 @@ def sum_text(objective: keras_tuner.Objective) -> str | None:
 
     >>> parts = resolve_objective(["val_loss", "val_accuracy"])
     >>> sum_text(keras_tuner.Oracle(objective=parts).objective)
-    'A list of objectives is their sum, as in KerasTuner; minimised is val_loss - val_accuracy.  Pass
-    the list as `objectives` to compare trials by each of them.'
+    'A list of objectives is their sum, as in KerasTuner; minimised is val_loss - val_accuracy.
+    Pass it as `objectives` to compare trials by each of them.'
     """
     parts = parts_of(objective)
     if parts[0] is objective:
@@ -151,8 +151,8 @@ def sum_text(objective: keras_tuner.Objective) -> str | None:
     total = "".join(f"{sign}{part.name}" for sign, part in zip(signs, parts, strict=True))
     total = total.removeprefix(" + ").lstrip()
     return (
-        f"A list of objectives is their sum, as in KerasTuner; minimised is {total}.  Pass the list "
-        "as `objectives` to compare trials by each of them."
+        f"A list of objectives is their sum, as in KerasTuner; minimised is {total}.  Pass it as "
+        "`objectives` to compare trials by each of them."
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Union
 
 import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_extras.arguments import is_finite, is_number, plain
-from kt_extras.bridge.metrics import columns
+from kt_extras.bridge.metrics import columns, encoded
 from kt_extras.bridge.objective import loss_of
 from kt_extras.bridge.spaces import to_space
 from kt_extras.bridge.trial_state import TrialState
@@ -23,15 +23,18 @@ from kt_extras.records.trial_record import TrialRecord
 from kt_extras.search import Choice, Dimension, Int, Point, Space
 from kt_extras.search.dimensions import Value
 
+Score = Union[float, Mapping[str, float]]  # noqa: UP007 - Python 3.10
+
 
 def added_trial(
-    values: Values, score: float, curve: Sequence[float] | None, state: SearchState, seconds: float
+    values: Values, score: Score, curve: Sequence[float] | None, state: SearchState, seconds: float
 ) -> TrialAdded:
     """Return the event.
 
     Args:
         values: The values of all active hyperparameters.
-        score: In the objective's own scale.
+        score: In the objective's own scale, or a dictionary of metrics with all that trials are
+            compared by.
         curve: The objective after each epoch, None if it is not known.
         state: The search; not changed.
         seconds: On the search's clock.
@@ -39,7 +42,7 @@ def added_trial(
     Raises:
         TypeError: `values` is no dictionary, or `curve` no list.
         ValueError: A name or value that the space does not have, or one that is missing; or the
-            score is not a finite number.
+            score is not a finite number, or a metric is missing.
     """
     point, space = plain_values(values), state.history.space
     if isinstance(values, keras_tuner.HyperParameters):  # which keeps those that are not active
@@ -48,26 +51,47 @@ def added_trial(
         point = {name: value for name, value in point.items() if name in active}
     if len(space):
         point = _checked_point(point, space)
-    if not is_finite(score):
-        raise ValueError(f"`score` must be a finite number, got {score!r}.")
-    losses = _checked_curve(curve)
-    objective = state.objective
+    losses, objective, metrics = _checked_curve(curve), state.objective, _metrics(score, state)
     run = {step: {objective.name: value} for step, value in enumerate(losses)}
     best = int(np.argmin([loss_of(objective, value) for value in losses])) if losses else None
     return TrialAdded(
         trial=unused_id(state.trials),
         state=TrialState.COMPLETED.value,
         status=TrialStatus.COMPLETED,
-        score=float(score),
+        score=metrics[objective.name],
         best_step=best,
         values=point,
         message=None,
-        results={},
+        results=encoded(metrics) if isinstance(score, Mapping) else {},
         attempt=1,
         began=round(seconds, 3),
         stop_asked=False,
         executions=[columns(run)] if run else [],
     )
+
+
+def _metrics(score: Score, state: SearchState) -> dict[str, float]:
+    """Return the metrics of a trial, with all that trials are compared by.
+
+    Raises:
+        ValueError: One is missing or is not a finite number.
+    """
+    goals, objective = state.goals, state.objective
+    given = dict(score) if isinstance(score, Mapping) else {objective.name: score}
+    wanted = [objective.name]
+    if goals is not None:
+        wanted += [target.name for target in goals.objectives]
+        wanted += [constraint.metric for constraint in goals.constraints]
+    if missing := [name for name in dict.fromkeys(wanted) if name not in given]:
+        raise ValueError(
+            f"`score` must be a dictionary with {list(dict.fromkeys(wanted))}, by which trials are "
+            f"compared, but {missing} are missing in {score!r}."
+        )
+    for name, value in given.items():
+        if not is_finite(value):
+            which = f" for {name!r}" if isinstance(score, Mapping) else ""
+            raise ValueError(f"`score` must be a finite number, got {value!r}{which}.")
+    return {str(name): float(value) for name, value in given.items()}
 
 
 def recorded_as(event: TrialAdded, records: Iterable[TrialRecord]) -> str | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from kt_extras.bridge.space_change import differences
 from kt_extras.bridge.spaces import to_space
-from kt_extras.oracles.added_trial import added_trial, recorded_as
+from kt_extras.oracles.added_trial import Score, added_trial, recorded_as
 from kt_extras.oracles.arguments import Points, Values, enqueued_points
 from kt_extras.oracles.drivers import has_chief
 from kt_extras.oracles.shared_oracle import SharedOracle
@@ -131,7 +131,7 @@ class RecordedOracle(SharedOracle):
             with self._changed, self._writing():
                 self._recorder.write(PointEnqueued(values=point))
 
-    def add_trial(self, values: Values, score: float, curve: Sequence[float] | None = None) -> str:
+    def add_trial(self, values: Values, score: Score, curve: Sequence[float] | None = None) -> str:
         """Put a trial on record that was trained elsewhere.
 
         Samplers learn from it, and pruners from its curve; schedulers pass it over, and it does
@@ -141,7 +141,8 @@ class RecordedOracle(SharedOracle):
         Args:
             values: A dictionary of the values of all active hyperparameters, or a
                 `keras_tuner.HyperParameters`.
-            score: Its score, in the objective's own scale.
+            score: Its score, in the objective's own scale; or a dictionary of its metrics, with all
+                objectives and what is bounded by constraints.
             curve: The objective after each epoch.  Defaults to None: not known.
 
         Returns:

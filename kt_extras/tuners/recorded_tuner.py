@@ -18,15 +18,16 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
+from kt_extras.analysis.search_data import SearchData
 from kt_extras.arguments import check_directory, check_flag, check_integer, check_project_name
 from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.oracles.added_trial import Score
 from kt_extras.oracles.arguments import Points, Values
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.oracles.plan import expected_epochs, plan_table, planned_rows
 from kt_extras.records.failures_said import BestList, no_score_text
-from kt_extras.records.tables import history_of, table
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.time_spent import section
 from kt_extras.tuners.compile_overrides import compile_with
@@ -36,11 +37,12 @@ from kt_extras.tuners.roles import is_worker, refuse_without_records, warn_witho
 from kt_extras.tuners.search_monitor import resumption
 from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
 from kt_extras.tuners.trial_run import set_trial_seed
+from kt_extras.views.search_views import SearchViews
 
 Resume = Literal["auto", "never", "must"]
 
 
-class RecordedTuner(keras_tuner.Tuner):
+class RecordedTuner(SearchViews, keras_tuner.Tuner):
     """Opens the project of a search, and returns its results, models and plan.
 
     Args:
@@ -233,7 +235,7 @@ class RecordedTuner(keras_tuner.Tuner):
         if not is_worker(self):
             self._local_oracle.enqueue(values)
 
-    def add_trial(self, values: Values, score: float, curve: Sequence[float] | None = None) -> str:
+    def add_trial(self, values: Values, score: Score, curve: Sequence[float] | None = None) -> str:
         """Put a trial on record that was trained elsewhere.
 
         Samplers learn from it, and pruners from its curve; schedulers pass it over, and it does
@@ -244,7 +246,8 @@ class RecordedTuner(keras_tuner.Tuner):
         Args:
             values: A dictionary of the values of all active hyperparameters, or a
                 `keras_tuner.HyperParameters`.
-            score: Its score, in the objective's own scale.
+            score: Its score, in the objective's own scale; or a dictionary of its metrics, with all
+                objectives and what is bounded by constraints.
             curve: The objective after each epoch.  Defaults to None: not known.
 
         Returns:
@@ -258,37 +261,31 @@ class RecordedTuner(keras_tuner.Tuner):
         """
         return "" if is_worker(self) else self._local_oracle.add_trial(values, score, curve)
 
-    def results(self) -> list[dict[str, Any]]:
-        """Return one row a trial, ready for `pandas.DataFrame`.
+    def search_data(self) -> SearchData:
+        """Return the search as plain data, as it is now.
 
-        Returns:
-            Rows with `number`, `trial_id`, `state` (`"completed"`, `"pruned"`, `"infeasible"`,
-            `"failed"`, `"rejected"`, `"paused"`, `"running"` or `"waiting"`), `score`,
-            `best_epoch` (counted from 0; None if no epoch was reported), `epochs` (trained, over
-            all executions), `seconds`, `message`, each active hyperparameter under its own name, as
-            it was in the best epoch, and each metric of that epoch under its own name, as a mean
-            over the executions.  A name that is taken gets `values.` or `metrics.` before it.  On
-            a worker of a chief, which has the records, there are no rows, with a warning.
+        Raises:
+            RuntimeError: This is a worker of a chief, which has the records.
         """
-        warn_without_records(self, "results")
-        return table(self._local_oracle.trial_records(), self._local_oracle.objective)
+        refuse_without_records(self, "search_data")
+        return self._local_oracle.search_data()
 
     def history(self, trial_id: str | int) -> dict[str, list[Any]]:
         """Return the metrics of every epoch of a trial, ready for `pandas.DataFrame`.
 
-        Args:
-            trial_id: Its id, or its number.
-
-        Returns:
-            Columns `execution`, `epoch` (both counted from 0) and one a metric, NaN where it was
-            not measured.
+        See `kt_extras.LoadedSearch.history`.
 
         Raises:
             KeyError: There is no such trial.
             RuntimeError: This is a worker of a chief, which has the records.
         """
         refuse_without_records(self, "history")
-        return history_of(self._local_oracle.trial_records(), trial_id)
+        return super().history(trial_id)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Return the rows of `results`; none, with a warning, on a worker of a chief."""
+        warn_without_records(self, "results")
+        return [] if is_worker(self) else super()._rows()
 
     # Models.
 

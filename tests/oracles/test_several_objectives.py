@@ -212,6 +212,15 @@ def test_an_objective_that_is_never_reported_is_named(tmp_path):
         searched(tmp_path, cls=Silent)
 
 
+def test_a_trial_of_elsewhere_is_added_with_all_objectives(tmp_path):
+    tuner = searched(tmp_path, trials=5)
+    with pytest.raises(ValueError, match=r"\['size'\] are missing"):
+        tuner.add_trial({"x": 0.5, "y": 0.5}, 1.0)
+    name = tuner.add_trial({"x": 0.5, "y": 0.5}, {"error": -1.0, "size": -1.0})
+    assert ids_of(tuner, 1) == [name]
+    assert ids_of(searched(tmp_path, trials=5), 1) == [name]
+
+
 def test_stop_ends_the_search_and_another_call_goes_on(tmp_path):
     class Stopping(Curve):
         def on_trial_end(self, trial):
