@@ -100,6 +100,12 @@ class TrialData:
         """By how much it violates the constraints together; 0 for a feasible trial."""
         return math.fsum(self.violations.values())
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from kt_extras.analysis.trial_html import trial_html
+
+        return trial_html(self)
+
     def curve(self, metric: str, execution: int = 0) -> tuple[FloatArray, FloatArray]:
         """Return the epochs, counted from 0, and the values of a metric in one execution.
 

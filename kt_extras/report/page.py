@@ -8,10 +8,10 @@ from typing import Any
 
 from kt_extras.analysis.advice import advice
 from kt_extras.analysis.best_trials import best_first
+from kt_extras.analysis.html import code, duration, element, number, pairs, section, text
 from kt_extras.analysis.search_data import SearchData, TrialData, data_of
 from kt_extras.arguments import counted
 from kt_extras.report import pictures, tables, words
-from kt_extras.report.html import code, duration, element, number, pairs, section, text
 from kt_extras.report.reasons import UNSUCCESSFUL
 from kt_extras.report.reproduce import best_model, loading, settings, versions
 from kt_extras.report.style import CSS

@@ -10,12 +10,12 @@ from typing import Any
 
 from kt_extras import plots
 from kt_extras.analysis.best_trials import best_first
+from kt_extras.analysis.html import element, number, text
 from kt_extras.analysis.search_data import SearchData
 from kt_extras.arguments import counted
 from kt_extras.plots import data as columns_of
 from kt_extras.plots.hyperparameter_pictures import draw_importance
 from kt_extras.plots.style import require_matplotlib
-from kt_extras.report.html import element, number, text
 
 _INK, _PAPER = "#010203", "#030201"  # stand for the colours of the page
 _STYLE = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kt_extras.analysis.html import duration, element, number, table, text
 from kt_extras.analysis.search_data import SearchData, TrialData
 from kt_extras.arguments import counted
-from kt_extras.report.html import duration, element, number, table, text
 from kt_extras.report.reasons import reasons
 from kt_extras.search.space import describe
 

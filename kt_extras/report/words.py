@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from kt_extras.analysis.html import duration, number
 from kt_extras.analysis.search_data import SearchData, TrialData
 from kt_extras.arguments import counted
 from kt_extras.plots.data import history
-from kt_extras.report.html import duration, number
 
 
 def what_was_searched(search: SearchData) -> str:

@@ -45,7 +45,8 @@ class ProgressLine:
     """Shows how far a search is, and how each of its trials has ended.
 
     In a terminal the progress is one line that is redrawn below the lines of the trials, and that
-    fits the terminal's width.  In a notebook it is the caption of one table of the last trials.
+    fits the terminal's width.  In a notebook it is the caption of one table of the last trials,
+    below a curve of the best score so far.
     A file gets the lines of the trials, and the progress when the search ends.
 
     Args:
@@ -95,15 +96,16 @@ class ProgressLine:
             self._fit()
             self._bar.refresh()
 
-    def trial(self, line: str, cells: Sequence[str]) -> None:
+    def trial(self, line: str, cells: Sequence[str], best: float | None = None) -> None:
         """Show how a trial has ended.
 
         Args:
             line: For a terminal or a file.
             cells: For the table in a notebook.
+            best: The best score so far, for the curve in a notebook.  Defaults to None: unknown.
         """
         if self._table is not None:
-            self._table.add(cells)
+            self._table.add(cells, best)
             self._table.draw(self.text)
         elif self._visible:
             self.write(f"{tqdm.format_interval(self._bar.format_dict['elapsed'])} {line}")
@@ -150,11 +152,13 @@ class _NotebookTable:
 
     def __init__(self) -> None:
         self._rows: deque[Sequence[str]] = deque(maxlen=_ROWS)
+        self._best: list[float] = []
         self._handle: Any = None
         self._drawn = -math.inf
 
-    def add(self, cells: Sequence[str]) -> None:
+    def add(self, cells: Sequence[str], best: float | None = None) -> None:
         """Add a row; a trial that ends again has one row, the last."""
+        self._best += [] if best is None else [best]
         others = (row for row in self._rows if row[0] != cells[0])
         self._rows = deque([*others, cells], maxlen=_ROWS)
         self._drawn = -math.inf
@@ -166,7 +170,7 @@ class _NotebookTable:
         if not at_once and time.monotonic() - self._drawn < _SECONDS:
             return
         self._drawn = time.monotonic()
-        shown = _Shown(caption, list(self._rows))
+        shown = _Shown(caption, list(self._rows), list(self._best))
         if self._handle is None:
             self._handle = display(shown, display_id=True)
         else:
@@ -179,12 +183,16 @@ class _Shown:
 
     caption: str
     rows: Sequence[Sequence[str]]
+    best: Sequence[float] = ()
 
     def __repr__(self) -> str:
         return text_table(self.caption, self.rows)
 
     def _repr_html_(self) -> str:
-        return html_table(self.caption, self.rows)
+        from kt_extras.analysis.sparkline import sparkline
+
+        curve = sparkline(self.best, label="best score so far", steps=True) if self.best else ""
+        return curve + html_table(self.caption, self.rows)
 
 
 def _format(total: int | None, bar: int) -> str:

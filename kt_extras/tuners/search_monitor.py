@@ -233,7 +233,7 @@ class SearchMonitor:
             best = f"{self._oracle.front_size} on the front"
         beside = {other.name: metrics[other.name] for other in others if other.name in metrics}
         line = trial_line(record, self._oracle.objective.name, best, beside)
-        self._line.trial(line, cells(record))
+        self._line.trial(line, cells(record), None if others else totals.best)
         bad = record.state in UNSUCCESSFUL or record.state is TrialState.WAITING
         if bad and not self._explained and record.trial.message:
             self._explained = True

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from kt_extras.report.notebook import search_html, trial_html
-from kt_extras.report.sparkline import sparkline
+from kt_extras.analysis.sparkline import sparkline
+from kt_extras.report.notebook import search_html
 from tests.plots.made_searches import all_failed, made, two_objectives, without_trials
 from tests.report.test_page import EVIL, Outline
 
@@ -26,21 +26,21 @@ def test_every_search_is_shown(make):
 
 def test_a_trial_shows_values_metrics_and_its_curve():
     search = made(5, faults=0, pruned=0)
-    outline = Outline(trial_html(search.trials[0], search))
+    outline = Outline(search.trials[0]._repr_html_())
     assert "Trial 0, completed, 12 epochs" in outline.text
     assert "val_accuracy by epoch" in outline.text
     assert "learning_rate" in outline.text
 
 
 def test_a_failed_trial_shows_its_message():
-    assert "incompatible with the layer" in Outline(trial_html(all_failed().trials[0])).text
+    assert "incompatible with the layer" in Outline(all_failed().trials[0]._repr_html_()).text
 
 
 def test_names_cannot_become_elements():
     search = made(5, faults=0)
     trial = replace(search.trials[0], values={EVIL: EVIL}, message=EVIL, metrics={EVIL: 1.0})
     search = replace(search, name=EVIL, trials=(trial,))
-    for shown in (search_html(search), trial_html(trial, search)):
+    for shown in (search_html(search), trial._repr_html_()):
         assert Outline(shown).all("script") == []
         assert EVIL in Outline(shown).text
 

@@ -99,7 +99,7 @@ def test_a_notebook_gets_one_table_that_is_replaced(monkeypatch):
     line = ProgressLine("trial", 30, 0, visible=True)
     for number in range(30):
         line.show(STATUS)
-        line.trial("", (str(number), *CELLS[1:]))
+        line.trial("", (str(number), *CELLS[1:]), 0.1 * number)
         line.advance(number + 1, 30)
     line.close()
     [handle] = handles
@@ -109,6 +109,7 @@ def test_a_notebook_gets_one_table_that_is_replaced(monkeypatch):
     assert len(repr(shown).splitlines()) == 2 + 20
     assert shown._repr_html_().count("<tr>") == 1 + 20
     assert "<td>29</td><td>completed</td><td>0.5</td>" in shown._repr_html_()
+    assert "best score so far (lowest 0, highest 2.9)" in shown._repr_html_()
 
 
 def test_a_trial_that_ends_again_has_one_row_in_a_notebook():

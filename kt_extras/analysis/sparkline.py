@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from kt_extras.report.html import element, number, text
+from kt_extras.analysis.html import element, number, text
 
 _WIDTH, _HEIGHT = 320, 56  # pixels
 _POINTS = 400  # more would not be seen
