@@ -347,6 +347,8 @@ def to_record(event: Event) -> Record:
         value = getattr(event, item.name)
         if item.name == "t" or value == item.default:
             continue
+        if item.default_factory is not dataclasses.MISSING and value == item.default_factory():
+            continue
         record[item.name] = value
     if "takeovers" in record:
         record["takeovers"] = [dataclasses.asdict(exploit) for exploit in event.takeovers]  # type: ignore[attr-defined]

@@ -62,6 +62,10 @@ class SearchViews:
         """
         return pareto_front(self.search_data())
 
+    def _rows(self) -> list[dict[str, Any]]:
+        """Return the rows of `results`."""
+        return rows_of(self.search_data())
+
     @overload
     def results(self, *, frame: Literal[False] = False) -> list[dict[str, Any]]: ...
 
@@ -89,7 +93,7 @@ class SearchViews:
             ModuleNotFoundError: `frame` is True, and pandas is not installed.
         """
         check_flag("frame", frame)
-        rows = rows_of(self.search_data())
+        rows = self._rows()
         return frame_of(rows, "`frame=True`") if frame else rows
 
     def history(self, trial_id: str | int) -> dict[str, list[Any]]:
@@ -180,7 +184,7 @@ class SearchViews:
         Args:
             path: The file, which is replaced.
         """
-        write_csv(rows_of(self.search_data()), path)
+        write_csv(self._rows(), path)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the rows of `results` to a file of Parquet.
@@ -193,4 +197,4 @@ class SearchViews:
         Raises:
             ModuleNotFoundError: Pandas, or both pyarrow and fastparquet, are not installed.
         """
-        write_parquet(rows_of(self.search_data()), path)
+        write_parquet(self._rows(), path)

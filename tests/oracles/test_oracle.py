@@ -6,8 +6,8 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
+from kt_extras.analysis.tables import rows_of
 from kt_extras.bridge.metrics import LAST_EPOCH
-from kt_extras.records.tables import table
 from kt_extras.samplers.random import Random
 from kt_extras.testing import OracleContract
 
@@ -464,7 +464,7 @@ def test_results_have_the_metrics_of_the_best_epoch():
         oracle.update_trial(trial.trial_id, metrics, step=step)
     oracle.end_trial(trial.trial_id)
     oracle.create_trial("worker")
-    row, running = table(oracle.trial_records(), oracle.objective)
+    row, running = rows_of(oracle.search_data())
     assert (row["cost"], row["score"], row["loss"], row["metrics.loss"]) == (1.0, 1.0, "mse", 0.1)
     assert (row["epochs"], row["metrics.epochs"]) == (3, 7.0)
     assert "cost" not in running
@@ -476,6 +476,6 @@ def test_results_have_the_mean_of_the_best_epochs_of_all_executions():
     for step, cost, loss in [(0, 3.0, 0.3), (1, 1.0, 0.1), (0, 2.0, 0.4), (1, 5.0, 0.5)]:
         oracle.update_trial(trial.trial_id, {"cost": cost, "loss": loss}, step=step)
     oracle.end_trial(trial.trial_id)
-    (row,) = table(oracle.trial_records(), oracle.objective)
+    (row,) = rows_of(oracle.search_data())
     assert row["cost"] == row["score"] == 1.5
     assert row["loss"] == pytest.approx(0.25)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import random
 
@@ -6,10 +7,11 @@ import numpy as np
 import pytest
 
 import kt_extras as kte
+from kt_extras.analysis.tables import columns_of, rows_of
+from kt_extras.oracles.search_data import search_data
 from kt_extras.records.events import from_record, to_record
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.snapshot import snapshot_events
-from kt_extras.records.tables import epochs_of, table
 from kt_extras.samplers.random import Random
 from kt_extras.storage.journal import Journal
 
@@ -90,10 +92,12 @@ def state_of(events):
 def seen(state):
     """Return all that a state knows, to be compared."""
     trials = list(state.trials.values())
+    data = search_data(state, name="project", seconds=0.0)
+    bare = tuple(dataclasses.replace(trial, metrics={}) for trial in data.trials)
     return json.dumps(
         {
-            "table": table(trials),
-            "epochs": [epochs_of(record) for record in trials],
+            "table": rows_of(dataclasses.replace(data, trials=bare)),
+            "epochs": list(map(columns_of, data.trials)),
             "attempts": [record.attempt for record in trials],
             "stop": [record.stop_asked for record in trials],
             "trials": [record.trial.get_state() for record in trials],

@@ -33,6 +33,11 @@ try:
     from kt_extras.records.repair import repair
 except ModuleNotFoundError:  # versions before it are simulated, too
     repair = None  # type: ignore[assignment]
+try:
+    from kt_extras.analysis.reading import ProjectReader
+    from kt_extras.oracles.search_data import search_data
+except ModuleNotFoundError:
+    search_data = None  # type: ignore[assignment]
 
 Step = tuple[Any, ...]
 _ERRORS = (errno.EIO, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOSPC)
@@ -646,7 +651,17 @@ class Runner:
                 if self._over:
                     raise
                 raise Violation(f"the records cannot be loaded: {error!r}") from error
+            self._check_reading(recorder.state)
             return recorder.state
+
+    def _check_reading(self, state: Any) -> None:
+        """Check that the second reader of the records knows the same trials."""
+        if search_data is None:
+            return
+        read = ProjectReader(self._project).data()
+        state.recover()
+        if repr(read.trials) != repr(search_data(state, name=PROJECT, seconds=0.0).trials):
+            raise Violation("`kt_extras.load` reads other trials than the search knows")
 
     def _salvage(self) -> None:
         """Repair a damaged journal, and go on with what that saves."""
