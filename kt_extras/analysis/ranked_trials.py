@@ -1,0 +1,137 @@
+"""The trials of a search from the best to the worst, and their points on the unit cube.
+
+Trials that have ended are ranked, and all of them by what is known of them:
+
+- completed trials first, by the objectives of the search, feasible ones before others;
+- then those that were pruned or paused, which were worse than others after as many epochs: those
+  with more epochs first, and then by the objectives;
+- failed ones last, so that a value with which training fails counts as a bad one.
+
+Trials that still run, wait, or were rejected before training are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kt_extras.analysis.search_data import SearchData, TrialData
+from kt_extras.arrays import BoolArray, FloatArray
+from kt_extras.search.dimensions import Value
+from kt_extras.search.pareto import pareto_order
+from kt_extras.search.space import Space
+
+_STOPPED = ("pruned", "paused")
+_FAILED = ("infeasible", "failed")
+_ENDED = ("completed", *_STOPPED, *_FAILED)
+
+
+@dataclass(frozen=True)
+class RankedTrials:
+    """The trials of a search that have ended.
+
+    Args:
+        space: The search's, of d dimensions.
+        trials: The n trials, in their order.
+        unit: Shape ``(n, d)``: their points, NaN where a dimension is inactive.
+        ranks: Shape ``(n,)``: how many trials are better; `inf` for a failed one.
+    """
+
+    space: Space
+    trials: Sequence[TrialData]
+    unit: FloatArray
+    ranks: FloatArray
+
+    def good(self, n: int) -> BoolArray:
+        """Return which trials are among the best n, ties included; a failed one never is."""
+        if not len(self.ranks) or n < 1:
+            return np.zeros(len(self.ranks), dtype=bool)
+        last = np.sort(self.ranks)[min(n, len(self.ranks)) - 1]
+        return np.asarray(np.isfinite(self.ranks) & (self.ranks <= last))
+
+
+def ranked_trials(search: SearchData, target: str | None = None) -> RankedTrials:
+    """Return the ranked trials of a search.
+
+    Args:
+        search: The search.
+        target: Name of one of its objectives, to rank by it alone. Defaults to None: all of them,
+            by dominance or by their weighted sum as in the search.
+
+    Raises:
+        ValueError: The search does not have the objective.
+    """
+    names = [objective.name for objective in search.objectives]
+    if target is not None and target not in names:
+        raise ValueError(
+            f"`target` must be an objective of the search, one of {names}, got {target!r}."
+        )
+    trials = [trial for trial in search.trials if trial.state in _ENDED]
+    orders = dict(zip((t.number for t in search.scored), _orders(search, target), strict=True))
+    keys = [_key(trial, orders.get(trial.number, math.inf)) for trial in trials]
+    ranks = np.full(len(trials), math.inf)
+    known = np.array([math.isfinite(key[-1]) for key in keys], dtype=bool)
+    if known.any():
+        found = [key for key in keys if math.isfinite(key[-1])]
+        _, place, counts = np.unique(found, axis=0, return_inverse=True, return_counts=True)
+        ranks[known] = (np.cumsum(counts) - counts)[place.reshape(-1)]
+    return RankedTrials(search.space, trials, _unit(search.space, trials), ranks)
+
+
+def _orders(search: SearchData, target: str | None) -> FloatArray:
+    """Return a number for each scored trial, lower for better ones."""
+    losses, violations = search.losses, search.total_violations
+    if target is not None:
+        column = [objective.name for objective in search.objectives].index(target)
+        losses = losses[:, [column]]
+    elif search.weights is not None:
+        losses = _weighted(search)
+    return pareto_order(losses, violations)
+
+
+def _weighted(search: SearchData) -> FloatArray:
+    """Return the weighted sum of the losses, each scaled to [0, 1] over the trials."""
+    losses, weights = search.losses, search.weights or {}
+    finite = losses[np.isfinite(losses).all(axis=1)]
+    if not len(finite):
+        return losses[:, :1]
+    low, high = finite.min(axis=0), finite.max(axis=0)
+    scaled = (losses - low) / np.where(high > low, high - low, 1.0)
+    total = scaled @ np.array([weights[objective.name] for objective in search.objectives])
+    return np.asarray(total[:, None])
+
+
+def _key(trial: TrialData, order: float) -> tuple[float, float, float]:
+    if trial.state in _FAILED:
+        return 2.0, 0.0, math.inf
+    if trial.state in _STOPPED:
+        return 1.0, -float(trial.epochs), order
+    return 0.0, 0.0, order
+
+
+def _unit(space: Space, trials: Sequence[TrialData]) -> FloatArray:
+    """Return the points on the unit cube, as `Space.encode` does, each value of a grid once."""
+    unit = np.full((len(trials), len(space)), math.nan)
+    placed = {name: np.zeros(len(trials), dtype=bool) for name in space.names}
+    for column, dimension in enumerate(space.dimensions):
+        name, known = dimension.name, dict[Value, float]()
+        finite = math.isfinite(dimension.size)
+        for row, trial in enumerate(trials):
+            values = trial.values
+            if name not in values or placed[name][row]:
+                continue
+            if not all(condition.holds(values) for condition in dimension.conditions):
+                continue
+            placed[name][row] = True
+            value = values[name]
+            coordinate = known.get(value)
+            if coordinate is None:
+                inside = dimension.contains(value)
+                coordinate = dimension.to_unit(value) if inside else math.nan
+                if finite:
+                    known[value] = coordinate
+            unit[row, column] = coordinate
+    return unit
