@@ -12,7 +12,7 @@ Differences from the paper, and why:
 - Hyperparameters are of all kinds and may depend on each other.  Crossover is uniform, with a
   choice and what depends on it from one parent, and a mutation steps along a number or takes
   another option; both are those of `Evolution`.
-- N is 20, not 100, as a search has about a hundred trials and not 25,000.
+- N is 10, not 100, as a search has about a hundred trials and not 25,000.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class NSGA2:
 
     Args:
         population_size: Number of trials that may be parents, the best so far. As many trials at
-            the start come from `startup_sampler`. At least 2. Defaults to 20.
+            the start come from `startup_sampler`. At least 2. Defaults to 10.
         crossover_probability: Probability of a second parent, in [0, 1]. Defaults to 0.9.
         mutations: Expected number of hyperparameters that a mutation changes, at least 1. Defaults
-            to 1.
+            to 1.5.
         startup_sampler: Sampler of the first trials. Defaults to `Random()`.
 
     Raises:
@@ -66,13 +66,13 @@ class NSGA2:
     True
     """
 
-    population_size: int = 20
+    population_size: int = 10
     crossover_probability: float = 0.9
-    mutations: float = 1.0
+    mutations: float = 1.5
     startup_sampler: Sampler = field(default_factory=Random)
 
     def __post_init__(self) -> None:
-        check_integer("population_size", self.population_size, minimum=2, hint="20 is usual")
+        check_integer("population_size", self.population_size, minimum=2, hint="10 is usual")
         crossover = self.crossover_probability
         if not (is_number(crossover) and 0 <= crossover <= 1):
             raise ValueError(

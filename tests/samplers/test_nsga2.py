@@ -57,7 +57,7 @@ def test_running_and_failed_trials_are_no_parents():
 
 def test_winner_of_a_tournament_is_the_better_of_two():
     history = trials_with([(0, 0), (1, 1), (2, 2), (3, 3)])
-    sampler = NSGA2(4, crossover_probability=0.0)
+    sampler = NSGA2(4, crossover_probability=0.0, mutations=1.0)
     children = [sampler.suggest(history, SQUARE, trial_rng(0, n)) for n in range(600)]
     of_best = [at(0)["x"] == c["x"] or at(0)["y"] == c["y"] for c in children]
     of_worst = [at(3)["x"] == c["x"] or at(3)["y"] == c["y"] for c in children]
