@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import struct
+import time
 
 import pytest
 
@@ -35,15 +36,15 @@ def trial(number, state="completed", epochs=3, **facts):
     return TrialData(number=number, trial_id=f"{number:04d}", state=state, **{**made, **facts})
 
 
-def parts(content):
+def parts(data):
     """Yield the records of a file in the log format of LevelDB, behind its header of 7 bytes."""
     position, found = 7, b""
-    while position + 7 <= len(content):
+    while position + 7 <= len(data):
         if 32768 - position % 32768 < 7:  # the rest of a block is empty
             position += 32768 - position % 32768
             continue
-        length, kind = struct.unpack("<HB", content[position + 4 : position + 7])
-        found += content[position + 7 : position + 7 + length]
+        length, kind = struct.unpack("<HB", data[position + 4 : position + 7])
+        found += data[position + 7 : position + 7 + length]
         position += 7 + length
         if kind in (1, 4):  # whole, or the last part
             yield found
@@ -51,6 +52,16 @@ def parts(content):
 
 
 def read(directory):
+    """Return the content of the files of all sessions by run, once all of it is written."""
+    for _ in range(100):
+        found = content(directory)
+        if all(session[-1] is not None for sessions in found.values() for session in sessions):
+            break
+        time.sleep(0.1)  # wandb writes the last records after `finish` has returned
+    return found
+
+
+def content(directory):
     """Return the rows, the summary, the configuration and the exit code of each session by run."""
     from wandb.proto.wandb_internal_pb2 import Record
 
