@@ -20,6 +20,4 @@ def add_project(command: argparse.ArgumentParser, *, several: bool = False) -> N
 
 def loaded(given: argparse.Namespace) -> list[LoadedSearch]:
     """Return the searches that the arguments name."""
-    if given.storage is None:
-        return [load(path) for path in given.projects]
-    return [load(given.storage, name) for name in given.projects]
+    return [load(project, storage=given.storage) for project in given.projects]

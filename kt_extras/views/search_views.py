@@ -136,6 +136,17 @@ class SearchViews:
 
         return importance(self.search_data(), target, method, quantile, seed)
 
+    def advice(self) -> list[str]:
+        """Return what the trials suggest for the next search: what to widen, narrow or fix.
+
+        Returns:
+            Sentences, each with its numbers; none if there are fewer than 20 trials that have
+            ended, or if nothing can be told.
+        """
+        from kt_extras.analysis.advice import advice
+
+        return advice(self.search_data())
+
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write what was searched and found to one page of HTML, which may be sent to others.
 
