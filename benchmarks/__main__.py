@@ -10,6 +10,7 @@ import sys
 
 COMMANDS = (
     ("sampler_suite", "--write"),
+    ("several_objectives", "--seeds", "10"),
     ("warm_start", "--seeds", "30", "--sampler", "tpe"),
     ("suggest_latency",),
     ("learning_curves", "--seeds", "100", "--jobs", "1"),

@@ -29,8 +29,8 @@ _MAX_DIMENSIONS = 30  # hyperparameters of a space that a Gaussian process learn
 class Auto:
     """Suggest points by the sampler that suits the space and the trials so far.
 
-    These are `BayesianOptimization` two times of three and `TPE` the third; `TPE` alone in a space
-    of more than 30 hyperparameters; and `GaussianProcess`, which learns from learning curves, while
+    These are `BayesianOptimization` two times of three and `TPE` the third; `TPE` alone with
+    several objectives, or in a space of more than 30 hyperparameters; and `GaussianProcess`, which learns from learning curves, while
     a trial is paused by a scheduler.
 
     Args:
