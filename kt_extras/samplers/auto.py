@@ -30,8 +30,8 @@ class Auto:
     """Suggest points by the sampler that suits the space and the trials so far.
 
     These are `BayesianOptimization` two times of three and `TPE` the third; `TPE` alone with
-    several objectives, or in a space of more than 30 hyperparameters; and `GaussianProcess`, which learns from learning curves, while
-    a trial is paused by a scheduler.
+    several objectives, or in a space of more than 30 hyperparameters; and `GaussianProcess`, which
+    learns from learning curves, while a trial is paused by a scheduler.
 
     Args:
         n_startup_trials: Number of random trials before a model is used, at least 1. Defaults
