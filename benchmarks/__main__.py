@@ -22,6 +22,7 @@ COMMANDS = (
     ("crash_safety", "--kills", "500"),
     ("crash_safety", "--kills", "500", "--keras"),
     ("simulation", "--histories", "100000"),
+    ("looking", "--trials", "10000"),
     ("long_search", "--trials", "10000"),
     ("long_search", "--real", "300"),
     ("parallel_search", "scaling"),
