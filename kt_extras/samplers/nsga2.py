@@ -27,7 +27,6 @@ from kt_extras.samplers.mutation import cross, vary
 from kt_extras.samplers.random import Random
 from kt_extras.search.dimensions import Point
 from kt_extras.search.history import History, State
-from kt_extras.search.pareto import pareto_order
 from kt_extras.search.sampler import Sampler
 from kt_extras.search.space import Space
 
@@ -114,12 +113,12 @@ class NSGA2:
 
 
 def _ranks(history: History) -> FloatArray:
-    """Return the place of each trial by the crowded comparison, `inf` for those without losses."""
-    losses = history.losses
-    if history.n_objectives > 1:
-        losses = pareto_order(history.targets, history.violations)
+    """Return the place of each trial by the crowded comparison, `inf` for those without losses.
+
+    With several objectives these are the losses of the history (`History.ranked`).
+    """
     ended = (history.states != State.RUNNING) & (history.states != State.INFEASIBLE)
-    return np.where(ended, losses, np.inf)
+    return np.where(ended, history.losses, np.inf)
 
 
 def _winner(members: IntArray, ranks: FloatArray, rng: np.random.Generator) -> int:
