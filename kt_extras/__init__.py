@@ -5,8 +5,8 @@
 True
 
 What `dir` shows is public: classes, functions and packages.  All other packages (`oracles`,
-`tuners`, `records`, `bridge`, `checkpoints`, `model_reuse`, `stacking`, `tensorboard`) and modules
-are internal and may change in any release.
+`tuners`, `records`, `analysis`, `views`, `report`, `commands`, `study`, `bridge`, `checkpoints`,
+`model_reuse`, `stacking`, `tensorboard`) and modules are internal and may change in any release.
 
 `HyperModel`, `HyperParameters`, `Objective`, `Oracle`, `applications` and `errors` are those of
 `keras_tuner`; `oracles` and `tuners` have the classes that KerasTuner has there.  So a script of
@@ -53,6 +53,8 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras import testing as testing
     from kt_extras import training as training
     from kt_extras import tuners as tuners
+    from kt_extras.analysis.search_data import SearchData as SearchData
+    from kt_extras.analysis.search_data import TrialData as TrialData
     from kt_extras.oracles.asha import ASHAOracle as ASHAOracle
     from kt_extras.oracles.bayesian_optimization import (
         BayesianOptimizationOracle as BayesianOptimizationOracle,
@@ -143,11 +145,13 @@ _HOMES = {
     "RandomSearchOracle": "kt_extras.oracles.random_search",
     "SamplerOracle": "kt_extras.oracles.oracle",
     "Search": "kt_extras.tuners.search",
+    "SearchData": "kt_extras.analysis.search_data",
     "SearchOracle": "kt_extras.oracles.search",
     "Study": "kt_extras.study.study",
     "TPE": "kt_extras.tuners.tpe",
     "TPEOracle": "kt_extras.oracles.tpe",
     "ThresholdPruner": "kt_extras.pruners",
+    "TrialData": "kt_extras.analysis.search_data",
     "Tuner": "kt_extras.tuners.tuner",
     "from_optuna": "kt_extras.views.optuna_search",
     "load": "kt_extras.views.loaded_search",
