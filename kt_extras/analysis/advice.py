@@ -130,7 +130,7 @@ def _further(dimension: Float | Int, side: str) -> Value | None:
         if low >= 0 > end:
             end = 0.0  # what is not negative, such as a rate, often cannot be
         if side == "upper" and low >= 0 and high <= 1 < end:
-            end = 1.0  # a fraction
+            end = 0.5 * (high + 1.0)  # a fraction such as a rate of dropout, which is below 1
     if isinstance(dimension, Int):
         end = float(max(math.floor(end), 1) if side == "lower" and low >= 1 else round(end))
     end = float(f"{end:.2g}")

@@ -34,6 +34,11 @@ def test_lower_edge_of_integers_is_widened_to_an_integer():
     assert sentence.startswith("Widen `units` downwards, say to 1: ")
 
 
+def test_fraction_is_widened_to_below_1():
+    (sentence,) = about(advice(random_search(SPACE, lambda p: -p["momentum"], 100)), "momentum")
+    assert sentence.startswith("Widen `momentum` upwards, say to 0.95: ")
+
+
 def test_range_is_left_where_the_best_value_is_inside():
     sentences = advice(random_search(SPACE, lambda p: abs(math.log10(p["rate"]) + 3), 100))
     assert about(sentences, "rate") == []
