@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kt_extras.analysis.best_trials import goals_of
 from kt_extras.analysis.search_data import SearchData, TrialData
 from kt_extras.arrays import BoolArray, FloatArray
 from kt_extras.search.dimensions import Value
@@ -83,25 +84,13 @@ def ranked_trials(search: SearchData, target: str | None = None) -> RankedTrials
 
 def _orders(search: SearchData, target: str | None) -> FloatArray:
     """Return a number for each scored trial, lower for better ones."""
-    losses, violations = search.losses, search.total_violations
+    losses, violations, goals = search.losses, search.total_violations, goals_of(search)
     if target is not None:
         column = [objective.name for objective in search.objectives].index(target)
-        losses = losses[:, [column]]
-    elif search.weights is not None:
-        losses = _weighted(search)
-    return pareto_order(losses, violations)
-
-
-def _weighted(search: SearchData) -> FloatArray:
-    """Return the weighted sum of the losses, each scaled to [0, 1] over the trials."""
-    losses, weights = search.losses, search.weights or {}
-    finite = losses[np.isfinite(losses).all(axis=1)]
-    if not len(finite):
-        return losses[:, :1]
-    low, high = finite.min(axis=0), finite.max(axis=0)
-    scaled = (losses - low) / np.where(high > low, high - low, 1.0)
-    total = scaled @ np.array([weights[objective.name] for objective in search.objectives])
-    return np.asarray(total[:, None])
+        return pareto_order(losses[:, [column]], violations)
+    if goals is None:
+        return pareto_order(losses, violations)
+    return goals.order(np.column_stack([losses, violations]))
 
 
 def _key(trial: TrialData, order: float) -> tuple[float, float, float]:
