@@ -22,6 +22,7 @@ from kt_extras.plots.style import (
     limits,
     text,
     titled,
+    width_of,
 )
 from kt_extras.plots.ticks import labels, ticks
 
@@ -70,7 +71,11 @@ def parallel_coordinates(
         text(name, 16) + (f"\n{count} inactive" if count else "")
         for name, count in zip(shown, inactive, strict=True)
     ]
-    ax.set_xticks(range(len(shown)), labels=heads, fontsize="small")
+    widest = max(len(line) for head in heads for line in head.splitlines())
+    turned = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"}
+    narrow = 0.068 * widest > width_of(ax) / len(shown)
+    heads = [head.replace("\n", ", ") for head in heads] if narrow else heads
+    ax.set_xticks(range(len(shown)), labels=heads, fontsize="small", **(turned if narrow else {}))
     ax.tick_params("x", length=0)
     ax.set(xlim=(-0.15, len(shown) - 0.35), ylim=(-0.03, 1.03), yticks=[])
     ax.spines[:].set_visible(False)

@@ -16,6 +16,7 @@ from kt_extras.plots.points import none_scored
 from kt_extras.plots.style import (
     BLUE,
     GREY,
+    MANY,
     ORANGE,
     SIZE,
     axes_for,
@@ -30,6 +31,7 @@ from kt_extras.plots.style import (
 from kt_extras.plots.ticks import set_axis
 
 _NONE = "No member has taken over from another one: only searches by PBT have a lineage."
+_LINK = ("epoch", "trial", "parent")
 _LABELS = 40  # members that are labelled one by one
 
 
@@ -62,13 +64,13 @@ def lineage(search: Any, *, ax: Any = None) -> Any:
     ax.add_collection(LineCollection(runs, linewidths=1.6, alpha=0.55, **style))
     path = [part for part in path_to_best(data) if part[0] in row]
     taken = {(begin, number) for number, begin, _ in path}
-    for epoch, number, parent in zip(table["epoch"], table["trial"], table["parent"], strict=True):
-        if parent in row and number in row:
-            led = (epoch, number) in taken
-            arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
-            arrow |= {"color": BLUE if led else ORANGE, "linewidth": 1.8 if led else 0.9}
-            arrow |= {"alpha": 1.0 if led else 0.75, "connectionstyle": "arc3,rad=0.0"}
-            ax.annotate("", (epoch, row[number]), (epoch, row[parent]), arrowprops=arrow, zorder=3)
+    links = [
+        (epoch, row[parent], row[number], (epoch, number) in taken)
+        for epoch, number, parent in zip(*(table[c] for c in _LINK), strict=True)
+        if parent in row and number in row
+    ]
+    _draw_links(ax, [link[:3] for link in links if not link[3]], color=ORANGE, zorder=3)
+    _draw_links(ax, [link[:3] for link in links if link[3]], color=BLUE, zorder=5)
     best = [[(begin, row[number]), (end, row[number])] for number, begin, end in path]
     ax.add_collection(LineCollection(best, linewidths=3.2, colors=BLUE, zorder=4, capstyle="butt"))
     end = max(map(trained, members))
@@ -123,6 +125,21 @@ def schedule(search: Any, names: Sequence[str] | None = None, *, figure: Any = N
     style = {"loc": "outside lower left", "frameon": False, "fontsize": "small"}
     figure.legend(handles, ["led to the best score", "members"], ncols=2, **style)
     return figure
+
+
+def _draw_links(ax: Any, links: Sequence[tuple[int, int, int]], **style: Any) -> None:
+    """Draw a line from each parent to the member that took over, with a head that points to it."""
+    from matplotlib.collections import LineCollection
+
+    lines = [[(epoch, parent), (epoch, member)] for epoch, parent, member in links]
+    many = len(links) > MANY
+    width = 1.8 if style["color"] == BLUE else 0.5 if many else 0.9
+    ax.add_collection(LineCollection(lines, linewidths=width, rasterized=many, **style))
+    for marker, down in (("v", True), ("^", False)):  # the first row is at the top
+        heads = [(e, member) for e, parent, member in links if (member > parent) == down]
+        if heads:
+            size = 6 if many else 22
+            ax.scatter(*zip(*heads, strict=True), s=size, marker=marker, linewidths=0, **style)
 
 
 def _draw_schedule(ax: Any, name: str, part: dict[str, list[Any]], scale: Any) -> list[Any]:

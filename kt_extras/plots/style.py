@@ -152,7 +152,7 @@ def legend(ax: Any, handles: Sequence[Any], labels: Sequence[str]) -> int:
     if not handles:
         return 0
     shown = [f" {label}" if label.startswith("_") else label for label in labels]
-    widest = 0.42 + 0.075 * max(map(len, shown))
+    widest = 0.36 + 0.063 * max(map(len, shown))
     across = max(1, min(len(shown), int(width_of(ax) / widest)))
     place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "borderpad": 0.1}
     spacing = {"columnspacing": 1.0, "handletextpad": 0.4, "handlelength": 1.4, "labelspacing": 0.3}

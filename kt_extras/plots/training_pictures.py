@@ -28,6 +28,7 @@ from kt_extras.plots.style import (
     text,
     titled,
     whole_numbers,
+    width_of,
 )
 
 _UNITS = ((2 * 86400, 86400, "days"), (2 * 3600, 3600, "hours"), (300, 60, "minutes"))
@@ -108,9 +109,10 @@ def rungs(search: Any, *, ax: Any = None) -> Any:
     )
     places = np.arange(len(gaps)) + 0.7 * gaps
     reached = ax.bar(places, table["reached"], 0.82, color=SKY)
+    wide = width_of(ax) / len(places) > 0.55
     promoted = ax.bar(places, table["promoted"], 0.5, color=BLUE)
     for place, count, up in zip(places, table["reached"], table["promoted"], strict=True):
-        said = f"{count}" if not up else f"{count}\n({up} up)"
+        said = f"{count}\n({up} up)" if up and wide else f"{count}"
         how = {"ha": "center", "va": "bottom", "fontsize": "small", "textcoords": "offset points"}
         ax.annotate(said, (place, count), (0, 2), **how)
     ax.set_xticks(places, labels=[str(budget) for budget in table["budget"]])

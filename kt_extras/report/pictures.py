@@ -39,7 +39,9 @@ def scores(search: SearchData) -> str:
     """Return the pictures of scores: the history, the curves, and the front of objectives."""
     goal = search.objective.name
     best = best_first(search)
-    led = f"  The best is trial {best[0].number} with {number(best[0].score)}." if best else ""
+    led = ""
+    if best and len(search.objectives) == 1:
+        led = f"  The best is trial {best[0].number} with {number(best[0].score)}."
     shown = [
         _small("history", lambda f: plots.history(search, ax=f.add_subplot()),
                f"{goal} of {counted(len(search.trials), 'trial')}, and the best so far.{led}"),

@@ -14,7 +14,7 @@ from kt_extras.plots.data import history
 def what_was_searched(search: SearchData) -> str:
     """Return a sentence on the goal and the size of a search."""
     goals = " and ".join(
-        f"a {'high' if target.direction == 'max' else 'low'} {target.name}"
+        f"{'high' if target.direction == 'max' else 'low'} {target.name}"
         for target in search.objectives
     )
     names = len(set(search.space.names))

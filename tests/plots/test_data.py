@@ -339,6 +339,7 @@ def test_a_trial_without_targets_has_its_score():
     assert data.history(search)["score"] == [0.5]
 
 
+@pytest.mark.slow
 def test_the_columns_need_no_matplotlib():
     code = (
         "import sys; from kt_extras import plots; from tests.plots.made_searches import *;"

@@ -106,7 +106,7 @@ def test_the_page_says_what_was_searched_found_and_failed(small):
     text = Outline(small).text
     assert f"The best is trial {best.number} with val_accuracy {best.score:.5g}." in text
     for said in (
-        "The search looked for a high val_accuracy over 7 hyperparameters.",
+        "The search looked for high val_accuracy over 7 hyperparameters.",
         "0.0001 to 0.1, log",
         "optimizer is sgd",
         "out of memory",
