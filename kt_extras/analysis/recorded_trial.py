@@ -250,5 +250,4 @@ def _row(epochs: Epochs, step: int | None) -> dict[str, float]:
     if step not in epochs["steps"]:
         return {}
     row = epochs["steps"].index(step)
-    values = ((name, column[row]) for name, column in epochs["metrics"].items())
-    return {name: value for name, value in values if value is not None}
+    return {n: value for n, c in epochs["metrics"].items() if (value := c[row]) is not None}
