@@ -67,7 +67,7 @@ from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
 
 _OF_THIS_PROCESS = (
-    *("_costs", "_fits", "_models", "_notes", "_pool", "_prebuilt", "_restore_settings", "_role"),
+    *("_fits", "_models", "_notes", "_pool", "_prebuilt", "_restore_settings", "_role"),
     *("_stop_request", "_time_report"),
 )
 
@@ -486,7 +486,6 @@ class Tuner(RecordedTuner):
         if state["distribution_strategy"] is tf.distribute.MirroredStrategy:
             self.distribution_strategy = tf.distribute.MirroredStrategy()
         self._pool, self._prebuilt = ModelPool(pool_size), None
-        self._costs = MeasuredCosts(self._local_oracle.goals)
         self._stop_request, self._notes = StopRequest(), Notes(visible=False)
         self._fits, self._restore_settings = FitReport(self._notes), None
         self._time_report = None

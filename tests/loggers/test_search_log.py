@@ -13,28 +13,9 @@ from kt_extras.analysis.search_data import TrialData
 from kt_extras.loggers import SearchInfo, TrialLogger
 from kt_extras.loggers.search_log import SearchLog, search_id
 from kt_extras.search.outcome import Target
+from tests.loggers.recorded import Recorded
 
 INFO = SearchInfo("digits-1", "digits", "runs/digits", (Target("val_f1", "max"),), 0)
-
-
-class Recorded(TrialLogger):
-    """Keeps what it is told."""
-
-    def __init__(self, errors=0):
-        super().__init__()
-        self.told, self.errors = [], errors
-
-    def begin_search(self, search):
-        self.told.append(("begin", search))
-
-    def log_trial(self, trial):
-        if self.errors:
-            self.errors -= 1
-            raise ConnectionError("no tracker")
-        self.told.append((trial.trial_id, trial.state, trial.epochs))
-
-    def end_search(self, *, finished, weights):
-        self.told.append(("end", finished, sorted(weights)))
 
 
 def log_of(*loggers):
