@@ -75,6 +75,7 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.pruners import PercentilePruner as PercentilePruner
     from kt_extras.pruners import ThresholdPruner as ThresholdPruner
     from kt_extras.study.study import Study as Study
+    from kt_extras.study.study import StudyTrial as StudyTrial
     from kt_extras.tuners.asha import ASHA as ASHA
     from kt_extras.tuners.bayesian_optimization import BayesianOptimization as BayesianOptimization
     from kt_extras.tuners.bohb import BOHB as BOHB
@@ -148,6 +149,7 @@ _HOMES = {
     "SearchData": "kt_extras.analysis.search_data",
     "SearchOracle": "kt_extras.oracles.search",
     "Study": "kt_extras.study.study",
+    "StudyTrial": "kt_extras.study.study",
     "TPE": "kt_extras.tuners.tpe",
     "TPEOracle": "kt_extras.oracles.tpe",
     "ThresholdPruner": "kt_extras.pruners",
