@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kt_extras.analysis.importance import Method
 from kt_extras.analysis.search_data import data_of
 from kt_extras.arguments import check_integer, counted
 from kt_extras.plots import data as columns_of
@@ -31,6 +30,9 @@ from kt_extras.plots.style import (
     titled,
 )
 from kt_extras.plots.ticks import set_axis
+
+if TYPE_CHECKING:
+    from kt_extras.analysis.importance import Method
 
 
 def importance(

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kt_extras.analysis.advice import advice
 from kt_extras.analysis.best_trials import best_first
 from kt_extras.analysis.html import code, duration, element, number, pairs, section, text
 from kt_extras.analysis.search_data import SearchData, TrialData, data_of
@@ -121,6 +120,8 @@ def _found(search: SearchData, best: list[TrialData]) -> list[str]:
 def _hyperparameters(search: SearchData) -> list[str]:
     if sum(trial.score is not None for trial in search.trials) < 2:
         return []
+    from kt_extras.analysis.advice import advice  # it loads SciPy
+
     said = advice(search)
     items = element("ul", "".join(text("li", sentence) for sentence in said)) if said else ""
     return [items, pictures.hyperparameters(search)]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kt_extras.analysis.importance import Method
-from kt_extras.analysis.importance import importance as importances
 from kt_extras.analysis.search_data import data_of
 from kt_extras.arguments import check_integer
 from kt_extras.arrays import FloatArray
@@ -23,6 +21,9 @@ from kt_extras.plots.data.columns import (
     value_of,
 )
 from kt_extras.plots.data.scales import Scale, scale_of
+
+if TYPE_CHECKING:
+    from kt_extras.analysis.importance import Method
 
 _BANDWIDTH = 0.25  # of the smoothing for one trial, where the range of a hyperparameter is 1
 _FAR = 0.2  # weight of the nearest trial below which nothing is known of a place
@@ -48,6 +49,8 @@ def importance(
     Raises:
         ValueError: There is no such objective or method.
     """
+    from kt_extras.analysis.importance import importance as importances  # it loads SciPy
+
     data = data_of(search)
     if objective is not None:
         objective_of(data, objective)
