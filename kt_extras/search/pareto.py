@@ -30,7 +30,8 @@ def non_dominated_fronts(losses: FloatArray, violations: FloatArray | None = Non
 
     A point of front k + 1 is dominated by one of front k.  Of constraints (Deb et al. 2002,
     section VI): a feasible point dominates an infeasible one, and of two infeasible points that
-    with the lower violation dominates the other one, whatever their losses.
+    with the lower violation dominates the other one, whatever their losses; these count between
+    equal violations.
 
     Args:
         losses: Shape ``(n, m)``, `inf` for a failed trial; not NaN.
@@ -53,8 +54,14 @@ def non_dominated_fronts(losses: FloatArray, violations: FloatArray | None = Non
     feasible = violations <= 0
     fronts = np.zeros(len(losses), dtype=np.int64)
     fronts[feasible] = _fronts(losses[feasible])
+    rest = np.flatnonzero(~feasible)
+    _, levels = np.unique(violations[rest], return_inverse=True)
+    sizes = np.ones(int(levels.max(initial=-1)) + 1, dtype=np.int64)  # fronts of each violation
+    for members in _groups(levels, least=2):
+        fronts[rest[members]] = _fronts(losses[rest[members]])
+        sizes[levels[members[0]]] += fronts[rest[members]].max()
     first = int(fronts.max(initial=-1, where=feasible)) + 1
-    fronts[~feasible] = first + np.unique(violations[~feasible], return_inverse=True)[1]
+    fronts[rest] += first + (np.cumsum(sizes) - sizes)[levels]
     return fronts
 
 
@@ -113,9 +120,8 @@ def pareto_order(losses: FloatArray, violations: FloatArray | None = None) -> Fl
     losses = losses[known]
     fronts = non_dominated_fronts(losses, None if violations is None else violations[known])
     crowding = np.full(len(losses), math.inf)
-    for members in _groups(fronts):
-        if len(members) > 2:
-            crowding[members] = crowding_distance(losses[members])
+    for members in _groups(fronts, least=3):
+        crowding[members] = crowding_distance(losses[members])
     order = np.lexsort((-crowding, fronts))
     begins = np.ones(len(order), dtype=bool)
     begins[1:] = (np.diff(fronts[order]) != 0) | (crowding[order[1:]] != crowding[order[:-1]])
@@ -231,10 +237,12 @@ def _matrix(losses: FloatArray) -> FloatArray:
     return losses
 
 
-def _groups(fronts: IntArray) -> list[IntArray]:
-    """Return the points of each front."""
+def _groups(fronts: IntArray, least: int) -> list[IntArray]:
+    """Return the points of each front that has at least so many."""
     order = np.argsort(fronts, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(fronts[order])) + 1)
+    _, begins, sizes = np.unique(fronts[order], return_index=True, return_counts=True)
+    large = sizes >= least
+    return [order[i : i + n] for i, n in zip(begins[large], sizes[large], strict=True)]
 
 
 def _fronts(losses: FloatArray) -> IntArray:

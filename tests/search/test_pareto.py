@@ -40,7 +40,7 @@ def dominates(first, second):
 
 
 def dominates_with(first, second, violations):
-    if max(violations) > 0:
+    if violations[0] != violations[1]:
         return violations[0] < violations[1]
     return dominates(first, second)
 
