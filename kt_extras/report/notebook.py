@@ -27,7 +27,9 @@ def search_html(search: SearchData) -> str:
     scores = [value for value in history(search)["best"] if value is not None]
     if len(scores) > 1 and len(search.objectives) == 1:
         name = search.objective.name
-        parts.append(sparkline(scores, label=f"best {name} so far: {number(scores[-1])}"))
+        parts.append(
+            sparkline(scores, label=f"best {name} so far: {number(scores[-1])}", steps=True)
+        )
     if best:
         names = [target.name for target in search.objectives]
         rows = [

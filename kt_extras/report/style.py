@@ -48,7 +48,7 @@ table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabu
 caption { text-align: left; color: var(--soft); font-size: 0.88rem; padding: 0.2rem 0; }
 th, td { padding: 0.3rem 0.8rem 0.3rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); overflow-wrap: normal; }
-td { min-width: 3.2rem; max-width: 28rem; overflow-wrap: break-word; }
+td { min-width: 4.2rem; max-width: 28rem; overflow-wrap: break-word; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 tbody th { font-weight: 600; }
 .number { text-align: right; white-space: nowrap; }

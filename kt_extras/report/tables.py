@@ -18,7 +18,7 @@ _NUMBERS = 12  # trials that are named with a reason
 def space(search: SearchData, best: Sequence[TrialData]) -> str:
     """Return the hyperparameters with their ranges, and their values in the best trial."""
     values = best[0].values if best else {}
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             dimension.name,
             describe(dimension),
@@ -30,6 +30,8 @@ def space(search: SearchData, best: Sequence[TrialData]) -> str:
         for dimension in search.space.dimensions
     ]
     heads = ["hyperparameter", "range", "active if", "best trial"]
+    if not any(row[2] for row in rows):  # no conditions
+        heads, rows = [*heads[:2], heads[3]], [(*row[:2], row[3]) for row in rows]
     return table(heads, rows, caption="The space that was searched") if rows else ""
 
 
