@@ -31,7 +31,7 @@ from kt_extras.tensorboard.columns import (
     read_experiment,
     tag_of,
 )
-from kt_extras.tensorboard.progress import Progress, Rungs
+from kt_extras.tensorboard.progress import Progress, Rungs, importance_table
 from kt_extras.tensorboard.project_dirs import SEARCH, is_project, project_dir, search_run
 
 if TYPE_CHECKING:
@@ -208,6 +208,20 @@ class SearchBoard:
         if rungs.lineage:
             records.append(events.text(f"{SEARCH}/lineage", rungs.lineage_table(), epochs))
         self._append(records)
+
+    def write_importance(
+        self, importance: Mapping[str, float], advice: Sequence[str], epochs: int
+    ) -> None:
+        """Write how much each hyperparameter matters, and what to do about it.
+
+        Args:
+            importance: Fractions of 1 by the names of hyperparameters.
+            advice: Sentences.
+            epochs: Trained in all; they are the step.
+        """
+        if importance:
+            lines = importance_table(importance) + "".join(f"\n\n{line}" for line in advice)
+            self._append([events.text(f"{SEARCH}/importance", lines, epochs)])
 
     def clear(self) -> None:
         """Delete the runs of an earlier search in `log_dir`; other files and runs stay."""

@@ -61,6 +61,16 @@ class Rungs:
         return _markdown(("epoch", "member", "from", "hyperparameters"), rows)
 
 
+def importance_table(importance: Mapping[str, float]) -> str:
+    """Return how much each hyperparameter matters, as Markdown.
+
+    >>> importance_table({"rate": 0.75, "units": 0.25}).splitlines()[2:]
+    ['| rate | 0.750 |', '| units | 0.250 |']
+    """
+    rows = [(name, f"{fraction:.3f}") for name, fraction in importance.items()]
+    return _markdown(("hyperparameter", "importance"), rows)
+
+
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -30,6 +30,9 @@ from kt_extras.tuners.trial_lines import cells, number, trial_line
 _CORRECTIONS = 20  # of the expected number of epochs, in a search
 
 
+_LEAST_FOR_IMPORTANCE = 10  # trials
+
+
 class SearchMonitor:
     """Reports a running search: the progress, a line for each trial, and TensorBoard.
 
@@ -142,8 +145,15 @@ class SearchMonitor:
             name = record.trial.trial_id
             if record.state is TrialState.PAUSED and board.is_unfinished(name):
                 self._write_row(board, record, final=True)
+        epochs = self._oracle.totals.epochs
         if self._oracle.scheduler is not None:
-            board.write_tables(self._rungs(lineage=True), self._oracle.totals.epochs)
+            board.write_tables(self._rungs(lineage=True), epochs)
+        data = self._oracle.search_data()
+        if len(data.scored) >= _LEAST_FOR_IMPORTANCE:
+            from kt_extras.analysis.advice import advice  # which takes a second to load
+            from kt_extras.analysis.importance import importance
+
+            board.write_importance(importance(data), advice(data), epochs)
 
     def report_ending(self) -> None:
         """Print why the search has ended, and which trials of this session have failed."""

@@ -493,3 +493,13 @@ def test_the_curves_of_the_stock_keras_callback_stand_beside_the_row(board, look
     validation = dashboard.curve(os.path.join("0000", "validation"), "epoch_loss")
     assert validation == list(enumerate(pytest.approx(v) for v in history["val_loss"]))
     assert dashboard.trials()["0000"].metrics["val_loss"] == pytest.approx(history["val_loss"][-1])
+
+
+def test_importance_and_hypervolume_are_shown(board, look):
+    board.write_importance({"rate": 0.75, "units": 0.25}, ["Fix `units` at 8."], 40)
+    board.report(Progress(12, None, 40, 1.0, best=0.5, hypervolume=2.5))
+    dashboard = look()
+    text = dashboard.text("search", "search/importance")
+    assert "| rate | 0.750 |" in text
+    assert text.endswith("Fix `units` at 8.")
+    assert "best/hypervolume" in dashboard.tags("search")
