@@ -12,10 +12,10 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Union
 
 import numpy as np
-from scipy.special import ndtri
 
 from kt_extras.arguments import is_finite, is_number
 from kt_extras.arrays import FloatArray
@@ -238,7 +238,7 @@ def _near(dimension: Dimension, belief: Likely, at: FloatArray) -> FloatArray:
         here = np.floor(at * len(at)) == math.floor(centre * len(at))
         share = (1.0 - belief.confidence) / len(at)
         return np.where(here, belief.confidence + share, share)
-    deviation = _NEAR / float(ndtri(0.5 + 0.5 * belief.confidence))
+    deviation = _NEAR / NormalDist().inv_cdf(0.5 + 0.5 * belief.confidence)
     return np.asarray(np.exp(-0.5 * ((at - centre) / deviation) ** 2))
 
 
