@@ -45,7 +45,7 @@ def data_of_study(study: Any) -> SearchData:
         objectives=facts.objectives,
         trials=tuple(_trial_here(trial, facts) for trial in trials),
         constraints=facts.constraints,
-        seed=study.user_attrs.get("seed"),
+        seed=study.user_attrs.get("seed") if facts.is_ours else None,
         seconds=max(
             (_seconds_between(facts.began, t.datetime_complete) for t in trials), default=0.0
         ),
@@ -87,6 +87,7 @@ class _StudyFacts(NamedTuple):
     objectives: tuple[Target, ...]
     constraints: tuple[str, ...]
     began: datetime
+    is_ours: bool  # whether `to_optuna` has made the study
 
     @classmethod
     def of(cls, study: Any, trials: list[Any]) -> _StudyFacts:
@@ -103,12 +104,15 @@ class _StudyFacts(NamedTuple):
             tuple(map(Target, names, directions)),
             tuple(dict.fromkeys(known)),
             datetime.fromisoformat(began) if began else min(starts, default=datetime.min),
+            bool(began),
         )
 
 
 def _trial_here(trial: Any, facts: _StudyFacts) -> TrialData:
     """Return a trial of Optuna as one of a search; what `to_optuna` has written is read."""
-    told, first = trial.user_attrs, facts.objectives[0]
+    # Attributes of the same names in another study may be anything.
+    ours = facts.is_ours and ID in trial.user_attrs
+    told, first = trial.user_attrs if ours else {}, facts.objectives[0]
     curve = {step: float(v) for step, v in sorted(trial.intermediate_values.items())}
     targets = _targets(trial, facts, curve)
     score = targets.get(first.name)
@@ -117,26 +121,25 @@ def _trial_here(trial: Any, facts: _StudyFacts) -> TrialData:
     ended = trial.datetime_complete
     began = _seconds_between(facts.began, trial.datetime_start)
     seconds = None if ended is None else _seconds_between(trial.datetime_start, ended)
-    ours = ID in told
     return TrialData(
         number=trial.number,
         trial_id=str(told.get(ID, f"{trial.number:04d}")),
-        state=str(told["state"]) if ours else _STATES_HERE[trial.state.name],
-        values={**trial.params, **(told.get("other_values", {}) if ours else {})},
+        state=told.get("state", _STATES_HERE[trial.state.name]),
+        values={**trial.params, **told.get("other_values", {})},
         score=score,
         targets=targets,
         violations={name: max(0.0, value) for name, value in _violations(trial).items()},
         metrics=_metrics(told) or targets,
         best_epoch=told.get("best_epoch") if ours else best,
         executions=[Epochs(steps=list(curve), metrics=columns)] if curve else (),
-        epochs=told.get("epochs", len(curve)) if ours else len(curve),
+        epochs=told.get("epochs", len(curve)),
         began=began,
         ended=None if ended is None else _seconds_between(facts.began, ended),
-        seconds=told.get("seconds", seconds) if ours else seconds,
-        worker=told.get("worker") if ours else None,
-        bracket=told.get("bracket", 0) if ours else 0,
+        seconds=told.get("seconds", seconds),
+        worker=told.get("worker"),
+        bracket=told.get("bracket", 0),
         message=told.get("message"),
-        attempt=told.get("attempt", 1) if ours else 1,
+        attempt=told.get("attempt", 1),
     )
 
 

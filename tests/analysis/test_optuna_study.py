@@ -278,6 +278,21 @@ def test_a_study_of_optuna_is_a_search_with_its_conditions():
     assert data.losses.shape[1] == 1
 
 
+def test_attributes_of_another_study_are_not_those_of_an_export():
+    study = optuna.create_study()
+    attributes = {"trial_id": 7, "message": {"a": 1}, "metrics/f1": "high", "seconds": "many"}
+    for value in (0.5, 0.25):
+        distributions = {"x": optuna.distributions.FloatDistribution(0, 1)}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={"x": value}, distributions=distributions, value=value, user_attrs=attributes
+            )
+        )
+    first = kte.from_optuna(study).trials[0]
+    assert (first.trial_id, first.state, first.message) == ("0000", "completed", None)
+    assert dict(first.metrics) == {"value": 0.5}
+
+
 def test_completed_trials_can_be_added_to_a_search():
     study = study_of_optuna()
     added = list(added_trials(study))
