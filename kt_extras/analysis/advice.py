@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, fisher_exact, hypergeom
 
+from kt_extras.analysis.best_trials import best_first
 from kt_extras.analysis.importance import n_good
 from kt_extras.analysis.ped_anova import chances
 from kt_extras.analysis.ranked_trials import RankedTrials, ranked_trials
-from kt_extras.analysis.search_data import data_of
+from kt_extras.analysis.search_data import SearchData, data_of
 from kt_extras.arrays import BoolArray, FloatArray
 from kt_extras.search.dimensions import Choice, Dimension, Float, Int, Value
 
@@ -69,22 +70,34 @@ def advice(search: Any) -> list[str]:
     Widen `rate` upwards, say to 0.1: the best value, 0.009624, is at the upper end of its range, \
 0.0001 to 0.01, and so are 6 of the 6 best trials, but 6 of all 60.
     """
-    trials = ranked_trials(data_of(search))
+    data = data_of(search)
+    trials = ranked_trials(data)
     if len(trials.trials) < _LEAST_TRIALS:
         return []
     good = trials.good(n_good(trials, _QUANTILE))
     sentences = list[str]()
     if good.any() and not good.all():
+        best = _best(data, trials)
         sentences += [
-            *_edges(trials, good),
-            *_without_effect(trials, good),
+            *_edges(trials, good, best),
+            *_without_effect(trials, good, best),
             *_never_good(trials),
         ]
     return [*sentences, *_failing(trials)]
 
 
-def _edges(trials: RankedTrials, good: BoolArray) -> Iterator[str]:
-    best = int(np.argmin(trials.ranks))
+def _best(data: SearchData, trials: RankedTrials) -> int:
+    """Return the place of the best trial that has ended.
+
+    It is the one that `best_trial` and the report show: a knee of several objectives, though ranks
+    put the ends of the front first, and the best score, though it may be that of a pruned trial.
+    """
+    places = {trial.number: place for place, trial in enumerate(trials.trials)}
+    ended = (places[trial.number] for trial in best_first(data) if trial.number in places)
+    return next(ended, int(np.argmin(trials.ranks)))
+
+
+def _edges(trials: RankedTrials, good: BoolArray, best: int) -> Iterator[str]:
     for column, dimension in enumerate(trials.space.dimensions):
         if isinstance(dimension, Choice) or dimension.size <= 2:
             continue
@@ -139,26 +152,26 @@ def _further(dimension: Float | Int, side: str) -> Value | None:
     return int(end) if isinstance(dimension, Int) else end
 
 
-def _without_effect(trials: RankedTrials, good: BoolArray) -> Iterator[str]:
+def _without_effect(trials: RankedTrials, good: BoolArray, best: int) -> Iterator[str]:
     dimensions, n = trials.space.dimensions, len(trials.trials)
     if n < _LEAST_TO_FIX:
         return
     half = trials.good(n // 2)
     rng = np.random.default_rng(0)
-    of_sets = [chances(trials.unit, dimensions, best, _DRAWS, rng) for best in (good, half)]
+    of_sets = [chances(trials.unit, dimensions, among, _DRAWS, rng) for among in (good, half)]
     by_chance = np.stack(of_sets)
     if by_chance.min() >= _ERROR / by_chance.size:
         return  # nothing matters, or nothing can be told
     names = [dimension.name for dimension in dimensions]
-    best = trials.trials[int(np.argmin(trials.ranks))]
+    values = trials.trials[best].values
     for column, dimension in enumerate(dimensions):
         name = dimension.name
-        if names.count(name) > 1 or _is_parent(dimension, dimensions) or name not in best.values:
+        if names.count(name) > 1 or _is_parent(dimension, dimensions) or name not in values:
             continue
         everywhere = _everywhere(dimension, trials.unit[:, column])
         if everywhere and by_chance[:, column].min() >= _NO_EFFECT:
             yield (
-                f"Fix `{name}`, say at {_text(best.values[name])} as in the best trial: neither "
+                f"Fix `{name}`, say at {_text(values[name])} as in the best trial: neither "
                 f"the best {int(good.sum())} nor the best {int(half.sum())} of {n} trials differ "
                 "from the others in it."
             )

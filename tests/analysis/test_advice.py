@@ -1,10 +1,13 @@
 """Advice is given where the trials support it, and only there."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from kt_extras.analysis.advice import advice
+from kt_extras.analysis.advice import _text, advice
+from kt_extras.analysis.best_trials import best_first
+from kt_extras.analysis.search_data import Target
 from kt_extras.search import Choice, Condition, Float, Int, Space
 from tests.analysis.made_searches import random_search
 
@@ -52,6 +55,23 @@ def test_hyperparameters_without_effect_are_fixed_at_the_best_value():
     assert not about(fixed, "rate")
     units = about(fixed, "units")
     assert not units or f"say at {best.values['units']} " in units[0]
+
+
+def test_fixed_values_are_those_of_the_trial_that_is_shown_as_the_best():
+    search = random_search(SPACE, lambda p: abs(math.log10(p["rate"]) + 3), 200, seed=2)
+    both = (Target("val_loss", "min"), Target("units", "max"))
+    trials = [replace(t, metrics=m, targets=m) for t in search.trials for m in [_with_units(t)]]
+    search = replace(search, objectives=both, trials=tuple(trials))
+    best = best_first(search)[0].values
+    fixed = [s for s in advice(search) if s.startswith("Fix ")]
+    assert fixed
+    for sentence in fixed:
+        name = sentence.split("`")[1]
+        assert f"say at {_text(best[name])} as in the best trial" in sentence
+
+
+def _with_units(trial):
+    return {"val_loss": trial.score, "units": float(trial.values["units"])}
 
 
 def test_parents_of_conditional_hyperparameters_are_not_fixed():
