@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 import warnings
@@ -94,20 +95,21 @@ class _Told:
         finished: bool,
     ) -> None:
         """Tell what is pending, and that the search has ended."""
-
-        def end() -> None:
-            self._tell(trial_data)
-            self._logger.end_search(finished=finished, weights=weights())
-
-        self._tried(end)
+        self._tried(lambda: self._tell(trial_data))
+        if self._has_begun:
+            self._tried(lambda: self._logger.end_search(finished=finished, weights=weights()))
 
     def _tell(self, trial_data: Callable[[str], TrialData]) -> None:
         if not self._has_begun:
             self._logger.begin_search(self._info())
             self._has_begun = True
         for trial_id in list(self.pending):
-            self._logger.log_trial(trial_data(trial_id))
             del self.pending[trial_id]
+            try:
+                self._logger.log_trial(trial_data(trial_id))
+            except BaseException:
+                self.pending[trial_id] = None  # behind the others, which may be no trouble
+                raise
 
     def _tried(self, tell: Callable[[], None]) -> None:
         try:
@@ -130,9 +132,10 @@ def search_id(project: Path) -> str:
     """
     path = project / ID_FILE
     project.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^\w\-.]", "_", project.name)  # trackers refuse quotes, colons and others
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(f"{project.name}-{secrets.token_hex(4)}")
+            file.write(f"{name}-{secrets.token_hex(4)}")
     except FileExistsError:
         pass  # from an earlier session
     return path.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import time
 import warnings
 
@@ -64,8 +65,30 @@ def test_a_search_goes_on_when_a_logger_fails_and_tells_it_later(monkeypatch):
         log.ended("0002")  # the second error
         now[0] = 200.0
         log.ended("0003")
-    assert [one[0] for one in failing.told] == ["begin", "0000", "0001", "0002", "0003"]
+    assert [one[0] for one in failing.told] == ["begin", "0001", "0002", "0000", "0003"]
     assert [one[0] for one in other.told] == ["begin", "0000", "0001", "0002", "0003"]
+
+
+def test_a_trial_that_a_logger_cannot_take_does_not_hold_up_the_others(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class Choosy(Recorded):
+        def log_trial(self, trial):
+            if trial.trial_id == "0000":
+                raise ValueError("no epochs")
+            super().log_trial(trial)
+
+    logger = Choosy()
+    log = log_of(logger)
+    log.begin()
+    with pytest.warns(UserWarning, match="no epochs"):
+        log.ended("0000")
+    for name in ("0001", "0002"):
+        now[0] += 100.0
+        log.ended(name)
+    log.close(finished=True)
+    assert [one[0] for one in logger.told] == ["begin", "0001", "0002", "end"]
 
 
 def test_copies_for_trainings_and_for_workers_tell_nothing():
@@ -73,6 +96,10 @@ def test_copies_for_trainings_and_for_workers_tell_nothing():
     logger.client = lambda: None  # cannot be pickled
     assert type(copy.deepcopy(logger)) is TrialLogger
     assert vars(pickle.loads(pickle.dumps(logger))).get("client") is None
+
+
+def test_the_id_has_only_characters_that_trackers_take(tmp_path):
+    assert re.fullmatch(r"o_brien__1_-[0-9a-f]{8}", search_id(tmp_path / "o'brien:#1?"))
 
 
 def test_a_search_has_one_id_until_its_records_are_removed(tmp_path):
