@@ -152,10 +152,12 @@ def _reproduce(
     search: SearchData, best: list[TrialData], place: Any, storage: str | None
 ) -> list[str]:
     where = None if place is None else str(place)
-    parts = [
-        text("p", "The search can be loaded without its model and its data:"),
-        code(loading(where, storage, search.name)),
-    ]
+    parts = []
+    if where is not None or storage is not None:
+        parts = [
+            text("p", "The search can be loaded without its model and its data:"),
+            code(loading(where, storage, search.name)),
+        ]
     if best:
         parts += [text("p", "The model of the best trial:"), code(best_model(best))]
     note = "Installed where this page was written:"

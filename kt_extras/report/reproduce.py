@@ -36,7 +36,12 @@ def settings(search: SearchData) -> dict[str, Any]:
 
 
 def loading(place: str | None, storage: str | None, name: str) -> str:
-    """Return the code that loads the search again, without its model.
+    """Return the code that loads the search again, without its model; passwords are masked.
+
+    Args:
+        place: The directory of its project, None if there is none.
+        storage: The URL of its database, None for none; one of the two is known.
+        name: Of the project.
 
     >>> print(loading("runs/digits", None, "digits"))
     import kt_extras as kte
@@ -44,9 +49,11 @@ def loading(place: str | None, storage: str | None, name: str) -> str:
     search = kte.load('runs/digits')
     search.best_trial
     """
-    arguments = repr(place) if place is not None else "..."
+    arguments = repr(place)
     if storage is not None:
-        arguments = f"{storage!r}, {name!r}"
+        from kt_extras.storage.address import parse, shown  # SQLAlchemy is optional
+
+        arguments = f"{shown(parse(storage))!r}, {name!r}"
     head = "import kt_extras as kte\n\n"
     return f"{head}search = kte.load({arguments})\nsearch.best_trial"
 

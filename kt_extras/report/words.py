@@ -73,7 +73,8 @@ def _progress(search: SearchData) -> str:
         return ""
     after = len(best) - 1 - at
     halfway = best[len(best) // 2]
-    sentence = f"It was reached after {duration(search.trials[at].ended)}"
+    ended = search.trials[at].ended
+    sentence = f"It was reached after {duration(search.seconds if ended is None else ended)}"
     sentence += f"; the {after} trials since then found nothing better" if after > 1 else ""
     if halfway is not None and halfway != best[-1]:
         sentence += f", and half of the trials led to {number(halfway)}"

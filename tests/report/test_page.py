@@ -111,7 +111,7 @@ def test_the_page_says_what_was_searched_found_and_failed(small):
         "optimizer is sgd",
         "out of memory",
         "worker_1",
-        "kte.load(",
+        "The model of the best trial:",
         repr(best.values["learning_rate"]),
     ):
         assert said in text, said
@@ -191,6 +191,17 @@ def test_the_code_of_the_best_trial_builds_its_model():
     source = best_model([trial(0, 1.0, values={"units": 48, "act": "tanh"})])
     exec(source, {"build_model": build_model, "keras_tuner": keras_tuner})
     assert built == {"units": 48, "act": "tanh"}
+
+
+def test_the_password_of_a_database_is_not_on_the_page():
+    pytest.importorskip("sqlalchemy")
+    text = page(without_trials(), "digits", "postgresql://ada:s3cret@host/runs")
+    assert "s3cret" not in text
+    assert "postgresql://ada:***@host/runs" in text
+
+
+def test_a_search_without_records_is_not_said_to_be_loaded():
+    assert "kte.load" not in page(without_trials())
 
 
 def test_the_file_is_written_with_its_directory(tmp_path):
