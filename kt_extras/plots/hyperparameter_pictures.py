@@ -185,7 +185,7 @@ def contour(search: Any, x: str, y: str, *, objective: str | None = None, ax: An
         return empty(ax, title, why if inactive else none_scored(data))
     across, up = scale_of(data, x, table["x"]), scale_of(data, y, table["y"])
     mesh = columns_of.surface(data, x, y, objective=target.name)
-    xs, ys = list(dict.fromkeys(mesh["x"])), list(dict.fromkeys(mesh["y"]))
+    xs, ys = _distinct(mesh["x"]), _distinct(mesh["y"])
     heights = np.array([np.nan if v is None else v for v in mesh["score"]], dtype=float)
     low, high = np.nanmin(heights), np.nanmax(heights)
     colors = COLORMAP if target.direction == "max" else "viridis"
@@ -209,3 +209,8 @@ def contour(search: Any, x: str, y: str, *, objective: str | None = None, ax: An
     note = f"left out: {inactive} trials in which one of them was inactive" if inactive else ""
     titled(ax, title, note)
     return ax
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    """Return values without repetitions; True and 1 are two."""
+    return list({(type(value), value): value for value in values}.values())

@@ -67,7 +67,8 @@ def curves(search: Any, metric: str | None = None, *, execution: int = 0, ax: An
     lines, best = _lines(table, values), _best(data)
     every = -(-len(lines) // _CURVES)
     shown = [line for i, line in enumerate(lines) if i % every == 0 or line[0] == best]
-    handles, names = _draw_curves(ax, shown, best=best)
+    of = f" by {text(data.objective.name)}" if len(data.objectives) > 1 else ""
+    handles, names = _draw_curves(ax, shown, best, f"best{of}: trial {best}")
     sign = data.objective.sign if name == data.objective.name else _sign(lines)
     low, high, beyond = limits(finite.tolist(), sign)
     last = max(table["epoch"])
@@ -202,7 +203,7 @@ def _lines(table: Columns, values: Any) -> list[tuple[int, str, Any]]:
 
 
 def _draw_curves(
-    ax: Any, lines: Sequence[tuple[int, str, Any]], best: int | None
+    ax: Any, lines: Sequence[tuple[int, str, Any]], best: int | None, label: str
 ) -> tuple[list[Any], list[str]]:
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D
@@ -232,7 +233,7 @@ def _draw_curves(
         if number == best:
             color = ax.xaxis.label.get_color()
             handles += ax.plot(*part.T, color=color, linewidth=2, zorder=4)
-            names.append(f"best: trial {number}")
+            names.append(label)
     return handles, names
 
 

@@ -1,6 +1,7 @@
 """The pictures: what they show, that nothing is cut off or overlaps, and what they refuse."""
 
 import itertools
+import re
 import sys
 import warnings
 from dataclasses import replace
@@ -225,3 +226,17 @@ def test_a_dark_style_of_the_user_holds():
     with matplotlib.style.context("dark_background"):
         ax = plots.history(made(20, FLAT))
         assert ax.lines[0].get_color() == "white"
+
+
+def test_options_that_are_equal_to_each_other_have_a_place_each():
+    space = Space([Choice("act", (None, True, 1)), Float("x", 0, 1)])
+    trials = [
+        trial(n, n / 10, values={"act": act, "x": n / 6}) for n, act in enumerate([None, True, 1])
+    ]
+    ax = plots.contour(search_of(*trials, space=space), "x", "act")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["None", "True", "1"]
+
+
+def test_the_best_curve_of_several_objectives_says_by_which():
+    labels = [t.get_text() for t in plots.curves(two_objectives(20)).get_legend().get_texts()]
+    assert any(re.fullmatch(r"best by \w+: trial \d+", label) for label in labels)
