@@ -188,9 +188,10 @@ class SearchData:
         for trial in self.trials:
             if trial_id in (trial.trial_id, trial.number):
                 return trial
-        known = [trial.trial_id for trial in self.trials]
+        known = ", ".join(repr(trial.trial_id) for trial in self.trials[:20])
+        more = f", ... ({len(self.trials)} trials)" if len(self.trials) > 20 else ""
         raise KeyError(
-            f"`trial_id` must be the id or the number of one of {known}, got {trial_id!r}."
+            f"`trial_id` must be the id or the number of one of [{known}{more}], got {trial_id!r}."
         )
 
 

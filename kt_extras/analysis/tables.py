@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kt_extras.analysis.search_data import SearchData, TrialData
+from kt_extras.analysis.space_config import space_config
 
 if TYPE_CHECKING:
     import pandas
@@ -132,7 +133,7 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str
 
 
 def record_of(search: SearchData) -> Row:
-    """Return a whole search as JSON can hold it, with its curves."""
+    """Return a whole search as JSON can hold it, with its space and its curves."""
     return {
         "name": search.name,
         "objectives": [target._asdict() for target in search.objectives],
@@ -140,6 +141,7 @@ def record_of(search: SearchData) -> Row:
         "weights": search.weights,
         "seed": search.seed,
         "seconds": search.seconds,
+        "space": space_config(search.space)["space"],
         "trials": [dataclasses.asdict(trial) for trial in search.trials],
     }
 

@@ -43,6 +43,8 @@ def _run(given: argparse.Namespace) -> None:
         sys.stdout.write(f"{json_text(rows)}\n")
         return
     lines = text_table(rows)
+    if any(len(search.objectives) > 1 for search in searches):
+        lines.append("Of several objectives the best scores are those of the first one.")
     if len({search.objective for search in searches}) > 1:
         lines.append("The objectives differ, so the scores cannot be compared.")
     sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -56,13 +58,13 @@ def comparison(searches: list[SearchData]) -> list[Row]:
     return [
         {
             "searched": wanted(search),
+            "best": curve[-1] if curve else None,
             "trials": len(search.trials),
             "completed": states_of(search).get("completed", 0),
             "pruned": states_of(search).get("pruned", 0),
             "failed": sum(states_of(search).get(bad, 0) for bad in ("failed", "infeasible")),
             "epochs": sum(trial.epochs for trial in search.trials),
             "seconds": round(search.seconds, 1),
-            "best": curve[-1] if curve else None,
             **{f"after {n}": curve[n - 1] if n <= len(curve) else None for n in after},
         }
         for search, curve in zip(searches, curves, strict=True)

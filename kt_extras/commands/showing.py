@@ -114,15 +114,14 @@ def _lines(search: SearchData, best: int) -> Iterator[str]:
     trials = counted(len(search.trials), "trial") + (f" ({states})" if states else "")
     yield from wrapped(f"{trials}, {epochs}, {duration(search.seconds)}")
     yield from _part("Hyperparameters", [_declared(d) for d in search.space.dimensions])
-    rows = [{**_outcome(t, search), **t.values, **_effort(t)} for t in best_first(search)[:best]]
-    yield from _part("Best trials", rows)
+    yield from _part("Best trials", [_row(t, search) for t in best_first(search)[:best]])
     running = [_open_row(trial, search) for trial in search.trials if trial.state in _OPEN]
     yield from _part("Running or waiting", running)
     bad = [trial for trial in search.trials if trial.state in _BAD]
     if bad:
         yield from ("", "Failures")
     for trial in bad[-_FAILURES:]:
-        said = (trial.message or "no message").strip().splitlines()[0]
+        said = next(iter((trial.message or "").strip().splitlines()), "no message")
         yield from wrapped(f"trial {trial.number} ({trial.state}): {said}", indent="    ")
     if len(bad) > _FAILURES:
         yield f"and {counted(len(bad) - _FAILURES, 'earlier one')}"
@@ -141,6 +140,13 @@ def _declared(dimension: Any) -> Row:
             f"{one.parent} is {' or '.join(map(str, one.values))}" for one in dimension.conditions
         )
     return row
+
+
+def _row(trial: TrialData, search: SearchData) -> Row:
+    outcome, effort = _outcome(trial, search), _effort(trial)
+    values = {**dict.fromkeys(search.space.names), **trial.values}  # inactive ones in their places
+    named = {f"values.{n}" if n in outcome or n in effort else n: v for n, v in values.items()}
+    return {**outcome, **named, **effort}
 
 
 def _outcome(trial: TrialData, search: SearchData) -> Row:

@@ -87,6 +87,9 @@ class LoadedSearch(SearchViews):
         self._reader = reader
         self.directory, self.storage = reader.directory, reader.storage
 
+    def __repr__(self) -> str:
+        return f"<LoadedSearch of {self.directory.name!r}, {len(self.trials)} trials>"
+
     def search_data(self) -> SearchData:
         """Return the search as plain data, as it was when it was read last."""
         return self._reader.data()

@@ -12,8 +12,9 @@ import pytest
 from kt_extras.__main__ import main
 from kt_extras.analysis.search_data import SearchData, Target, TrialData
 from kt_extras.commands.comparing import best_so_far, comparison
+from kt_extras.commands.showing import _lines
 from kt_extras.commands.text_table import text_table
-from kt_extras.search import Space
+from kt_extras.search import Int, Space
 
 RECORDED = Path(__file__).parent.parent / "records" / "recorded"
 
@@ -142,7 +143,7 @@ def test_compare_puts_searches_side_by_side(runs, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")
     lines = printed(capsys, "compare", *(runs / kind for kind in ("tpe", "asha", "pbt")))
     head, *rows = lines.splitlines()
-    assert head.split()[:3] == ["project", "searched", "trials"]
+    assert head.split()[:3] == ["project", "searched", "best"]
     assert [row.split()[0] for row in rows] == ["tpe", "asha", "pbt"]
     found = json.loads(printed(capsys, "compare", "--json", runs / "tpe", runs / "asha"))
     assert [row["trials"] for row in found] == [26, 28]
@@ -188,6 +189,20 @@ def test_searches_with_other_objectives_are_not_compared_silently(runs, capsys):
     for record in records:
         journal.append(record)
     assert "objectives differ" in printed(capsys, "compare", runs / "tpe", runs / "pbt")
+
+
+def test_show_has_columns_in_the_order_of_the_space(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    space = Space([Int("score", 1, 9), Int("depth", 1, 9), Int("rate", 1, 9)])
+    trials = [
+        TrialData(0, "0000", "completed", {"score": 5, "rate": 2}, 0.25, {"loss": 0.25}),
+        TrialData(1, "0001", "completed", {"score": 5, "depth": 3, "rate": 2}, 0.5, {"loss": 0.5}),
+        TrialData(2, "0002", "failed", {"score": 5}, message=" \n"),
+    ]
+    shown = list(_lines(SearchData("a", space, (Target("loss", "min"),), tuple(trials)), 5))
+    head = next(line for line in shown if line.startswith("trial  state"))
+    assert head.split()[:6] == ["trial", "state", "score", "values.score", "depth", "rate"]
+    assert "trial 2 (failed): no message" in shown
 
 
 def test_a_table_shortens_long_cells_and_aligns_numbers():

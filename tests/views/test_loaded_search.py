@@ -10,7 +10,8 @@ import keras_tuner
 import pytest
 
 import kt_extras as kte
-from kt_extras.analysis.search_data import data_of
+from kt_extras.analysis.search_data import SearchData, Target, TrialData, data_of
+from kt_extras.search import Space
 
 
 class Curves(kte.Tuner):
@@ -106,6 +107,14 @@ def test_a_project_without_records_is_refused_and_not_created(tmp_path):
     with pytest.raises(FileNotFoundError, match="no records in `storage`"):
         kte.load("sqlite:///none.db", "other")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_about_a_trial_names_some_of_the_trials():
+    trials = tuple(TrialData(n, f"{n:04d}", "completed", {}) for n in range(10_000))
+    search = SearchData("many", Space([]), (Target("loss", "min"),), trials)
+    with pytest.raises(KeyError, match=r"'0019', ... \(10000 trials\)\], got 'x'") as raised:
+        search.trial("x")
+    assert len(str(raised.value)) < 400
 
 
 def test_the_projects_that_there_are_are_named():
