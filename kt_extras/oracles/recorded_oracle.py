@@ -192,6 +192,11 @@ class RecordedOracle(SharedOracle):
 
     # Where it is written.
 
+    @property
+    def storage(self) -> str | None:
+        """URL of the database that holds the records, None for a journal in the directory."""
+        return self._recorder.storage
+
     def use_storage(self, storage: str | None) -> None:
         """Keep the records in a database instead of the project's directory.
 

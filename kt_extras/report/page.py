@@ -40,7 +40,8 @@ def report(search: Any, path: str | os.PathLike[str]) -> Path:
     place = getattr(search, "project_dir", place)
     written = Path(path)
     written.parent.mkdir(parents=True, exist_ok=True)
-    written.write_text(page(data, place, getattr(search, "storage", None)), encoding="utf-8")
+    storage = getattr(getattr(search, "oracle", search), "storage", None)
+    written.write_text(page(data, place, storage), encoding="utf-8")
     return written
 
 

@@ -69,6 +69,11 @@ def load(
     except FileNotFoundError as error:
         known = _projects_in(Path(path)) if storage is None else _names(storage)
         hint = f"  There {_listed(known)}." if known else ""
+        if storage is None and (project / "oracle.json").exists():
+            hint = (
+                "  It is a search of KerasTuner's own: a tuner of kt_extras learns from it with "
+                f"`warm_start=[{str(project)!r}]`."
+            )
         raise FileNotFoundError(f"{error}{hint}") from None
 
 
@@ -88,7 +93,8 @@ class LoadedSearch(SearchViews):
         self.directory, self.storage = reader.directory, reader.storage
 
     def __repr__(self) -> str:
-        return f"<LoadedSearch of {self.directory.name!r}, {len(self.trials)} trials>"
+        data = self.search_data()
+        return f"<LoadedSearch of {data.name!r}, {len(data.trials)} trials>"
 
     def search_data(self) -> SearchData:
         """Return the search as plain data, as it was when it was read last."""

@@ -1,16 +1,20 @@
 """A search is loaded with its results, without its tuner and its model."""
 
 import csv
+import html
 import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import keras_tuner
 import pytest
 
 import kt_extras as kte
 from kt_extras.analysis.search_data import SearchData, Target, TrialData, data_of
+from kt_extras.report import report
 from kt_extras.search import Space
 
 
@@ -115,6 +119,27 @@ def test_an_error_about_a_trial_names_some_of_the_trials():
     with pytest.raises(KeyError, match=r"'0019', ... \(10000 trials\)\], got 'x'") as raised:
         search.trial("x")
     assert len(str(raised.value)) < 400
+
+
+def test_a_search_of_keras_tuner_itself_is_told_from_none(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "oracle.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=r"KerasTuner's own.*`warm_start=\["):
+        kte.load(tmp_path / "theirs")
+
+
+def test_a_report_loads_the_search_from_its_database():
+    pytest.importorskip("sqlalchemy")
+    tuner = searched(COST, storage="sqlite:///runs.db")
+    for search in (tuner, kte.load("runs", "curves", storage="sqlite:///runs.db")):
+        written = html.unescape(_report_of(search))
+        assert "kte.load('sqlite:///runs.db', 'curves')" in written
+
+
+def _report_of(search):
+    data = replace(search.search_data(), trials=())  # without pictures
+    held = {"search_data": lambda: data, "oracle": getattr(search, "oracle", search)}
+    return report(SimpleNamespace(**held), "report.html").read_text(encoding="utf-8")
 
 
 def test_the_projects_that_there_are_are_named():
