@@ -234,6 +234,7 @@ class Choice:
     declared: tuple[Value, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "options", tuple(self.options))  # a list cannot be hashed
         object.__setattr__(self, "declared", self.options)
         if not self.options:
             raise ValueError(f"`options` of {self.name!r} must have at least one value, got ().")

@@ -230,3 +230,8 @@ def test_a_default_is_the_first_value_and_does_not_count_in_comparisons(one, oth
     assert (one == other, hash(one) == hash(other)) == (True, True)
     assert one.default == (one.low if isinstance(one, Float) else one.values()[0])
     assert other.default != one.default
+
+
+def test_options_may_be_a_list():
+    assert Choice("act", ["relu", "tanh"]) == Choice("act", ("relu", "tanh"))
+    assert hash(Choice("act", ["relu", "tanh"])) == hash(Choice("act", ("relu", "tanh")))
