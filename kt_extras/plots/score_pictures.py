@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from kt_extras.analysis.search_data import data_of
+from kt_extras.analysis.best_trials import best_first
+from kt_extras.analysis.search_data import SearchData, data_of
 from kt_extras.arguments import counted
 from kt_extras.plots import data as columns_of
-from kt_extras.plots.data.columns import objective_of
+from kt_extras.plots.data.columns import Columns, objective_of
 from kt_extras.plots.data.scores import named, reference_of, targets_of
 from kt_extras.plots.points import draw_states, draw_unscored, none_scored
 from kt_extras.plots.style import (
@@ -153,7 +154,7 @@ def pareto_front(search: Any, *, objectives: Sequence[str] | None = None, ax: An
     small_axes(ax)
     values = [np.array(table[target.name], dtype=float) for target in targets]
     x, y = values[:2]
-    front, knees = np.array(table["on_front"]), np.array(table["knee"])
+    front = np.array(table["on_front"])
     feasible = np.array(table["feasible"])
     many, three = len(x) > MANY, len(targets) == 3
     colors: dict[str, Any] = {}
@@ -185,11 +186,12 @@ def pareto_front(search: Any, *, objectives: Sequence[str] | None = None, ax: An
         )
         handles.append(_dot("o", BLUE if not three else "white", 6.0))
         labels.append(f"front ({front.sum()})")
+        chosen, what = _chosen(data, table)
         ax.scatter(
-            x[knees], y[knees], s=130, facecolors="none", edgecolors=RED, linewidths=1.8, zorder=5
+            x[chosen], y[chosen], s=130, facecolors="none", edgecolors=RED, linewidths=1.8, zorder=5
         )
         handles.append(_ring())
-        labels.append(f"knee: trial {table['trial'][int(np.flatnonzero(knees)[0])]}")
+        labels.append(f"{what}: trial {table['trial'][chosen]}")
         if three:
             bar = ax.figure.colorbar(drawn, ax=ax, pad=0.02)
             bar.set_label(_goal(targets[2]))
@@ -248,6 +250,15 @@ def _draw_front(
     order = np.lexsort((y * targets[1].sign, x * targets[0].sign))
     ax.plot(x[order], y[order], drawstyle="steps-post", color=BLUE, linewidth=1.4, zorder=3)
     return ax.scatter(x, y, s=34, c=BLUE, linewidths=0.0, zorder=4)
+
+
+def _chosen(data: SearchData, table: Columns) -> tuple[int, str]:
+    """Return the row of the trial that the search prefers, and what it is."""
+    if data.weights is not None:
+        best = best_first(data)[0].number
+        if best in table["trial"]:
+            return table["trial"].index(best), "best weighted sum"
+    return table["knee"].index(True), "knee"
 
 
 def _limit(ax: Any, x: Any, y: Any, targets: Sequence[Any]) -> int:

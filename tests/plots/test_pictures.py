@@ -16,6 +16,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from kt_extras import plots
+from kt_extras.analysis.best_trials import best_first
 from kt_extras.analysis.search_data import Target
 from kt_extras.plots.style import LOOKS, limits
 from kt_extras.search import Choice, Float, Space
@@ -240,3 +241,11 @@ def test_options_that_are_equal_to_each_other_have_a_place_each():
 def test_the_best_curve_of_several_objectives_says_by_which():
     labels = [t.get_text() for t in plots.curves(two_objectives(20)).get_legend().get_texts()]
     assert any(re.fullmatch(r"best by \w+: trial \d+", label) for label in labels)
+
+
+def test_the_front_marks_the_trial_that_the_weights_prefer():
+    search = two_objectives(40)
+    weights = {target.name: 1.0 + 20 * n for n, target in enumerate(search.objectives)}
+    search = replace(search, weights=weights)
+    labels = [t.get_text() for t in plots.pareto_front(search).get_legend().get_texts()]
+    assert f"best weighted sum: trial {best_first(search)[0].number}" in labels
