@@ -47,13 +47,13 @@ def to_optuna(search: Any, storage: Any = None, study_name: str | None = None) -
 
     Raises:
         ImportError: Optuna is not installed.
-        ValueError: The storage has another study of that name.
+        ValueError: The storage has another study of that name, or cannot be opened.
     """
     data, optuna = data_of(search), _optuna()
     if storage is None:
         storage = optuna.storages.InMemoryStorage()
     elif isinstance(storage, str):
-        storage = optuna.storages.RDBStorage(storage)
+        storage = _database(optuna, storage)
     name = data.name if study_name is None else study_name
     return _Export(data, optuna, storage, name).study()
 
@@ -213,6 +213,18 @@ def _optuna() -> Any:
             "`to_optuna` needs Optuna; install it with `pip install optuna`."
         ) from error
     return optuna
+
+
+def _database(optuna: Any, url: str) -> Any:
+    from sqlalchemy.exc import SQLAlchemyError  # which Optuna needs for a database
+
+    try:
+        return optuna.storages.RDBStorage(url)
+    except SQLAlchemyError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"`storage` must be the URL of a database that can be opened: {reason}"
+        ) from error
 
 
 class _quiet:  # noqa: N801 - a context manager

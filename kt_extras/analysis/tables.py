@@ -125,11 +125,11 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str
             frame[name] = known.map(str)
     try:
         frame.to_parquet(path)
-    except ImportError:
+    except ImportError as error:
         raise ModuleNotFoundError(
             "`to_parquet` needs pyarrow or fastparquet: `pip install pyarrow`.  `to_csv` needs "
             "neither."
-        ) from None
+        ) from error  # one of them may be there, but not fit NumPy
 
 
 def record_of(search: SearchData) -> Row:

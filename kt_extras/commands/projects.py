@@ -19,5 +19,14 @@ def add_project(command: argparse.ArgumentParser, *, several: bool = False) -> N
 
 
 def loaded(given: argparse.Namespace) -> list[LoadedSearch]:
-    """Return the searches that the arguments name."""
+    """Return the searches that the arguments name.
+
+    Raises:
+        ValueError: One is the URL of a database, which is not shown: it may hold a password.
+    """
+    if any("://" in project for project in given.projects):
+        raise ValueError(
+            "`PROJECT` must be the directory of a project, or its name beside `--storage URL`, got "
+            "a URL."
+        )
     return [load(project, storage=given.storage) for project in given.projects]

@@ -183,7 +183,7 @@ class SearchViews:
 
         Raises:
             ImportError: Optuna is not installed.
-            ValueError: The storage has another study of that name.
+            ValueError: The storage has another study of that name, or cannot be opened.
         """
         from kt_extras.analysis.optuna_export import to_optuna
 

@@ -186,6 +186,12 @@ def test_another_study_of_the_name_is_refused(tmp_path):
     assert len(to_optuna(search(trial(0)), storage, study_name="other").trials) == 1
 
 
+@pytest.mark.parametrize("url", ["sqlite:////none/study.db", "study"])
+def test_a_database_that_cannot_be_opened_is_refused(url):
+    with pytest.raises(ValueError, match="`storage` must be the URL of a database that can be"):
+        to_optuna(search(trial(0)), url)
+
+
 def test_optuna_can_go_on_with_the_study():
     study = to_optuna(several_states())
     study.optimize(lambda t: t.suggest_float("rate", 1e-4, 1e-1, log=True), n_trials=1)

@@ -102,6 +102,8 @@ def test_show_answers_without_tensorflow(runs):
         (["export", "runs/tpe"], "needs --csv, --parquet, --json or --optuna"),
         (["plot", "spiral", "runs/tpe", "--output", "a.png"], "`KIND` must be one of contour"),
         (["show", "--storage", "none.db", "tpe"], "`storage` must be a URL"),
+        (["show", "postgresql://ada:s3cret@host/runs"], "beside `--storage URL`, got a URL."),
+        (["export", "runs/tpe", "--optuna", "sqlite:////none/a.db"], "`storage` must be the URL"),
     ],
 )
 def test_a_wrong_argument_is_said_in_one_text(arguments, said, runs, capsys, monkeypatch):
