@@ -19,7 +19,8 @@ class PatientPruner:
 
     Progress is a loss that is below the best one before by more than `min_delta`, as in
     `keras.callbacks.EarlyStopping`.  Without `inner`, a trial without progress is stopped, unless
-    its lowest loss is at most that of all its rivals.
+    its lowest loss is at most that of all its rivals.  With several objectives the progress is that
+    in the first one.
 
     Args:
         inner: Pruner that decides after `patience` reports without progress; None to stop the trial
@@ -62,5 +63,5 @@ class PatientPruner:
         return self.inner.should_stop(curve, rivals)
 
     def _has_stalled(self, curve: Curve) -> bool:
-        earlier, recent = np.split(curve.reported, [-self.patience])
+        earlier, recent = np.split(curve.progress, [-self.patience])
         return len(earlier) > 0 and not min(recent) < min(earlier) - self.min_delta

@@ -23,11 +23,13 @@ class Curve:
             to 1.
         rank: Of its best epoch among all trials, where the losses are ranks: those of two epochs
             cannot be compared. Defaults to None.
+        first: The losses in the first objective, where `losses` are ranks. Defaults to None.
     """
 
     losses: FloatArray
     sign: float = 1.0
     rank: float | None = None
+    first: FloatArray | None = None
 
     @property
     def step(self) -> int:
@@ -38,6 +40,12 @@ class Curve:
     def reported(self) -> FloatArray:
         """The losses of the epochs that were reported, in order."""
         return self.losses[~np.isnan(self.losses)]
+
+    @property
+    def progress(self) -> FloatArray:
+        """The reported losses that show whether the trial itself gets better."""
+        losses = self.losses if self.first is None else self.first
+        return losses[~np.isnan(losses)]
 
     @property
     def best(self) -> float:

@@ -26,6 +26,13 @@ class OutcomeColumns(CurveColumns):
         self._best_steps = np.zeros((0, 0), dtype=np.int64)  # in which the lowest loss came
         self._ranks: dict[int, tuple[FloatArray, FloatArray]] = {}
 
+    def report(self, row: int, step: int, loss: float) -> None:
+        """Set the loss of a trial in an epoch."""
+        before = int(self.lengths(row + 1)[row])
+        super().report(row, step, loss)
+        # Epochs without a report before this one are reached now, too.
+        self._forget(min(step, before), int(self._lengths[row]))
+
     def report_outcome(self, row: int, step: int, outcome: FloatArray) -> None:
         """Set the outcome of an epoch whose loss has been reported."""
         before = self._outcomes[row, step - 1] if step else np.full(len(outcome), math.inf)
@@ -33,7 +40,6 @@ class OutcomeColumns(CurveColumns):
         self._outcomes[row, step] = np.where(missing, before, outcome)
         length = int(self._lengths[row])
         self._best_steps[row, :length] = _best_steps(self._losses[row, :length])
-        self._forget(step, length)
 
     def cut(self, row: int, length: int) -> None:
         """Delete the curve of a trial but for its first epochs."""
@@ -60,6 +66,10 @@ class OutcomeColumns(CurveColumns):
         steps = self._best_steps[begun, reached[begun] - 1]
         outcomes[begun] = self._outcomes[begun, steps]
         return np.where(np.isnan(outcomes), math.inf, outcomes)
+
+    def first_losses(self, row: int, epochs: int) -> FloatArray:
+        """Return the losses of a trial in the first objective, by epoch."""
+        return self._losses[row, :epochs]
 
     def rank_by(self, rows: int, epochs: int) -> FloatArray:
         """Return the rank of each trial by its best epoch among the first ones."""
@@ -144,7 +154,8 @@ class _RankedCurves(Curves):
         row = self._rows[index]
         ranks = [self._columns.ranks_at(step) for step in range(int(self._lengths[row]))]
         losses = np.array([now[row] for now, _ in ranks])
-        return Curve(losses, rank=float(ranks[-1][1][row]) if ranks else math.inf)
+        rank = float(ranks[-1][1][row]) if ranks else math.inf
+        return Curve(losses, rank=rank, first=self._columns.first_losses(row, len(losses)))
 
     def best_by(self, step: int) -> FloatArray:
         reached = self._rows[self._lengths[self._rows] > step]
