@@ -92,7 +92,9 @@ class OutcomeConstraint:
         return cls(parts[0], parts[1], bound)
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.relation} {self.bound:g}"
+        short = f"{self.bound:g}"
+        bound = short if float(short) == self.bound else repr(self.bound)
+        return f"{self.metric} {self.relation} {bound}"
 
     def violation(self, metrics: Mapping[str, float]) -> float:
         """Return by how much it is violated, as a fraction of the bound.
@@ -195,11 +197,17 @@ class Front:
     """
 
     def __init__(self) -> None:
-        self._outcomes: list[FloatArray] = []
+        self._outcomes: FloatArray | None = None  # shape (k, m + 1)
         self._first: list[FloatArray] = []  # feasible losses, of which the worst bound the volume
+        self._volume: float | None = None  # None where it is to be computed
 
     def __len__(self) -> int:
-        return len(self._outcomes)
+        return 0 if self._outcomes is None else len(self._outcomes)
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether an outcome is known that violates no constraint."""
+        return self._outcomes is not None and bool(self._outcomes[0, -1] == 0)
 
     @property
     def hypervolume(self) -> float | None:
@@ -207,10 +215,11 @@ class Front:
 
         None before there are ten feasible outcomes.
         """
-        if len(self._first) < _REFERENCE_TRIALS:
+        if self._outcomes is None or len(self._first) < _REFERENCE_TRIALS:
             return None
-        front = np.array([known[:-1] for known in self._outcomes])
-        return hypervolume(front, np.max(self._first, axis=0))
+        if self._volume is None:
+            self._volume = hypervolume(self._outcomes[:, :-1], np.max(self._first, axis=0))
+        return self._volume
 
     def add(self, outcome: FloatArray) -> bool:
         """Add an outcome, and return whether none before it is as good or better.
@@ -222,18 +231,26 @@ class Front:
             return False
         if outcome[-1] == 0 and len(self._first) < _REFERENCE_TRIALS:
             self._first.append(outcome[:-1])
-        if any(_at_least_as_good(known, outcome) for known in self._outcomes):
+            self._volume = None
+        known = self._outcomes
+        if known is None or outcome[-1] < known[0, -1]:  # all that is known violates as much
+            self._outcomes, self._volume = outcome[None], None
+            return True
+        if outcome[-1] > known[0, -1]:
             return False
-        kept = [known for known in self._outcomes if not _at_least_as_good(outcome, known)]
-        self._outcomes = [*kept, outcome]
+        if (known[:, :-1] <= outcome[:-1]).all(axis=1).any():
+            return False
+        beaten = (outcome[:-1] <= known[:, :-1]).all(axis=1)
+        self._outcomes, self._volume = np.concatenate([known[~beaten], outcome[None]]), None
         return True
 
+    def leads(self, outcome: FloatArray) -> bool:
+        """Return whether no outcome of the front has a lower loss in the first objective.
 
-def _at_least_as_good(one: FloatArray, other: FloatArray) -> bool:
-    """Return whether an outcome dominates another one, or is equal to it."""
-    if one[-1] != other[-1]:
-        return bool(one[-1] < other[-1])
-    return bool((one[:-1] <= other[:-1]).all()) or bool(one[-1] > 0)
+        Args:
+            outcome: As for `add`.
+        """
+        return self._outcomes is None or bool((outcome[0] <= self._outcomes[:, 0]).all())
 
 
 def _ranked_sum(losses: FloatArray, violations: FloatArray, weights: FloatArray) -> FloatArray:
@@ -252,7 +269,7 @@ def _ranked_sum(losses: FloatArray, violations: FloatArray, weights: FloatArray)
 
 
 def checked_weights(weights: Any, objectives: Sequence[Target]) -> tuple[float, ...] | None:
-    """Return the weight of each objective.
+    """Return the weight of each objective, None for a single one.
 
     Args:
         weights: A dictionary with a number from 0 for each objective, or None for none.
@@ -277,4 +294,4 @@ def checked_weights(weights: Any, objectives: Sequence[Target]) -> tuple[float, 
             f"`weights` must be numbers from 0, and not all 0, got {dict(weights)}; what is "
             "maximised needs no minus sign."
         )
-    return tuple(float(value) for value in values)
+    return tuple(float(value) for value in values) if len(values) > 1 else None

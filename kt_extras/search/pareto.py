@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 import numpy as np
 
@@ -260,6 +260,8 @@ def _fronts(losses: FloatArray) -> IntArray:
         found = list(range(len(distinct)))
     elif distinct.shape[1] == 2:
         found = _fronts_of_two(distinct[:, 1].tolist())
+    elif distinct.shape[1] == 3:
+        found = _fronts_of_three(distinct[:, 1:].tolist())
     else:
         found = _fronts_of_many(distinct[:, 1:])
     fronts = np.empty(len(order), dtype=np.int64)
@@ -274,6 +276,31 @@ def _fronts_of_two(second: list[float]) -> list[int]:
         front = bisect_right(lowest, loss)
         lowest[front : front + 1] = [loss]
         found.append(front)
+    return found
+
+
+def _fronts_of_three(rest: list[list[float]]) -> list[int]:
+    # Of each front the second losses in increasing order, and the third ones, which decrease: those
+    # of the points that no other one of the front beats in both.
+    stairs, found = list[tuple[list[float], list[float]]](), []
+    for second, third in rest:
+        low, high = 0, len(stairs)
+        while low < high:
+            middle = (low + high) // 2
+            seconds, thirds = stairs[middle]
+            last = bisect_right(seconds, second) - 1
+            if last >= 0 and thirds[last] <= third:
+                low = middle + 1
+            else:
+                high = middle
+        if low == len(stairs):
+            stairs.append(([], []))
+        seconds, thirds = stairs[low]
+        begin = end = bisect_left(seconds, second)
+        while end < len(thirds) and thirds[end] >= third:
+            end += 1
+        seconds[begin:end], thirds[begin:end] = [second], [third]
+        found.append(low)
     return found
 
 

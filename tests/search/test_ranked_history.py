@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from kt_extras.pruners import PatientPruner
 from kt_extras.search import Float, History, Space, State
 from kt_extras.search.outcome import Goals, OutcomeConstraint, Target
 
@@ -139,3 +140,32 @@ def test_a_strict_constraint_does_not_hold_at_its_bound():
 
 def test_a_missing_metric_violates_a_constraint():
     assert OutcomeConstraint.parse("a < 1").violation({}) == math.inf
+
+
+def test_curves_are_ranked_where_a_later_trial_reports_every_third_epoch():
+    history = History(SPACE, goals=TWO)
+    for loss in range(20, 0, -1):  # more than there is room for at first
+        number = history.start({"x": 0.5})
+        history.report(number, 2, loss, np.array([loss, loss, 0.0]))
+        assert history.ranked().curve(number).best == 0
+        history.finish(number, State.COMPLETED, loss, np.array([loss, loss, 0.0]))
+    assert not np.isnan(history.ranked().curves(State.COMPLETED).best_by(1)).any()
+
+
+def test_a_trial_that_gets_better_is_not_taken_for_stalled():
+    history = History(SPACE, goals=TWO)
+    number = history.start({"x": 0.5})
+    for step in range(6):
+        history.report(number, step, 1 / (step + 1), np.array([1 / (step + 1), 1.0, 0.0]))
+    ranked = history.ranked()
+    curves = ranked.curve(number), ranked.curves(State.COMPLETED)
+    assert not PatientPruner(patience=2).should_stop(*curves)
+    for step in range(6, 8):
+        history.report(number, step, 1.0, np.array([1.0, 1.0, 0.0]))
+    assert PatientPruner(patience=2).should_stop(history.ranked().curve(number), curves[1])
+
+
+@pytest.mark.parametrize("bound", [0.1, 1234567.0, 1 / 3, -2e-9])
+def test_the_text_of_a_constraint_has_its_whole_bound(bound):
+    constraint = OutcomeConstraint("parameters", "<=", bound)
+    assert OutcomeConstraint.parse(str(constraint)) == constraint
