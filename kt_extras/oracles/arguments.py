@@ -75,13 +75,19 @@ def check_fits_goals(goals: Goals | None, *, target: float | None, pruner: Prune
             "says that they are reached.  End the search with `max_trials`, `max_time` or "
             "`max_trials_without_improvement`."
         )
-    if isinstance(pruner, ThresholdPruner) or isinstance(
-        getattr(pruner, "inner", None), ThresholdPruner
-    ):
+    if _has_threshold(pruner):
         raise ValueError(
             "`pruner` must compare trials with each other where there are several `objectives` or "
             f"`constraints`, as `MedianPruner` does, got {pruner!r}."
         )
+
+
+def _has_threshold(pruner: Pruner | None) -> bool:
+    """Tell whether a pruner, or one that it asks, compares a loss with a number."""
+    asked = [getattr(pruner, "inner", None), *getattr(pruner, "pruners", ())]
+    return isinstance(pruner, ThresholdPruner) or any(
+        _has_threshold(one) for one in asked if one is not None
+    )
 
 
 def check_sampler(given: object) -> None:

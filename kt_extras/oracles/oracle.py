@@ -375,6 +375,15 @@ class SamplerOracle(RecordedOracle):
         """Give out no more trials in this call of `search`; those that run are not cut short."""
         self._stopped = True
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called in this search."""
+        return self._stopped
+
+    def go_on(self) -> None:
+        """Give out trials again, as at the beginning of each search."""
+        self._stopped = False
+
     # Sessions.
 
     def restore_states(self) -> None:
@@ -443,8 +452,10 @@ class SamplerOracle(RecordedOracle):
             return self.failure_report
         if self._stopped:
             return "`stop()` was called; search again to go on."
-        totals = self._state.totals
-        spent = Usage(self.seconds(), self._state.epochs, totals.best, totals.stale)
+        totals, best = self._state.totals, self._state.totals.best
+        if self.goals is not None and not self._state.front.is_feasible:
+            best = None  # that of a trial which violates constraints is no goal
+        spent = Usage(self.seconds(), self._state.epochs, best, totals.stale)
         return self.budget.reached(spent, maximised=self.objective.direction == "max")
 
     def _with_failures(self, reason: str | None) -> str | None:

@@ -90,6 +90,10 @@ class OracleActor:
         """Give out no more trials, and let workers stop after their running epoch."""
         return answered(lambda: self._service.stop())
 
+    def end_search(self) -> Answer:
+        """Give out no more trials."""
+        return answered(lambda: self._service.end_search())
+
     def close(self) -> Answer:
         """Give back the trials that no worker ends, and let other processes search the project."""
         with self._lock:

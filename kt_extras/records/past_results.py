@@ -19,6 +19,7 @@ from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.recorded_search import recorded_state
 from kt_extras.records.recorder import open_project_store
 from kt_extras.records.search_state import SearchState
+from kt_extras.search.outcome import Goals, OutcomeConstraint
 from kt_extras.storage.journal import FILE_NAME
 
 Pair = Union[tuple[Mapping[str, Any], float], Sequence[Any]]  # noqa: UP007 - Python 3.10
@@ -101,21 +102,29 @@ def _in_no_database(name: str) -> FileNotFoundError:
 
 def of_state(state: SearchState) -> Iterator[Result]:
     """Return the trials of a search of ours."""
+    losses = state.history.ranked().losses
     for record in state.trials.values():
         if record.state.is_open or record.state is TrialState.REJECTED:
             continue
         loss = loss_of(state.objective, record.trial.score)
+        if state.goals is not None:
+            loss = float(losses[record.number])
         whole = record.state is TrialState.COMPLETED
         yield Result(record.best_values, loss, whole, record.epochs)
 
 
 def of_data(search: Any) -> Iterator[Result]:
     """Return the trials of a search of ours that was loaded, as `SearchData`."""
-    sign = search.objective.sign
-    for trial in search.trials:
-        if trial.state in {"running", "waiting", "rejected"}:
-            continue
-        loss = math.inf if trial.score is None else sign * trial.score
+    trials = [t for t in search.trials if t.state not in {"running", "waiting", "rejected"}]
+    losses = [math.inf if t.score is None else search.objective.sign * t.score for t in trials]
+    if len(search.objectives) > 1 or search.constraints:
+        shares = search.weights and tuple(search.weights[t.name] for t in search.objectives)
+        bounds = tuple(map(OutcomeConstraint.parse, search.constraints))
+        goals = Goals(search.objectives, bounds, shares or None)
+        outcomes = np.array([goals.outcome(t.metrics) for t in trials]).reshape(-1, goals.width)
+        outcomes[np.isinf(losses)] = math.inf
+        losses = goals.order(outcomes).tolist()
+    for trial, loss in zip(trials, losses, strict=True):
         yield Result(trial.values, loss, trial.state == "completed", trial.epochs)
 
 

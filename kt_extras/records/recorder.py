@@ -520,7 +520,9 @@ class Recorder:
             ("objectives", _names(self._goals), _names(state.goals_recorded)),
         ]
         if self.has_others():
-            pairs.append(("constraints", self._goals, state.goals_recorded))
+            for argument in ("constraints", "weights"):
+                given = self._goals.get(argument), state.goals_recorded.get(argument)
+                pairs.append((argument, *(value or None for value in given)))
         for argument, now, recorded in pairs:
             if now != recorded and (state.totals.best is not None or self.has_others()):
                 raise ValueError(

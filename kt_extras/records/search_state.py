@@ -158,9 +158,7 @@ class SearchState:
         interrupted = self.interrupted()
         for name in interrupted:
             if self.trials[name].paused_at_epoch:  # a snapshot does not hold the score of a pause
-                self._set_score(
-                    self.trials[name], *score_at_pause(self.trials[name], self.objective)
-                )
+                self._set_score_at_pause(self.trials[name])
         still_open = [name for name in self.waiting if self.trials[name].state.is_open]
         more = [name for name in interrupted if name not in ongoing]
         self.waiting = deque(dict.fromkeys([*still_open, *more]))
@@ -311,7 +309,7 @@ class SearchState:
         for run in map(rows, event.executions):
             record.executions.append(run)
             for step, metrics in run.items():
-                self._add_epoch(record, step, metrics)
+                self._add_epoch(record, step, metrics, decoded(event.results))
         self._on_end(event)
 
     @_apply.register
@@ -367,7 +365,7 @@ class SearchState:
             self.totals.epochs += record.reports
             for step, metrics in record.executions[0].items():
                 self._add_epoch(record, step, metrics)
-            self._set_score(record, *score_at_pause(record, self.objective))
+            self._set_score_at_pause(record)
 
     def _set_budget(self, record: TrialRecord, epochs: int | None) -> None:
         record.epoch_budget = epochs
@@ -389,14 +387,20 @@ class SearchState:
         record.trial.set_values(values)
         self.history.change(record.number, epoch, values)
 
-    def _add_epoch(self, record: TrialRecord, step: int, metrics: Metrics) -> None:
-        """Add an epoch to KerasTuner's metrics of a trial and to the history."""
+    def _add_epoch(
+        self, record: TrialRecord, step: int, metrics: Metrics, final: Metrics | None = None
+    ) -> None:
+        """Add an epoch to KerasTuner's metrics of a trial and to the history.
+
+        The curve of an added trial is of the objective alone; the rest is that of its end.
+        """
         for name, value in metrics.items():
             metric_history(record.trial, name, self.objective).update(value, step=step)
         objective = value_in(self.objective, metrics)
         first = len(record.executions) == 1  # trials are compared on their first execution
         if objective is not None and first:
-            outcome = None if self.goals is None else self.goals.outcome(metrics)
+            known = {**final, **metrics} if record.added and final else metrics
+            outcome = None if self.goals is None else self.goals.outcome(known)
             self.history.report(record.number, step, loss_of(self.objective, objective), outcome)
 
     def _end(self, record: TrialRecord, event: TrialEnded) -> None:
@@ -416,6 +420,11 @@ class SearchState:
     @staticmethod
     def _set_score(record: TrialRecord, score: float | None, best_step: int | None) -> None:
         record.trial.score, record.trial.best_step = score, best_step
+
+    def _set_score_at_pause(self, record: TrialRecord) -> None:
+        self._set_score(record, *score_at_pause(record, self.objective))
+        if (outcome := self._outcome(record)) is not None:
+            self.history.set_outcome(record.number, outcome)
 
     def _outcome(self, record: TrialRecord) -> FloatArray | None:
         """Return the outcome of a trial, None without a score or where scores are all there is."""
@@ -442,8 +451,7 @@ class SearchState:
         totals.pruned += record.state is TrialState.PRUNED
         totals.failed += record.state in {TrialState.INFEASIBLE, TrialState.FAILED}
         if self._improves(loss, outcome):
-            several = self.goals is not None and len(self.goals.objectives) > 1
-            if not several or loss < loss_of(self.objective, totals.best):
+            if outcome is None or self.front.leads(outcome):
                 totals.best = record.trial.score
             totals.stale = 0
         elif record.trial.score is not None:

@@ -273,6 +273,10 @@ class History(Sequence[Observation]):
         if outcome is not None:
             self._outcomes[number] = outcome
 
+    def set_outcome(self, number: int, outcome: FloatArray) -> None:
+        """Set the outcome that a running trial had when it was paused."""
+        self._outcomes[number] = outcome
+
     def places(self, numbers: Sequence[int]) -> IntArray:
         """Return an order of trials by their outcomes, best first, with a knee of the first front.
 

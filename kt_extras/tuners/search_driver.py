@@ -63,9 +63,15 @@ class SearchDriver:
 
     def oracle(self) -> Any:
         """Return the oracle that is sent."""
+        self._oracle.go_on()
         sent = copy.copy(self._oracle)
         sent.when_ended = _nothing
         return sent
+
+    @property
+    def stop_asked(self) -> bool:
+        """Whether `stop()` was called in this process, of which the sent oracle does not know."""
+        return self._oracle.is_stopped
 
     def began(self) -> None:
         """Begin to report: no other process searches the project."""

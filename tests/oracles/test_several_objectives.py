@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 
 import kt_extras as kte
+from kt_extras.records.events import EpochReported, TrialBegun, TrialEnded
+from kt_extras.records.past_searches import past_sources
+from kt_extras.records.search_state import SearchState
+from kt_extras.search.outcome import Goals, Target
 from kt_extras.search.pareto import non_dominated_fronts
 
 ERROR = keras_tuner.Objective("error", "min")
@@ -233,3 +237,82 @@ def test_stop_ends_the_search_and_another_call_goes_on(tmp_path):
     assert "stop()" in tuner.oracle.ended_because
     tuner.search(verbose=0)
     assert len(tuner.results()) == 8
+
+
+def test_the_score_of_a_trial_that_violates_constraints_reaches_no_target(tmp_path):
+    low = searched(
+        tmp_path,
+        trials=20,
+        objectives=None,
+        objective=ERROR,
+        constraints=["recall <= -1"],
+        target=100.0,
+    )
+    assert len(low.results()) == 20
+
+
+def test_the_best_score_is_that_of_a_feasible_trial_once_there_is_one(tmp_path):
+    tuner = searched(tmp_path, constraints=["recall <= 0.3"])
+    rows = tuner.results()
+    feasible = [row["score"] for row in rows if row["recall"] <= 0.3]
+    assert min(row["score"] for row in rows) < min(feasible) == tuner.oracle.totals.best
+
+
+@pytest.mark.parametrize(
+    "pruner",
+    [
+        kte.pruners.AnyOf(kte.pruners.MedianPruner(), kte.pruners.ThresholdPruner(upper=1.0)),
+        kte.pruners.PatientPruner(kte.pruners.AnyOf(kte.pruners.ThresholdPruner(upper=1.0))),
+    ],
+)
+def test_a_threshold_among_several_pruners_is_refused(pruner):
+    with pytest.raises(ValueError, match="`pruner` must compare trials"):
+        kte.SamplerOracle(kte.samplers.Random(), objectives=[ERROR, SIZE], pruner=pruner)
+
+
+def test_the_weight_of_a_single_objective_is_on_record_as_none(tmp_path):
+    settings = {"objectives": [ERROR], "weights": {"error": 2.0}, "constraints": ["recall > 0"]}
+    searched(tmp_path, trials=2, **settings)
+    assert len(searched(tmp_path, trials=3, **settings).results()) == 3
+
+
+def test_a_paused_trial_that_runs_at_a_reload_keeps_its_place():
+    state = SearchState(ERROR, keras_tuner.HyperParameters(), Goals((Target("error", "min"),) * 2))
+    ended = {"status": "COMPLETED", "message": None, "results": {}, "values": {}}
+    for name, error in (("0", 1.0), ("1", 2.0)):
+        until = 1 if name == "0" else None
+        state.apply(TrialBegun(trial=name, values={}, until=until, rested=until or 0))
+        state.apply(EpochReported(trial=name, step=0, metrics={"error": error}))
+    state.apply(TrialEnded(trial="1", state="completed", score=2.0, best_step=0, **ended))
+    state.recover()
+    assert [trial.trial_id for trial in state.best_trials()] == ["0", "1"]
+
+
+def test_the_curve_of_an_added_trial_has_the_rest_of_its_metrics(tmp_path):
+    tuner = searched(tmp_path, trials=3)
+    tuner.add_trial({"x": 0.5, "y": 0.5}, {"error": 0.1, "size": 0.0}, curve=[0.2, 0.1])
+    assert np.isfinite(tuner.oracle.history.ranked().best_by(1)).all()
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_warm_start_takes_the_goals_of_the_earlier_search(tmp_path, is_loaded):
+    first = searched(tmp_path / "a", constraints=["recall <= 0.3"])
+    best = {n: first.best_trial.values[n] for n in ("x", "y")}
+    source = kte.load(tmp_path / "a" / "p") if is_loaded else str(tmp_path / "a" / "p")
+    (past,) = past_sources([source])
+    found = past.read(ERROR)
+    recall = [point["x"] for point in found.points]
+    assert best in found.points
+    assert max(recall[:4]) <= 0.3 < max(recall)
+
+
+def test_a_search_that_was_stopped_goes_on_when_it_is_called_again(tmp_path):
+    class Stopping(Curve):
+        def run_trial(self, trial, **kwargs):
+            super().run_trial(trial, **kwargs)
+            self.stop()
+
+    tuner = searched(tmp_path, trials=5, cls=Stopping)
+    assert len(tuner.results()) == 1
+    tuner.search(verbose=0)
+    assert len(tuner.results()) == 2
