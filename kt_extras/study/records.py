@@ -58,7 +58,7 @@ class StudyRecords:
     def open(self, event: ProjectOpened, space: Space) -> None:
         """Write what the study is, and its space, where that is not on record."""
         record = {name: value for name, value in to_record(event).items() if name != "t"}
-        if any(self.opened.get(name) != value for name, value in record.items()):
+        if {name: value for name, value in self.opened.items() if name != "t"} != record:
             self.write(event)
         if self.data().space != space:
             self.write(SpaceDeclared(hyperparameters=space_config(space), anew=True))

@@ -176,3 +176,10 @@ def test_other_objectives_than_on_record_are_refused(tmp_path):
         study.tell(study.ask(), 1.0)
     with pytest.raises(ValueError, match="must be those on record"):
         kte.Study(SPACE, {"gain": "max"}, directory=tmp_path)
+
+
+def test_constraints_that_are_left_out_when_a_study_goes_on_are_no_more_on_record(tmp_path):
+    with kte.Study(SPACE, constraints=["loss <= 1"], seed=0, directory=tmp_path) as study:
+        study.optimize(loss, trials=2)
+    with kte.Study(SPACE, directory=tmp_path) as study:
+        assert not study.search_data().constraints
