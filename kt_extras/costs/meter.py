@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -56,7 +57,8 @@ class CostMeter:
         Raises:
             ValueError: It is not built, or a cost cannot be measured.
         """
-        key = architecture(model)
+        text = architecture(model)
+        key = None if text is None else hashlib.sha256(text.encode()).hexdigest()
         costs = None if key is None else self._known.get(key)
         if costs is None:
             costs = {name: float(self._measured(name, model)) for name in self.names}

@@ -197,6 +197,8 @@ class TrainedModels:
         return model
 
     def _trial_ended(self, record: TrialRecord) -> None:
+        if self._checkpoints.limit is None:
+            return
         if self._oracle.goals is None:
             self._checkpoints.trial_ended(*self._outcomes([record])[0])
             return
