@@ -521,8 +521,8 @@ class Recorder:
         ]
         if self.has_others():
             for argument in ("constraints", "weights"):
-                given = self._goals.get(argument), state.goals_recorded.get(argument)
-                pairs.append((argument, *(value or None for value in given)))
+                now, recorded = self._goals.get(argument), state.goals_recorded.get(argument)
+                pairs.append((argument, now or None, recorded or None))
         for argument, now, recorded in pairs:
             if now != recorded and (state.totals.best is not None or self.has_others()):
                 raise ValueError(
