@@ -11,7 +11,7 @@ import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 
 from kt_extras.arguments import is_finite, is_number, plain
-from kt_extras.bridge.metrics import columns, encoded
+from kt_extras.bridge.metrics import columns, decoded, encoded
 from kt_extras.bridge.objective import loss_of
 from kt_extras.bridge.spaces import to_space
 from kt_extras.bridge.trial_state import TrialState
@@ -101,10 +101,10 @@ def recorded_as(event: TrialAdded, records: Iterable[TrialRecord]) -> str | None
         event: The event of a trial that was trained elsewhere.
         records: What is known of all trials.
     """
-    said = (event.values, event.score, event.executions)
+    said = (event.values, event.score, event.executions, decoded(event.results))
     for record in records:
         runs = [columns(run) for run in record.executions]
-        if record.added and (record.trial.values, record.trial.score, runs) == said:
+        if record.added and (record.trial.values, record.trial.score, runs, record.results) == said:
             return record.trial.trial_id
     return None
 

@@ -12,7 +12,8 @@ import keras_tuner
 from kt_extras.arguments import check_integer, check_protocol, is_finite, is_number, plain
 from kt_extras.bridge.declared_ranges import check_declared
 from kt_extras.oracles.borrowed_names import argument_here, class_here
-from kt_extras.pruners import Pruner, ThresholdPruner
+from kt_extras.pruners import Pruner
+from kt_extras.pruners.number import check_compares_trials
 from kt_extras.samplers.auto import Auto
 from kt_extras.samplers.bayesian_optimization import BayesianOptimization
 from kt_extras.samplers.evolution import Evolution
@@ -23,6 +24,7 @@ from kt_extras.samplers.random_forest import RandomForest
 from kt_extras.samplers.sobol import Sobol
 from kt_extras.samplers.tpe import TPE
 from kt_extras.schedulers import Scheduler
+from kt_extras.schedulers.progressive_halving import ProgressiveHalving
 from kt_extras.search import Point, Sampler
 from kt_extras.search.outcome import Goals
 
@@ -56,13 +58,20 @@ _SAMPLERS: dict[str, type[Sampler]] = {
 }
 
 
-def check_fits_goals(goals: Goals | None, *, target: float | None, pruner: Pruner | None) -> None:
+def check_fits_goals(
+    goals: Goals | None,
+    *,
+    target: float | None,
+    pruner: Pruner | None,
+    scheduler: Scheduler | None,
+) -> None:
     """Raise if an argument looks at scores, and trials are compared by more than that.
 
     Args:
         goals: What is wanted of outcomes, None for a good score alone.
         target: A score that ends the search, or None.
         pruner: A rule that stops trials, or None.
+        scheduler: What gives epochs to trials, or None.
 
     Raises:
         ValueError: It does.
@@ -75,19 +84,13 @@ def check_fits_goals(goals: Goals | None, *, target: float | None, pruner: Prune
             "says that they are reached.  End the search with `max_trials`, `max_time` or "
             "`max_trials_without_improvement`."
         )
-    if _has_threshold(pruner):
+    check_compares_trials(pruner, goals)
+    if isinstance(scheduler, ProgressiveHalving) or getattr(scheduler, "explore", None) == "pb2":
         raise ValueError(
-            "`pruner` must compare trials with each other where there are several `objectives` or "
-            f"`constraints`, as `MedianPruner` does, got {pruner!r}."
+            "`scheduler` must compare trials at one epoch alone where there are several "
+            f"`objectives` or `constraints`, got {scheduler!r}, which looks at how much a score "
+            "changes.  Use `ASHA` in place of `PASHA`, and `PBT` without `explore='pb2'`."
         )
-
-
-def _has_threshold(pruner: Pruner | None) -> bool:
-    """Tell whether a pruner, or one that it asks, compares a loss with a number."""
-    asked = [getattr(pruner, "inner", None), *getattr(pruner, "pruners", ())]
-    return isinstance(pruner, ThresholdPruner) or any(
-        _has_threshold(one) for one in asked if one is not None
-    )
 
 
 def check_sampler(given: object) -> None:

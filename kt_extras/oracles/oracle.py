@@ -219,7 +219,7 @@ class SamplerOracle(RecordedOracle):
         )
         self._past_sources = sources
         self.pruner = pruner
-        check_fits_goals(self.goals, target=target, pruner=pruner)
+        check_fits_goals(self.goals, target=target, pruner=pruner, scheduler=scheduler)
 
     @property
     def scheduler(self) -> Scheduler | None:

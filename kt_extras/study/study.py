@@ -14,6 +14,7 @@ import numpy as np
 from kt_extras.analysis.search_data import SearchData
 from kt_extras.arguments import check_integer, check_project_name, check_protocol, plain
 from kt_extras.pruners import Pruner
+from kt_extras.pruners.number import check_compares_trials
 from kt_extras.records.events import EpochReported, PointEnqueued, TrialBegun, TrialEnded
 from kt_extras.samplers.auto import Auto
 from kt_extras.samplers.distinct import Distinct
@@ -118,6 +119,7 @@ class Study(SearchViews):
         bounds = tuple(map(OutcomeConstraint.parse, constraints or ()))
         goals = Goals(self._targets, bounds, checked_weights(weights, self._targets))
         self._goals = goals if bounds or len(self._targets) > 1 else None
+        check_compares_trials(pruner, self._goals)
         self._sampler, self.pruner = Exhaustive(Distinct(sampler)), pruner
         self._history = History(self.space, self._targets[0].sign, self._goals)
         self._reports: dict[int, dict[int, dict[str, float]]] = {}  # of trials that run

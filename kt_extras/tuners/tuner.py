@@ -271,7 +271,7 @@ class Tuner(RecordedTuner):
         """End the running search once the trials that run have ended.
 
         It may be called by a callback, by a hook or by another thread.  Another call of `search`
-        goes on.
+        goes on.  Of several processes that share a database it ends the search of this one.
 
         Raises:
             RuntimeError: This is a worker of a chief, which decides.

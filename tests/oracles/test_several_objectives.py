@@ -197,6 +197,13 @@ def test_rungs_promote_what_is_not_dominated(scheduler):
             {"objectives": ["val_loss", "latency"], "pruner": kte.ThresholdPruner(upper=1.0)},
             "compare trials with each other",
         ),
+        (
+            {
+                "objectives": ["val_loss", "latency"],
+                "scheduler": kte.schedulers.ProgressiveHalving(9),
+            },
+            "at one epoch alone",
+        ),
         ({"objective": ["loss", "val_loss"], "constraints": ["a < 1"]}, "one `objective`"),
         ({"objective": "val_loss", "constraints": "a < 1"}, "must be a list"),
         ({"objective": "val_loss", "constraints": ["a = 1"]}, "constraint must be"),
@@ -222,6 +229,8 @@ def test_a_trial_of_elsewhere_is_added_with_all_objectives(tmp_path):
         tuner.add_trial({"x": 0.5, "y": 0.5}, 1.0)
     name = tuner.add_trial({"x": 0.5, "y": 0.5}, {"error": -1.0, "size": -1.0})
     assert ids_of(tuner, 1) == [name]
+    assert tuner.add_trial({"x": 0.5, "y": 0.5}, {"error": -1.0, "size": -1.0}) == name
+    assert tuner.add_trial({"x": 0.5, "y": 0.5}, {"error": -1.0, "size": 9.0}) != name
     assert ids_of(searched(tmp_path, trials=5), 1) == [name]
 
 

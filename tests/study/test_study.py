@@ -152,6 +152,13 @@ def test_one_process_at_a_time_goes_on_with_a_study(tmp_path):
         (lambda: kte.Study(SPACE, ["a"]), TypeError, "must be a dictionary"),
         (lambda: kte.Study(SPACE, sampler="tpe"), TypeError, "sampler"),
         (lambda: kte.Study(SPACE, seed=-1), ValueError, "seed"),
+        (
+            lambda: kte.Study(
+                SPACE, {"a": "min", "b": "min"}, pruner=kte.ThresholdPruner(upper=1.0)
+            ),
+            ValueError,
+            "compare trials with each other",
+        ),
         (lambda: kte.Study(SPACE).tell(3, 1.0), KeyError, "must be one of the 0"),
         (lambda: kte.Study(SPACE).enqueue({"z": 1}), ValueError, "no hyperparameter 'z'"),
     ],

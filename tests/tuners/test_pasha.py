@@ -5,12 +5,20 @@ import inspect
 import pytest
 
 import kt_extras as kte
-from tests.tuners.preset_arguments import COMMON, ONE_EXECUTION, PRUNER, Row, check_argument
+from tests.tuners.preset_arguments import (
+    COMMON,
+    ONE_EXECUTION,
+    PRUNER,
+    Refused,
+    Row,
+    check_argument,
+)
 from tests.tuners.scheduled import build, curves, searched
 
 SAMPLER = kte.samplers.GaussianProcess(n_startup_trials=3)
 ROWS = {
     **COMMON,
+    "constraints": Refused(["size <= 3"], "at one epoch alone"),
     "max_epochs": Row(9, lambda tuner: tuner.oracle.scheduler.max_epochs),
     "min_epochs": Row(3, lambda tuner: tuner.oracle.scheduler.min_epochs),
     "reduction_factor": Row(2, lambda tuner: tuner.oracle.scheduler.reduction_factor),
