@@ -88,7 +88,7 @@ def test_flops_of_a_convolution_count_each_place_of_its_kernel():
         (layers.GlobalAveragePooling1D(), (6, 2), 12),
         (layers.Flatten(), (6, 2), 0),
         (layers.Softmax(), (6,), 30),
-        (layers.EinsumDense("abc,cd->abd", output_shape=(None, 5)), (6, 2), 2 * 6 * 2 * 5),
+        (layers.EinsumDense("xyz,zw->xyw", output_shape=(None, 5)), (6, 2), 2 * 6 * 2 * 5),
     ],
 )
 def test_flops_of_other_layers_are_as_computed_by_hand(layer, shape, expected):
