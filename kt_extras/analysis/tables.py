@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kt_extras.analysis.search_data import SearchData, TrialData
 from kt_extras.analysis.space_config import space_config
+from kt_extras.analysis.written_file import file_to_write
 
 if TYPE_CHECKING:
     import pandas
@@ -99,10 +100,14 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -
 
     Args:
         rows: The rows.
-        path: The file, which is replaced.
+        path: The file, which is replaced; its directory is made if it is not there.
+
+    Raises:
+        TypeError: `path` is no path.
+        ValueError: It is a directory.
     """
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with open(file_to_write(path), "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
@@ -124,7 +129,7 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str
         if frame[name].dtype == object and len({type(value) for value in known}) > 1:
             frame[name] = known.map(str)
     try:
-        frame.to_parquet(path)
+        frame.to_parquet(file_to_write(path))
     except ImportError as error:
         raise ModuleNotFoundError(
             "`to_parquet` needs pyarrow or fastparquet: `pip install pyarrow`.  `to_csv` needs "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from kt_extras.analysis.tables import json_text, record_of
+from kt_extras.analysis.written_file import file_to_write
 from kt_extras.commands.projects import add_project, loaded
 
 _KINDS = ("csv", "parquet", "json", "optuna")
@@ -38,6 +38,6 @@ def _run(given: argparse.Namespace) -> None:
         search.to_parquet(given.parquet)
     if given.json:
         text = json_text(record_of(search.search_data()))
-        Path(given.json).write_text(f"{text}\n", encoding="utf-8")
+        file_to_write(given.json, "--json").write_text(f"{text}\n", encoding="utf-8")
     if given.optuna:
         search.to_optuna(storage=given.optuna)

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from kt_extras.analysis.search_data import SearchData
+from kt_extras.analysis.written_file import file_to_write
 from kt_extras.commands.projects import add_project, loaded
 
 
@@ -30,12 +31,12 @@ def _run(given: argparse.Namespace) -> None:
     kinds = [name for name in plots.__all__ if callable(getattr(plots, name))]
     if given.kind not in kinds:
         raise ValueError(f"`KIND` must be one of {', '.join(kinds)}, got {given.kind!r}.")
-    search = loaded(given)[0].search_data()
+    search, output = loaded(given)[0].search_data(), file_to_write(given.output, "--output")
     _without_a_screen()
     more = _two_of(search) if given.kind == "contour" else []
     drawn = getattr(plots, given.kind)(search, *more)
     figure = getattr(drawn, "figure", drawn)  # of axes, or a figure itself
-    figure.savefig(given.output, bbox_inches="tight")
+    figure.savefig(output, bbox_inches="tight")
 
 
 def _two_of(search: SearchData) -> list[str]:

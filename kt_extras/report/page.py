@@ -9,6 +9,7 @@ from typing import Any
 from kt_extras.analysis.best_trials import best_first
 from kt_extras.analysis.html import code, duration, element, number, pairs, section, text
 from kt_extras.analysis.search_data import SearchData, TrialData, data_of
+from kt_extras.analysis.written_file import file_to_write
 from kt_extras.arguments import counted
 from kt_extras.report import pictures, tables, words
 from kt_extras.report.reasons import UNSUCCESSFUL
@@ -31,15 +32,12 @@ def report(search: Any, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         TypeError: `search` or `path` is of another type.
+        ValueError: `path` is a directory.
         ModuleNotFoundError: Matplotlib is not installed.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"`path` must be the path of a file, got {path!r}.")
-    data = data_of(search)
+    written, data = file_to_write(path), data_of(search)
     place = getattr(search, "directory", None) if data is not search else None
     place = getattr(search, "project_dir", place)
-    written = Path(path)
-    written.parent.mkdir(parents=True, exist_ok=True)
     storage = getattr(getattr(search, "oracle", search), "storage", None)
     written.write_text(page(data, place, storage), encoding="utf-8")
     return written

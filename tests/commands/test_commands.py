@@ -100,6 +100,9 @@ def test_show_answers_without_tensorflow(runs):
         (["show", "runs/none"], "must name a search of kt_extras"),
         (["compare", "runs/tpe", "runs/none"], "must name a search of kt_extras"),
         (["export", "runs/tpe"], "needs --csv, --parquet, --json or --optuna"),
+        (["export", "runs/tpe", "--csv", "."], "`path` must be the path of a file"),
+        (["export", "runs/tpe", "--json", "."], "`--json` must be the path of a file"),
+        (["plot", "history", "runs/tpe", "--output", "."], "`--output` must be the path of a file"),
         (["plot", "spiral", "runs/tpe", "--output", "a.png"], "`KIND` must be one of contour"),
         (["show", "--storage", "none.db", "tpe"], "`storage` must be a URL"),
         (["show", "postgresql://ada:s3cret@host/runs"], "beside `--storage URL`, got a URL."),
@@ -112,7 +115,7 @@ def test_a_wrong_argument_is_said_in_one_text(arguments, said, runs, capsys, mon
 
 
 def test_export_writes_files(runs, capsys, tmp_path):
-    rows, whole = tmp_path / "trials.csv", tmp_path / "search.json"
+    rows, whole = tmp_path / "new" / "trials.csv", tmp_path / "new" / "search.json"
     assert printed(capsys, "export", runs / "tpe", "--csv", rows, "--json", whole) == ""
     with open(rows, newline="") as file:
         assert [row["number"] for row in csv.DictReader(file)] == [str(n) for n in range(26)]
