@@ -18,6 +18,7 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.engine.tuner import maybe_distribute
 
 from kt_extras import compat
+from kt_extras.analysis.best_trials import best_first
 from kt_extras.analysis.search_data import SearchData
 from kt_extras.arguments import check_directory, check_flag, check_integer, check_project_name
 from kt_extras.bridge.space_discovery import declare_space
@@ -150,9 +151,14 @@ class RecordedTuner(SearchViews, keras_tuner.Tuner):
         """Print the best trials, and why there is none if all have failed.
 
         Args:
-            num_trials: How many, best first.
+            num_trials: How many, best first; with several objectives those of the front first, each
+                with the values of all objectives.
         """
         super().results_summary(num_trials)
+        if not is_worker(self) and len(self.objectives) > 1:
+            for trial in best_first(self.search_data())[:num_trials]:
+                values = ", ".join(f"{name} {value:.5g}" for name, value in trial.targets.items())
+                print(f"Trial {trial.trial_id}: {values}")  # noqa: T201
         if text := no_score_text(self._local_oracle.trial_records()):
             print(text)  # noqa: T201
 

@@ -223,6 +223,13 @@ def test_an_objective_that_is_never_reported_is_named(tmp_path):
         searched(tmp_path, cls=Silent)
 
 
+def test_the_summary_shows_all_objectives(tmp_path, capsys):
+    tuner = searched(tmp_path, trials=5)
+    tuner.results_summary(2)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "size" in line]
+    assert [line.split(":")[0] for line in lines] == [f"Trial {name}" for name in ids_of(tuner, 2)]
+
+
 def test_a_trial_of_elsewhere_is_added_with_all_objectives(tmp_path):
     tuner = searched(tmp_path, trials=5)
     with pytest.raises(ValueError, match=r"\['size'\] are missing"):
