@@ -76,9 +76,7 @@ def check(hypermodel, *, reused=True, make=None, **settings):
 TUNERS = {
     "TPE": (kte.TPE, {"executions_per_trial": 2}),
     "ASHA": (kte.ASHA, {"max_trials": 5, "max_epochs": 4, "min_epochs": 1, "reduction_factor": 2}),
-    "BOHB": (kte.BOHB, {"max_trials": 5, "max_epochs": 4, "min_epochs": 1, "reduction_factor": 2}),
     "PBT": (kte.PBT, {"population_size": 4, "max_epochs": 4, "interval": 1}),
-    "Evolution": (kte.Evolution, {"max_trials": 4, "population_size": 2}),
 }
 
 
