@@ -5,18 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kt_extras.analysis.search_data import SearchData, TrialData
-from kt_extras.search.outcome import Goals, OutcomeConstraint
 from kt_extras.search.pareto import non_dominated_fronts
-
-
-def goals_of(search: SearchData) -> Goals | None:
-    """Return what is wanted of outcomes, None for a good score alone."""
-    if len(search.objectives) == 1 and not search.constraints:
-        return None
-    constraints = tuple(map(OutcomeConstraint.parse, search.constraints))
-    weights = search.weights
-    shares = weights and tuple(weights[target.name] for target in search.objectives)
-    return Goals(search.objectives, constraints, shares or None)
 
 
 def best_first(search: SearchData) -> list[TrialData]:
@@ -26,7 +15,7 @@ def best_first(search: SearchData) -> list[TrialData]:
     of the next ones.  Trials that violate constraints come last.
     """
     trials = [trial for trial in search.trials if trial.score is not None]
-    goals = goals_of(search)
+    goals = search.goals
     if goals is None:
         sign = search.objective.sign
         return sorted(trials, key=lambda trial: sign * (trial.score or 0.0))

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kt_extras.analysis.best_trials import goals_of
 from kt_extras.analysis.search_data import SearchData, TrialData
 from kt_extras.arrays import BoolArray, FloatArray
 from kt_extras.search.dimensions import Value
@@ -84,7 +83,7 @@ def ranked_trials(search: SearchData, target: str | None = None) -> RankedTrials
 
 def _orders(search: SearchData, target: str | None) -> FloatArray:
     """Return a number for each scored trial, lower for better ones."""
-    losses, violations, goals = search.losses, search.total_violations, goals_of(search)
+    losses, violations, goals = search.losses, search.total_violations, search.goals
     if target is not None:
         column = [objective.name for objective in search.objectives].index(target)
         return pareto_order(losses[:, [column]], violations)

@@ -16,6 +16,7 @@ import numpy as np
 
 from kt_extras.arrays import FloatArray
 from kt_extras.search import Point, Space
+from kt_extras.search.outcome import Goals, OutcomeConstraint
 from kt_extras.search.outcome import Target as Target
 
 
@@ -152,6 +153,15 @@ class SearchData:
     def objective(self) -> Target:
         """The first objective."""
         return self.objectives[0]
+
+    @property
+    def goals(self) -> Goals | None:
+        """What is wanted of outcomes, None for a good score alone."""
+        if len(self.objectives) == 1 and not self.constraints:
+            return None
+        shares = self.weights and tuple(self.weights[target.name] for target in self.objectives)
+        bounds = tuple(map(OutcomeConstraint.parse, self.constraints))
+        return Goals(self.objectives, bounds, shares or None)
 
     @cached_property
     def scored(self) -> tuple[TrialData, ...]:

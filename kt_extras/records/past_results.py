@@ -19,7 +19,6 @@ from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.recorded_search import recorded_state
 from kt_extras.records.recorder import open_project_store
 from kt_extras.records.search_state import SearchState
-from kt_extras.search.outcome import Goals, OutcomeConstraint
 from kt_extras.storage.journal import FILE_NAME
 
 Pair = Union[tuple[Mapping[str, Any], float], Sequence[Any]]  # noqa: UP007 - Python 3.10
@@ -117,10 +116,7 @@ def of_data(search: Any) -> Iterator[Result]:
     """Return the trials of a search of ours that was loaded, as `SearchData`."""
     trials = [t for t in search.trials if t.state not in {"running", "waiting", "rejected"}]
     losses = [math.inf if t.score is None else search.objective.sign * t.score for t in trials]
-    if len(search.objectives) > 1 or search.constraints:
-        shares = search.weights and tuple(search.weights[t.name] for t in search.objectives)
-        bounds = tuple(map(OutcomeConstraint.parse, search.constraints))
-        goals = Goals(search.objectives, bounds, shares or None)
+    if (goals := search.goals) is not None:
         outcomes = np.array([goals.outcome(t.metrics) for t in trials]).reshape(-1, goals.width)
         outcomes[np.isinf(losses)] = math.inf
         losses = goals.order(outcomes).tolist()

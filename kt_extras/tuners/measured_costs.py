@@ -68,11 +68,8 @@ class TrialCosts:
             ValueError: A cost cannot be measured.
         """
         now = time.perf_counter()
+        seconds = self._before + now - self._began
         if self._known is None:
             self._known = self._meter.measure(model) if self._meter.names else {}
-            self._began += time.perf_counter() - now
-        seconds = self._before + now - self._began if self._takes_time else 0.0
-        return {
-            **self._known,
-            **({TRAINING_SECONDS: max(seconds, 0.0)} if self._takes_time else {}),
-        }
+            self._began += time.perf_counter() - now  # which is not spent on training
+        return {**self._known, TRAINING_SECONDS: seconds} if self._takes_time else {**self._known}

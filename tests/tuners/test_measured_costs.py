@@ -7,6 +7,7 @@ import pytest
 import kt_extras as kte
 from kt_extras import compat
 from kt_extras.bridge.goals import COSTS
+from kt_extras.tuners import measured_costs
 from kt_extras.tuners.measured_costs import TRAINING_SECONDS
 from kt_extras.tuners.trained_models import trial_to_refit
 
@@ -86,3 +87,24 @@ def test_the_time_of_a_paused_trial_goes_on(tmp_path):
     seconds = tuner.history(longest["trial_id"])["training_seconds"]
     assert len(seconds) == 4
     assert seconds == sorted(seconds)
+
+
+def test_the_time_of_measuring_is_left_out_from_the_first_epoch_on(monkeypatch):
+    class Clock:
+        now = 0.0
+
+    class Meter:
+        names = ("latency",)
+
+        def measure(self, model):
+            Clock.now += 100.0
+            return {"latency": 0.5}
+
+    monkeypatch.setattr(measured_costs.time, "perf_counter", lambda: Clock.now)
+    costs = measured_costs.TrialCosts(Meter(), None, takes_time=True)
+    costs.begin(0)
+    seconds = []
+    for _ in range(3):
+        Clock.now += 2.0
+        seconds.append(costs.measured(None)["training_seconds"])
+    assert seconds == [2.0, 4.0, 6.0]
