@@ -22,7 +22,10 @@ class KerasTunerDriver:
         is_visible: Whether anything is shown.
         shows_output: Whether what workers print is shown.
         arguments: What workers call `search` with.
+        stop_asked: False: KerasTuner's tuners have no `stop`.
     """
+
+    stop_asked = False
 
     def __init__(self, tuner: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         self._tuner, self._verbose = tuner, kwargs.get("verbose", 1)

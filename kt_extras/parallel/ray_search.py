@@ -121,7 +121,7 @@ class RaySearch:
                 driver.worker_ended(answer.result())
             if ended:  # no trial is left, and none runs
                 until = min(until, time.monotonic() + (0 if fleet.waits_alone else _GRACE))
-            if getattr(driver, "stop_asked", False):  # by `stop()`, in this process
+            if driver.stop_asked:  # by `stop()`, in this process
                 ray.get(actor.end_search.remote()).result()
             if stop_request.is_set:
                 if not stopped:

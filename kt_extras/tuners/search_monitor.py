@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from keras_tuner.engine.trial import Trial
@@ -136,24 +136,29 @@ class SearchMonitor:
         """
         self._line.close()
         self._search_log.close(finished=finished)
+        importance, advice = self._learnt() if finished and self._boards else ({}, [])
         for log_dir, board in self._boards.items():
             with tolerated(log_dir):
                 self._finish(board)
+                board.write_importance(importance, advice, self._oracle.totals.epochs)
+
+    def _learnt(self) -> tuple[Mapping[str, float], Sequence[str]]:
+        """Return how much each hyperparameter matters, and advice; neither for a few trials."""
+        data = self._oracle.search_data()
+        if len(data.scored) < _LEAST_FOR_IMPORTANCE:
+            return {}, []
+        from kt_extras.analysis.advice import advice  # which takes a second to load
+        from kt_extras.analysis.importance import importance
+
+        return importance(data), advice(data)
 
     def _finish(self, board: SearchBoard) -> None:
         for record in self._oracle.trial_records():
             name = record.trial.trial_id
             if record.state is TrialState.PAUSED and board.is_unfinished(name):
                 self._write_row(board, record, final=True)
-        epochs = self._oracle.totals.epochs
         if self._oracle.scheduler is not None:
-            board.write_tables(self._rungs(lineage=True), epochs)
-        data = self._oracle.search_data()
-        if len(data.scored) >= _LEAST_FOR_IMPORTANCE:
-            from kt_extras.analysis.advice import advice  # which takes a second to load
-            from kt_extras.analysis.importance import importance
-
-            board.write_importance(importance(data), advice(data), epochs)
+            board.write_tables(self._rungs(lineage=True), self._oracle.totals.epochs)
 
     def report_ending(self) -> None:
         """Print why the search has ended, and which trials of this session have failed."""
