@@ -228,3 +228,21 @@ def test_a_function_that_names_the_trial_in_log_dir_has_one_board():
     runs = [f"{trial}/{run}" for trial in ("0000", "0001") for run in ("train", "validation")]
     assert dashboard.runs == [*runs, "search"]
     assert list(dashboard.trials()) == ["0000", "0001"]
+
+
+def test_importance_is_shown_once_ten_trials_have_ended():
+    def numbers(hp):
+        rate = hp.Float("rate", 1e-4, 1e-1, sampling="log")
+        model = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(rate, momentum=hp.Float("momentum", 0, 0.9)), "mse")
+        return model
+
+    def search_of(max_trials):
+        tuner = kte.RandomSearch(numbers, "loss", max_trials, seed=0)
+        tuner.search(X, Y, epochs=1, verbose=0, callbacks=tensorboard())
+        return tuner, Dashboard("logs")
+
+    assert "search/importance" not in search_of(9)[1].tags("search")
+    tuner, dashboard = search_of(11)
+    text = dashboard.text("search", "search/importance")
+    assert [name for name in tuner.importance() if f"| {name} |" in text] == ["rate", "momentum"]
