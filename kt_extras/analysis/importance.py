@@ -22,7 +22,7 @@ _LEAST_GOOD = 5  # trials, unless these are more than half
 
 def importance(
     search: Any,
-    target: str | None = None,
+    objective: str | None = None,
     method: Method = "ped_anova",
     quantile: float = 0.1,
     seed: int = 0,
@@ -36,7 +36,7 @@ def importance(
     Args:
         search: A tuner, an oracle, a `kt_extras.Study`, what `kt_extras.load` returns, or
             `SearchData`.
-        target: Name of an objective, to look at it alone. Defaults to None: all objectives, by
+        objective: Name of an objective, to look at it alone. Defaults to None: all, by
             dominance or by their weighted sum as in the search.
         method: `"ped_anova"`: what the best trials have in common (Watanabe et al. 2023); takes
             milliseconds. `"fanova"`: what changes the rank of a trial on average, good or bad, by a
@@ -76,7 +76,7 @@ def importance(
             "tenth of the trials is compared with all."
         )
     check_integer("seed", seed, minimum=0)
-    trials = ranked_trials(data_of(search), target)
+    trials = ranked_trials(data_of(search), objective)
     names = [d.name for d in trials.space.dimensions if d.size > 1]
     shares = dict.fromkeys(names, 0.0)
     if np.isfinite(trials.ranks).sum() >= _LEAST_TRIALS:

@@ -53,24 +53,24 @@ class RankedTrials:
         return np.asarray(np.isfinite(self.ranks) & (self.ranks <= last))
 
 
-def ranked_trials(search: SearchData, target: str | None = None) -> RankedTrials:
+def ranked_trials(search: SearchData, objective: str | None = None) -> RankedTrials:
     """Return the ranked trials of a search.
 
     Args:
         search: The search.
-        target: Name of one of its objectives, to rank by it alone. Defaults to None: all of them,
-            by dominance or by their weighted sum as in the search.
+        objective: Name of one of its objectives, to rank by it alone. Defaults to None: all, by
+            dominance or by their weighted sum as in the search.
 
     Raises:
         ValueError: The search does not have the objective.
     """
-    names = [objective.name for objective in search.objectives]
-    if target is not None and target not in names:
+    names = [one.name for one in search.objectives]
+    if objective is not None and objective not in names:
         raise ValueError(
-            f"`target` must be an objective of the search, one of {names}, got {target!r}."
+            f"`objective` must be an objective of the search, one of {names}, got {objective!r}."
         )
     trials = [trial for trial in search.trials if trial.state in _ENDED]
-    orders = dict(zip((t.number for t in search.scored), _orders(search, target), strict=True))
+    orders = dict(zip((t.number for t in search.scored), _orders(search, objective), strict=True))
     keys = [_key(trial, orders.get(trial.number, math.inf)) for trial in trials]
     ranks = np.full(len(trials), math.inf)
     known = np.array([math.isfinite(key[-1]) for key in keys], dtype=bool)
@@ -81,11 +81,11 @@ def ranked_trials(search: SearchData, target: str | None = None) -> RankedTrials
     return RankedTrials(search.space, trials, _unit(search.space, trials), ranks)
 
 
-def _orders(search: SearchData, target: str | None) -> FloatArray:
+def _orders(search: SearchData, objective: str | None) -> FloatArray:
     """Return a number for each scored trial, lower for better ones."""
     losses, violations, goals = search.losses, search.total_violations, search.goals
-    if target is not None:
-        column = [objective.name for objective in search.objectives].index(target)
+    if objective is not None:
+        column = [one.name for one in search.objectives].index(objective)
         return pareto_order(losses[:, [column]], violations)
     if goals is None:
         return pareto_order(losses, violations)

@@ -113,7 +113,7 @@ class SearchViews:
 
     def importance(
         self,
-        target: str | None = None,
+        objective: str | None = None,
         method: Method = "ped_anova",
         quantile: float = 0.1,
         seed: int = 0,
@@ -121,7 +121,7 @@ class SearchViews:
         """Return how much each hyperparameter matters, as fractions of 1, the most important first.
 
         Args:
-            target: Name of an objective, to look at it alone.  Defaults to None: all objectives, by
+            objective: Name of an objective, to look at it alone.  Defaults to None: all, by
                 dominance or by their weighted sum as in the search.
             method: `"ped_anova"`: what the best trials have in common; `"fanova"`: what changes the
                 rank of a trial on average.  Defaults to `"ped_anova"`.
@@ -134,7 +134,7 @@ class SearchViews:
         """
         from kt_extras.analysis.importance import importance  # which takes a second to load
 
-        return importance(self.search_data(), target, method, quantile, seed)
+        return importance(self.search_data(), objective, method, quantile, seed)
 
     def advice(self) -> list[str]:
         """Return what the trials suggest for the next search: what to widen, narrow or fix.

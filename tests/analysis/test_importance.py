@@ -136,7 +136,7 @@ def test_one_objective_can_be_looked_at_alone():
     assert {*list(importance(search))[:2]} == {"rate", "momentum"}
     weighted = dataclasses.replace(search, weights={"val_loss": 0.0, "size": 1.0})
     assert next(iter(importance(weighted))) == "momentum"
-    with pytest.raises(ValueError, match="`target` must be an objective"):
+    with pytest.raises(ValueError, match="`objective` must be an objective"):
         importance(search, "speed")
 
 
