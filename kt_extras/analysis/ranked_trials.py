@@ -20,7 +20,6 @@ import numpy as np
 
 from kt_extras.analysis.search_data import SearchData, TrialData
 from kt_extras.arrays import BoolArray, FloatArray
-from kt_extras.search.dimensions import Value
 from kt_extras.search.pareto import pareto_order
 from kt_extras.search.space import Space
 
@@ -69,7 +68,8 @@ def ranked_trials(search: SearchData, objective: str | None = None) -> RankedTri
         raise ValueError(
             f"`objective` must be an objective of the search, one of {names}, got {objective!r}."
         )
-    trials = [trial for trial in search.trials if trial.state in _ENDED]
+    ended = [row for row, trial in enumerate(search.trials) if trial.state in _ENDED]
+    trials = [search.trials[row] for row in ended]
     orders = dict(zip((t.number for t in search.scored), _orders(search, objective), strict=True))
     keys = [_key(trial, orders.get(trial.number, math.inf)) for trial in trials]
     ranks = np.full(len(trials), math.inf)
@@ -78,7 +78,7 @@ def ranked_trials(search: SearchData, objective: str | None = None) -> RankedTri
         found = [key for key in keys if math.isfinite(key[-1])]
         _, place, counts = np.unique(found, axis=0, return_inverse=True, return_counts=True)
         ranks[known] = (np.cumsum(counts) - counts)[place.reshape(-1)]
-    return RankedTrials(search.space, trials, _unit(search.space, trials), ranks)
+    return RankedTrials(search.space, trials, search.unit[ended], ranks)
 
 
 def _orders(search: SearchData, objective: str | None) -> FloatArray:
@@ -98,28 +98,3 @@ def _key(trial: TrialData, order: float) -> tuple[float, float, float]:
     if trial.state in _STOPPED:
         return 1.0, -float(trial.epochs), order
     return 0.0, 0.0, order
-
-
-def _unit(space: Space, trials: Sequence[TrialData]) -> FloatArray:
-    """Return the points on the unit cube, as `Space.encode` does, each value of a grid once."""
-    unit = np.full((len(trials), len(space)), math.nan)
-    placed = {name: np.zeros(len(trials), dtype=bool) for name in space.names}
-    for column, dimension in enumerate(space.dimensions):
-        name, known = dimension.name, dict[Value, float]()
-        finite = math.isfinite(dimension.size)
-        for row, trial in enumerate(trials):
-            values = trial.values
-            if name not in values or placed[name][row]:
-                continue
-            if not all(condition.holds(values) for condition in dimension.conditions):
-                continue
-            placed[name][row] = True
-            value = values[name]
-            coordinate = known.get(value)
-            if coordinate is None:
-                inside = dimension.contains(value)
-                coordinate = dimension.to_unit(value) if inside else math.nan
-                if finite:
-                    known[value] = coordinate
-            unit[row, column] = coordinate
-    return unit

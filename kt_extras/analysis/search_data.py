@@ -176,6 +176,11 @@ class SearchData:
         )
 
     @cached_property
+    def unit(self) -> FloatArray:
+        """Shape ``(trials, d)``: their points on the unit cube, NaN where inactive."""
+        return self.space.encode_all([trial.values for trial in self.trials])
+
+    @cached_property
     def losses(self) -> FloatArray:
         """Shape ``(n, m)``: the losses of the trials of `scored` in each objective."""
         rows = [[t.targets[o.name] * o.sign for o in self.objectives] for t in self.scored]

@@ -100,7 +100,7 @@ class Float:
         value = min(max(float(value), self.low), self.high)
         if math.isfinite(self.size):
             return (_nearest_grid_index(self, value) + 0.5) / self.size
-        return float(np.clip(_warp(self, value, self.low, self.high), 0.0, 1.0))
+        return min(max(float(_warp(self, value, self.low, self.high)), 0.0), 1.0)
 
     def cells(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the edges of the cells that hold `u`; without a step they are `u` itself."""

@@ -91,6 +91,37 @@ class Space:
                     unit[column] = dimension.to_unit(value)
         return unit
 
+    def encode_all(self, points: Sequence[Mapping[str, Value]]) -> FloatArray:
+        """Return the coordinates of many points at once, as `encode` does for each.
+
+        Returns:
+            Shape ``(n, d)``.
+
+        >>> from kt_extras.search import Int
+        >>> Space([Int("units", 1, 2)]).encode_all([{"units": 2}, {}]).tolist()
+        [[0.75], [nan]]
+        """
+        unit = np.full((len(points), len(self)), math.nan)
+        placed = {name: np.zeros(len(points), dtype=bool) for name in self.names}
+        for column, dimension in enumerate(self.dimensions):
+            name, known = dimension.name, dict[Value, float]()
+            finite = math.isfinite(dimension.size)
+            for row, point in enumerate(points):
+                if name not in point or placed[name][row]:
+                    continue
+                if not all(condition.holds(point) for condition in dimension.conditions):
+                    continue
+                placed[name][row] = True
+                value = point[name]
+                coordinate = known.get(value)
+                if coordinate is None:
+                    inside = dimension.contains(value)
+                    coordinate = dimension.to_unit(value) if inside else math.nan
+                    if finite:
+                        known[value] = coordinate
+                unit[row, column] = coordinate
+        return unit
+
     def active(self, point: Mapping[str, Value]) -> list[Dimension]:
         """Return the dimensions whose conditions `point` meets, in order."""
         seen: Point = {}

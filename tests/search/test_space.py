@@ -180,3 +180,19 @@ def test_constructor_raises_for_inconsistent_dimensions(dimensions, message):
 
 def test_point_key_does_not_depend_on_the_order_of_values():
     assert point_key({"a": 1, "b": 2}) == point_key({"b": 2, "a": 1}) != point_key({"a": 1})
+
+
+@given(seed=st.integers(0, 10_000))
+def test_encoding_all_points_is_encoding_each(seed):
+    space = Space(
+        [
+            Choice("kind", ("a", "b")),
+            Float("rate", 1e-3, 1.0, sampling="log", conditions=(Condition("kind", ("a",)),)),
+            Int("n", 1, 9, conditions=(Condition("kind", ("a",)),)),
+            Int("n", 1, 3, conditions=(Condition("kind", ("b",)),)),
+        ]
+    )
+    rng = np.random.default_rng(seed)
+    points = [space.decode(rng.random(4)) for _ in range(5)]
+    points.append({"kind": "b", "n": 7, "rate": 0.5})
+    np.testing.assert_array_equal(space.encode_all(points), [space.encode(p) for p in points])
