@@ -170,13 +170,15 @@ class _Export:
         return state
 
     def _complete(self, trial: TrialData) -> bool:
-        values = [trial.targets.get(target.name, math.nan) for target in self._data.objectives]
+        values = [
+            trial.objective_values.get(target.name, math.nan) for target in self._data.objectives
+        ]
         return not any(map(math.isnan, values))
 
     def _values(self, trial: TrialData) -> list[float] | None:
         if trial.state not in ("completed", "pruned") or not self._complete(trial):
             return None
-        return [float(trial.targets[target.name]) for target in self._data.objectives]
+        return [float(trial.objective_values[target.name]) for target in self._data.objectives]
 
     def _constraints(self, trial: TrialData) -> dict[str, Any]:
         """Return the violations as the samplers of Optuna keep them."""

@@ -127,7 +127,7 @@ def _trial_here(trial: Any, facts: _StudyFacts) -> TrialData:
         state=told.get("state", _STATES_HERE[trial.state.name]),
         values={**trial.params, **told.get("other_values", {})},
         score=score,
-        targets=targets,
+        objective_values=targets,
         violations={name: max(0.0, value) for name, value in _violations(trial).items()},
         metrics=_metrics(told) or targets,
         best_epoch=told.get("best_epoch") if ours else best,

@@ -172,7 +172,7 @@ class RecordedTrial:
             state=self.state,
             values=self.best_values,
             score=self.score,
-            targets=target_values(self.score, metrics, targets),
+            objective_values=target_values(self.score, metrics, targets),
             violations={
                 text: constraint.violation(metrics) for text, constraint in constraints.items()
             }

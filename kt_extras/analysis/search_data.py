@@ -59,7 +59,7 @@ class TrialData:
             `"running"` or `"waiting"`.
         values: Of its active hyperparameters, as they were in its best epoch.
         score: The value of the first objective in its own scale, None without one.
-        targets: The value of each objective by its name, in its own scale; empty without a score.
+        objective_values: Of each objective by its name, in its own scale; empty without a score.
         violations: By how much each constraint is violated, by its text; 0 where it holds.
         metrics: All metrics of the best epoch, as means over the executions.
         best_epoch: From 0; None if no epoch was reported.
@@ -80,7 +80,7 @@ class TrialData:
     state: str
     values: Point
     score: float | None = None
-    targets: Mapping[str, float] = field(default_factory=dict)
+    objective_values: Mapping[str, float] = field(default_factory=dict)
     violations: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     best_epoch: int | None = None
@@ -172,7 +172,7 @@ class SearchData:
         return tuple(
             trial
             for trial in self.trials
-            if trial.score is not None and len(trial.targets) == len(self.objectives)
+            if trial.score is not None and len(trial.objective_values) == len(self.objectives)
         )
 
     @cached_property
@@ -183,7 +183,7 @@ class SearchData:
     @cached_property
     def losses(self) -> FloatArray:
         """Shape ``(n, m)``: the losses of the trials of `scored` in each objective."""
-        rows = [[t.targets[o.name] * o.sign for o in self.objectives] for t in self.scored]
+        rows = [[t.objective_values[o.name] * o.sign for o in self.objectives] for t in self.scored]
         return np.array(rows, dtype=float).reshape(len(rows), len(self.objectives))
 
     @cached_property

@@ -51,7 +51,7 @@ def _row(trial: TrialData, search: SearchData, hyperparameters: Container[str]) 
         row["violation"] = trial.violation if trial.score is not None else None
     for name, value in trial.values.items():
         row[f"values.{name}" if name in row else name] = value
-    targets = trial.targets if len(search.objectives) > 1 else {}
+    targets = trial.objective_values if len(search.objectives) > 1 else {}
     for name, metric in {**trial.metrics, **targets}.items():
         row[f"metrics.{name}" if name in row or name in hyperparameters else name] = metric
     return row

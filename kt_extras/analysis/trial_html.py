@@ -25,12 +25,12 @@ def trial_html(trial: Any, objective: str | None = None) -> str:
     if trial.message:
         message = trial.message.strip()
         parts.append(text("p", message[:_LETTERS] + ("..." if len(message) > _LETTERS else "")))
-    name = _shown(trial, objective or next(iter(trial.targets), None))
+    name = _shown(trial, objective or next(iter(trial.objective_values), None))
     if name is not None and len(curve := trial.curve(name)[1]) > 1:
         parts.append(sparkline(curve.tolist(), label=f"{name} by epoch"))
     if trial.values:
         parts.append(table(["hyperparameter", "value"], trial.values.items()))
-    found = {**trial.metrics, **trial.targets} or _score(trial)
+    found = {**trial.metrics, **trial.objective_values} or _score(trial)
     if found:
         parts.append(table(["metric", "value"], found.items()))
     return element("div", "".join(parts))

@@ -152,7 +152,9 @@ def _row(trial: TrialData, search: SearchData) -> Row:
 def _outcome(trial: TrialData, search: SearchData) -> Row:
     row: Row = {"trial": trial.number, "state": trial.state}
     if len(search.objectives) > 1:
-        row |= {target.name: trial.targets.get(target.name) for target in search.objectives}
+        row |= {
+            target.name: trial.objective_values.get(target.name) for target in search.objectives
+        }
     else:
         row["score"] = trial.score
     if search.constraints:

@@ -203,9 +203,11 @@ def _outcome(trial: TrialData) -> dict[str, float]:
     """Return the numbers of a trial that has ended or paused."""
     if trial.state == "running" or trial.score is None:
         return {}
-    several = len(trial.targets) > 1
+    several = len(trial.objective_values) > 1
     found = {"score": trial.score}
-    found |= {f"objectives/{name}": value for name, value in trial.targets.items() if several}
+    found |= {
+        f"objectives/{name}": value for name, value in trial.objective_values.items() if several
+    }
     found |= {f"violations/{name}": value for name, value in trial.violations.items()}
     if trial.seconds is not None:
         found["seconds"] = trial.seconds

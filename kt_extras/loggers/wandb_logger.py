@@ -126,9 +126,11 @@ def _rows(trial: TrialData) -> Iterator[dict[str, float]]:
 
 
 def _summary(trial: TrialData) -> dict[str, Any]:
-    several = len(trial.targets) > 1
+    several = len(trial.objective_values) > 1
     found = {"state": trial.state, "score": trial.score, "best_epoch": trial.best_epoch}
-    found |= {f"objectives/{name}": value for name, value in trial.targets.items() if several}
+    found |= {
+        f"objectives/{name}": value for name, value in trial.objective_values.items() if several
+    }
     found |= {f"violations/{name}": value for name, value in trial.violations.items()}
     found |= {"message": trial.message, "seconds": trial.seconds, "worker": trial.worker}
     return {name: value for name, value in found.items() if value is not None}

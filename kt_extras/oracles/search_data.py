@@ -77,7 +77,7 @@ def _trial_data(
         state=record.state.value,
         values=record.best_values,
         score=trial.score,
-        targets=target_values(trial.score, metrics, targets),
+        objective_values=target_values(trial.score, metrics, targets),
         violations=violations if scored else {},
         metrics=metrics,
         best_epoch=trial.best_step if scored else None,

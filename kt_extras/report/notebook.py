@@ -35,7 +35,7 @@ def search_html(search: SearchData) -> str:
         rows = [
             [
                 trial.number,
-                *(trial.targets.get(name, trial.score) for name in names),
+                *(trial.objective_values.get(name, trial.score) for name in names),
                 trial.epochs,
                 values_text(trial.values),
             ]

@@ -110,4 +110,4 @@ def _metrics(search: SearchData, trials: Sequence[TrialData]) -> list[str]:
 
 
 def _target(trial: TrialData, name: str) -> float | None:
-    return trial.targets.get(name, trial.score if not trial.targets else None)
+    return trial.objective_values.get(name, trial.score if not trial.objective_values else None)

@@ -50,7 +50,7 @@ def what_was_found(search: SearchData, best: Sequence[TrialData]) -> list[str]:
 
 def targets(trial: TrialData, search: SearchData) -> dict[str, float | None]:
     """Return the values of the objectives in a trial."""
-    return {**trial.targets} or {search.objective.name: trial.score}
+    return {**trial.objective_values} or {search.objective.name: trial.score}
 
 
 def states(search: SearchData) -> str:

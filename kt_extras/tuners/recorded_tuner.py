@@ -157,7 +157,9 @@ class RecordedTuner(SearchViews, keras_tuner.Tuner):
         super().results_summary(num_trials)
         if not is_worker(self) and len(self.objectives) > 1:
             for trial in best_first(self.search_data())[:num_trials]:
-                values = ", ".join(f"{name} {value:.5g}" for name, value in trial.targets.items())
+                values = ", ".join(
+                    f"{name} {value:.5g}" for name, value in trial.objective_values.items()
+                )
                 print(f"Trial {trial.trial_id}: {values}")  # noqa: T201
         if text := no_score_text(self._local_oracle.trial_records()):
             print(text)  # noqa: T201

@@ -60,7 +60,9 @@ def test_hyperparameters_without_effect_are_fixed_at_the_best_value():
 def test_fixed_values_are_those_of_the_trial_that_is_shown_as_the_best():
     search = random_search(SPACE, lambda p: abs(math.log10(p["rate"]) + 3), 200, seed=2)
     both = (Target("val_loss", "min"), Target("units", "max"))
-    trials = [replace(t, metrics=m, targets=m) for t in search.trials for m in [_with_units(t)]]
+    trials = [
+        replace(t, metrics=m, objective_values=m) for t in search.trials for m in [_with_units(t)]
+    ]
     search = replace(search, objectives=both, trials=tuple(trials))
     best = best_first(search)[0].values
     fixed = [s for s in advice(search) if s.startswith("Fix ")]

@@ -114,7 +114,9 @@ def test_values_with_which_training_fails_are_bad():
 def test_pruned_trials_count_as_worse_than_completed_ones():
     search = random_search(FLAT, lambda p: p["momentum"], 200)
     trials = [
-        dataclasses.replace(t, state="pruned", score=0.0, targets={"val_loss": 0.0}, epochs=1)
+        dataclasses.replace(
+            t, state="pruned", score=0.0, objective_values={"val_loss": 0.0}, epochs=1
+        )
         if t.values["layers"] > 2
         else t
         for t in search.trials
@@ -127,7 +129,9 @@ def test_one_objective_can_be_looked_at_alone():
     search = random_search(FLAT, flat_loss, 200)
     both = (Target("val_loss", "min"), Target("size", "max"))
     trials = [
-        dataclasses.replace(t, targets={**t.targets, "size": t.values["momentum"]})
+        dataclasses.replace(
+            t, objective_values={**t.objective_values, "size": t.values["momentum"]}
+        )
         for t in search.trials
     ]
     search = SearchData("two", FLAT, both, tuple(trials))

@@ -38,7 +38,7 @@ def epochs(*values, metric="val_f1"):
 
 
 def trial(number, state="completed", score=0.5, **facts):
-    scored = {} if score is None else {"score": score, "targets": {"val_f1": score}}
+    scored = {} if score is None else {"score": score, "objective_values": {"val_f1": score}}
     made = {
         "trial_id": f"{number:04d}",
         "values": POINT,
@@ -129,7 +129,12 @@ def test_values_outside_the_space_widen_it_or_are_attributes():
 def test_several_objectives_have_their_directions_values_and_constraints():
     objectives = (Target("val_f1", "max"), Target("parameters", "min"))
     trials = [
-        trial(i, score=f1, targets={"val_f1": f1, "parameters": n}, violations={"n <= 60": over})
+        trial(
+            i,
+            score=f1,
+            objective_values={"val_f1": f1, "parameters": n},
+            violations={"n <= 60": over},
+        )
         for i, (f1, n, over) in enumerate([(0.5, 10.0, 0), (0.9, 90.0, 30), (0.4, 20.0, 0)])
     ]
     study = to_optuna(search(*trials, objectives=objectives, constraints=("n <= 60",)))

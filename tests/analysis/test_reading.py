@@ -80,7 +80,7 @@ def test_a_trial_has_what_was_recorded_of_it(journal):
     assert (data.name, data.seed, data.space.names) == ("digits", 7, ("units",))
     first, second = data.trials
     assert (first.score, first.best_epoch, first.epochs) == (0.25, 1, 2)
-    assert first.metrics == first.targets == {"loss": 0.25}
+    assert first.metrics == first.objective_values == {"loss": 0.25}
     assert first.executions == ({"steps": [0, 1], "metrics": {"loss": [0.5, 0.25]}},)
     assert (first.seconds, second.seconds, second.state) == (2.0, None, "running")
 

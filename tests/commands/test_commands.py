@@ -156,7 +156,7 @@ def test_compare_puts_searches_side_by_side(runs, capsys, monkeypatch):
 
 
 def trial(number, score, ended, **kwargs):
-    given = {"score": score, "targets": {"loss": score}, "ended": ended, "epochs": 2}
+    given = {"score": score, "objective_values": {"loss": score}, "ended": ended, "epochs": 2}
     return TrialData(number, f"{number:04d}", "completed", {}, **{**given, **kwargs})
 
 

@@ -39,7 +39,7 @@ def trial(number, state="completed", epochs=3, **facts):
         "executions": (curve,),
         "epochs": epochs,
         "score": score,
-        "targets": {} if score is None else {"val_f1": score},
+        "objective_values": {} if score is None else {"val_f1": score},
         **facts,
     }
     return TrialData(number=number, state=state, **made)

@@ -121,7 +121,7 @@ def scored(trial: TrialData, curve: list[float], objective: Target) -> TrialData
     return replace(
         trial,
         score=curve[best],
-        targets={objective.name: curve[best]},
+        objective_values={objective.name: curve[best]},
         metrics={objective.name: curve[best], "loss": loss[best]},
         best_epoch=best,
         executions=(execution,),
@@ -203,7 +203,9 @@ def two_objectives(trials: int = 80, *, third: bool = False, seed: int = 0) -> S
         latency = 0.001 + size / 3e6 + rng.uniform(0, 0.001)
         violations = {"latency <= 0.005": max(0.0, latency - 0.005)}
         metrics = {**trial.metrics, "parameters": float(size), "latency": latency}
-        kept.append(replace(trial, targets=targets, violations=violations, metrics=metrics))
+        kept.append(
+            replace(trial, objective_values=targets, violations=violations, metrics=metrics)
+        )
     return replace(
         search,
         objectives=goals[: 3 if third else 2],

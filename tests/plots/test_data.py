@@ -47,7 +47,7 @@ def search_of(*trials, space=None, objectives=(LOSS,), **options):
 
 
 def trial(number, score=None, state="completed", values=None, **options):
-    targets = options.pop("targets", {} if score is None else {LOSS.name: score})
+    targets = options.pop("objective_values", {} if score is None else {LOSS.name: score})
     return TrialData(number, f"{number:04d}", state, values or {}, score, targets, **options)
 
 
@@ -240,7 +240,7 @@ def test_the_lineage_has_a_row_for_each_takeover():
 def goals_of(*points, violations=()):
     objectives = (Target("error", "min"), Target("speed", "max"))
     trials = [
-        trial(n, e, targets={"error": e, "speed": s}, violations={"c": v} if v else {})
+        trial(n, e, objective_values={"error": e, "speed": s}, violations={"c": v} if v else {})
         for n, ((e, s), v) in enumerate(zip(points, violations or [0] * len(points), strict=True))
     ]
     return search_of(*trials, objectives=objectives, constraints=("c",) if violations else ())
@@ -335,7 +335,7 @@ def test_what_is_no_search_is_refused():
 
 
 def test_a_trial_without_targets_has_its_score():
-    search = replace(made(5, faults=0), trials=(trial(0, 0.5, targets={}),))
+    search = replace(made(5, faults=0), trials=(trial(0, 0.5, objective_values={}),))
     assert data.history(search)["score"] == [0.5]
 
 

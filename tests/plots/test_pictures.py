@@ -187,7 +187,12 @@ def test_names_are_never_read_as_formulas():
     space = Space([Float("cost_$x", 0, 1), Choice("a$b^{", ("$\\frac", "_y"))])
     search = made(0, space, name="$1 & \\no", objective=Target("$loss_", "min"))
     trials = [
-        trial(n, n / 9, values={"cost_$x": n / 9, "a$b^{": "$\\frac"}, targets={"$loss_": n / 9})
+        trial(
+            n,
+            n / 9,
+            values={"cost_$x": n / 9, "a$b^{": "$\\frac"},
+            objective_values={"$loss_": n / 9},
+        )
         for n in range(9)
     ]
     search = replace(search, trials=tuple(trials))

@@ -126,7 +126,7 @@ def test_pictures_have_the_colours_of_the_page(small):
 def test_names_and_messages_cannot_become_elements():
     space = Space([Choice(EVIL, (EVIL, "b"))])
     trials = [
-        trial(n, n / 9, values={EVIL: EVIL if n % 2 else "b"}, targets={EVIL: n / 9})
+        trial(n, n / 9, values={EVIL: EVIL if n % 2 else "b"}, objective_values={EVIL: n / 9})
         for n in range(8)
     ]
     trials = [replace(t, worker=EVIL, metrics={EVIL: 1.0, "m" + EVIL: 2.0}) for t in trials]

@@ -75,13 +75,16 @@ def test_several_objectives_have_a_column_each_and_a_front():
     found = kte.load("runs/curves")
     assert [target.name for target in found.objectives] == ["cost", "gain"]
     for row, trial in zip(found.results(), found.trials, strict=True):
-        assert (row["cost"], row["gain"]) == (trial.targets["cost"], trial.targets["gain"])
+        assert (row["cost"], row["gain"]) == (
+            trial.objective_values["cost"],
+            trial.objective_values["gain"],
+        )
         assert row["violation"] == trial.violation
     front = [trial.trial_id for trial in found.pareto_front()]
     assert front
     assert set(front) <= set(tuner.oracle.best_ids())
     assert found.best_trial.trial_id == tuner.oracle.best_ids()[0]
-    values = [trial.targets["cost"] for trial in found.pareto_front()]
+    values = [trial.objective_values["cost"] for trial in found.pareto_front()]
     assert values == sorted(values)
 
 

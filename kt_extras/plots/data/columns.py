@@ -56,7 +56,7 @@ def objective_of(search: SearchData, name: str | None) -> Target:
 
 def value_of(trial: TrialData, target: Target, search: SearchData) -> float | None:
     """Return the finite value of an objective, None if there is none."""
-    value = trial.targets.get(target.name)
+    value = trial.objective_values.get(target.name)
     if value is None and target == search.objective:
         value = trial.score
     return value if value is not None and math.isfinite(value) else None
