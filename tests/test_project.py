@@ -50,7 +50,7 @@ def test_deselected_tests_are_run_by_an_environment_of_their_own():
     setup, tox = ini("setup.cfg"), ini("tox.ini")
     options = setup["tool:pytest"]
     markers = re.findall(r"^(\w+):", options["markers"].strip(), flags=re.MULTILINE)
-    assert {"example", "slow"} <= set(markers)
+    assert {"example", "slow", "exhaustive"} <= set(markers)
     for marker in markers:
         assert f"not {marker}" in options["addopts"]
         commands = [tox[name].get("commands", "") for name in tox if name.startswith("testenv:")]
