@@ -55,6 +55,8 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras import tuners as tuners
     from kt_extras.analysis.search_data import SearchData as SearchData
     from kt_extras.analysis.search_data import TrialData as TrialData
+    from kt_extras.evaluation.leaks import Leaks as Leaks
+    from kt_extras.evaluation.leaks import count_leaks as count_leaks
     from kt_extras.oracles.asha import ASHAOracle as ASHAOracle
     from kt_extras.oracles.bayesian_optimization import (
         BayesianOptimizationOracle as BayesianOptimizationOracle,
@@ -134,6 +136,7 @@ _HOMES = {
     "HyperbandOracle": "kt_extras.oracles.hyperband",
     "HyperparameterSchedule": "kt_extras.tuners.hyperparameter_schedule",
     "MedianPruner": "kt_extras.pruners",
+    "Leaks": "kt_extras.evaluation.leaks",
     "LoadedSearch": "kt_extras.views.loaded_search",
     "OptunaSearch": "kt_extras.views.optuna_search",
     "PASHA": "kt_extras.tuners.pasha",
@@ -155,6 +158,7 @@ _HOMES = {
     "ThresholdPruner": "kt_extras.pruners",
     "TrialData": "kt_extras.analysis.search_data",
     "Tuner": "kt_extras.tuners.tuner",
+    "count_leaks": "kt_extras.evaluation.leaks",
     "from_optuna": "kt_extras.views.optuna_search",
     "load": "kt_extras.views.loaded_search",
 }
