@@ -109,6 +109,7 @@ METRICS: Table = {
         {"metric": keras.metrics.AUC(), "num_labels": 2},
         {"metric": ["auc", None], "num_labels": [0, 1.5, "2"], "average": ["mean"]},
     ),
+    "Refinement": ({"num_classes": 2}, {**CLASSES, **IGNORE}),
 }
 CALLBACKS: Table = {
     "TimeStopping": ({}, {"seconds": [0, -1, "1h", NAN, None]}),

@@ -39,6 +39,7 @@ METRICS = (
     "MatthewsCorrelationCoefficient",
     "ExpectedCalibrationError",
     "BrierScore",
+    "Refinement",
 )
 
 

@@ -48,6 +48,7 @@ SAVED_CLASSES = {
         "GeometricMean",
         "MatthewsCorrelationCoefficient",
         "MultiLabel",
+        "Refinement",
         "Specificity",
     ),
     "optimizers.composite": ("CompositeOptimizer",),

@@ -42,7 +42,7 @@ MINIMISED = frozenset(
     kld kl_divergence kullback_leibler_divergence poisson huber huber_loss
     logcosh log_cosh log_cosh_error circle ctc dice tversky
     false_positives false_negatives hamming_loss pinball_loss giou_loss brier_score
-    expected_calibration_error expected_cost
+    expected_calibration_error expected_cost refinement
     """.split()  # noqa: SIM905 - a list of sixty quoted words is no easier to read
 )
 

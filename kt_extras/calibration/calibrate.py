@@ -47,7 +47,7 @@ def calibrate(
         y_cal: Numbers of classes from 0, shape ``(n,)`` or ``(n, 1)``; or one-hot rows, shape
             ``(n, k)``; if multi-label, 0 or 1 for every label, shape ``(n, k)``. Defaults to
             `None`.
-        method: `"auto"`, `"temperature"`, `"vector"`, `"platt"` or `"isotonic"`, as in
+        method: `"auto"`, `"best"`, `"temperature"`, `"vector"`, `"platt"` or `"isotonic"`, as in
             `fit_calibration`; None leaves the probabilities as they are. Defaults to `"auto"`.
         threshold: A metric or criterion for which `fit_thresholds` finds the thresholds on the same
             rows; or the thresholds themselves, a number or one for each class; None decides for

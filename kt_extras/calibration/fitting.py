@@ -18,10 +18,11 @@ from sklearn.isotonic import IsotonicRegression
 
 from kt_extras.arrays import FloatArray, IntArray
 from kt_extras.calibration import layers
+from kt_extras.calibration.halves import fair_halves
 from kt_extras.calibration.outputs import probabilities_of
 from kt_extras.calibration.sample import Kind, Sample, check_sample
 
-Method = Literal["auto", "temperature", "vector", "platt", "isotonic"]
+Method = Literal["auto", "best", "temperature", "vector", "platt", "isotonic"]
 Fitted = Callable[..., layers.CalibrationLayer]
 
 _LOG_RANGE = (-7.0, 7.0)  # of the inverse temperature
@@ -47,7 +48,9 @@ def fit_calibration(
             `"platt"` (two for each class, one against the rest) or `"isotonic"` (any rising
             function; needs a thousand rows); None leaves the probabilities as they are.  `"auto"`
             corrects a shifted mean, as after class weights and resampling: vector scaling of
-            classes that exclude each other, Platt's of anything else. Defaults to `"auto"`.
+            classes that exclude each other, Platt's of anything else.  `"best"` is the one of all
+            of these with the least cross-entropy on rows that it was not fitted to: each half of
+            the rows judges what was fitted to the other. Defaults to `"auto"`.
         from_logits: Whether the outputs are logits instead of probabilities. Defaults to `False`.
         sample_weight: Shape ``(n,)``, at least 0; how many rows each row counts for, so they should
             not be scaled to a sum of 1. Defaults to `None`.
@@ -190,6 +193,28 @@ def _fit_auto(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> F
     return (_fit_vector if start.exclusive else _fit_platt)(start, outputs, sample)
 
 
+def _fit_best(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> Fitted:
+    """Fit the method that leaves the least cross-entropy on the half that it has not seen."""
+    columns = {"exclusive": start.exclusive, "from_logits": start.from_logits}
+    halves = fair_halves(sample, seed=0)
+    losses = dict.fromkeys(_CANDIDATES, 0.0)
+    for fit, judge in (halves, halves[::-1]):
+        seen, judged = sample.take(fit), sample.take(judge)
+        for method in _CANDIDATES:
+            layer = _METHODS[method](start, outputs[fit], seen)(**columns)
+            losses[method] += _cross_entropy(np.asarray(layer(outputs[judge])), judged)
+    return _METHODS[min(losses, key=losses.__getitem__)](start, outputs, sample)
+
+
+def _cross_entropy(probabilities: FloatArray, sample: Sample) -> float:
+    """Return the sum of the rows' losses, with probabilities bounded as in single precision."""
+    p = np.clip(probabilities.astype(np.float64), 2.0**-24, 1 - 2.0**-24)
+    truth = _one_vs_rest(sample, p.shape[1]).T
+    exclusive = p.shape[1] > 1 and sample.kind is not Kind.MULTI_LABEL
+    losses = -np.log(np.where(truth == 1, p, 1.0 if exclusive else 1 - p)).sum(axis=1)
+    return float(sample.weights @ losses)
+
+
 def _fit_nothing(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -> Fitted:
     del start, outputs, sample
     return lambda **columns: layers.TemperatureScaling(1.0, **columns)
@@ -197,12 +222,17 @@ def _fit_nothing(start: layers.CalibrationLayer, outputs: Any, sample: Sample) -
 
 _METHODS: dict[str | None, Callable[[layers.CalibrationLayer, Any, Sample], Fitted]] = {
     "auto": _fit_auto,
+    "best": _fit_best,
     "temperature": _fit_temperature,
     "vector": _fit_vector,
     "platt": _fit_platt,
     "isotonic": _fit_isotonic,
     None: _fit_nothing,
 }
+
+
+#: Simple ones first: they win a tie.
+_CANDIDATES: tuple[str | None, ...] = (None, "temperature", "platt", "vector", "isotonic")
 
 
 def _one_vs_rest(sample: Sample, n_columns: int) -> IntArray:

@@ -11,6 +11,7 @@ from kt_extras.metrics.expected_cost import ExpectedCost
 from kt_extras.metrics.f1_score import F1Score
 from kt_extras.metrics.multi_label import MultiLabel
 from kt_extras.metrics.recalls import BalancedAccuracy, GeometricMean
+from kt_extras.metrics.refinement import Refinement
 from kt_extras.metrics.specificity import Specificity
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "GeometricMean",
     "MatthewsCorrelationCoefficient",
     "MultiLabel",
+    "Refinement",
     "Specificity",
 ]

@@ -60,6 +60,8 @@ class BrierScore(keras.metrics.Metric):
     0.25
     """
 
+    _direction = "down"  # which `EarlyStopping` of Keras 3 looks for
+
     def __init__(
         self,
         num_classes: int,

@@ -63,6 +63,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
     0.25
     """
 
+    _direction = "down"  # which `EarlyStopping` of Keras 3 looks for
+
     def __init__(
         self,
         num_classes: int,

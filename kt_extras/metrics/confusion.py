@@ -38,6 +38,8 @@ class ConfusionMetric(keras.metrics.Metric):
         ValueError: An argument out of its range.
     """
 
+    _direction = "up"  # which `EarlyStopping` of Keras 3 looks for
+
     def __init__(
         self,
         num_classes: int,

@@ -39,6 +39,8 @@ class ExpectedCost(ConfusionMetric):
     12.75
     """
 
+    _direction = "down"
+
     def __init__(
         self,
         num_classes: int,

@@ -50,7 +50,9 @@ def logged_by_keras(identifier):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [keras.metrics, keras.losses])
+@pytest.mark.parametrize(
+    "module", [pytest.param(keras.metrics, marks=pytest.mark.exhaustive), keras.losses]
+)
 def test_what_keras_logs_has_the_direction_of_the_identifier(module):
     identifiers = {name for name in dir(module) if not name.startswith("_")} - HELPERS
     identifiers = {name for name in identifiers if snake(name) not in UNKNOWN_ON_PURPOSE}

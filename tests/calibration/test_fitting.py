@@ -79,6 +79,33 @@ def test_by_default_a_shifted_mean_is_corrected(k, layer):
     assert np.abs(mended - expit(z)).mean() < 0.02
 
 
+@pytest.mark.parametrize(
+    ("distorted", "kind"),
+    [
+        (lambda z: z, TemperatureScaling),  # of 1: nothing is left to mend
+        (lambda z: 3 * z + 2, PlattScaling),
+        (lambda z: np.sign(z) * z**2 - 0.7 * z, IsotonicCalibration),
+    ],
+)
+def test_the_best_method_is_the_one_that_unseen_rows_prefer(distorted, kind):
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(6000, 1)) * 2
+    y = (rng.random((6000, 1)) < expit(z)).astype(int)
+    found = fit_calibration(y, distorted(z), "best", from_logits=True)
+    assert type(found) is kind
+
+
+@pytest.mark.parametrize("kinds", [{}, {"multi_label": True}])
+def test_the_best_method_is_found_for_several_columns(kinds):
+    y, _, z = several(400)
+    labels = np.eye(4)[y] if kinds else y
+    found = fit_calibration(labels, z, "best", from_logits=True, **kinds)
+    plain = fit_calibration(labels, z, None, from_logits=True, **kinds)
+    own = np.take_along_axis
+    p, before = (own(np.asarray(layer(z)), y[:, None], 1) for layer in (found, plain))
+    assert np.log(p).mean() > np.log(before).mean()
+
+
 def test_the_temperature_of_the_true_logits_is_found():
     y, _, z = several(n=20_000)
     assert fit_calibration(y, z, "temperature", from_logits=True).temperature == pytest.approx(

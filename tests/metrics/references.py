@@ -4,6 +4,8 @@ import math
 import warnings
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 from scipy.stats import gmean
 from sklearn import metrics as sk
 
@@ -104,6 +106,17 @@ def adaptive_calibration_error(y, p, w, bins=15):
     return error / np.sum(w)
 
 
+def refinement(y, p, w):
+    """Search the least cross-entropy of ``softmax(b log p)`` over b."""
+    z = np.log(p.astype(np.float64))
+
+    def loss(log_inverse):
+        scaled = np.exp(log_inverse) * z
+        return np.average(logsumexp(scaled, axis=1) - scaled[np.arange(len(y)), y], weights=w)
+
+    return minimize_scalar(loss, bounds=(-4, 4), options={"xatol": 1e-9}).fun
+
+
 #: The same for probabilities in the place of decisions.
 SCORED = {
     "brier": (lambda **k: metrics.BrierScore(3, **k), brier),
@@ -112,6 +125,7 @@ SCORED = {
         lambda **k: metrics.ExpectedCalibrationError(3, 3, strategy="quantile", **k),
         lambda y, p, w: adaptive_calibration_error(y, p, w, bins=3),
     ),
+    "refinement": (lambda **k: metrics.Refinement(3, **k), refinement),
 }
 
 ALL = {**DECIDED, **SCORED}
@@ -128,6 +142,7 @@ BINARY = {
     "expected_cost": lambda **k: metrics.ExpectedCost(2, BINARY_COSTS, **k),
     "brier": lambda **k: metrics.BrierScore(2, **k),
     "ece": lambda **k: metrics.ExpectedCalibrationError(2, **k),
+    "refinement": lambda **k: metrics.Refinement(2, **k),
 }
 
 

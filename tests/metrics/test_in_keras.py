@@ -13,13 +13,14 @@ import tensorflow as tf
 
 from kt_extras import metrics
 from kt_extras.bridge.objective import resolve_objective
+from kt_extras.compat import KERAS_3
 from tests.metrics.references import ALL, BINARY, value
 
 rng = np.random.default_rng(3)
 X = rng.normal(size=(40, 4)).astype("float32")
 Y = rng.integers(0, 3, 40)
 P = rng.dirichlet(np.ones(3), 40).astype("float32")
-MINIMISED = {"expected_cost", "brier_score", "expected_calibration_error"}
+MINIMISED = {"expected_cost", "brier_score", "expected_calibration_error", "refinement"}
 
 
 SOME = {kind: ALL[kind][0] for kind in ("macro_f1", "quadratic_kappa", "brier", "adaptive_ece")}
@@ -77,6 +78,20 @@ def test_training_reports_metrics_that_a_search_can_have_as_objective():
     history = model_with(made).fit(X, Y, validation_data=(X, Y), epochs=2, verbose=0)
     for metric in made:
         assert all(math.isfinite(score) for score in history.history[f"val_{metric.name}"])
+
+
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 looks at the name alone")
+def test_early_stopping_knows_the_direction_of_every_metric():
+    made = [maker(name=kind) for kind, (maker, _) in ALL.items()]
+    model = model_with(made)
+    model.evaluate(X, Y, verbose=0)
+    for kind, metric in zip(ALL, made, strict=True):
+        stop = keras.callbacks.EarlyStopping(f"val_{kind}")
+        stop.set_model(model)
+        stop.on_train_begin()
+        for epoch, value in enumerate([0.5, 0.4, 0.6]):
+            stop.on_epoch_end(epoch, {f"val_{kind}": value})
+        assert stop.best_epoch == (1 if ALL[kind][0]().name in MINIMISED else 2), kind
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -191,7 +206,11 @@ def test_mixed_labels_of_two_classes_count_as_the_larger_part():
             assert value(maker(), labels, scores) == pytest.approx(expected, nan_ok=True)
 
 
-LOGITS = [lambda: metrics.BrierScore(3), lambda: metrics.ExpectedCalibrationError(3)]
+LOGITS = [
+    lambda: metrics.BrierScore(3),
+    lambda: metrics.ExpectedCalibrationError(3),
+    lambda: metrics.Refinement(3),
+]
 
 
 @pytest.mark.parametrize("make", LOGITS)

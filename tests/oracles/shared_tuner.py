@@ -1,7 +1,9 @@
 """A process of a shared search: `python -m tests.oracles.shared_tuner URL DIRECTORY TUNER`."""
 
+import os
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 import kt_extras as kte
 
 MAX_TRIALS = 8
+PROCESSES = 2
 
 
 def build(hp):
@@ -32,6 +35,14 @@ def make(url, directory, tuner):
     )
 
 
+def wait_for_others(folder):
+    """Return when all processes are ready: else the first one may do all the work."""
+    folder.mkdir(exist_ok=True)
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < PROCESSES:
+        time.sleep(0.02)
+
+
 def main(url, directory, name):
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
     y = (x.sum(1) > 0).astype("float32")
@@ -42,6 +53,7 @@ def main(url, directory, name):
         def on_epoch_end(self, epoch, logs=None):
             time.sleep(0.3)
 
+    wait_for_others(Path(directory, "ready"))
     boards = [Slow(), keras.callbacks.TensorBoard(f"{directory}/logs")]
     tuner.search(x, y, validation_data=(x, y), verbose=0, callbacks=boards, **epochs)
     sys.stdout.write(f"{len(tuner.results())} {tuner.get_best_models()[0].count_params()}\n")

@@ -12,7 +12,7 @@ pytest.importorskip("sqlalchemy", reason="the extra `sql` is not installed")
 
 from kt_extras.records.query_tables import SearchTables
 from kt_extras.storage.database import Database
-from tests.oracles.shared_tuner import MAX_TRIALS
+from tests.oracles.shared_tuner import MAX_TRIALS, PROCESSES
 from tests.storage.conftest import server  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -57,11 +57,11 @@ def wait_for_workers(url, count):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("tuner", ["TPE", "ASHA"])
+@pytest.mark.parametrize("tuner", ["ASHA", pytest.param("TPE", marks=pytest.mark.exhaustive)])
 def test_a_killed_process_loses_no_trial_of_a_shared_search(url, tmp_path, tuner):
-    processes = [start(url, tmp_path, tuner) for _ in range(2)]
+    processes = [start(url, tmp_path, tuner) for _ in range(PROCESSES)]
     try:
-        wait_for_workers(url, 2)
+        wait_for_workers(url, PROCESSES)
         processes[0].kill()
         processes[0].communicate()
         out, err = processes[1].communicate(timeout=PATIENCE)

@@ -54,6 +54,7 @@ def test_a_chief_logs_the_trials_of_its_workers(tmp_path):
     assert end == ["end", True]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("started_ray")
 def test_the_driver_of_workers_logs_their_trials(tmp_path):
     (x, y), logger = data(), Recorded()

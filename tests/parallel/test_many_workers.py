@@ -82,9 +82,14 @@ def test_a_snapshot_says_who_has_trained_each_trial(directory):
     ("name", "given"),
     [
         ("asha", {"max_trials": 100_000}),
-        ("tpe", {"max_trials": 100_000}),
-        ("pbt", {"population_size": 1000}),
-        ("bohb", {"max_trials": 100_000}),
+        *(
+            pytest.param(name, given, marks=pytest.mark.exhaustive)
+            for name, given in [
+                ("tpe", {"max_trials": 100_000}),
+                ("pbt", {"population_size": 1000}),
+                ("bohb", {"max_trials": 100_000}),
+            ]
+        ),
     ],
 )
 def test_laws_hold_with_a_thousand_workers(name, given, directory, record_property):

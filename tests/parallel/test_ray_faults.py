@@ -28,7 +28,9 @@ def ended(tuner):
     return [trial.status for trial in tuner.oracle.trials.values()]
 
 
-@pytest.mark.parametrize("make", [slow_tuner, slow_keras_tuner])
+@pytest.mark.parametrize(
+    "make", [slow_tuner, pytest.param(slow_keras_tuner, marks=pytest.mark.exhaustive)]
+)
 def test_a_killed_worker_and_oracle_lose_and_repeat_nothing(make, tmp_path, seen, when):
     tuner = make(tmp_path)
     killed = []
@@ -48,6 +50,7 @@ def test_a_killed_worker_and_oracle_lose_and_repeat_nothing(make, tmp_path, seen
         assert all(row["epochs"] == 4 for row in tuner.results())
 
 
+@pytest.mark.exhaustive
 def test_workers_that_are_silent_or_hang_are_replaced(tmp_path, seen, when):
     tuner = slow_tuner(tmp_path, max_trials=3)
 

@@ -124,6 +124,7 @@ def test_a_fatal_error_is_raised_once_with_its_traceback(tmp_path, seen, capfd):
     assert states(tuner) == ["completed"] * 6
 
 
+@pytest.mark.exhaustive
 def test_a_report_of_failures_is_raised_and_shown_once(tmp_path, seen, capfd):
     tuner = slow_tuner(tmp_path, max_trials=9)
     with pytest.raises(RuntimeError, match="no such layer") as raised:
@@ -133,6 +134,7 @@ def test_a_report_of_failures_is_raised_and_shown_once(tmp_path, seen, capfd):
     assert states(tuner).count("failed") >= 3
 
 
+@pytest.mark.exhaustive
 def test_a_tuner_of_keras_tuner_searches_where_workers_make_the_data():
     def make_data():
         return tf.data.Dataset.from_tensor_slices(data()).batch(16)

@@ -12,9 +12,9 @@ import pytest
 from tests.simulation.history import FOLDER, collect_garbage, random_history, violation_of
 from tests.simulation.shrink import as_test, shrunk
 
-COUNT = int(os.environ.get("KT_EXTRAS_HISTORIES", "1500"))
+COUNT = int(os.environ.get("KT_EXTRAS_HISTORIES", "1000"))
 SEED = int(os.environ.get("KT_EXTRAS_HISTORY_SEED", "0"))
-PARTS = 30  # each a test, and so with a time limit of its own
+PARTS = 20  # each a test, and so with a time limit of its own
 
 # A process that is killed closes none of its files, and they are collected at any time.
 pytestmark = pytest.mark.filterwarnings(

@@ -144,6 +144,7 @@ def journal_of(directory):
     return [json.loads(line.partition(" ")[2]) for line in lines]
 
 
+@pytest.mark.exhaustive
 def test_budget_and_constraint_apply_when_a_chief_runs_the_search(tmp_path):
     port = free_port()
     processes = [start(who, port, tmp_path, REJECTING) for who in ("chief", "worker0")]
@@ -183,7 +184,9 @@ def test_workers_report_epochs_to_a_chief_that_prunes(tmp_path):
             process.communicate()
 
 
-@pytest.mark.parametrize(("epochs", "state"), [(1, "completed"), (2, "pruned")])
+@pytest.mark.parametrize(
+    ("epochs", "state"), [pytest.param(1, "completed", marks=pytest.mark.exhaustive), (2, "pruned")]
+)
 def test_the_last_epoch_of_a_worker_is_not_pruned_by_its_chief(epochs, state, tmp_path):
     port = free_port()
     processes = [
@@ -220,6 +223,7 @@ def test_a_crash_in_a_worker_says_why_on_both_sides(tmp_path):
             process.communicate()
 
 
+@pytest.mark.exhaustive
 def test_all_processes_end_with_the_report_when_too_many_trials_fail(tmp_path):
     port = free_port()
     processes = [start(who, port, tmp_path, BROKEN) for who in ("chief", "worker0", "worker1")]

@@ -123,6 +123,7 @@ def test_a_chief_that_is_killed_and_started_again_disturbs_no_worker(processes, 
     processes.check()
 
 
+@pytest.mark.exhaustive
 def test_a_chief_that_is_started_again_loses_the_silent_alone(processes, tmp_path):
     chief = processes.start("chief")
     for name in ("worker0", "worker1"):
@@ -141,6 +142,7 @@ def test_a_chief_that_is_started_again_loses_the_silent_alone(processes, tmp_pat
     processes.check(again=[lost])
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_starts_late_is_told_that_the_search_is_over(processes):
     processes.start("chief")
     processes.start("worker0", seconds=0)
@@ -173,6 +175,7 @@ def test_a_worker_that_was_stopped_drops_its_trial(processes, tmp_path):
     processes.check(again=[lost])
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_waits_takes_hardly_any_time_of_the_processor(processes, tmp_path):
     one = SCRIPT.replace("max_trials=6", "max_trials=1")
     (tmp_path / "worker0-waits").touch()
@@ -207,6 +210,7 @@ def test_a_full_disk_of_the_chief_ends_all_processes_with_its_error(processes):
         assert "The chief has ended with an error: OSError" in processes.said(worker, code=1)
 
 
+@pytest.mark.exhaustive
 def test_a_chief_listens_at_its_address_alone(processes):
     if not sys.platform.startswith("linux"):
         pytest.skip("`/proc` is there on Linux alone")

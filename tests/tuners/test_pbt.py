@@ -317,7 +317,7 @@ def test_a_killed_search_ends_like_an_uninterrupted_one(searched_pbt, tmp_path):
     check_a_killed_search("pbt", searched_pbt, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_workers_of_a_chief_resume_each_others_trials(tmp_path):
     rows = search_with_workers("pbt", tmp_path).results()
     assert [row["epochs"] for row in rows] == [6] * 4

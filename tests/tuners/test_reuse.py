@@ -81,7 +81,9 @@ TUNERS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TUNERS)
+@pytest.mark.parametrize(
+    "name", [n if n == "ASHA" else pytest.param(n, marks=pytest.mark.exhaustive) for n in TUNERS]
+)
 def test_every_tuner_gives_the_same_histories_with_reuse(name):
     tuner, settings = TUNERS[name]
 
@@ -228,7 +230,17 @@ MODELS = {
     "a metric": ({"metrics": lambda: ["mae", keras.metrics.R2Score()]}, True),
 }
 QUICK = "numbers of AdamW"
-EVERY = [pytest.param(n, marks=[] if n == QUICK else [pytest.mark.slow]) for n in MODELS]
+SLOW = {"BatchNormalization", "LSTM", "random operations", "a variable that is hidden"}
+
+
+def marks_of(name):
+    """Return the marks of a case: some models stand for all others."""
+    if name == QUICK:
+        return []
+    return [pytest.mark.slow if name in SLOW else pytest.mark.exhaustive]
+
+
+EVERY = [pytest.param(name, marks=marks_of(name)) for name in MODELS]
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -241,7 +253,7 @@ def test_models_agree_with_and_without_reuse(name):
     assert reused or len(pool.reasons) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_states_of_a_recurrent_layer_begin_anew_in_each_trial():
     def build(hp):
         model = stateful(hp)
@@ -251,7 +263,7 @@ def test_states_of_a_recurrent_layer_begin_anew_in_each_trial():
     check(build, reused=False, fit={"shuffle": False})
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_text_is_vectorised_as_without_reuse():
     words = np.array(["a b", "b c", "c d a"] * 8, dtype=object)
 
@@ -311,7 +323,7 @@ class Fragile(keras_tuner.HyperModel):
         return history
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_trials_after_a_failure_and_a_divergence_are_as_without_reuse():
     check(None, make=Fragile, max_trials=6, fit={"batch_size": None})
 
@@ -358,7 +370,7 @@ class Interrupting(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_search_that_is_resumed_is_as_one_without_reuse():
     hypermodel = build_with()
     settings = {"tuner": kte.ASHA, "max_trials": 5, "max_epochs": 4, "reduction_factor": 2}

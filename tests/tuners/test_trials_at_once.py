@@ -208,14 +208,14 @@ class Stopping(keras.callbacks.Callback):
         self.model.stop_training = epoch == self.epoch
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_training_that_is_ended_at_the_beginning_of_an_epoch_ends_as_alone():
     together, alone = both(lambda _, trial: [Stopping(int(trial.trial_id) % 3)], trials=4)
     assert [row["epochs"] for row in together.results()] == [1, 2, 3, 1]
     assert_same(together, alone)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_callbacks_that_cannot_be_made_are_the_failure_of_their_trial():
     def callbacks(hp, trial):
         if trial.trial_id == "0000":
@@ -239,7 +239,7 @@ class Freezing(keras.callbacks.Callback):
             self.model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_model_that_a_callback_compiles_again_goes_on_alone():
     together, alone = both(lambda hp, _: [Freezing(hp.get("rate"))])
     rates = [row["rate"] for row in together.results()]
@@ -302,7 +302,7 @@ def search_until_killed(directory):
     search(random_search(directory=directory), callbacks=[Killing()])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_death_is_found_out_among_trials_that_were_trained_together(tmp_path):
     for _ in range(3):
@@ -338,7 +338,7 @@ def build_averaged(hp):
     return model
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("build", "make"),
     [
@@ -377,7 +377,7 @@ class HalvingEachBatch(keras.callbacks.Callback):
         self.model.weights[0].assign(0.5 * self.model.weights[0])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_trials_whose_callbacks_are_called_for_each_batch_are_trained_alone(stacked):
     made = []
 
@@ -436,7 +436,7 @@ def encoder_of(kind):
     return build
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["layer", "graph"])
 def test_a_build_that_resets_shared_layers_does_so_before_each_trial(kind, stacked):
     keras.utils.set_random_seed(0)
@@ -489,7 +489,7 @@ def build_unmappable(hp):
     return model
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_more_stacks_are_tried_after_four_in_vain(monkeypatch, capsys):
     made, init = [], ModelStack.__init__
     monkeypatch.setattr(

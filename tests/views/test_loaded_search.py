@@ -222,7 +222,9 @@ Slow(oracle, directory="runs", project_name="slow", storage=sys.argv[1] or None)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("storage", ["", "sqlite:///runs.db"])
+@pytest.mark.parametrize(
+    "storage", ["", pytest.param("sqlite:///runs.db", marks=pytest.mark.exhaustive)]
+)
 def test_the_search_of_another_process_is_followed_to_its_end(storage, tmp_path):
     if storage:
         pytest.importorskip("sqlalchemy")
