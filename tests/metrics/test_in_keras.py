@@ -85,12 +85,12 @@ def test_early_stopping_knows_the_direction_of_every_metric():
     made = [maker(name=kind) for kind, (maker, _) in ALL.items()]
     model = model_with(made)
     model.evaluate(X, Y, verbose=0)
-    for kind, metric in zip(ALL, made, strict=True):
+    for kind in ALL:
         stop = keras.callbacks.EarlyStopping(f"val_{kind}")
         stop.set_model(model)
         stop.on_train_begin()
-        for epoch, value in enumerate([0.5, 0.4, 0.6]):
-            stop.on_epoch_end(epoch, {f"val_{kind}": value})
+        for epoch, score in enumerate([0.5, 0.4, 0.6]):
+            stop.on_epoch_end(epoch, {f"val_{kind}": score})
         assert stop.best_epoch == (1 if ALL[kind][0]().name in MINIMISED else 2), kind
 
 
