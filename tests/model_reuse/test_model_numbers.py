@@ -12,6 +12,7 @@ from kt_extras.checkpoints.random_state import set_seed
 from kt_extras.model_reuse import model_numbers
 from kt_extras.model_reuse.live_model import LiveModel
 from kt_extras.model_reuse.model_numbers import numbers
+from tests.cases import some
 
 L, R, S = keras.layers, keras.regularizers, keras.optimizers.schedules
 RNG = np.random.default_rng(0)
@@ -156,12 +157,14 @@ def built(build, value):
     return build(value)
 
 
-QUICK = {"CosineDecay", "Dropout", "L2"}
-EVERY = [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in sorted(CASES)]
+CHOSEN = {
+    *("CosineDecay", "Dropout", "L2", "BatchNormalization", "CategoricalFocalCrossentropy"),
+    *("MultiHeadAttention", "RandomRotation", "LeakyReLU"),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", some(sorted(CASES), CHOSEN))
 def test_a_live_model_with_another_number_trains_like_a_new_one(name):
     build, data, outputs = CASES[name]
     live = LiveModel(built(build, 0.25), {})

@@ -67,7 +67,7 @@ def shared_memory():
     return {name for name in os.listdir("/dev/shm") if "plasma" in name}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(400)
 def test_a_search_goes_on_when_its_driver_was_killed_and_interrupted(started, tmp_path, seen):
     killed = started(0.4)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import kt_extras as kte
 from kt_extras import compat
+from tests.cases import some
 from tests.parallel.slow_trials import build_model, data, slow_tuner
 from tests.tensorboard.conftest import Dashboard
 
@@ -55,7 +56,7 @@ TUNERS = {
 }
 
 
-@pytest.mark.parametrize("name", TUNERS)
+@pytest.mark.parametrize("name", some(TUNERS, ["pbt"]))
 def test_one_worker_gives_what_no_worker_gives(name, tmp_path):
     x, y = data()
     epochs = {"epochs": 2} if name == "mirrored" else {}

@@ -11,7 +11,7 @@ from tests.storage.kills import record
 from tests.storage.queries import rows
 
 ROOT = Path(__file__).parents[2]
-KILLS = 40
+KILLS = 20
 
 
 def start(module, *arguments):

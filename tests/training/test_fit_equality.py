@@ -59,6 +59,13 @@ def trained(case, train):
     return history, diary.calls, weights, slots
 
 
+#: Cases whose parts other cases have too.
+REPEATED = {
+    *("attention", "lists_of_inputs", "residual", "layer_with_state", "added_losses", "text"),
+    *("clipped_schedule", "scaled_loss", "summed_loss", "frozen_layer", "convolutions", "lstm"),
+}
+
+
 def assert_same(found, expected):
     history, calls, *arrays = found
     known, known_calls, *known_arrays = expected
@@ -74,6 +81,8 @@ def assert_same(found, expected):
 
 def marked(case):
     marks = [] if case in QUICK else [pytest.mark.slow]
+    if case.__name__ in REPEATED:
+        marks = [pytest.mark.exhaustive]
     return pytest.param(case, id=case.__name__, marks=marks)
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 import kt_extras as kte
 from kt_extras.compat import KERAS_3
 from kt_extras.training.global_state import clear_session, settings_kept
+from tests.cases import some
 
 X, Y = np.linspace(-1, 1, 16, dtype="float32")[:, None], np.ones((16, 1), "float32")
 VALIDATION = {"validation_data": (X, Y), "verbose": 0}
@@ -81,7 +82,7 @@ def all_changed():
 
 @pytest.mark.parametrize(
     "preset",
-    [name if name == "TPE" else pytest.param(name, marks=pytest.mark.slow) for name in PRESETS],
+    some(PRESETS, {"TPE"}),
 )
 def test_settings_and_random_streams_are_kept_by_search_refit_and_load(preset):
     plain = settings()

@@ -187,7 +187,7 @@ def sibling_scopes(hp):
     return model
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_members_train_to_the_end_when_sibling_scopes_share_a_name(tmp_path):
     tuner = searched(pbt(tmp_path, sibling_scopes))
     assert tuner.mutable == ("rate",)
@@ -260,7 +260,7 @@ class FactorsSeen(keras.callbacks.Callback):
         self.seen.append((body, head))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_members_train_with_their_own_differential_rates(tmp_path):
     seen = []
     tuner = pbt(tmp_path, with_factors, interval=1, max_epochs=3)

@@ -230,7 +230,7 @@ MODELS = {
     "a metric": ({"metrics": lambda: ["mae", keras.metrics.R2Score()]}, True),
 }
 QUICK = "numbers of AdamW"
-SLOW = {"BatchNormalization", "LSTM", "random operations", "a variable that is hidden"}
+SLOW = {"LSTM", "random operations"}
 
 
 def marks_of(name):
@@ -297,7 +297,10 @@ class Freezes(keras.callbacks.Callback):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("callback", "reused"), [(ChangesRate, True), (Freezes, False)])
+@pytest.mark.parametrize(
+    ("callback", "reused"),
+    [pytest.param(ChangesRate, True, marks=pytest.mark.exhaustive), (Freezes, False)],
+)
 def test_what_a_callback_changes_ends_with_its_trial(callback, reused):
     check(build_with(), reused=reused, fit={"callbacks": [callback()]})
 
@@ -346,7 +349,7 @@ def test_a_model_that_the_hypermodel_refers_to_is_not_exchanged():
     assert list(pool.reasons) == ["the hypermodel refers to it"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_models_without_an_input_are_reused():
     def build(hp):
         model = keras.Sequential([L.Dense(4, "relu"), L.Dense(1)])

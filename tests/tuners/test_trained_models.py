@@ -29,7 +29,15 @@ def best(tuner, number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("keep", "number"), [("best", 1), (2, 2), ("all", 4), ("none", 0)])
+@pytest.mark.parametrize(
+    ("keep", "number"),
+    [
+        ("best", 1),
+        (2, 2),
+        pytest.param("all", 4, marks=pytest.mark.exhaustive),
+        pytest.param("none", 0, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_keep_checkpoints_keeps_the_weights_of_the_best_trials(keep, number):
     tuner = search(keep_checkpoints=keep, epochs=1)
     assert weights_of(tuner) == best(tuner, number)
@@ -42,7 +50,7 @@ def test_the_best_of_all_sessions_are_kept_when_a_search_is_resumed():
     assert weights_of(tuner) == best(tuner, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_weights_are_removed_when_a_project_is_only_loaded():
     search(keep_checkpoints="all", epochs=1)
     tuner = kte.TPE(build, "val_accuracy", max_trials=4, seed=0, keep_checkpoints="none")
@@ -103,7 +111,7 @@ def test_a_pruned_trial_among_the_best_keeps_its_weights():
     assert weights_of(tuner) == best(tuner, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_model_of_several_inputs_has_its_score_when_loaded():
     tuner = search(build_dict_inputs, halves(X), (halves(XV), YV), max_trials=2)
     for model, trial in zip(tuner.get_best_models(2), tuner.oracle.get_best_trials(2), strict=True):

@@ -248,7 +248,7 @@ def test_a_model_that_a_callback_compiles_again_goes_on_alone():
     assert_same(together, alone)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_trials_go_on_one_after_the_other_when_memory_is_used_up(monkeypatch):
     train_epoch, calls = ModelStack.train_epoch, []
 
