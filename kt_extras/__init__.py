@@ -53,6 +53,8 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras import testing as testing
     from kt_extras import training as training
     from kt_extras import tuners as tuners
+    from kt_extras.analysis.search_data import EvaluationData as EvaluationData
+    from kt_extras.analysis.search_data import RepeatData as RepeatData
     from kt_extras.analysis.search_data import SearchData as SearchData
     from kt_extras.analysis.search_data import TrialData as TrialData
     from kt_extras.evaluation.leaks import Leaks as Leaks
@@ -128,6 +130,7 @@ _HOMES = {
     "BOHBOracle": "kt_extras.oracles.bohb",
     "BayesianOptimization": "kt_extras.tuners.bayesian_optimization",
     "BayesianOptimizationOracle": "kt_extras.oracles.bayesian_optimization",
+    "EvaluationData": "kt_extras.analysis.search_data",
     "Evolution": "kt_extras.tuners.evolution",
     "EvolutionOracle": "kt_extras.oracles.evolution",
     "GridSearch": "kt_extras.tuners.grid_search",
@@ -147,6 +150,7 @@ _HOMES = {
     "PercentilePruner": "kt_extras.pruners",
     "RandomSearch": "kt_extras.tuners.random_search",
     "RandomSearchOracle": "kt_extras.oracles.random_search",
+    "RepeatData": "kt_extras.analysis.search_data",
     "SamplerOracle": "kt_extras.oracles.oracle",
     "Search": "kt_extras.tuners.search",
     "SearchData": "kt_extras.analysis.search_data",

@@ -21,7 +21,13 @@ from kt_extras.analysis.recorded_trial import (
     RecordedTrial,
     decoded,
 )
-from kt_extras.analysis.search_data import SearchData, Takeover, Target
+from kt_extras.analysis.search_data import (
+    EvaluationData,
+    RepeatData,
+    SearchData,
+    Takeover,
+    Target,
+)
 from kt_extras.records import events
 from kt_extras.records.source import Source
 from kt_extras.search import Space
@@ -135,6 +141,8 @@ class Fold:
         self._objective = RecordedObjective(Target("default_objective", "min"))
         self._targets: tuple[Target, ...] = (self._objective.target,)
         self._constraints: Mapping[str, OutcomeConstraint] = {}
+        self._evaluations: list[EvaluationData] = []
+        self._repeats: list[RepeatData] = []
         self._clock = 0.0
         self._kinds: Mapping[str, Callable[[Record], None]] = {
             events.ProjectOpened.kind: self._on_project,
@@ -147,6 +155,9 @@ class Fold:
             events.TrialEnded.kind: self._on_end,
             events.PastTrial.kind: self._on_past,
             events.TrialAdded.kind: self._on_added,
+            events.ModelEvaluated.kind: self._on_evaluate,
+            events.TrialRepeated.kind: self._on_repeat,
+            events.DataSeen.kind: _pass_over,
             events.PointEnqueued.kind: _pass_over,
             events.PastKnown.kind: _pass_over,
             events.StopRequested.kind: _pass_over,
@@ -185,6 +196,8 @@ class Fold:
             seed=self._opened.get("seed"),
             seconds=self._clock,
             model=self._opened.get("model"),
+            evaluations=tuple(self._evaluations),
+            repeats=tuple(self._repeats),
         )
 
     # One method for each kind of record.
@@ -245,7 +258,7 @@ class Fold:
         trial.state, trial.ended = record["state"], record.get("t", 0.0)
         trial.score, trial.best_step = record["score"], record["best_step"]
         trial.values, trial.message = dict(record["values"]), record["message"]
-        trial.results = {name: float(value) for name, value in record["results"].items()}
+        trial.results = numbers(record["results"])
         if trial.state == "paused":
             trial.rested = trial.trained
 
@@ -257,6 +270,18 @@ class Fold:
     def _on_added(self, record: Record) -> None:
         self._on_past(record)
         self._changed(record).bracket = ELSEWHERE
+
+    def _on_evaluate(self, record: Record) -> None:
+        trial, metrics = record["trial"], numbers(record["metrics"])
+        if trial is not None:
+            self._changed(record)
+        self._evaluations.append(EvaluationData(trial, metrics, record["rows"], record["at"]))
+
+    def _on_repeat(self, record: Record) -> None:
+        self._changed(record)
+        measured = numbers(record["metrics"]), numbers(record.get("holdout") or {})
+        repeat = RepeatData(record["trial"], record["seed"], record["epochs"], *measured)
+        self._repeats.append(repeat)
 
     # Parts of these.
 
@@ -278,6 +303,15 @@ class Fold:
         trial = self._trials[record["trial"]]
         trial.made = None
         return trial
+
+
+def numbers(metrics: Record) -> dict[str, float]:
+    """Return metrics as numbers, of which a record holds some by their names.
+
+    >>> numbers({"loss": "nan", "accuracy": 1})
+    {'loss': nan, 'accuracy': 1.0}
+    """
+    return {name: float(value) for name, value in metrics.items()}
 
 
 def _pass_over(_: Record) -> None:

@@ -123,6 +123,42 @@ class TrialData:
 
 
 @dataclass(frozen=True)
+class EvaluationData:
+    """One evaluation of a model on a test set.
+
+    Attributes:
+        trial_id: That of the trial whose model it was, None for a model of another origin.
+        metrics: What was measured, by name.
+        rows: How many rows the test set has.
+        at: When it was, in seconds since 1970.
+    """
+
+    trial_id: str | None
+    metrics: Mapping[str, float]
+    rows: int
+    at: float
+
+
+@dataclass(frozen=True)
+class RepeatData:
+    """One training of a trial's model with another seed, which `confirm` has made.
+
+    Attributes:
+        trial_id: That of the trial.
+        seed: That of the training.
+        epochs: How many it trained, None if that is not known.
+        metrics: Of its last epoch.
+        holdout_metrics: On data that nothing was chosen by, empty without such data.
+    """
+
+    trial_id: str
+    seed: int
+    epochs: int | None
+    metrics: Mapping[str, float]
+    holdout_metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class SearchData:
     """A whole search.
 
@@ -137,6 +173,8 @@ class SearchData:
         seed: The search's, None if it is not known.
         seconds: How long the search has taken, over all sessions.
         model: What tells the model with default hyperparameters from others, None if unknown.
+        evaluations: Of models on test sets, oldest first.
+        repeats: Trainings of trials with other seeds, oldest first.
     """
 
     name: str
@@ -148,6 +186,8 @@ class SearchData:
     seed: int | None = None
     seconds: float = 0.0
     model: str | None = None
+    evaluations: tuple[EvaluationData, ...] = ()
+    repeats: tuple[RepeatData, ...] = ()
 
     @property
     def objective(self) -> Target:

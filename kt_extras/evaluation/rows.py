@@ -50,7 +50,7 @@ def row_hashes(data: Any, limit: int | None = None) -> Hashes:
     """
     if limit is not None:
         check_integer("limit", limit, minimum=1)
-    if _yields_batches(data):
+    if yields_batches(data):
         return _hashes_of_batches(_batches(data), limit)
     parts = parts_of(data)
     return _hashes([part[:limit] for part in parts])
@@ -70,7 +70,7 @@ def sampled_hashes(data: Any, number: int) -> tuple[Hashes, int] | None:
     >>> len(hashes), rows
     (10, 1000)
     """
-    if _yields_batches(data):
+    if yields_batches(data):
         return None
     try:
         parts = parts_of(data)
@@ -95,14 +95,14 @@ def parts_of(data: Any) -> list[npt.NDArray[Any]]:
     return parts
 
 
-# What holds rows.
-
-
-def _yields_batches(data: Any) -> bool:
+def yields_batches(data: Any) -> bool:
     """Tell whether it is a `tf.data.Dataset`, or a `PyDataset` or `Sequence` of Keras."""
     return hasattr(data, "as_numpy_iterator") or (
         hasattr(data, "__getitem__") and hasattr(data, "on_epoch_end")
     )
+
+
+# What holds rows.
 
 
 def _batches(data: Any) -> Iterator[Any]:

@@ -274,6 +274,7 @@ class SamplerOracle(RecordedOracle):
             self.tuner_ids.add(tuner_id)
             self._sync_space()
             self._record_past()
+            self._record_data()
             if not self._state.trials:
                 self.check_prior()
             event = self._next()

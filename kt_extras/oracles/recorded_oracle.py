@@ -21,9 +21,13 @@ from kt_extras.oracles.arguments import Points, Values, enqueued_points
 from kt_extras.oracles.drivers import has_chief
 from kt_extras.oracles.shared_oracle import SharedOracle
 from kt_extras.records.events import (
+    DataSeen,
+    Event,
+    ModelEvaluated,
     PastKnown,
     PointEnqueued,
     SpaceDeclared,
+    TrialRepeated,
 )
 from kt_extras.records.past_searches import PastSource
 from kt_extras.search import Point
@@ -70,6 +74,7 @@ class RecordedOracle(SharedOracle):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._redeclared: keras_tuner.HyperParameters | None = None  # to be written
+        self._data_noted: list[DataSeen] = []  # to be written
         self._past_sources: list[PastSource] = []
         self._past_read: dict[str, Past] = {}  # to be written
         self._enqueued_before: list[Point] = []  # by earlier runs of the script
@@ -122,13 +127,13 @@ class RecordedOracle(SharedOracle):
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
         points = [one for one in enqueued_points(values) if one not in self._enqueued_before]
-        with self._changed, self._writing(), self._recorder.turn():
+        with self._changed, self.writing(), self._recorder.turn():
             self._learn()
             if len(self.space):  # otherwise nothing is declared yet, and the trial will tell
                 for point in points:
                     self.space.complete(point, np.full(len(self.space), 0.5))
         for point in points:
-            with self._changed, self._writing():
+            with self._changed, self.writing():
                 self._recorder.write(PointEnqueued(values=point))
 
     def add_trial(self, values: Values, score: Score, curve: Sequence[float] | None = None) -> str:
@@ -154,7 +159,7 @@ class RecordedOracle(SharedOracle):
                 the score is not a finite number.
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
-        with self._changed, self._writing(), self._recorder.turn():
+        with self._changed, self.writing(), self._recorder.turn():
             self._learn()
             self._sync_space()
             event = added_trial(values, score, curve, self._state, self.seconds())
@@ -180,6 +185,41 @@ class RecordedOracle(SharedOracle):
         for source in self._past_sources:
             if source.name not in known:
                 self._past_read[source.name] = source.read(self.objective)
+
+    def note_data(self, seen: Sequence[DataSeen]) -> None:
+        """Note which data are used; it is written when the next trial is asked for.
+
+        Args:
+            seen: Each part of them.
+        """
+        self._data_noted = [*seen]
+
+    def record(self, event: Event) -> None:
+        """Record what is no part of the search itself, and wait until it is on the disk.
+
+        Args:
+            event: It.
+
+        Raises:
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        """
+        with self._changed, self.writing():
+            self._recorder.write(event, sync=True)
+
+    @property
+    def data_seen(self) -> Sequence[DataSeen]:
+        """The data that were used, each once for a part."""
+        return self._state.seen
+
+    @property
+    def evaluations(self) -> Sequence[ModelEvaluated]:
+        """Evaluations of models on test sets, oldest first."""
+        return self._state.evaluations
+
+    @property
+    def repeats(self) -> Sequence[TrialRepeated]:
+        """Trainings of trials with other seeds, oldest first."""
+        return self._state.repeats
 
     def abandon(self, tuner_id: str) -> None:
         """Take back the trial of a worker that will not end it; it is run again first."""
@@ -301,7 +341,7 @@ class RecordedOracle(SharedOracle):
             self._open_session(until_needed=True)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
         """Hold a session for the moment of a write, unless there is one."""
         if self._recorder.writes:
             yield
@@ -336,6 +376,14 @@ class RecordedOracle(SharedOracle):
             if name not in known:
                 points, ranks = list(past.points), list(past.ranks)
                 self._recorder.write(PastKnown(source=name, points=points, ranks=ranks))
+
+    def _record_data(self) -> None:
+        """Record the data of `note_data` that are not on record yet."""
+        noted, self._data_noted = self._data_noted, []
+        known = [(one.part, one.sample) for one in self._state.seen]
+        for one in noted:
+            if (one.part, one.sample) not in known:
+                self._recorder.write(one)
 
     def _take_up(self) -> None:
         """Go on with the state that the records lead to, in the space that is declared now.

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kt_extras.analysis.recorded_trial import decoded, target_values
-from kt_extras.analysis.search_data import SearchData, Takeover, Target, TrialData
+from kt_extras.analysis.search_data import (
+    EvaluationData,
+    RepeatData,
+    SearchData,
+    Takeover,
+    Target,
+    TrialData,
+)
 from kt_extras.bridge.metrics import columns
+from kt_extras.bridge.metrics import decoded as decoded_metrics
 from kt_extras.records.scores import best_metrics
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.trial_record import TrialRecord
@@ -37,6 +45,20 @@ def search_data(state: SearchState, *, name: str, seconds: float) -> SearchData:
         seed=state.seed,
         seconds=seconds,
         model=state.model,
+        evaluations=tuple(
+            EvaluationData(one.trial, decoded_metrics(one.metrics), one.rows, one.at)
+            for one in state.evaluations
+        ),
+        repeats=tuple(
+            RepeatData(
+                one.trial,
+                one.seed,
+                one.epochs,
+                decoded_metrics(one.metrics),
+                decoded_metrics(one.holdout),
+            )
+            for one in state.repeats
+        ),
     )
 
 

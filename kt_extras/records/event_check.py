@@ -19,10 +19,13 @@ from kt_extras.bridge.goals import recorded_goals
 from kt_extras.bridge.spaces import to_space
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.events import (
+    DATA_PARTS,
     BudgetExtended,
+    DataSeen,
     EpochReported,
     Event,
     Exploit,
+    ModelEvaluated,
     PastKnown,
     PastTrial,
     PointEnqueued,
@@ -34,6 +37,7 @@ from kt_extras.records.events import (
     TrialAdded,
     TrialBegun,
     TrialEnded,
+    TrialRepeated,
     TrialResumed,
 )
 from kt_extras.records.search_state import SearchState, Totals
@@ -44,6 +48,7 @@ from kt_extras.storage.journal import FORMAT
 MAX_EPOCHS = 1_000_000
 
 _MAX_INTEGER = 2**63 - 1  # what databases and KerasTuner's own messages hold
+_HASH = re.compile(r"[0-9a-f]{16}")
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")  # part of the names of folders
 _NOT_FINITE = frozenset({"nan", "inf", "-inf"})
 _STATUSES = frozenset(v for name, v in vars(TrialStatus).items() if name.isupper())
@@ -212,6 +217,32 @@ def _on_add(event: TrialAdded, state: SearchState) -> None:
         raise ValueError(f"`score` must be that of a completed trial, got {event.score!r}.")
 
 
+def _on_data(event: DataSeen, _: SearchState) -> None:
+    if event.part not in DATA_PARTS:
+        raise ValueError(f"`part` must be one of {DATA_PARTS}, got {event.part!r}.")
+    _check_sample(event)
+    if event.leaked is not None:
+        _check_integer("leaked", event.leaked)
+
+
+def _on_evaluate(event: ModelEvaluated, state: SearchState) -> None:
+    if event.trial is not None:
+        _known(event.trial, state)
+    _check_metrics("metrics", event.metrics)
+    _check_sample(event)
+    _check_number("at", event.at, minimum=0)
+
+
+def _on_repeat(event: TrialRepeated, state: SearchState) -> None:
+    _known(event.trial, state)
+    _check_integer("seed", event.seed)
+    _check_is("setup", event.setup, str)
+    if event.epochs is not None:
+        _check_integer("epochs", event.epochs, maximum=MAX_EPOCHS)
+    _check_metrics("metrics", event.metrics)
+    _check_metrics("holdout", event.holdout)
+
+
 def _on_restore(event: SnapshotCompleted, state: SearchState) -> None:
     for name in ("found", "ended", "waiting", "tried"):
         _check_is(name, getattr(event, name), list)
@@ -246,6 +277,9 @@ _RULES: dict[type[Event], Callable[[Any, SearchState], None]] = {
     TrialEnded: _on_end,
     PastTrial: _on_past,
     TrialAdded: _on_add,
+    DataSeen: _on_data,
+    ModelEvaluated: _on_evaluate,
+    TrialRepeated: _on_repeat,
     SnapshotCompleted: _on_restore,
 }
 
@@ -256,6 +290,14 @@ _RULES: dict[type[Event], Callable[[Any, SearchState], None]] = {
 def _check_worker(event: TrialBegun | TrialResumed | PastTrial) -> None:
     if event.worker is not None:
         _check_is("worker", event.worker, str)
+
+
+def _check_sample(event: DataSeen | ModelEvaluated) -> None:
+    _check_integer("rows", event.rows)
+    _check_is("sample", event.sample, list)
+    for one in event.sample:
+        if not isinstance(one, str) or _HASH.fullmatch(one) is None:
+            raise ValueError(f"`sample` must be hashes of 16 digits, got {one!r}.")
 
 
 def _known(trial: str, state: SearchState) -> TrialRecord:

@@ -21,6 +21,7 @@ from kt_extras.storage.errors import StorageError
 
 Record = dict[str, Any]
 Encoded = Mapping[str, Any]  # metrics as JSON holds them
+DATA_PARTS = ("train", "validation", "holdout")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,6 +295,66 @@ class TrialAdded(PastTrial):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataSeen(Event):
+    """A search, or a confirmation, uses data that were not seen before.
+
+    Attributes:
+        part: What they are for, one of `DATA_PARTS`.
+        rows: How many rows they have.
+        sample: Hashes of some rows, as `kt_extras.evaluation.rows.texts` has them.
+        leaked: How many of these rows are training data too, None if it is not known.
+    """
+
+    kind = "data"
+    part: str
+    rows: int
+    sample: list[str]
+    leaked: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEvaluated(Event):
+    """A model was evaluated on a test set.
+
+    Attributes:
+        trial: The id of the trial whose model it was, None for a model of another origin.
+        metrics: What was measured, by name.
+        rows: How many rows the test set has.
+        sample: As in `DataSeen`.
+        at: Seconds since 1970, UTC.
+    """
+
+    kind = "evaluate"
+    trial: str | None
+    metrics: Encoded
+    rows: int
+    sample: list[str]
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRepeated(Event):
+    """The model of a trial was trained again with another seed, which is no part of the search.
+
+    Attributes:
+        trial: Its id.
+        seed: That of the training.
+        setup: What tells its data and arguments from those of other repeats.
+        epochs: How many it trained, None if that is not known.
+        metrics: Of the last epoch.
+        holdout: Metrics on data that nothing was chosen by, empty without such data.
+    """
+
+    kind = "repeat"
+    trial: str
+    seed: int
+    setup: str
+    epochs: int | None
+    metrics: Encoded
+    holdout: Encoded = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SnapshotCompleted(Event):
     """In snapshots alone: what the other events of a snapshot do not show.
 
@@ -329,6 +390,9 @@ _KINDS: dict[str, type[Event]] = {
         TrialEnded,
         PastTrial,
         TrialAdded,
+        DataSeen,
+        ModelEvaluated,
+        TrialRepeated,
         SnapshotCompleted,
     )
 }

@@ -25,9 +25,11 @@ from kt_extras.bridge.spaces import to_space
 from kt_extras.bridge.trial_state import TrialState
 from kt_extras.records.events import (
     BudgetExtended,
+    DataSeen,
     EpochReported,
     Event,
     Exploit,
+    ModelEvaluated,
     PastKnown,
     PastTrial,
     PointEnqueued,
@@ -39,6 +41,7 @@ from kt_extras.records.events import (
     TrialAdded,
     TrialBegun,
     TrialEnded,
+    TrialRepeated,
     TrialResumed,
 )
 from kt_extras.records.scores import best_metrics, best_trials, is_scored, score_at_pause
@@ -109,6 +112,9 @@ class SearchState:
         rungs: Epoch budgets that a scheduler has given to trials.
         front: The outcomes that no other one dominates, of several objectives.
         found: Names of hyperparameters that were declared by running trials.
+        seen: The data that were used, each once for a part.
+        evaluations: Of models on test sets, oldest first.
+        repeats: Trainings of trials with other seeds, oldest first.
         history: What samplers, pruners and schedulers see.
     """
 
@@ -138,6 +144,9 @@ class SearchState:
         self.declared = 0
         self.rungs: set[int] = set()
         self.found: set[str] = set()
+        self.seen: list[DataSeen] = []
+        self.evaluations: list[ModelEvaluated] = []
+        self.repeats: list[TrialRepeated] = []
         self.history = History(to_space(hyperparameters), sign_of(objective), goals)
 
     # Changing it.
@@ -311,6 +320,18 @@ class SearchState:
             for step, metrics in run.items():
                 self._add_epoch(record, step, metrics, decoded(event.results))
         self._on_end(event)
+
+    @_apply.register
+    def _on_data(self, event: DataSeen) -> None:
+        self.seen.append(event)
+
+    @_apply.register
+    def _on_evaluate(self, event: ModelEvaluated) -> None:
+        self.evaluations.append(event)
+
+    @_apply.register
+    def _on_repeat(self, event: TrialRepeated) -> None:
+        self.repeats.append(event)
 
     @_apply.register
     def _on_restore(self, event: SnapshotCompleted) -> None:

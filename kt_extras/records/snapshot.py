@@ -56,6 +56,7 @@ def snapshot_events(state: SearchState) -> Iterator[Event]:
             yield from _open(record, state.history.points[record.number], scheduled)
         else:
             yield _past(record, scheduled)
+    yield from (*state.seen, *state.evaluations, *state.repeats)
     for values in state.enqueued:
         yield PointEnqueued(values=values)
     yield SnapshotCompleted(

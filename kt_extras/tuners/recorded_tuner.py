@@ -32,6 +32,7 @@ from kt_extras.records.failures_said import BestList, no_score_text
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.time_spent import section
 from kt_extras.tuners.compile_overrides import compile_with
+from kt_extras.tuners.evaluated_once import evaluate_once
 from kt_extras.tuners.model_fingerprint import FirstModel, model_change
 from kt_extras.tuners.project_files import remove_search_files
 from kt_extras.tuners.roles import is_worker, refuse_without_records, warn_without_records
@@ -207,6 +208,36 @@ class RecordedTuner(SearchViews, keras_tuner.Tuner):
         set_seed = partial(set_trial_seed, self._training_seed, chosen)
         with nullcontext() if self._training_seed is None else random_state_kept():
             return self._models.refit(chosen, set_seed, fit_args, fit_kwargs, epochs)
+
+    def evaluate_once(
+        self, x_test: Any, y_test: Any = None, model: keras.Model | None = None, **kwargs: Any
+    ) -> dict[str, float]:
+        """Evaluate the best model, or another one, on test data, which are new only once.
+
+        The evaluation is recorded with the search.  A warning says if these data were evaluated
+        before, how often and when; if rows of them were training or validation data of the search;
+        and if its validation data have rows of its training data.  Rows are compared by their
+        inputs.  Of the data of a search in memory 256 rows are recorded, so that a few shared rows
+        may not be noticed; `kt_extras.count_leaks` counts all.  A `tf.data.Dataset` for validation
+        is compared if it was passed to this tuner, and read up to a million rows.
+
+        Args:
+            x_test: Inputs as for `keras.Model.evaluate`: arrays, data frames, a
+                `tf.data.Dataset` or a `keras.utils.PyDataset`, but no generator.
+            y_test: Targets as for `keras.Model.evaluate`.  Defaults to None: `x_test` has them.
+            model: A compiled model.  Defaults to None: that of `get_best_models()`.
+            **kwargs: As for `keras.Model.evaluate`; `verbose` defaults to 0.
+
+        Returns:
+            The loss and the metrics by name.
+
+        Raises:
+            IndexError: No trial has a score yet.
+            RuntimeError: This is a worker of a chief, which has the records.
+            TypeError: `x_test` cannot be read twice.
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        """
+        return evaluate_once(self, x_test, y_test, model, kwargs)
 
     def plan(self) -> list[dict[str, int]]:
         """Print what the scheduler intends, and return it.

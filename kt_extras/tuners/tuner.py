@@ -41,6 +41,7 @@ from kt_extras.tuners.arguments import (
 )
 from kt_extras.tuners.asked_oracle import asked_oracle
 from kt_extras.tuners.compile_overrides import check_overrides
+from kt_extras.tuners.data_used import note_data
 from kt_extras.tuners.environment_errors import environment_explained
 from kt_extras.tuners.fit_arguments import (
     accepts,
@@ -67,6 +68,7 @@ from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
 
 _OF_THIS_PROCESS = (
+    "_validated_on",
     *("_fits", "_models", "_notes", "_pool", "_prebuilt", "_restore_settings", "_role"),
     *("_stop_request", "_time_report"),
 )
@@ -194,6 +196,7 @@ class Tuner(RecordedTuner):
         self._notes = Notes(visible=False)
         self._fits = FitReport(self._notes)
         self._time_report: TimeReport | None = None  # of the last search
+        self._validated_on: Any = None  # a data set of batches that is not on record
         self._sets_verbose = False  # whether the user's own training does
         self._shows_epochs = False  # whether Keras' own progress bars are shown
         super().__init__(
@@ -253,6 +256,7 @@ class Tuner(RecordedTuner):
             if self._takes_verbose:
                 fit_kwargs["verbose"] = 2 if verbose > 1 else 0
 
+        note_data(self, fit_args, fit_kwargs)
         run = SearchRun(self, self._local_oracle, self._pool, self._at_once())
 
         def run_trials() -> None:
@@ -446,6 +450,7 @@ class Tuner(RecordedTuner):
         self._notes = Notes(visible=verbose > 0)
         if not made_by_workers(fit_args, fit_kwargs):
             self._check_fit_arguments(fit_args, dict(fit_kwargs))
+        note_data(self, fit_args, fit_kwargs)
         return SearchDriver(
             self,
             self._local_oracle,
@@ -488,7 +493,7 @@ class Tuner(RecordedTuner):
         self._pool, self._prebuilt = ModelPool(pool_size), None
         self._stop_request, self._notes = StopRequest(), Notes(visible=False)
         self._fits, self._restore_settings = FitReport(self._notes), None
-        self._time_report = None
+        self._time_report = self._validated_on = None
         self._models = self._models_kept(self._local_oracle, keep)
         self._role = role_of(self, self._local_oracle, self._models, overwrite=False)
 

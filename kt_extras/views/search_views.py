@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kt_extras.analysis.best_trials import best_first, pareto_front
-from kt_extras.analysis.search_data import SearchData, Target, TrialData
+from kt_extras.analysis.search_data import (
+    EvaluationData,
+    RepeatData,
+    SearchData,
+    Target,
+    TrialData,
+)
 from kt_extras.analysis.tables import columns_of, frame_of, rows_of, write_csv, write_parquet
 from kt_extras.arguments import check_flag, check_integer
 from kt_extras.search import Point
@@ -43,6 +49,16 @@ class SearchViews:
     def best_trial(self) -> TrialData | None:
         """The best trial, of several objectives a knee of the front; None if none has a score."""
         return next(iter(best_first(self.search_data())), None)
+
+    @property
+    def evaluations(self) -> tuple[EvaluationData, ...]:
+        """What `evaluate_once` has measured on test sets, oldest first."""
+        return self.search_data().evaluations
+
+    @property
+    def repeats(self) -> tuple[RepeatData, ...]:
+        """The trainings with other seeds that `confirm` has made, oldest first."""
+        return self.search_data().repeats
 
     def best_values(self, num_trials: int = 1) -> list[Point]:
         """Return the values of the hyperparameters of the best trials, as in their best epochs.

@@ -65,6 +65,9 @@ GOOD = [
     events.PastTrial(**PAST),
     events.TrialAdded(**PAST),
     events.PastKnown(source="old", points=[{"x": 0.5}], ranks=[0.0]),
+    events.DataSeen(part="train", rows=3, sample=["00ff00ff00ff00ff"]),
+    events.ModelEvaluated(trial="0002", metrics={"loss": "nan"}, rows=3, sample=[], at=9.0),
+    events.TrialRepeated(trial="0002", seed=1, setup="a", epochs=None, metrics={"loss": 0.5}),
     events.SnapshotCompleted(ended=["0002"], totals={"best": None}),
 ]
 BAD = [
@@ -130,6 +133,18 @@ BAD = [
         events.PastTrial(**{**PAST, "executions": [{"steps": [0], "metrics": {"a": []}}]}),
         "`metrics` must have 1 values of 'a'",
     ),
+    (events.DataSeen(part="test", rows=3, sample=[]), "`part` must be one of"),
+    (events.DataSeen(part="train", rows=-1, sample=[]), "`rows` must be an integer"),
+    (events.DataSeen(part="train", rows=1, sample=["ff"]), "`sample` must be hashes of 16 digits"),
+    (events.DataSeen(part="train", rows=1, sample=[], leaked=0.5), "`leaked` must be an integer"),
+    (
+        events.ModelEvaluated(trial="0009", metrics={}, rows=1, sample=[], at=0.0),
+        "`trial` .* '0009'",
+    ),
+    (events.ModelEvaluated(trial=None, metrics={}, rows=1, sample=[], at="now"), "`at` must be"),
+    (events.TrialRepeated(trial="0009", seed=1, setup="", epochs=1, metrics={}), "`trial` .* '00"),
+    (events.TrialRepeated(trial="0002", seed=-1, setup="", epochs=1, metrics={}), "`seed` must"),
+    (events.TrialRepeated(trial="0002", seed=1, setup=1, epochs=1, metrics={}), "`setup` must"),
     (events.SnapshotCompleted(ended=["0009"]), "`trial` .* '0009'"),
     (events.SnapshotCompleted(totals={"points": 1}), "`totals` must be of"),
     (events.SnapshotCompleted(totals=3), "`totals`"),

@@ -32,6 +32,9 @@ ONE_OF_EACH = [
     events.TrialEnded(**END),
     events.PastTrial(**END, attempt=1, began=0.0, stop_asked=False, executions=[]),
     events.TrialAdded(**END, attempt=1, began=0.0, stop_asked=False, executions=[]),
+    events.DataSeen(part="validation", rows=3, sample=["00ff00ff00ff00ff"], leaked=0),
+    events.ModelEvaluated(trial=None, metrics={"loss": "inf"}, rows=3, sample=[], at=9.0),
+    events.TrialRepeated(trial="0000", seed=1, setup="a", epochs=2, metrics={"loss": 0.5}),
     events.SnapshotCompleted(found=["x"], ended=["0000"], totals={"ended": 1}),
 ]
 

@@ -9,7 +9,13 @@ import pytest
 import kt_extras as kte
 from kt_extras.analysis.tables import columns_of, rows_of
 from kt_extras.oracles.search_data import search_data
-from kt_extras.records.events import from_record, to_record
+from kt_extras.records.events import (
+    DataSeen,
+    ModelEvaluated,
+    TrialRepeated,
+    from_record,
+    to_record,
+)
 from kt_extras.records.search_state import SearchState
 from kt_extras.records.snapshot import snapshot_events
 from kt_extras.samplers.random import Random
@@ -47,6 +53,10 @@ def eventful(seed, directory=None):
                 oracle.end_trial(trial)
             except RuntimeError:
                 break
+    oracle.note_data([DataSeen(part="train", rows=1, sample=["00ff00ff00ff00ff"])])
+    oracle._record_data()
+    oracle.record(ModelEvaluated(trial="0000", metrics={"a": "nan"}, rows=1, sample=[], at=1.0))
+    oracle.record(TrialRepeated(trial="0000", seed=1, setup="", epochs=2, metrics={"a": 0.5}))
     return oracle
 
 
