@@ -6,6 +6,7 @@ True
 
 What `dir` shows is public: classes, functions and packages.  All other packages (`oracles`,
 `tuners`, `records`, `analysis`, `views`, `report`, `commands`, `study`, `bridge`, `checkpoints`,
+`evaluation`, `hypermodels`,
 `model_reuse`, `stacking`, `tensorboard`) and modules are internal and may change in any release.
 
 `HyperModel`, `HyperParameters`, `Objective`, `Oracle`, `applications` and `errors` are those of
@@ -36,6 +37,7 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras import calibration as calibration
     from kt_extras import callbacks as callbacks
     from kt_extras import costs as costs
+    from kt_extras import ensembles as ensembles
     from kt_extras import imbalance as imbalance
     from kt_extras import loggers as loggers
     from kt_extras import losses as losses
@@ -59,6 +61,11 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.analysis.search_data import TrialData as TrialData
     from kt_extras.evaluation.leaks import Leaks as Leaks
     from kt_extras.evaluation.leaks import count_leaks as count_leaks
+    from kt_extras.hypermodels import Boolean as Boolean
+    from kt_extras.hypermodels import Choice as Choice
+    from kt_extras.hypermodels import Float as Float
+    from kt_extras.hypermodels import Int as Int
+    from kt_extras.hypermodels import TrainingSpace as TrainingSpace
     from kt_extras.oracles.asha import ASHAOracle as ASHAOracle
     from kt_extras.oracles.bayesian_optimization import (
         BayesianOptimizationOracle as BayesianOptimizationOracle,
@@ -106,6 +113,7 @@ _MODULES = (
     "calibration",
     "callbacks",
     "costs",
+    "ensembles",
     "imbalance",
     "loggers",
     "losses",
@@ -130,9 +138,12 @@ _HOMES = {
     "BOHBOracle": "kt_extras.oracles.bohb",
     "BayesianOptimization": "kt_extras.tuners.bayesian_optimization",
     "BayesianOptimizationOracle": "kt_extras.oracles.bayesian_optimization",
+    "Boolean": "kt_extras.hypermodels",
+    "Choice": "kt_extras.hypermodels",
     "EvaluationData": "kt_extras.analysis.search_data",
     "Evolution": "kt_extras.tuners.evolution",
     "EvolutionOracle": "kt_extras.oracles.evolution",
+    "Float": "kt_extras.hypermodels",
     "GridSearch": "kt_extras.tuners.grid_search",
     "GridSearchOracle": "kt_extras.oracles.grid_search",
     "Hyperband": "kt_extras.tuners.hyperband",
@@ -140,6 +151,7 @@ _HOMES = {
     "HyperparameterSchedule": "kt_extras.tuners.hyperparameter_schedule",
     "MedianPruner": "kt_extras.pruners",
     "Leaks": "kt_extras.evaluation.leaks",
+    "Int": "kt_extras.hypermodels",
     "LoadedSearch": "kt_extras.views.loaded_search",
     "OptunaSearch": "kt_extras.views.optuna_search",
     "PASHA": "kt_extras.tuners.pasha",
@@ -161,6 +173,7 @@ _HOMES = {
     "TPEOracle": "kt_extras.oracles.tpe",
     "ThresholdPruner": "kt_extras.pruners",
     "TrialData": "kt_extras.analysis.search_data",
+    "TrainingSpace": "kt_extras.hypermodels",
     "Tuner": "kt_extras.tuners.tuner",
     "count_leaks": "kt_extras.evaluation.leaks",
     "from_optuna": "kt_extras.views.optuna_search",

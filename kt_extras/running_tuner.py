@@ -34,9 +34,13 @@ class RunningTuner(NamedTuple):
         user's.
         """
         keras_tuner = sys.modules["keras_tuner"]
-        fit = getattr(self.tuner.hypermodel.fit, "__func__", None)
+        hypermodel = self.tuner.hypermodel
+        if not getattr(hypermodel, "fits_plainly", True):  # a `TrainingSpace`
+            return False
+        fit = getattr(hypermodel.fit, "__func__", None)
         runs = type(self.tuner).run_trial.__module__
-        return fit is keras_tuner.HyperModel.fit and runs.partition(".")[0] in _PACKAGES
+        plain = fit is keras_tuner.HyperModel.fit or hasattr(hypermodel, "fits_plainly")
+        return plain and runs.partition(".")[0] in _PACKAGES
 
 
 def running_tuner() -> RunningTuner | None:

@@ -5,6 +5,7 @@ Nothing here needs a search; `Resampler`, `Mixer` and `space` put it into one.
 
 from kt_extras.class_arguments import checked_costs
 from kt_extras.imbalance.balanced_batches import BalancedBatches
+from kt_extras.imbalance.corrected import Corrected
 from kt_extras.imbalance.costs import (
     cost_matrix,
     costs_of_weights,
@@ -31,6 +32,7 @@ __all__ = [
     "BalancedBatches",
     "ClassCounts",
     "ClassStatistics",
+    "Corrected",
     "Mixer",
     "Resampler",
     "Treatment",

@@ -24,6 +24,7 @@ from kt_extras.arguments import check_directory, check_flag, check_integer, chec
 from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.ensembles.judge import LossFunction
 from kt_extras.oracles.added_trial import Score
 from kt_extras.oracles.arguments import Points, Values
 from kt_extras.oracles.oracle import SamplerOracle
@@ -31,6 +32,7 @@ from kt_extras.oracles.plan import expected_epochs, plan_table, planned_rows
 from kt_extras.records.failures_said import BestList, no_score_text
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.time_spent import section
+from kt_extras.tuners.combined_models import Method, ensemble, soup
 from kt_extras.tuners.compile_overrides import compile_with
 from kt_extras.tuners.evaluated_once import evaluate_once
 from kt_extras.tuners.model_fingerprint import FirstModel, model_change
@@ -38,6 +40,7 @@ from kt_extras.tuners.project_files import remove_search_files
 from kt_extras.tuners.roles import is_worker, refuse_without_records, warn_without_records
 from kt_extras.tuners.search_monitor import resumption
 from kt_extras.tuners.trained_models import Epochs, TrainedModels, trial_to_refit
+from kt_extras.tuners.training_space_use import search_arguments
 from kt_extras.tuners.trial_run import set_trial_seed
 from kt_extras.views.search_views import SearchViews
 
@@ -205,6 +208,7 @@ class RecordedTuner(SearchViews, keras_tuner.Tuner):
             ValueError: `trial` has none, or there is no `hypermodel`.
         """
         chosen = trial_to_refit(self, trial)
+        fit_kwargs = dict(search_arguments(self, fit_args, fit_kwargs))
         set_seed = partial(set_trial_seed, self._training_seed, chosen)
         with nullcontext() if self._training_seed is None else random_state_kept():
             return self._models.refit(chosen, set_seed, fit_args, fit_kwargs, epochs)
@@ -238,6 +242,106 @@ class RecordedTuner(SearchViews, keras_tuner.Tuner):
             kt_extras.storage.lock.ProjectInUseError: Another process is searching.
         """
         return evaluate_once(self, x_test, y_test, model, kwargs)
+
+    def ensemble(
+        self,
+        size: int,
+        x_val: Any,
+        y_val: Any = None,
+        *,
+        method: Method = "greedy",
+        trials: int | None = None,
+        loss: LossFunction | None = None,
+        start: int = 1,
+        bags: int = 1,
+        sample_weight: Any = None,
+        seed: int = 0,
+        batch_size: int = 256,
+    ) -> keras.Model:
+        """Return one model that averages what the models of several trials put out.
+
+        It predicts, saves to one file that needs neither the search nor its project, and is
+        calibrated by `kte.calibration.calibrate`.  It is compiled with the best trial's loss and
+        metrics.  ``model.get_layer("average")`` has `names_of_members`, the trials, and
+        `weights_of_members`.  The trials are those whose weights are kept: see `keep_checkpoints`.
+
+        Args:
+            size: How many models at most; of `"greedy"` counting repetitions.
+            x_val: Inputs that the models were not trained on; or a data set of batches ``(x, y)``
+                or ``(x, y, sample_weight)`` that is not shuffled.
+            y_val: Their labels.  Defaults to None: `x_val` has them.
+            method: `"greedy"` adds models one by one, with repetitions, each time the one that
+                makes the average best (Caruana et al., ICML 2004); `"average"` takes the best
+                `size` trials, with equal weights; `"stacking"` gives these the weights, at least 0
+                and with the sum 1, that have the lowest loss (Breiman 1996). Defaults to
+                `"greedy"`.
+            trials: How many of the best trials are considered.  Defaults to None: all that have
+                weights.
+            loss: A loss of Keras, or a function ``(y_true, y_pred) -> number`` that is lower for
+                better predictions.  Defaults to None: the loss of the best trial's model.
+            start: With how many of the best models `"greedy"` begins. Defaults to `1`.
+            bags: How often `"greedy"` chooses from another half of the models; all that is chosen
+                counts. Defaults to `1`: once, from all.
+            sample_weight: Shape ``(n,)``, of arrays. Defaults to `None`.
+            seed: Seed of the bags. Defaults to `0`.
+            batch_size: Rows predicted at a time, of arrays. Defaults to `256`.
+
+        Raises:
+            FileNotFoundError: Fewer than two trials have weights.
+            RuntimeError: This is a worker of a chief, which has the records.
+            ValueError: An argument out of its range; models with several outputs, with outputs of
+                different shapes, or that predict NaN; no loss; a data set that is shuffled.
+        """
+        return ensemble(
+            self,
+            size,
+            _labelled(x_val, y_val, sample_weight),
+            method=method,
+            trials=trials,
+            loss=loss,
+            start=start,
+            bags=bags,
+            seed=seed,
+            batch_size=batch_size,
+        )
+
+    def soup(
+        self,
+        x_val: Any,
+        y_val: Any = None,
+        x_train: Any = None,
+        *,
+        trials: int | None = None,
+        loss: LossFunction | None = None,
+        sample_weight: Any = None,
+        batch_size: int = 256,
+    ) -> keras.Model:
+        """Return the best trial's model with an average of the weights of trials like it.
+
+        The weights of the other trials of its architecture are added from the best to the worst,
+        each if the average gets no worse by that on validation data (the greedy soup of Wortsman
+        et al., 2203.05482).  It costs no more than one model.  It helps where the models began
+        with the same weights, as those that are fine-tuned from one pretrained model; of models
+        that began with different ones it takes the best alone.
+
+        Args:
+            x_val: As for `ensemble`.
+            y_val: As for `ensemble`.
+            x_train: Training inputs, arrays or a data set of batches, by which the statistics of
+                batch normalisation are computed anew.  Defaults to None: they are averaged.
+            trials: As for `ensemble`.
+            loss: As for `ensemble`.
+            sample_weight: As for `ensemble`.
+            batch_size: As for `ensemble`, and for `x_train`.
+
+        Raises:
+            FileNotFoundError: Fewer than two trials have weights.
+            RuntimeError: This is a worker of a chief, which has the records.
+            ValueError: An argument out of its range; no other trial has the architecture of the
+                best one.
+        """
+        data = _labelled(x_val, y_val, sample_weight)
+        return soup(self, data, x_train, trials=trials, loss=loss, batch_size=batch_size)
 
     def plan(self) -> list[dict[str, int]]:
         """Print what the scheduler intends, and return it.
@@ -373,7 +477,8 @@ class RecordedTuner(SearchViews, keras_tuner.Tuner):
         self.hypermodel.declare_hyperparameters(hp)
         oracle.update_space(hp)
         with settings_kept(), random_state_kept():
-            build = FirstModel(self.hypermodel.build)
+            declares = getattr(self.hypermodel, "build_and_declare", self.hypermodel.build)
+            build = FirstModel(declares)
             declare_space(build, oracle.get_space, oracle.update_space)
         self._model, self._model_fits_plainly = build.fingerprint, build.trains_plainly
 
@@ -422,3 +527,12 @@ def _check_resume(resume: str, project: str, exists: bool, overwrite: bool) -> N
             f"`resume` is 'must', but the project {project!r} holds no search that could go on.  "
             "Check `directory` and `project_name`, and leave `overwrite` off."
         )
+
+
+def _labelled(x: Any, y: Any, sample_weight: Any) -> Any:
+    """Return validation data as one argument."""
+    if y is None:
+        if sample_weight is not None:
+            raise ValueError("`sample_weight` goes with `y_val`; a data set has its own.")
+        return x
+    return (x, y, sample_weight)

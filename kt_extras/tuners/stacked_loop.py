@@ -212,7 +212,7 @@ class _Architecture:
     """
 
     def __init__(self, first: StackedTrial) -> None:
-        self._model = first.model
+        self._model, self._given = first.model, first.given
         self.waiting: list[StackedTrial] = []
         self.data: Any = None
         self.refused: str | None = None
@@ -220,7 +220,7 @@ class _Architecture:
 
     def has(self, begun: StackedTrial) -> bool:
         """Tell whether the model of a trial is of this architecture."""
-        return begun.is_like(self._model)
+        return begun.is_like(self._model, self._given)
 
     def stack_of(self, at_once: int) -> ModelStack | None:
         """Return a stack with free rows for the waiting trials, None if they cannot be stacked."""

@@ -26,6 +26,7 @@ from kt_extras.training.fit import fit_arguments
 from kt_extras.training.global_state import settings_kept
 from kt_extras.training.hooks import has_hooks, tuner_hooks
 from kt_extras.tuners.callbacks_before import callbacks_before
+from kt_extras.tuners.training_space_use import fit_arguments_of, share_data
 
 Result = TypeVar("Result")
 
@@ -92,7 +93,9 @@ class StackedTrial:
             set_missing_defaults(trial.hyperparameters)
             try:
                 model = tuner._build_checked(trial.hyperparameters)
-                self.given = fit_arguments(model, fit_args, kwargs)
+                hp = trial.hyperparameters
+                args, kwargs = fit_arguments_of(tuner.hypermodel, hp, fit_args, kwargs)
+                self.given = fit_arguments(model, args, kwargs)
                 create_variables(model, self.given)
                 self.model, self._variables = model, {id(one) for one in model.variables}
             except Exception:  # it is raised again where it is handled
@@ -147,8 +150,15 @@ class StackedTrial:
             create_variables(model, self.given)
         return model
 
-    def is_like(self, model: keras.Model) -> bool:
-        """Tell whether its model differs from another in numbers alone."""
+    def is_like(self, model: keras.Model, given: Mapping[str, Any]) -> bool:
+        """Tell whether it differs from another one in numbers of its model alone.
+
+        Args:
+            model: The model of the other one.
+            given: All arguments of `keras.Model.fit` that the other one has.
+        """
+        if not share_data(self.given, given):
+            return False
         with self._own_randomness():  # from which a comparison may draw initial weights
             return differ_in_numbers_alone(model, self.model)
 

@@ -20,6 +20,7 @@ from kt_extras.bridge.trial_message import add_message
 from kt_extras.checkpoints.random_state import set_random_state
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.hypermodels import TrainingSpace
 from kt_extras.loggers.trial_logger import loggers_among
 from kt_extras.model_reuse.model_pool import ModelPool
 from kt_extras.oracles.arguments import check_count, check_executions, other_oracle, refuse_unknown
@@ -63,6 +64,7 @@ from kt_extras.tuners.search_driver import SearchDriver
 from kt_extras.tuners.search_run import SearchRun
 from kt_extras.tuners.stacked_trial import BuiltModel
 from kt_extras.tuners.time_report import TimeReport
+from kt_extras.tuners.training_space_use import declare_with_data, search_arguments
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint, check_model
 from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
@@ -242,6 +244,7 @@ class Tuner(RecordedTuner):
                 there is nothing to validate on, or not when a scheduler compares trials.
             keras_tuner.errors.FatalValueError: No epoch reports the objective.
         """
+        fit_kwargs = dict(search_arguments(self, fit_args, fit_kwargs))
         if workers is not None:
             search_in_workers(self, *fit_args, workers=workers, **fit_kwargs)
             return
@@ -257,6 +260,7 @@ class Tuner(RecordedTuner):
                 fit_kwargs["verbose"] = 2 if verbose > 1 else 0
 
         note_data(self, fit_args, fit_kwargs)
+        declare_with_data(self, fit_args, fit_kwargs)
         run = SearchRun(self, self._local_oracle, self._pool, self._at_once())
 
         def run_trials() -> None:
@@ -391,7 +395,7 @@ class Tuner(RecordedTuner):
                 hypermodel=self.hypermodel,
                 # A class may keep in its attributes what it needs in `fit`, so it has to build.
                 resumes=self._resumes_trial and "build" in vars(self.hypermodel),
-                takes_same_data=self._trains_with_keras,
+                takes_same_data=self._trains_with_keras and not self._changes_data,
             )
         return self._fits.lead(model)
 
@@ -451,6 +455,7 @@ class Tuner(RecordedTuner):
         if not made_by_workers(fit_args, fit_kwargs):
             self._check_fit_arguments(fit_args, dict(fit_kwargs))
         note_data(self, fit_args, fit_kwargs)
+        declare_with_data(self, fit_args, fit_kwargs)
         return SearchDriver(
             self,
             self._local_oracle,
@@ -528,7 +533,12 @@ class Tuner(RecordedTuner):
     def _trains_with_keras(self) -> bool:
         """Whether `model.fit` itself is called with the arguments of `search`."""
         fit = getattr(type(self.hypermodel), "fit", None)
-        return self._runs_with_keras and fit is keras_tuner.HyperModel.fit
+        return self._runs_with_keras and fit in (keras_tuner.HyperModel.fit, TrainingSpace.fit)
+
+    @property
+    def _changes_data(self) -> bool:
+        """Whether trials are trained on other data than those passed to `search`."""
+        return isinstance(self.hypermodel, TrainingSpace) and self.hypermodel.changes_data
 
     @property
     def _calls_model_fit(self) -> bool:

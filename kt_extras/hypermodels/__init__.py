@@ -1,0 +1,6 @@
+"""Models with what lies around them in one search space: data, batch size, epochs, callbacks."""
+
+from kt_extras.hypermodels.training_space import TrainingSpace
+from kt_extras.hypermodels.values import Boolean, Choice, Float, Int
+
+__all__ = ["Boolean", "Choice", "Float", "Int", "TrainingSpace"]
