@@ -2,8 +2,8 @@
 
 import json
 import re
+import runpy
 import shutil
-import subprocess
 import sys
 import warnings
 import zlib
@@ -354,11 +354,14 @@ def test_what_cannot_be_repaired_is_said_without_a_traceback(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_command_runs_by_its_name(directory):
+def test_command_runs_by_its_name(directory, monkeypatch, capsys):
     damage(directory, 3)
-    command = [sys.executable, "-m", "kt_extras", "repair", str(directory / "p")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Lost records: 4." in done.stdout
+    monkeypatch.setattr(sys, "argv", ["kt_extras", "repair", str(directory / "p")])
+    monkeypatch.delitem(sys.modules, "kt_extras.__main__")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("kt_extras", run_name="__main__")
+    assert ended.value.code == 0
+    assert "Lost records: 4." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
