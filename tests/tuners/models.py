@@ -19,8 +19,8 @@ def build(hp):
             layers.append(keras.layers.Dense(hp.Choice("more", [4, 8, 16]), "relu"))
     model = keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
     rate = hp.Float("rate", 1e-4, 1e-1, sampling="log")
-    adam = keras.optimizers.Adam(rate)
-    model.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    sgd = keras.optimizers.SGD(rate, momentum=0.9)  # is traced in half the time of Adam
+    model.compile(sgd, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
