@@ -24,6 +24,7 @@ SAVED_CLASSES = {
         "TemperatureScaling",
         "VectorScaling",
     ),
+    "ensembles.averaged": ("ModelAverage",),
     "losses": (
         "AsymmetricLoss",
         "BalancedSoftmax",

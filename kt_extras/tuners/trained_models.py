@@ -85,6 +85,25 @@ class TrainedModels:
                 "trains the model of a trial once more."
             )
 
+    def with_weights(self, method: str) -> list[Trial]:
+        """Return the trials with a score whose weights are kept, best first.
+
+        Args:
+            method: What needs at least two of them, for the message.
+
+        Raises:
+            FileNotFoundError: There are fewer.
+        """
+        scored = self._tuner.oracle.get_best_trials(len(self._oracle.trials))
+        found = [trial for trial in scored if self._checkpoints.exist(trial.trial_id)]
+        if len(found) < 2:
+            raise FileNotFoundError(
+                f"`{method}` needs the weights of at least two trials, got {len(found)} of "
+                f"{len(scored)} trials with a score.  {self._checkpoints.rule}  A search with "
+                "`keep_checkpoints='all'`, or with a number from 2, keeps more."
+            )
+        return found
+
     def _was_added(self, name: str) -> bool:
         return name in self._oracle.trials and self._oracle.trial_record(name).added
 

@@ -1,0 +1,151 @@
+"""Ensembles and soups of the trials of a search against its best trial, on ten tables.
+
+    python -m benchmarks.ensembles --seeds 3
+
+For each seed a table is split 60/20/20 by class.  A random search trains small networks, each
+trial from weights of its own; ensembles of ten are chosen on the validation rows, by which the
+trials were compared, too.  In a second search all trials begin with the weights of one network
+that was trained before, as in fine-tuning: it has the soup.  All are judged on the test rows by
+cross-entropy, which nothing else has seen, beside the best trial of their search; lower is better.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from benchmarks.imbalanced_data import Part, split
+from benchmarks.offline_tables import TABLES, table
+
+METHODS = ("greedy", "average", "stacking")
+WAYS = ("best trial", *METHODS, "best fine-tuned", "soup")
+SIZE = 10
+TRIALS = 15
+TRAINING = {"epochs": 12, "batch_size": 64, "verbose": 0}
+
+
+def main() -> None:
+    """Run every table and seed, or those of one table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
+    parser.add_argument("--one", choices=TABLES, help="print JSON lines")
+    options = parser.parse_args()
+    if options.one:
+        for found in run(options.one, options.seeds):
+            print(json.dumps(found), flush=True)
+        return
+    report({name: in_a_process(name, options.seeds) for name in options.tables})
+
+
+def in_a_process(name: str, seeds: int) -> list[dict[str, float]]:
+    """Run all seeds of a table in a fresh process; return what they measured."""
+    command = [sys.executable, "-m", "benchmarks.ensembles", "--one", name, "--seeds", str(seeds)]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return [json.loads(line) for line in output.stdout.splitlines() if line.startswith("{")]
+
+
+def run(name: str, seeds: int) -> Iterator[dict[str, float]]:
+    """Yield the cross-entropy on the test rows of each way, for each seed."""
+    import keras
+
+    x, y = table(name)
+    classes = int(y.max()) + 1
+    for seed in range(seeds):
+        keras.utils.set_random_seed(seed)
+        train, validation, test = split(x, y, seed)
+
+        def own(hp: Any, columns: int = x.shape[1]) -> Any:
+            units = hp.Choice("units", [16, 32, 64])
+            activation = hp.Choice("activation", ["relu", "tanh"])
+            return network(hp, columns, classes, units, activation)
+
+        base = keras.Sequential([keras.Input((x.shape[1],)), *layers(32, "relu", 0.0, classes)])
+        base.compile("adam", "sparse_categorical_crossentropy")
+        base.fit(*train, **{**TRAINING, "epochs": 4})
+
+        def fine_tuned(hp: Any, columns: int = x.shape[1], base: Any = base) -> Any:
+            model = network(hp, columns, classes, 32, "relu")
+            model.set_weights(base.get_weights())
+            return model
+
+        with tempfile.TemporaryDirectory() as directory:
+            tuner = search(own, train, validation, seed, f"{directory}/own")
+            found = {"best trial": tuner.get_best_models()[0]}
+            found |= {
+                method: tuner.ensemble(SIZE, *validation, method=method) for method in METHODS
+            }
+            tuner = search(fine_tuned, train, validation, seed, f"{directory}/fine_tuned")
+            found["best fine-tuned"] = tuner.get_best_models()[0]
+            found["soup"] = tuner.soup(*validation)
+            yield {way: crossentropy(model, test) for way, model in found.items()}
+
+
+def network(hp: Any, columns: int, classes: int, units: int, activation: str) -> Any:
+    """Return a compiled network of the search space."""
+    import keras
+
+    rate = hp.Float("rate", 3e-4, 3e-2, sampling="log")
+    parts = layers(units, activation, hp.Float("dropout", 0.0, 0.5), classes)
+    model = keras.Sequential([keras.Input((columns,)), *parts])
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    return model
+
+
+def layers(units: int, activation: str, dropout: float, classes: int) -> list[Any]:
+    """Return the layers of every network here."""
+    import keras
+
+    hidden = [keras.layers.Dense(units, activation), keras.layers.Dropout(dropout)]
+    return [*hidden, keras.layers.Dense(units, activation), keras.layers.Dense(classes, "softmax")]
+
+
+def search(build: Any, train: Part, validation: Part, seed: int, directory: str) -> Any:
+    """Return a tuner that has run."""
+    import kt_extras as kte
+
+    tuner = kte.RandomSearch(
+        build, "val_loss", max_trials=TRIALS, seed=seed, keep_checkpoints="all", directory=directory
+    )
+    tuner.search(*train, validation_data=tuple(validation), **TRAINING)
+    return tuner
+
+
+def crossentropy(model: Any, test: Part) -> float:
+    """Return the mean cross-entropy, with probabilities of 1e-7 at least."""
+    p = np.asarray(model(test.x), dtype=np.float64)
+    return float(-np.log(np.maximum(p[np.arange(len(p)), test.y], 1e-7)).mean())
+
+
+def report(rounds: dict[str, list[dict[str, float]]]) -> None:
+    """Print the means over the seeds, and how often the best trial was beaten."""
+    print("| table |", " | ".join(WAYS), "|")
+    print("| --- |" + " --: |" * len(WAYS))
+    means = {
+        name: {way: mean(run[way] for run in runs) for way in WAYS} for name, runs in rounds.items()
+    }
+    for name, found in means.items():
+        print(f"| {name} |", " | ".join(f"{found[way]:.4f}" for way in WAYS), "|")
+    for way in (*METHODS, "soup"):
+        rival = "best fine-tuned" if way == "soup" else "best trial"
+        better = sum(found[way] < found[rival] for found in means.values())
+        seeds = [run[way] < run[rival] for runs in rounds.values() for run in runs]
+        print(
+            f"\n{way}: better than the {rival} on {better} of {len(means)} tables, "
+            f"{sum(seeds)} of {len(seeds)} splits",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
