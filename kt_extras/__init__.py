@@ -59,10 +59,13 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.analysis.search_data import RepeatData as RepeatData
     from kt_extras.analysis.search_data import SearchData as SearchData
     from kt_extras.analysis.search_data import TrialData as TrialData
+    from kt_extras.evaluation.confirmation import Confirmation as Confirmation
+    from kt_extras.evaluation.confirmation import ConfirmedTrial as ConfirmedTrial
     from kt_extras.evaluation.leaks import Leaks as Leaks
     from kt_extras.evaluation.leaks import count_leaks as count_leaks
     from kt_extras.hypermodels import Boolean as Boolean
     from kt_extras.hypermodels import Choice as Choice
+    from kt_extras.hypermodels import CrossValidation as CrossValidation
     from kt_extras.hypermodels import Float as Float
     from kt_extras.hypermodels import Int as Int
     from kt_extras.hypermodels import TrainingSpace as TrainingSpace
@@ -91,6 +94,7 @@ if _TYPE_CHECKING:  # the same tables once more, for editors and type checkers
     from kt_extras.tuners.bayesian_optimization import BayesianOptimization as BayesianOptimization
     from kt_extras.tuners.bohb import BOHB as BOHB
     from kt_extras.tuners.evolution import Evolution as Evolution
+    from kt_extras.tuners.fold_models import FoldModels as FoldModels
     from kt_extras.tuners.grid_search import GridSearch as GridSearch
     from kt_extras.tuners.hyperband import Hyperband as Hyperband
     from kt_extras.tuners.hyperparameter_schedule import (
@@ -140,10 +144,14 @@ _HOMES = {
     "BayesianOptimizationOracle": "kt_extras.oracles.bayesian_optimization",
     "Boolean": "kt_extras.hypermodels",
     "Choice": "kt_extras.hypermodels",
+    "CrossValidation": "kt_extras.hypermodels",
+    "Confirmation": "kt_extras.evaluation.confirmation",
+    "ConfirmedTrial": "kt_extras.evaluation.confirmation",
     "EvaluationData": "kt_extras.analysis.search_data",
     "Evolution": "kt_extras.tuners.evolution",
     "EvolutionOracle": "kt_extras.oracles.evolution",
     "Float": "kt_extras.hypermodels",
+    "FoldModels": "kt_extras.tuners.fold_models",
     "GridSearch": "kt_extras.tuners.grid_search",
     "GridSearchOracle": "kt_extras.oracles.grid_search",
     "Hyperband": "kt_extras.tuners.hyperband",

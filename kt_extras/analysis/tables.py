@@ -10,6 +10,7 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kt_extras.analysis.executions import standard_error
 from kt_extras.analysis.search_data import SearchData, TrialData
 from kt_extras.analysis.space_config import space_config
 from kt_extras.analysis.written_file import file_to_write
@@ -29,14 +30,18 @@ def rows_of(search: SearchData) -> list[Row]:
         (`values.<name>` if that is taken), and each metric of the best epoch under its own name
         (`metrics.<name>` if that is taken, by a hyperparameter of any trial, too).  Inactive
         hyperparameters are left out, and so are the metrics of trials without a score.  With
+        several executions or folds there is `standard_error`, that of the mean score.  With
         several objectives each of them has a column, and with constraints there is `violation`,
         which is 0 for a trial that meets them.
     """
     hyperparameters = {name for trial in search.trials for name in trial.values}
-    return [_row(trial, search, hyperparameters) for trial in search.trials]
+    repeated = any(len(trial.executions) > 1 for trial in search.trials)
+    return [_row(trial, search, hyperparameters, repeated=repeated) for trial in search.trials]
 
 
-def _row(trial: TrialData, search: SearchData, hyperparameters: Container[str]) -> Row:
+def _row(
+    trial: TrialData, search: SearchData, hyperparameters: Container[str], *, repeated: bool
+) -> Row:
     row: Row = {
         "number": trial.number,
         "trial_id": trial.trial_id,
@@ -47,6 +52,8 @@ def _row(trial: TrialData, search: SearchData, hyperparameters: Container[str]) 
         "seconds": trial.seconds,
         "message": trial.message,
     }
+    if repeated:
+        row["standard_error"] = standard_error(trial, search.objectives[0])
     if search.constraints:
         row["violation"] = trial.violation if trial.score is not None else None
     for name, value in trial.values.items():

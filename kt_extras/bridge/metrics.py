@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -18,25 +19,33 @@ Metrics = dict[str, float]
 #: else from a worker to its chief, and only the worker knows how many epochs `fit` was given.
 LAST_EPOCH = "kt_extras/last_epoch"
 
+
+class Last(enum.Enum):
+    """What ends with an epoch: the whole training of a trial, or an execution of several."""
+
+    OF_EXECUTION = 0.0
+    OF_TRIAL = 1.0
+
+
 #: The best epoch of a trial of which no epoch is known, on the way to the oracle: KerasTuner's
 #: protocol takes None for 0.
 NO_EPOCH = -1
 
 
-def split_last_epoch(metrics: Mapping[str, float]) -> tuple[Metrics, bool]:
-    """Return an epoch's metrics without the mark `LAST_EPOCH`, and whether they had it.
+def split_last_epoch(metrics: Mapping[str, float]) -> tuple[Metrics, Last | None]:
+    """Return an epoch's metrics without the mark `LAST_EPOCH`, and what ends with the epoch.
 
     Raises:
         TypeError: They are no dictionary of names, or a value is not a number.
         ValueError: A value is a text.
 
     >>> split_last_epoch({"loss": 0.5, LAST_EPOCH: 1.0})
-    ({'loss': 0.5}, True)
+    ({'loss': 0.5}, <Last.OF_TRIAL: 1.0>)
     """
     if not isinstance(metrics, Mapping):
         raise TypeError(f"`metrics` must be a dictionary of names and numbers, got {metrics!r}.")
     plain = {_text(k): _number(k, v) for k, v in metrics.items() if k != LAST_EPOCH}
-    return plain, LAST_EPOCH in metrics
+    return plain, Last(float(metrics[LAST_EPOCH])) if LAST_EPOCH in metrics else None
 
 
 def _text(name: Any) -> str:

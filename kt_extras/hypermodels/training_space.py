@@ -15,7 +15,7 @@ from kt_extras.hypermodels.values import VALUES
 from kt_extras.running_tuner import running_tuner
 
 _FIT = inspect.signature(keras.Model.fit)
-_SETTINGS = ("batch_size", "epochs", "shuffle", "class_weight", "sample_weight")
+FIT_ARGUMENTS = frozenset(_FIT.parameters)
 _COUNTS = ("batch_size", "epochs")
 _OF_DATA = 3  # arguments of a function of the data too: `hp`, `x` and `y`
 

@@ -69,7 +69,11 @@ class Corrected(TrainingSpace):
                 f"{taken} is set by the correction, so `Corrected` does not take it: use "
                 "`kt_extras.TrainingSpace` with corrections of your own."
             )
-        settings: dict[str, Any] = {"outputs": outputs, "from_logits": from_logits, "methods": methods}
+        settings: dict[str, Any] = {
+            "outputs": outputs,
+            "from_logits": from_logits,
+            "methods": methods,
+        }
         self._space: dict[str, Any] = {**settings, "seed": seed, "prefix": prefix}
         self._labels = y
         super().__init__(

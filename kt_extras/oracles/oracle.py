@@ -18,7 +18,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras.arguments import check_flag, check_integer, check_protocol
 from kt_extras.bridge.goals import Constraints, Objectives
-from kt_extras.bridge.metrics import NO_EPOCH, Metrics, encoded, split_last_epoch
+from kt_extras.bridge.metrics import NO_EPOCH, Last, Metrics, encoded, split_last_epoch
 from kt_extras.bridge.objective import ObjectiveLike, value_in
 from kt_extras.bridge.trial_message import add_message, take_message
 from kt_extras.bridge.trial_state import TrialState
@@ -41,6 +41,7 @@ from kt_extras.oracles.drivers import (
     was_reported_once,
 )
 from kt_extras.oracles.failures import FailureCount, report
+from kt_extras.oracles.fold_losses import has_worse_folds
 from kt_extras.oracles.next_trial import NextTrial
 from kt_extras.oracles.recorded_oracle import RecordedOracle, in_turn
 from kt_extras.pruners import Pruner
@@ -54,13 +55,14 @@ from kt_extras.records.events import (
 )
 from kt_extras.records.failures_said import no_score_text
 from kt_extras.records.past_searches import PastSearches, past_sources
-from kt_extras.records.scores import best_step, check_measured, score_at_pause
+from kt_extras.records.scores import best_step, best_trials, check_measured, score_at_pause
 from kt_extras.records.trial_end import Outcome, end_event
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.samplers.distinct import Distinct
 from kt_extras.samplers.exhaustive import Exhaustive
 from kt_extras.schedulers import Scheduler
 from kt_extras.search import Sampler, State
+from kt_extras.search.folds import FoldPruner
 from kt_extras.search.priors import Prior, check_priors_fit, checked_priors, warn_of_unused
 
 _STATUSES = (  # with which a trial may be handed back
@@ -219,6 +221,7 @@ class SamplerOracle(RecordedOracle):
         )
         self._past_sources = sources
         self.pruner = pruner
+        self.fold_pruner: FoldPruner | None = None  # of a tuner that cross-validates
         check_fits_goals(self.goals, target=target, pruner=pruner, scheduler=scheduler)
 
     @property
@@ -318,9 +321,10 @@ class SamplerOracle(RecordedOracle):
         self._check_taken(trial_id)
         record, step = self._running(trial_id), as_step(step)
         check_step(record, step)
-        metrics, is_last = split_last_epoch(metrics)
+        metrics, last = split_last_epoch(metrics)
         self._recorder.write(EpochReported(trial=trial_id, step=step, metrics=encoded(metrics)))
-        if not (record.stop_asked or is_last) and self._should_stop(record, metrics):
+        stops = not record.stop_asked and last is not Last.OF_TRIAL
+        if stops and (self._has_worse_folds(record, last) or self._should_stop(record, metrics)):
             self._recorder.write(StopRequested(trial=trial_id))
         if record.budget_used_up and not record.stop_asked:
             self._extend(record)
@@ -499,6 +503,14 @@ class SamplerOracle(RecordedOracle):
         return self.pruner.should_stop(
             history.curve(record.number), history.curves(State.COMPLETED)
         )
+
+    def _has_worse_folds(self, record: TrialRecord, last: Last | None) -> bool:
+        """Return whether the folds of a trial are worse than those of the best one."""
+        if self.fold_pruner is None:
+            return False
+        others = (trial for trial in self.trials.values() if trial is not record.trial)
+        best = [self._state.trials[t.trial_id] for t in best_trials(others, self.objective, 1)]
+        return has_worse_folds(self.fold_pruner, record, last, best, self.objective)
 
     def _score_of(self, record: TrialRecord, given: Trial) -> tuple[float | None, int | None]:
         """Return the score of an attempt, None if it has none, and its best epoch."""

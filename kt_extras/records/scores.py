@@ -43,7 +43,7 @@ def best_epochs(record: TrialRecord, objective: keras_tuner.Objective) -> list[t
         record: A trial.
         objective: The search's, with its direction known.
     """
-    return [found for run in record.executions if (found := _best_of(run, objective)) is not None]
+    return [found for run in record.executions if (found := best_of(run, objective)) is not None]
 
 
 def best_metrics(record: TrialRecord, objective: keras_tuner.Objective) -> Metrics:
@@ -95,7 +95,7 @@ def score_at_pause(
     """
     run = record.executions[0] if record.executions else {}
     before = {step: m for step, m in run.items() if step < record.paused_at_epoch}
-    score, step = _best_of(before, objective) or (math.nan, 0)
+    score, step = best_of(before, objective) or (math.nan, 0)
     return (score, step) if math.isfinite(score) else (None, 0)
 
 
@@ -126,9 +126,10 @@ def check_measured(goals: Goals | None, record: TrialRecord, given: Trial) -> No
             )
 
 
-def _best_of(
+def best_of(
     run: Mapping[int, Metrics], objective: keras_tuner.Objective
 ) -> tuple[float, int] | None:
+    """Return the best value of the objective in one execution and its epoch, None without one."""
     values = {step: value_in(objective, metrics) for step, metrics in run.items()}
     measured = {step: value for step, value in values.items() if value is not None}
     if not measured:

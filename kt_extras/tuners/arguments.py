@@ -8,6 +8,9 @@ import keras
 import keras_tuner
 import tensorflow as tf
 
+from kt_extras.hypermodels import CrossValidation
+from kt_extras.oracles.oracle import SamplerOracle
+
 
 def check_hypermodel(given: Any, *, needed: bool) -> None:
     """Raise unless models can be built with it; a model or a class is no hypermodel.
@@ -60,6 +63,44 @@ def check_strategy(given: Any) -> None:
     if given is not None and not isinstance(given, tf.distribute.Strategy):
         raise TypeError(
             f"`distribution_strategy` must be a `tf.distribute.Strategy` or None, got {given!r}."
+        )
+
+
+def check_cross_validation(given: Any, executions: int, oracle: SamplerOracle) -> None:
+    """Raise unless a search can train the folds of a cross-validation.
+
+    Args:
+        given: The `CrossValidation`, or None.
+        executions: The `executions_per_trial`.
+        oracle: Of the search.
+
+    Raises:
+        TypeError: It is no `CrossValidation`.
+        ValueError: The search repeats or pauses trainings, or has several objectives and a test
+            between folds.
+    """
+    if given is None:
+        return
+    if not isinstance(given, CrossValidation):
+        raise TypeError(
+            "`cross_validation` must be a `kt_extras.CrossValidation`, such as "
+            f"`kte.CrossValidation(5)`, got {given!r}."
+        )
+    if executions != 1:
+        raise ValueError(
+            f"`executions_per_trial` must be 1 with `cross_validation`, got {executions!r}: each "
+            "fold is an execution.  `RepeatedKFold` of scikit-learn repeats folds."
+        )
+    if oracle.scheduler is not None:
+        raise ValueError(
+            f"`cross_validation` can't be used with `{type(oracle.scheduler).__name__}`, which "
+            "pauses and resumes one training of each trial: use a tuner without a scheduler, such "
+            "as `kt_extras.TPE`, with a pruner."
+        )
+    if oracle.goals is not None and given.pruner is not None:
+        raise ValueError(
+            "`p_threshold` of `CrossValidation` must be None with several objectives or "
+            "constraints: folds are compared by one objective."
         )
 
 

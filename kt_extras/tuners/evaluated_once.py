@@ -18,8 +18,8 @@ from kt_extras.tuners.data_used import LIMIT, SAMPLE, seen_as, shared_rows
 from kt_extras.tuners.roles import refuse_without_records
 
 _PARTS = {
-    "train": "training data of the search",
-    "validation": "validation data of the search, by which its trials were compared",
+    "train": "the training data of the search",
+    "validation": "the validation data of the search",
     "holdout": "the holdout of `confirm`",
 }
 
@@ -97,7 +97,7 @@ def _said_of_data(seen: Sequence[DataSeen], hashes: Hashes, dataset: Any) -> Ite
             parts["validation"] = number
     for part, number in parts.items():
         yield (
-            f"About {counted(number, 'row')} of the {_PARTS[part]}, are among the "
+            f"About {counted(number, 'row')} of {_PARTS[part]} are among the "
             f"{len(hashes)} rows of `x_test`: this score is not that of new data.  "
             "`kt_extras.count_leaks` counts them exactly."
         )

@@ -12,6 +12,7 @@ import keras_tuner
 from kt_extras.bridge.goals import Constraints, Objectives
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.hypermodels import CrossValidation
 from kt_extras.oracles.arguments import passed_on, refuse_unknown
 from kt_extras.oracles.grid_search import GridSearchOracle
 from kt_extras.pruners import Pruner
@@ -53,7 +54,8 @@ class GridSearch(Tuner):
             objectives, constraints, weights: As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, trials_at_once, cross_validation, tuner_id, logger: As for
+            `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     >>> import keras, tempfile, kt_extras as kte
@@ -103,6 +105,7 @@ class GridSearch(Tuner):
         project_name: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
         executions_per_trial: int = 1,
+        cross_validation: CrossValidation | None = None,
         max_model_size: int | None = None,
         optimizer: Any = None,
         loss: Any = None,

@@ -15,6 +15,7 @@ from kt_extras.arguments import names_in
 from kt_extras.bridge.goals import Constraints, Objectives
 from kt_extras.bridge.objective import ObjectiveLike
 from kt_extras.checkpoints.weight_files import Keep
+from kt_extras.hypermodels import CrossValidation
 from kt_extras.model_reuse.replay import Target
 from kt_extras.model_reuse.shape_changes import changes_shapes
 from kt_extras.oracles.arguments import passed_on, refuse_unknown
@@ -76,7 +77,8 @@ class PBT(Tuner):
             As for `kt_extras.SamplerOracle`.
         resume, storage, keep_checkpoints, constraint, directory, project_name, overwrite,
             executions_per_trial, max_model_size, optimizer, loss, metrics, distribution_strategy,
-            reuse_models, trials_at_once, tuner_id, logger: As for `kt_extras.Tuner`.
+            reuse_models, trials_at_once, cross_validation, tuner_id, logger: As for
+            `kt_extras.Tuner`.
         **unknown: Refused; the error names the argument that was probably meant.
 
     Raises:
@@ -135,6 +137,7 @@ class PBT(Tuner):
         project_name: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
         executions_per_trial: int = 1,
+        cross_validation: CrossValidation | None = None,
         max_model_size: int | None = None,
         optimizer: Any = None,
         loss: Any = None,

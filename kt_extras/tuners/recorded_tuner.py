@@ -25,6 +25,8 @@ from kt_extras.bridge.space_discovery import declare_space
 from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.ensembles.judge import LossFunction
+from kt_extras.evaluation.confirmation import Confirmation
+from kt_extras.hypermodels import CrossValidation
 from kt_extras.oracles.added_trial import Score
 from kt_extras.oracles.arguments import Points, Values
 from kt_extras.oracles.oracle import SamplerOracle
@@ -34,7 +36,9 @@ from kt_extras.training.global_state import settings_kept
 from kt_extras.training.time_spent import section
 from kt_extras.tuners.combined_models import Method, ensemble, soup
 from kt_extras.tuners.compile_overrides import compile_with
+from kt_extras.tuners.confirm import confirm
 from kt_extras.tuners.evaluated_once import evaluate_once
+from kt_extras.tuners.fold_models import FoldModels, trained_folds
 from kt_extras.tuners.model_fingerprint import FirstModel, model_change
 from kt_extras.tuners.project_files import remove_search_files
 from kt_extras.tuners.roles import is_worker, refuse_without_records, warn_without_records
@@ -65,6 +69,8 @@ class RecordedTuner(SearchViews, keras_tuner.Tuner):
         ValueError: The directory holds a search that KerasTuner itself has made, or `resume` does
             not allow what it holds.
     """
+
+    _cross_validation: CrossValidation | None = None
 
     def __init__(
         self,
@@ -212,6 +218,93 @@ class RecordedTuner(SearchViews, keras_tuner.Tuner):
         set_seed = partial(set_trial_seed, self._training_seed, chosen)
         with nullcontext() if self._training_seed is None else random_state_kept():
             return self._models.refit(chosen, set_seed, fit_args, fit_kwargs, epochs)
+
+    def confirm(
+        self,
+        *fit_args: Any,
+        top: int = 5,
+        seeds: int = 5,
+        epochs: Epochs = "best",
+        holdout_data: Any = None,
+        level: float = 0.05,
+        seed: int | None = None,
+        **fit_kwargs: Any,
+    ) -> Confirmation:
+        """Train the best trials again with fresh seeds, and say what the best one is worth.
+
+        The best score of a search is that of the luckiest trial: lucky with its seed and with the
+        rows of the validation data, by both of which it was chosen.  Fresh seeds take away the
+        first; a trial that others are better than, seed by seed, leaves the race.  The second stays
+        in every score on the same validation data.  With `holdout_data` the best trial is judged on
+        those, by seeds that did not choose it.  Without, what luck adds is estimated, by a
+        simulation of the search with the noise that was measured, and taken off.
+
+        Every training is recorded when it ends: a call after a crash, or with more `seeds` or
+        `top`, trains only what is missing.
+
+        Args:
+            *fit_args: As for `search`, with the same data.
+            top: How many of the best trials are trained again.  Defaults to 5.
+            seeds: How often, at most.  Defaults to 5.
+            epochs: As for `refit`.  Defaults to `"best"`: as many as the trial's best epoch.
+            holdout_data: ``(x, y)``, or a data set of batches, by which nothing was chosen; not the
+                test data of `evaluate_once`, for which this would be a look.  Defaults to None.
+            level: With which probability a trial is dropped that is not worse, over all
+                comparisons, in (0, 1).  Defaults to 0.05.
+            seed: From which the fresh seeds are drawn, from 0.  Defaults to None: the search's.
+            **fit_kwargs: As for `search`, with the same `validation_data`.
+
+        Raises:
+            RuntimeError: No trial has a score yet, or this is a worker of a chief.
+            ValueError: The search has several objectives, or one that is not measured on validation
+                data; or an argument is out of its range.
+            kt_extras.storage.lock.ProjectInUseError: Another process is searching.
+        """
+        return confirm(
+            self,
+            fit_args,
+            fit_kwargs,
+            top=top,
+            seeds=seeds,
+            epochs=epochs,
+            holdout_data=holdout_data,
+            level=level,
+            seed=seed,
+        )
+
+    def refit_folds(
+        self, *fit_args: Any, trial: Trial | None = None, **fit_kwargs: Any
+    ) -> FoldModels:
+        """Train the folds of the best trial of a cross-validation once more.
+
+        Each is trained as in the trial, to the best epoch of the fold.  Fit thresholds and
+        calibration to the predictions, which are by models that have not seen the row, and train
+        the final model on all rows with `refit`; or take the mean of the models of the folds.
+
+        Args:
+            *fit_args: As for `search`.
+            trial: One that was completed; by default the best.
+            **fit_kwargs: As for `search`.
+
+        Returns:
+            The `models`, their out-of-fold `predictions`, and `average()`, one model of all.
+
+        Raises:
+            RuntimeError: No trial has a score yet.
+            ValueError: The search has no `cross_validation`, or `trial` has not trained all folds.
+        """
+        if self._cross_validation is None:
+            raise ValueError("`refit_folds` needs a tuner with `cross_validation`.")
+        chosen = trial_to_refit(self, trial)
+        fit_kwargs = dict(search_arguments(self, fit_args, fit_kwargs))
+        folds = self._cross_validation.folds(fit_args, fit_kwargs)
+
+        def train(number: int, fold: dict[str, Any], epochs: int) -> keras.Model:
+            set_seed = partial(set_trial_seed, self._training_seed, chosen, number)
+            return self._models.refit(chosen, set_seed, (), fold, epochs)
+
+        with nullcontext() if self._training_seed is None else random_state_kept():
+            return trained_folds(self, chosen, folds, train)
 
     def evaluate_once(
         self, x_test: Any, y_test: Any = None, model: keras.Model | None = None, **kwargs: Any

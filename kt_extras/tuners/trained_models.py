@@ -174,6 +174,7 @@ class TrainedModels:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         epochs: Epochs,
+        logs: dict[str, float] | None = None,
     ) -> keras.Model:
         """Train a trial's model again.
 
@@ -184,6 +185,7 @@ class TrainedModels:
             kwargs: Keyword arguments of `fit`.
             epochs: Epochs to train, `"best"` for the trial's best epoch; None leaves `epochs` to
                 `HyperModel.fit`, and ends the training after the best epoch.
+            logs: Gets the metrics of the last epoch. Defaults to None: not wanted.
         """
         last = _last_epoch(trial, epochs)
         check_callbacks(kwargs.get("callbacks"))
@@ -205,7 +207,7 @@ class TrainedModels:
         except TypeError as error:
             if "verbose" in kwargs and passed_twice("verbose", error):
                 rest = {name: value for name, value in kwargs.items() if name != "verbose"}
-                return self.refit(trial, set_seed, args, rest, epochs)
+                return self.refit(trial, set_seed, args, rest, epochs, logs)
             if not passed_twice("epochs", error):
                 raise
             raise TypeError(
@@ -213,6 +215,8 @@ class TrainedModels:
                 "`refit`, and the training still ends after the best epoch."
             ) from error
         end.restore(model)
+        if logs is not None:
+            logs.update(end.metrics)
         return model
 
     def _trial_ended(self, record: TrialRecord) -> None:
@@ -282,8 +286,11 @@ class _End(EpochReporter):
         self._last = None if epochs is None else epochs - 1
         self._weights: dict[int, Any] = {}
         self._beyond: set[int] = set()  # ids of models that were trained further
+        self.metrics: dict[str, float] = {}  # of the last epoch that counts
 
-    def _is_last(self, epoch: int, *_: Any) -> bool:
+    def _is_last(self, epoch: int, metrics: dict[str, float], *_: Any) -> bool:
+        if self._last is None or epoch <= self._last:
+            self.metrics = metrics
         if self._last is None:
             return False
         if epoch == self._last:

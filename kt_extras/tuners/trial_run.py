@@ -17,7 +17,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extras import compat
 from kt_extras.atomic_files import replace_file, sync_content
-from kt_extras.bridge.metrics import LAST_EPOCH, epochs_reported, reported_epochs
+from kt_extras.bridge.metrics import LAST_EPOCH, Last, epochs_reported, reported_epochs
 from kt_extras.bridge.objective import loss_of, value_in
 from kt_extras.checkpoints.best_weights import BestWeights
 from kt_extras.checkpoints.full_state import save_state
@@ -95,6 +95,7 @@ class TrialRun:
         self._reporter = EpochReporter(self._report, self.epochs_before)
         self._own: Callbacks = []
         self._bring_model: Callable[[], None] = self._weights.before_copy
+        self._is_last_execution = True
         self.batches = BatchCheck()
         self.stopped = False
 
@@ -109,6 +110,7 @@ class TrialRun:
     def callbacks(self, given: Any, execution: int) -> Callbacks:
         """Return the callbacks of one execution: the user's, and behind them ours."""
         self._weights.forget_model()
+        self._is_last_execution = execution + 1 == self._tuner.executions_per_trial
         self._costs.begin(self.epochs_before)
         self._end.set_model(None)
         own = callbacks_for(given, self._trial)
@@ -225,8 +227,10 @@ class TrialRun:
         if not self._may_lack_objective and value_in(oracle.objective, metrics) is None:
             raise missing_objective(oracle.objective, metrics)
         metrics = {**self._costs.measured(self._reporter.model), **metrics}
-        marked = {**metrics, LAST_EPOCH: 1.0} if last else metrics
+        ends = Last.OF_TRIAL if self._is_last_execution else Last.OF_EXECUTION
+        marked = {**metrics, LAST_EPOCH: ends.value} if last else metrics
         answer = oracle.update_trial(self._trial.trial_id, marked, step=epoch)
+        last = last and ends is Last.OF_TRIAL
         self.stopped = answer.status == TrialStatus.STOPPED and not last
         if self.stopped and self._states is not None:
             self._bring_model()

@@ -20,7 +20,8 @@ from kt_extras.bridge.trial_message import add_message
 from kt_extras.checkpoints.random_state import set_random_state
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
-from kt_extras.hypermodels import TrainingSpace
+from kt_extras.hypermodels import CrossValidation, TrainingSpace
+from kt_extras.hypermodels.cross_validation import Folds
 from kt_extras.loggers.trial_logger import loggers_among
 from kt_extras.model_reuse.model_pool import ModelPool
 from kt_extras.oracles.arguments import check_count, check_executions, other_oracle, refuse_unknown
@@ -35,6 +36,7 @@ from kt_extras.training.loop_guard import TrainingEnded
 from kt_extras.training.notes import Notes
 from kt_extras.training.time_spent import measured, section
 from kt_extras.tuners.arguments import (
+    check_cross_validation,
     check_function,
     check_hypermodel,
     check_one_execution,
@@ -70,7 +72,7 @@ from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
 from kt_extras.tuners.trials_at_once import AtOnce, check_trials_at_once, chosen
 
 _OF_THIS_PROCESS = (
-    "_validated_on",
+    *("_folds", "_validated_on"),
     *("_fits", "_models", "_notes", "_pool", "_prebuilt", "_restore_settings", "_role"),
     *("_stop_request", "_time_report"),
 )
@@ -109,6 +111,8 @@ class Tuner(RecordedTuner):
         overwrite: Whether to remove a search that the project holds.  Defaults to False.
         executions_per_trial: How often the model of a trial is built and trained; the score is the
             mean.  Defaults to 1.
+        cross_validation: Trains the model of each trial once a fold, in place of
+            `executions_per_trial`.  Defaults to None.
         max_model_size: Maximum number of parameters of a model; a larger one is infeasible.
             Defaults to None: no limit.
         optimizer: Replaces the optimizer that the model was compiled with.  Defaults to None.
@@ -159,6 +163,7 @@ class Tuner(RecordedTuner):
         project_name: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
         executions_per_trial: int = 1,
+        cross_validation: CrossValidation | None = None,
         max_model_size: int | None = None,
         optimizer: Any = None,
         loss: Any = None,
@@ -177,6 +182,12 @@ class Tuner(RecordedTuner):
             )
         refuse_unknown(unknown, type(self))
         check_executions(executions_per_trial)
+        check_cross_validation(cross_validation, executions_per_trial, oracle)
+        self._cross_validation = cross_validation
+        self._folds: Folds | None = None  # of the running search
+        if cross_validation is not None:
+            executions_per_trial = cross_validation.number
+            oracle.fold_pruner = cross_validation.pruner
         max_model_size = check_count("max_model_size", max_model_size, minimum=1)
         check_overrides(optimizer=optimizer, loss=loss, metrics=metrics)
         check_strategy(distribution_strategy)
@@ -269,7 +280,10 @@ class Tuner(RecordedTuner):
 
         with environment_explained(str(self.project_dir)), measured() as spent:
             loggers = loggers_among(fit_kwargs.get("callbacks"))
-            self._role.search(run_trials, visible=verbose > 0, loggers=loggers)
+            try:
+                self._role.search(run_trials, visible=verbose > 0, loggers=loggers)
+            finally:
+                self._folds = None
         if self._role.trains:
             self._time_report = run.time_report(spent, self._fits.fallbacks)
             for line in self._time_report.lines():
@@ -304,7 +318,8 @@ class Tuner(RecordedTuner):
         for execution in range(self.executions_per_trial):
             ours = run.callbacks(callbacks, execution)
             run.set_seed(execution)
-            results += self._results_of(run, trial, args, {**kwargs, "callbacks": ours})
+            given_args, given = self._of_fold(execution, args, kwargs)
+            results += self._results_of(run, trial, given_args, {**given, "callbacks": ours})
             run.raise_if_interrupted()
             if results and isinstance(results[-1], keras.callbacks.History):
                 compat.forget_model(results[-1])
@@ -320,6 +335,16 @@ class Tuner(RecordedTuner):
                 self._get_build_config_fname(trial.trial_id),
             )
         return results
+
+    def _of_fold(
+        self, execution: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Return the arguments of `fit` for an execution of a trial."""
+        if self._cross_validation is None:
+            return args, kwargs
+        if self._folds is None:
+            self._folds = self._cross_validation.folds(args, kwargs)
+        return (), {**kwargs, **self._folds[execution]}
 
     def _begin_run(
         self, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -498,7 +523,7 @@ class Tuner(RecordedTuner):
         self._pool, self._prebuilt = ModelPool(pool_size), None
         self._stop_request, self._notes = StopRequest(), Notes(visible=False)
         self._fits, self._restore_settings = FitReport(self._notes), None
-        self._time_report = self._validated_on = None
+        self._time_report = self._validated_on = self._folds = None
         self._models = self._models_kept(self._local_oracle, keep)
         self._role = role_of(self, self._local_oracle, self._models, overwrite=False)
 
@@ -506,6 +531,8 @@ class Tuner(RecordedTuner):
 
     def _check_fit_arguments(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
         """Raise if no trial could train with these arguments of `search`."""
+        if self._cross_validation is not None:
+            self._folds = self._cross_validation.folds(fit_args, fit_kwargs)
         if (scheduler := self._local_oracle.scheduler) is not None:
             check_epochs(fit_args, fit_kwargs)
             check_validation_freq(scheduler, self.oracle.objective, fit_kwargs)
@@ -513,7 +540,7 @@ class Tuner(RecordedTuner):
             check_callbacks(fit_kwargs.get("callbacks"))
         if self._calls_model_fit:
             check_fit(fit_args, fit_kwargs, type(self))
-        if self._trains_with_keras:
+        if self._trains_with_keras and self._folds is None:
             check_validation(self.oracle.objective, fit_args, fit_kwargs)
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from kt_extras.analysis.best_trials import best_first, pareto_front
+from kt_extras.analysis.executions import cv_results
 from kt_extras.analysis.search_data import (
     EvaluationData,
     RepeatData,
@@ -111,6 +112,18 @@ class SearchViews:
         check_flag("frame", frame)
         rows = self._rows()
         return frame_of(rows, "`frame=True`") if frame else rows
+
+    def cv_results(self) -> dict[str, Any]:
+        """Return the completed trials in columns, named as scikit-learn names them.
+
+        Returns:
+            As `cv_results_` of `sklearn.model_selection.GridSearchCV`: `params`, a masked array
+            `param_<name>` a hyperparameter, `split<k>_test_score` a fold or execution,
+            `mean_test_score`, `std_test_score`, `rank_test_score` (from 1) and `mean_fit_time` in
+            seconds a fold.  As there, a higher score is better: an objective that is minimised has
+            its sign changed.
+        """
+        return cv_results(self.search_data())
 
     def history(self, trial_id: str | int) -> dict[str, list[Any]]:
         """Return the metrics of every epoch of a trial, ready for `pandas.DataFrame`.

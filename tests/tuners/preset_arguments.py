@@ -108,6 +108,8 @@ PRUNER = of_oracle(kte.MedianPruner(3), "pruner")
 SCHEDULER = of_oracle(kte.schedulers.SuccessiveHalving(9), "scheduler")
 EXECUTIONS = attribute(2, "executions_per_trial")
 ONE_EXECUTION = Refused(2, "`executions_per_trial` must be 1, got 2")
+FOLDS = kte.CrossValidation(3)
+NO_FOLDS = Refused(FOLDS, "`cross_validation` can't be used with")
 
 # What all presets have.
 COMMON = {
@@ -154,6 +156,7 @@ COMMON = {
     ),
     "reuse_models": Row(3, lambda tuner: tuner._pool.size),
     "trials_at_once": Row(1, lambda tuner: tuner._trials_at_once),
+    "cross_validation": Row(FOLDS, lambda tuner: tuner._cross_validation),
     "tuner_id": attribute("worker7", "tuner_id"),
     "logger": Row("anything", lambda tuner: tuner.logger, warning=DeprecationWarning),
 }

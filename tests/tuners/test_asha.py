@@ -11,7 +11,14 @@ import pytest
 import kt_extras as kte
 from kt_extras.checkpoints.state_file import write_state
 from tests.tensorboard.conftest import Dashboard
-from tests.tuners.preset_arguments import COMMON, ONE_EXECUTION, PRUNER, Row, check_argument
+from tests.tuners.preset_arguments import (
+    COMMON,
+    NO_FOLDS,
+    ONE_EXECUTION,
+    PRUNER,
+    Row,
+    check_argument,
+)
 from tests.tuners.scheduled import (
     FIT,
     asha,
@@ -32,6 +39,7 @@ ROWS = {
     "mode": Row("stopping", lambda tuner: tuner.oracle.scheduler.mode),
     "sampler": Row(SAMPLER, lambda tuner: tuner.oracle.sampler.inner.inner),
     "pruner": PRUNER,
+    "cross_validation": NO_FOLDS,
     "executions_per_trial": ONE_EXECUTION,
 }
 
@@ -53,7 +61,7 @@ def searched_asha(tmp_path_factory):
 def test_a_resumed_trial_has_the_curve_of_an_uninterrupted_one(searched_asha, tmp_path):
     paused = searched_asha.results()
     number = next(row["number"] for row in paused if row["epochs"] == 4)
-    whole = searched(asha(tmp_path, min_epochs=4))
+    whole = searched(asha(tmp_path, min_epochs=4, max_trials=number + 1))
     assert {row["epochs"] for row in whole.results()} == {4}
     assert curves(whole)[number] == curves(searched_asha)[number]
 
@@ -128,12 +136,12 @@ def test_more_than_one_execution_is_refused(tmp_path):
 
 
 def test_a_search_ends_when_max_total_epochs_is_reached(tmp_path):
-    tuner = searched(asha(tmp_path, max_trials=None, max_total_epochs=7))
-    assert 7 <= sum(row["epochs"] for row in tuner.results()) <= 10
+    tuner = searched(asha(tmp_path, max_trials=None, max_total_epochs=3))
+    assert 3 <= sum(row["epochs"] for row in tuner.results()) <= 6
 
 
 def test_progress_is_printed_in_epochs(tmp_path, capsys):
-    tuner = asha(tmp_path)
+    tuner = asha(tmp_path, max_trials=3)
     planned = sum(row["new_epochs"] for row in tuner.plan())
     capsys.readouterr()
     tuner.search(**FIT, verbose=1)
@@ -141,7 +149,7 @@ def test_progress_is_printed_in_epochs(tmp_path, capsys):
     trained = sum(row["epochs"] for row in tuner.results())
     assert trained >= planned
     assert lines[-1].startswith(f"epoch {trained}/{trained} |")
-    assert "5 trials" in lines[-1]
+    assert "3 trials" in lines[-1]
     assert "promoted" in lines[-1]
     assert "pruned" not in lines[-1]
 

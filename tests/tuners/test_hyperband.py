@@ -6,7 +6,14 @@ import keras
 import pytest
 
 import kt_extras as kte
-from tests.tuners.preset_arguments import COMMON, ONE_EXECUTION, PRUNER, Row, check_argument
+from tests.tuners.preset_arguments import (
+    COMMON,
+    NO_FOLDS,
+    ONE_EXECUTION,
+    PRUNER,
+    Row,
+    check_argument,
+)
 from tests.tuners.scheduled import FIT, build, searched
 
 ROWS = {
@@ -17,6 +24,7 @@ ROWS = {
     "max_trials": Row(7, lambda tuner: tuner.oracle.max_trials),
     "sampler": Row(kte.samplers.Sobol(), lambda tuner: tuner.oracle.sampler.inner.inner),
     "pruner": PRUNER,
+    "cross_validation": NO_FOLDS,
     "executions_per_trial": ONE_EXECUTION,
 }
 

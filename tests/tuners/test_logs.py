@@ -21,6 +21,7 @@ class Adds(keras.callbacks.Callback):
 
 def searched(objective="val_accuracy", **logs):
     tuner = kte.TPE(build, objective, max_trials=2, seed=0)
+    tuner.enqueue([{"units": 8, "deep": False, "rate": rate} for rate in (0.01, 0.02)])
     data = {"validation_data": VALIDATION, "epochs": 2, "callbacks": [Adds(**logs)]}
     tuner.search(X, Y, verbose=1, **data)
     return tuner

@@ -34,14 +34,28 @@ def test_the_names_of_costs_are_those_that_can_be_measured():
     assert set(COSTS) == {*kte.costs.COSTS, TRAINING_SECONDS}
 
 
-@pytest.mark.parametrize("at_once", [1, pytest.param(4, marks=pytest.mark.skipif(
-    not compat.KERAS_3, reason="stacks need Keras 3"))])  # fmt: skip
-def test_the_parameters_of_each_model_are_measured(at_once, tmp_path):
-    tuner = search(
-        tmp_path, objectives=["val_loss", "parameters"], max_trials=6, trials_at_once=at_once
-    )
+def search_for_two(directory, **settings):
+    return search(directory, objectives=["val_loss", "parameters"], max_trials=4, **settings)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A search for losses and parameters that has kept the weights of two trials."""
+    return search_for_two(tmp_path_factory.mktemp("search"), keep_checkpoints=2)
+
+
+def assert_parameters_are_those_of_the_models(tuner):
     for row in tuner.results():
         assert row["parameters"] == 4 * row["units"] + row["units"] + row["units"] + 1
+
+
+def test_the_parameters_of_each_model_are_measured(searched):
+    assert_parameters_are_those_of_the_models(searched)
+
+
+@pytest.mark.skipif(not compat.KERAS_3, reason="stacks need Keras 3")
+def test_the_parameters_of_each_model_of_a_stack_are_measured(tmp_path):
+    assert_parameters_are_those_of_the_models(search_for_two(tmp_path, trials_at_once=4))
 
 
 def test_all_costs_are_measured_and_on_record(tmp_path):
@@ -51,26 +65,23 @@ def test_all_costs_are_measured_and_on_record(tmp_path):
 
 
 def test_a_constraint_on_a_cost_keeps_large_models_behind(tmp_path):
-    tuner = search(tmp_path, objective="val_loss", constraints=["parameters <= 50"], max_trials=6)
-    sizes = [trial.hyperparameters.get("units") for trial in tuner.oracle.get_best_trials(6)]
+    tuner = search(tmp_path, objective="val_loss", constraints=["parameters <= 50"], max_trials=4)
+    sizes = [trial.hyperparameters.get("units") for trial in tuner.oracle.get_best_trials(4)]
     small = [units < 32 for units in sizes]
     assert small == sorted(small, reverse=True)
 
 
-def test_the_weights_of_the_best_trials_are_kept(tmp_path):
-    tuner = search(
-        tmp_path, objectives=["val_loss", "parameters"], max_trials=6, keep_checkpoints=2
-    )
-    models = tuner.get_best_models(2)
-    best = tuner.oracle.get_best_trials(2)
+def test_the_weights_of_the_best_trials_are_kept(searched):
+    models = searched.get_best_models(2)
+    best = searched.oracle.get_best_trials(2)
     for model, trial in zip(models, best, strict=True):
         assert model.layers[0].units == trial.hyperparameters.get("units")
         assert model.evaluate(X, Y, verbose=0) == pytest.approx(trial.score, rel=1e-4)
 
 
-def test_refit_takes_the_first_of_the_best_trials(tmp_path):
-    tuner = search(tmp_path, objectives=["val_loss", "parameters"], max_trials=4)
-    assert trial_to_refit(tuner, None).trial_id == tuner.oracle.get_best_trials(1)[0].trial_id
+def test_refit_takes_the_first_of_the_best_trials(searched):
+    best = searched.oracle.get_best_trials(1)[0]
+    assert trial_to_refit(searched, None).trial_id == best.trial_id
 
 
 def test_the_time_of_a_paused_trial_goes_on(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import kt_extras as kte
 from tests.tuners.preset_arguments import (
     COMMON,
+    NO_FOLDS,
     ONE_EXECUTION,
     PRUNER,
     Refused,
@@ -25,6 +26,7 @@ ROWS = {
     "max_trials": Row(7, lambda tuner: tuner.oracle.max_trials),
     "sampler": Row(SAMPLER, lambda tuner: tuner.oracle.sampler.inner.inner),
     "pruner": PRUNER,
+    "cross_validation": NO_FOLDS,
     "executions_per_trial": ONE_EXECUTION,
 }
 

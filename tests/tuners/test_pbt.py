@@ -10,7 +10,7 @@ import pytest
 import kt_extras as kte
 from kt_extras.compat import KERAS_3
 from tests.tensorboard.conftest import Dashboard
-from tests.tuners.preset_arguments import COMMON, ONE_EXECUTION, Row, check_argument
+from tests.tuners.preset_arguments import COMMON, NO_FOLDS, ONE_EXECUTION, Row, check_argument
 from tests.tuners.scheduled import (
     FIT,
     build,
@@ -36,6 +36,7 @@ ROWS = {
     "explore": Row("pb2", lambda tuner: tuner.oracle.scheduler.explore),
     "mutable": Row(("x",), lambda tuner: tuner.oracle.scheduler.mutable),
     "sampler": Row(kte.samplers.Sobol(), lambda tuner: tuner.oracle.sampler.inner.inner),
+    "cross_validation": NO_FOLDS,
     "executions_per_trial": ONE_EXECUTION,
 }
 
@@ -142,9 +143,9 @@ def scheduled(hp):
 
 
 def test_models_with_a_learning_rate_schedule_can_be_members(tmp_path):
-    tuner = searched(pbt(tmp_path, scheduled))
+    tuner = searched(pbt(tmp_path, scheduled, max_epochs=4))
     assert tuner.mutable == ("rate",)
-    assert [row["epochs"] for row in tuner.results()] == [6] * 4
+    assert [row["epochs"] for row in tuner.results()] == [4] * 4
 
 
 @pytest.mark.slow

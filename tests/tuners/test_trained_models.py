@@ -45,8 +45,8 @@ def test_keep_checkpoints_keeps_the_weights_of_the_best_trials(keep, number):
 
 
 def test_the_best_of_all_sessions_are_kept_when_a_search_is_resumed():
-    search(keep_checkpoints="all", max_trials=3, epochs=1)
-    tuner = search(keep_checkpoints=2, max_trials=5, epochs=1)
+    search(keep_checkpoints="all", max_trials=2, epochs=1)
+    tuner = search(keep_checkpoints=2, max_trials=3, epochs=1)
     assert weights_of(tuner) == best(tuner, 2)
 
 
@@ -58,7 +58,7 @@ def test_no_weights_are_removed_when_a_project_is_only_loaded():
 
 
 def test_an_error_names_keep_checkpoints_when_too_few_are_kept():
-    tuner = search(keep_checkpoints=2, epochs=1)
+    tuner = search(keep_checkpoints=2, max_trials=3, epochs=1)
     with pytest.raises(FileNotFoundError, match=r"`keep_checkpoints=2` keeps .* 2 best trials"):
         tuner.get_best_models(3)
 
