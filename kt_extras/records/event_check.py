@@ -241,6 +241,9 @@ def _on_repeat(event: TrialRepeated, state: SearchState) -> None:
         _check_integer("epochs", event.epochs, maximum=MAX_EPOCHS)
     _check_metrics("metrics", event.metrics)
     _check_metrics("holdout", event.holdout)
+    _check_is("parts", event.parts, list)
+    for value in event.parts:
+        _check_number("parts", value)
 
 
 def _on_restore(event: SnapshotCompleted, state: SearchState) -> None:

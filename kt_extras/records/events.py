@@ -343,6 +343,7 @@ class TrialRepeated(Event):
         epochs: How many it trained, None if that is not known.
         metrics: Of the last epoch.
         holdout: Metrics on data that nothing was chosen by, empty without such data.
+        parts: The objective on equal parts of the validation data, empty if not measured.
     """
 
     kind = "repeat"
@@ -352,6 +353,7 @@ class TrialRepeated(Event):
     epochs: int | None
     metrics: Encoded
     holdout: Encoded = field(default_factory=dict)
+    parts: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

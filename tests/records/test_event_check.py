@@ -144,6 +144,10 @@ BAD = [
     (events.ModelEvaluated(trial=None, metrics={}, rows=1, sample=[], at="now"), "`at` must be"),
     (events.TrialRepeated(trial="0009", seed=1, setup="", epochs=1, metrics={}), "`trial` .* '00"),
     (events.TrialRepeated(trial="0002", seed=-1, setup="", epochs=1, metrics={}), "`seed` must"),
+    (
+        events.TrialRepeated(trial="0002", seed=1, setup="", epochs=1, metrics={}, parts=["nan"]),
+        "`parts` must be a finite number",
+    ),
     (events.TrialRepeated(trial="0002", seed=1, setup=1, epochs=1, metrics={}), "`setup` must"),
     (events.SnapshotCompleted(ended=["0009"]), "`trial` .* '0009'"),
     (events.SnapshotCompleted(totals={"points": 1}), "`totals` must be of"),
