@@ -31,6 +31,7 @@ BINARY_MAKERS = {
 }
 ALL = {**MAKERS, **BINARY_MAKERS, "pinball": lambda **k: losses.PinballLoss([0.1, 0.5, 0.9], **k)}
 INTEGERS_ONLY = {"focal", "smoothed"}
+FEW = {"weighted", "focal", "soft_fbeta", "asymmetric"}  # which stand for all in graphs
 
 rng = np.random.default_rng(0)
 LOGITS = rng.normal(size=(8, C)).astype("float32")

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kt_extras import metrics
 from kt_extras.compat import with_keras_mask
+from tests.cases import some
 from tests.metrics.references import ALL, value
 
 rng = np.random.default_rng(3)
@@ -44,7 +45,9 @@ def test_mask_and_weights_multiply(kind):
 
 
 @pytest.mark.parametrize("labels", [Y - 1, Y + 1, np.eye(3)[Y] + np.eye(3)[0]])
-@pytest.mark.parametrize("kind", ["macro_f1", "quadratic_kappa", "brier", "adaptive_ece"])
+@pytest.mark.parametrize(
+    "kind", some(["macro_f1", "quadratic_kappa", "brier", "adaptive_ece"], ["macro_f1", "brier"])
+)
 def test_wrong_labels_make_nan_under_xla(kind, labels):
     metric = ALL[kind][0]()
 

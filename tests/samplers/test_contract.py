@@ -1,5 +1,7 @@
 """Every sampler of the package passes the contract of samplers."""
 
+import pytest
+
 from kt_extras.samplers.auto import Auto
 from kt_extras.samplers.bayesian_optimization import BayesianOptimization
 from kt_extras.samplers.cmaes import CMAES
@@ -53,6 +55,7 @@ class TestEvolution(SamplerContract):
         return Evolution()
 
 
+@pytest.mark.exhaustive
 class TestExhaustiveDistinctEvolution(SamplerContract):
     def make(self):
         return Exhaustive(Distinct(Evolution(population_size=4)))
@@ -63,6 +66,7 @@ class TestNSGA2(SamplerContract):
         return NSGA2()
 
 
+@pytest.mark.exhaustive
 class TestExhaustiveDistinctNSGA2(SamplerContract):
     def make(self):
         return Exhaustive(Distinct(NSGA2(population_size=4)))
@@ -102,20 +106,27 @@ class TestGaussianProcess(SamplerContract):
 
 
 class TestAuto(SamplerContract):
+    trials = 14  # four with a model
+
     def make(self):
         return Auto()
 
 
 class TestBayesianOptimization(SamplerContract):
+    trials = 14
+
     def make(self):
         return BayesianOptimization()
 
 
+@pytest.mark.exhaustive
 class TestBayesianOptimizationByConfidenceBound(SamplerContract):
     def make(self):
         return BayesianOptimization(n_startup_trials=3, noise=0.01, exploration=2.0)
 
 
 class TestRandomForest(SamplerContract):
+    trials = 14
+
     def make(self):
         return RandomForest()

@@ -1,6 +1,7 @@
 """Every scheduler of the package passes the contract of schedulers."""
 
 import numpy as np
+import pytest
 
 from kt_extras.samplers import GaussianProcess
 from kt_extras.schedulers import Hyperband, Population, ProgressiveHalving, SuccessiveHalving
@@ -14,6 +15,7 @@ class TestPromotion(SchedulerContract):
         return SuccessiveHalving(max_epochs=9)
 
 
+@pytest.mark.exhaustive
 class TestPromotionFromFewEpochs(SchedulerContract):
     needs_states_after_failures = False
 
@@ -35,6 +37,7 @@ class Reversed:
         return -np.where(np.isfinite(history.losses), history.losses, 99.0)
 
 
+@pytest.mark.exhaustive
 class TestPromotionWithAForecaster(SchedulerContract):
     needs_states_after_failures = False
 
@@ -62,6 +65,7 @@ class TestProgressiveHalving(SchedulerContract):
         return ProgressiveHalving(max_epochs=27, reduction_factor=3)
 
 
+@pytest.mark.exhaustive
 class TestProgressiveHalvingWithAForecaster(SchedulerContract):
     needs_states_after_failures = False
 
@@ -81,6 +85,7 @@ class TestHyperband(SchedulerContract):
         return Hyperband(max_epochs=9)
 
 
+@pytest.mark.exhaustive
 class TestHyperbandThatIsRunTwice(SchedulerContract):
     max_trials = 26
 
@@ -88,11 +93,13 @@ class TestHyperbandThatIsRunTwice(SchedulerContract):
         return Hyperband(max_epochs=5, reduction_factor=2, iterations=2)
 
 
+@pytest.mark.exhaustive
 class TestHyperbandRoundedUp(SchedulerContract):
     def make(self):
         return Hyperband(max_epochs=10, rounding="up")
 
 
+@pytest.mark.exhaustive
 class TestHyperbandWithoutEnd(SchedulerContract):
     max_trials = 26
 
@@ -112,6 +119,7 @@ class TestPopulationWithAModel(SchedulerContract):
         return Population(population_size=4, max_epochs=5, interval=2, explore="pb2")
 
 
+@pytest.mark.exhaustive
 class TestPopulationOfMoreMembersThanTrials(SchedulerContract):
     def make(self):
         return Population(population_size=30, max_epochs=4, quantile=0.5)
