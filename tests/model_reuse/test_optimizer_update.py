@@ -54,7 +54,7 @@ def schedule(rate, steps=5):
 
 def scaled(**numbers):
     where = keras.optimizers if compat.KERAS_3 else keras.mixed_precision
-    return where.LossScaleOptimizer(keras.optimizers.Adam(0.1, **numbers))
+    return where.LossScaleOptimizer(keras.optimizers.SGD(0.1, **numbers))
 
 
 def from_addons(**numbers):
@@ -78,8 +78,8 @@ CHANGES = {
         ["momentum", "weight_decay"],
     ),
     "a schedule": (
-        lambda: Adam(schedule(0.1)),
-        lambda: Adam(schedule(0.05, steps=3)),
+        lambda: SGD(schedule(0.1)),
+        lambda: SGD(schedule(0.05, steps=3)),
         ["learning_rate/config/initial_learning_rate", "learning_rate/config/decay_steps"],
     ),
     "a schedule whose numbers obey a rule together": (
@@ -93,9 +93,9 @@ CHANGES = {
         ["learning_rate/config/scale"],
     ),
     "an optimizer that scales the loss": (
-        lambda: scaled(beta_1=0.9),
-        lambda: scaled(beta_1=0.5),
-        ["inner_optimizer/config/beta_1"],
+        lambda: scaled(momentum=0.9),
+        lambda: scaled(momentum=0.5),
+        ["inner_optimizer/config/momentum"],
     ),
 }
 if importlib.util.find_spec("tensorflow_addons"):

@@ -33,6 +33,11 @@ def dense(number):
     return network(hidden, L.Dropout(0.2 + 0.1 * number), optimizer=optimizer)
 
 
+def small(number):
+    """Build a network that is traced in less time."""
+    return network(L.Dense(8, "relu"), optimizer=O.SGD(RATES[number], 0.9 - 0.1 * number))
+
+
 def convolutional(number):
     layers = L.Conv2D(4, 3, activation="relu"), L.Conv2D(3, 3, padding="same"), L.Flatten()
     optimizer = O.SGD(RATES[number], momentum=0.9 - 0.1 * number)
@@ -54,8 +59,8 @@ def test_convolutional_models_train_as_alone():
 
 
 def test_a_model_that_joins_late_trains_as_alone():
-    stack, _ = stacked(built(dense, 2), ROWS, CLASSES)
-    late, alone = (built(dense, 3)[2] for _ in range(2))
+    stack, _ = stacked(built(small, 2), ROWS, CLASSES)
+    late, alone = (built(small, 3)[2] for _ in range(2))
     expected = fitted(alone, ROWS, CLASSES)
     stack.replace(0, late)
     logs = [stack.train_epoch()[0] for _ in range(2)]
@@ -64,8 +69,8 @@ def test_a_model_that_joins_late_trains_as_alone():
 
 
 def test_a_model_that_leaves_goes_on_with_plain_fit():
-    stack, _ = stacked(built(dense, 2), ROWS, CLASSES)
-    alone = built(dense, 2)[1]
+    stack, _ = stacked(built(small, 2), ROWS, CLASSES)
+    alone = built(small, 2)[1]
     expected = fitted(alone, ROWS, CLASSES, epochs=4)
     model = stack.remove(1)
     assert stack.train_epoch()[1] is None
