@@ -32,6 +32,7 @@ COMMANDS = (
     ("shared_database", "--kills", "30"),
     ("imbalanced_data", "--tables", "churn"),
     ("kit_cost",),
+    ("winners_luck",),
     ("bad_inputs",),
 )
 

@@ -1,7 +1,7 @@
 """By how much the best score of a search is too good, and what is left of that after `confirm`.
 
 On each of five tables 30 dense networks are really trained with Keras' layers' initialisation and
-optimizer on 600 rows, with 30 seeds each; models of one shape are stacked and trained as one.  What
+optimizer on 600 rows, with 20 seeds each; models of one shape are stacked and trained as one.  What
 each predicts for all other rows after 4, 8 and 12 epochs is kept.  A search is then replayed many
 times: 300 of the rows are drawn for validation and a seed for each network; the score of a trial is
 that of its best epoch.  The five best are raced with five fresh seeds by the code of `confirm`.
@@ -25,10 +25,10 @@ import tensorflow as tf
 from kt_extras.evaluation.racing import SEEDS_IN_PARTS, Measured, concluded, raced
 
 TRAINED, VALIDATED = 600, 300  # rows
-NETWORKS, SEEDS, BATCH = 30, 30, 32
+NETWORKS, SEEDS, BATCH = 30, 20, 32
 CHECKED = (4, 8, 12)  # epochs
 TOP, FRESH, PARTS = 5, 5, 10
-SHAPES = ((8,), (32,), (128,), (8, 8), (32, 32), (128, 128))
+SHAPES = ((16,), (64,), (32, 32))
 
 
 class Table(NamedTuple):
@@ -125,15 +125,15 @@ def trained(table: Table) -> dict[str, np.ndarray]:
     order = rng.permutation(len(table.x))
     x, y = table.x[order].astype("float32"), table.y[order]
     classes = int(y.max()) + 1 if y.dtype.kind == "i" else 0
+    sizes = [[x.shape[1], *shape, classes or 1] for shape in SHAPES]
+    stacks = [Stack(one, classes) for one in sizes]
     found: dict[str, list[np.ndarray]] = {}
     for number in range(NETWORKS):
-        shape = SHAPES[number % len(SHAPES)]
         rate, dropout = 10 ** rng.uniform(-3.5, -1.5), rng.uniform(0.0, 0.6)
         keras.utils.set_random_seed(number)
-        outputs = stacked(x, y[:TRAINED], shape, classes, rate, dropout)
+        outputs = stacks[number % len(SHAPES)].outputs(x, y, rate, dropout, number)
         for name, losses in row_losses(outputs, y[TRAINED:], classes).items():
-            found.setdefault(name, []).append(losses)
-        tf.keras.backend.clear_session()
+            found.setdefault(name, []).append(losses.astype("float32"))
     return {name: np.array(losses) for name, losses in found.items()}
 
 
@@ -148,56 +148,70 @@ def row_losses(outputs: np.ndarray, y: np.ndarray, classes: int) -> dict[str, np
     return {"error rate": wrong, "log loss": -np.log(np.maximum(right, 1e-7))}
 
 
-def stacked(
-    x: np.ndarray,
-    y: np.ndarray,
-    shape: tuple[int, ...],
-    classes: int,
-    rate: float,
-    dropout: float,
-) -> np.ndarray:
-    """Train a network with all seeds at once; return its outputs for rows after the first ones."""
-    sizes = [x.shape[1], *shape, classes or 1]
-    glorot = keras.initializers.GlorotUniform
-    layers = []
-    for i, o in itertools.pairwise(sizes):
-        each = [np.asarray(glorot(seed=seed)((i, o))) for seed in range(SEEDS)]
-        biases = np.zeros((SEEDS, 1, o), "float32")
-        layers.append((keras.Variable(np.array(each)), keras.Variable(biases)))
-    variables = [variable for layer in layers for variable in layer]
-    adam = keras.optimizers.Adam(rate)
-    adam.build(variables)
+class Stack:
+    """Networks of one shape, one for each seed, which are trained as one program.
 
-    def outputs(values: Any, training: bool) -> Any:
+    Args:
+        sizes: Of the inputs, the hidden layers and the outputs.
+        classes: How many there are; 0 for a number.
+    """
+
+    def __init__(self, sizes: list[int], classes: int) -> None:
+        self._sizes, self._classes = sizes, classes
+        pairs = list(itertools.pairwise(sizes))
+        self._kernels = [keras.Variable(np.zeros((SEEDS, *pair), "float32")) for pair in pairs]
+        self._biases = [keras.Variable(np.zeros((SEEDS, 1, o), "float32")) for _, o in pairs]
+        self._adam, self._dropout = keras.optimizers.Adam(), tf.Variable(0.0)
+        self._adam.build([*self._kernels, *self._biases])
+        self._program = tf.function(self._epoch)
+
+    def outputs(
+        self, x: np.ndarray, y: np.ndarray, rate: float, dropout: float, seed: int
+    ) -> np.ndarray:
+        """Train on the first rows, and return the outputs for the others.
+
+        Returns:
+            Shape ``(seeds, epochs, rows, outputs)``.
+        """
+        for variable in (*self._biases, *self._adam.variables):
+            variable.assign(np.zeros(variable.shape))
+        for place, kernel in enumerate(self._kernels):
+            glorot = keras.initializers.GlorotUniform
+            shape = tuple(kernel.shape[1:])
+            seeds = [SEEDS * (10 * seed + place) + one for one in range(SEEDS)]
+            kernel.assign(np.array([np.asarray(glorot(seed=one)(shape)) for one in seeds]))
+        self._adam.learning_rate = rate
+        self._dropout.assign(dropout)
+        rng, kept, steps = np.random.default_rng(seed), [], TRAINED // BATCH
+        for epoch in range(1, CHECKED[-1] + 1):
+            rows = np.array([rng.permutation(TRAINED)[: steps * BATCH] for _ in range(SEEDS)])
+            batches = rows.reshape(SEEDS, steps, BATCH).swapaxes(0, 1)
+            self._program(tf.constant(x[batches]), tf.constant(y[batches]))
+            if epoch in CHECKED:
+                kept.append(np.asarray(self._forward(tf.constant(x[None, TRAINED:]))))
+        return np.array(kept).swapaxes(0, 1)
+
+    def _forward(self, values: Any, *, training: bool = False) -> Any:
+        layers = list(zip(self._kernels, self._biases, strict=True))
         for place, (kernel, bias) in enumerate(layers):
             values = tf.matmul(values, kernel.value) + bias.value
             if place < len(layers) - 1:
                 values = tf.nn.relu(values)
-                values = tf.nn.dropout(values, dropout) if training else values
+                values = tf.nn.dropout(values, self._dropout) if training else values
         return values
 
-    @tf.function
-    def train(xs: Any, ys: Any) -> None:
+    def _epoch(self, xs: Any, ys: Any) -> None:
+        variables = [*self._kernels, *self._biases]
         for place in tf.range(tf.shape(xs)[0]):
             with tf.GradientTape() as tape:
-                found = outputs(xs[place], training=True)
-                if classes:
+                found = self._forward(xs[place], training=True)
+                if self._classes:
                     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(ys[place], found)
                 else:
                     losses = (found[..., 0] - ys[place]) ** 2
                 loss = tf.reduce_sum(tf.reduce_mean(losses, axis=1))  # each seed by itself
-            watched = [variable.value for variable in variables]
-            adam.apply(tape.gradient(loss, watched), variables)
-
-    rng, kept = np.random.default_rng(0), []
-    steps = TRAINED // BATCH
-    for epoch in range(1, CHECKED[-1] + 1):
-        rows = np.array([rng.permutation(TRAINED)[: steps * BATCH] for _ in range(SEEDS)])
-        batches = rows.reshape(SEEDS, steps, BATCH).swapaxes(0, 1)
-        train(tf.constant(x[batches]), tf.constant(y[batches]))
-        if epoch in CHECKED:
-            kept.append(np.asarray(outputs(tf.constant(x[None, TRAINED:]), training=False)))
-    return np.array(kept).swapaxes(0, 1)
+            gradients = tape.gradient(loss, [variable.value for variable in variables])
+            self._adam.apply(gradients, variables)
 
 
 # The tables.
