@@ -40,7 +40,7 @@ class EightOrNot(keras_tuner.HyperModel):
 
 
 objective = keras_tuner.Objective("val_f1_score", "max")
-tuner = kte.TPE(EightOrNot(), objective, max_trials=15, seed=0, directory=tempfile.mkdtemp())
+tuner = kte.TPE(EightOrNot(), objective, max_trials=10, seed=0, directory=tempfile.mkdtemp())
 tuner.search(x, y, validation_data=(x_val, y_val), epochs=8, batch_size=64, verbose=0)
 
 print("\nThe best trial of each correction, by F1 on validation data (never resampled):")

@@ -14,6 +14,7 @@ import kt_extras
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", DOCS / "guide.md", *sorted((DOCS / "how-to").glob("*.md"))]
+OWN_ALGORITHMS = DOCS / "how-to" / "own_algorithms.md"
 SKIP = r"(?P<skip><!-- not run: [^\n]+ -->\n)?"
 BLOCK = re.compile(rf"^{SKIP}```python\n(?P<code>.*?)^```$", re.M | re.S)
 PACKAGES = [name for name in kt_extras.__all__ if (ROOT / "kt_extras" / name).is_dir()]
@@ -37,7 +38,7 @@ def name_of(page):
 
 @pytest.mark.example
 @pytest.mark.timeout(360)
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != OWN_ALGORITHMS], ids=name_of)
 def test_the_blocks_of_a_page_run_from_top_to_bottom(page):
     script = Path("page.py")
     script.write_text(script_of(page), encoding="utf-8")
@@ -47,8 +48,8 @@ def test_the_blocks_of_a_page_run_from_top_to_bottom(page):
 
 @pytest.mark.example
 @pytest.mark.timeout(360)
-def test_the_algorithms_of_a_page_pass_their_contracts():
-    Path("page.py").write_text(script_of(DOCS / "how-to" / "own_algorithms.md"), encoding="utf-8")
+def test_the_blocks_of_a_page_run_and_its_algorithms_pass_their_contracts():
+    Path("page.py").write_text(script_of(OWN_ALGORITHMS), encoding="utf-8")
     options = ["-q", "-c", "/dev/null", "--rootdir", ".", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", *options, "page.py"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=330)
