@@ -62,6 +62,16 @@ def test_an_error_names_constraint_after_100_rejections_in_a_row():
     assert broken(["rejected"] * 99 + ["completed"] + ["rejected"] * 99) is None
 
 
+def alike(hp):
+    """Its models are the same but for their rates, so that one program trains them all."""
+    hp.Int("units", 4, 32)
+    hp.Boolean("deep")
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, "softmax")])
+    sgd = keras.optimizers.SGD(hp.Float("rate", 1e-4, 1e-1, sampling="log"))
+    model.compile(sgd, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
 class Misbehaving(keras_tuner.HyperModel):
     """Calls a function of the test after each training, and returns what it returns."""
 
@@ -70,7 +80,7 @@ class Misbehaving(keras_tuner.HyperModel):
         self.misbehave = misbehave
 
     def build(self, hp):
-        return build(hp)
+        return alike(hp)
 
     def fit(self, hp, model, *args, **kwargs):
         history = model.fit(*args, **kwargs)
@@ -154,7 +164,7 @@ def test_a_later_build_without_a_model_fails_that_trial_only():
     searching = []
 
     def build_sometimes(hp):
-        model = build(hp)
+        model = alike(hp)
         return None if searching and hp.get("units") == 9 else model
 
     tuner = tuner_of(build_sometimes, max_trials=2)
@@ -172,7 +182,7 @@ def test_only_its_own_trials_fail_when_a_branch_cannot_be_built():
     def branching(hp):
         if hp.Boolean("broken"):
             raise ValueError("no such branch")
-        return build(hp)
+        return alike(hp)
 
     tuner = tuner_of(branching, max_trials=2)
     tuner.enqueue({"broken": True})
@@ -231,7 +241,7 @@ def test_a_rejected_model_is_not_trained_and_not_counted_as_a_trial():
 
 def test_rejections_are_kept_when_a_search_is_resumed():
     def tuner(max_trials):
-        return tuner_of(build, max_trials=max_trials, constraint=lambda hp, _: hp.get("units") < 20)
+        return tuner_of(alike, max_trials=max_trials, constraint=lambda hp, _: hp.get("units") < 20)
 
     search(tuner(1), [32, 8])
     again = tuner(2)
@@ -240,8 +250,8 @@ def test_rejections_are_kept_when_a_search_is_resumed():
 
 
 def test_models_can_be_loaded_when_the_constraint_has_changed():
-    search(tuner_of(build, max_trials=1))
-    assert tuner_of(build, max_trials=1, constraint=lambda *_: False).get_best_models()
+    search(tuner_of(alike, max_trials=1))
+    assert tuner_of(alike, max_trials=1, constraint=lambda *_: False).get_best_models()
 
 
 def test_a_search_ends_with_an_error_when_all_models_are_rejected():

@@ -30,6 +30,7 @@ class TestPBTOracle(OracleContract):
         assert oracle.get_trial(first.trial_id).status == "COMPLETED"
 
 
+@pytest.mark.exhaustive
 class TestPB2Oracle(TestPBTOracle):
     def make(self, **kwargs):
         return super().make(explore="pb2", **kwargs)

@@ -74,6 +74,7 @@ def test_fraction_of_the_suggestions_is_random(fraction, count):
     assert low <= sum(point["x"] < 0.7 for point in points) <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", [branin(), conditional()], ids=["branin", "conditional"])
 def test_gaussian_process_is_better_than_random_search(problem):
     ours = [search(problem, GaussianProcess(), seed, 60).losses.min() for seed in range(3)]

@@ -26,6 +26,7 @@ def search(sampler, trials, seed=0):
     return history
 
 
+@pytest.mark.slow
 def test_random_forest_is_better_than_random_search_on_choices():
     ours, random = search(RandomForest(), 50).losses, search(Random(), 50).losses
     assert ours.min() < random.min()
