@@ -19,7 +19,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +326,13 @@ class Disk:
             return _real_replace(source, target, **kw)
         old, new = _text(source), _text(target)
 
+        def moved() -> None:
+            _real_replace(old, new)
+            self._changes = [_moved(change, old, new) for change in self._changes]
+
+        if os.path.isdir(old):  # whose new name is taken to be durable at once
+            return self._changing(new, moved)
+
         def replaced() -> None:
             inode, before = os.stat(old).st_ino, _inode(new)
             if before is not None:
@@ -537,6 +544,15 @@ def _set(folders: dict[str, dict[str, int]], change: _Change, inode: int | None)
         entries.pop(change.name, None)
     else:
         entries[change.name] = inode
+
+
+def _moved(change: _Change, old: str, new: str) -> _Change:
+    """Return a change as it is after its folder, or what it has changed, has got another name."""
+    if os.path.join(change.folder, change.name) == old:
+        folder, name = os.path.split(new)
+        return replace(change, folder=folder, name=name)
+    inside = change.folder == old or change.folder.startswith(f"{old}{os.sep}")
+    return replace(change, folder=new + change.folder[len(old) :]) if inside else change
 
 
 def _inode(path: str) -> int | None:

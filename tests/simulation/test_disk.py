@@ -110,6 +110,18 @@ def test_an_unlinked_file_may_come_back_after_a_power_cut(disk):
     assert after_cuts(disk, path, prepare) == {b"x", None}
 
 
+def test_a_folder_with_another_name_has_its_files_after_a_power_cut(disk):
+    with disk.installed():
+        (disk.root / "old").mkdir()
+        sync_folder(disk.root)
+        synced(disk.root / "old" / "file", b"content")
+        sync_folder(disk.root / "old")
+        (disk.root / "old").rename(disk.root / "new")
+    disk.power_cut(random.Random(0))
+    assert [path.name for path in disk.root.iterdir()] == ["new"]
+    assert (disk.root / "new" / "file").read_bytes() == b"content"
+
+
 def test_a_file_in_a_folder_whose_entry_is_lost_is_lost_too(tmp_path):
     disk = Disk(tmp_path / "disk")
     path = disk.root / "folder" / "a"

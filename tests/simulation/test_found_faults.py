@@ -86,6 +86,9 @@ FAULTS = {
             ("damage", 0, 32),
         ),
     ),
+    "the power fails after a repair has moved the folder of a trial": History(
+        "pb2", (("search",), ("kill_at", 54, 1), ("damage", 0, 17), ("cut",)), seed=2
+    ),
     "a repair loses all epochs of a trial": History(
         "tpe", (("search",), ("run", 19), ("damage", 0, 32))
     ),
