@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from kt_extras.checkpoints.random_state import random_state_kept, set_seed
 from kt_extras.evaluation.confirmation import Confirmation
 from kt_extras.evaluation.racing import SEEDS_IN_PARTS, Measured, concluded, raced
 from kt_extras.evaluation.rows import parts_of, sampled_hashes, texts
+from kt_extras.model_reuse.model_pool import ModelPool
 from kt_extras.records.events import TrialRepeated
 from kt_extras.tuners.data_used import SAMPLE, inputs_of, seen_as
 from kt_extras.tuners.roles import refuse_without_records
@@ -70,7 +72,7 @@ def confirm(
     base = oracle.seed if seed is None else seed
     given = {"verbose": 0, **search_arguments(tuner, args, kwargs)}
     trainings = _Trainings(tuner, args, given, epochs, holdout_data)
-    with oracle.writing():
+    with oracle.writing(), closing(trainings):
         trainings.note_data()
         race = raced(
             [*trials][:top],
@@ -108,6 +110,7 @@ class _Trainings:
                 "`holdout_data` is evaluated by `model.evaluate`, so it needs a tuner whose trials "
                 "are trained by `model.fit` on the data as they are."
             )
+        self._pool = ModelPool(tuner._pool.size)  # one trace for all seeds of a trial
         self._holdout = holdout
         self._parts = _parts(validation) if plain else []
         self._seen = seen_as(
@@ -138,6 +141,10 @@ class _Trainings:
             [sign * value for value in event.parts],
         )
 
+    def close(self) -> None:
+        """Let the models go."""
+        self._pool.clear()
+
     def _repeat(self, trial: Trial, seed: int, *, parts: bool) -> TrialRepeated:
         """Train a model and measure it."""
         logs: dict[str, float] = {}
@@ -149,6 +156,7 @@ class _Trainings:
                 self._kwargs,
                 self._epochs,
                 logs=logs,
+                pool=self._pool,
             )
             if value_in(self._objective, logs) is None:
                 raise ValueError(
@@ -163,6 +171,7 @@ class _Trainings:
                     f"`{self._bare_name}`, but it measures {sorted(holdout)}."
                 )
             measured = [self._evaluated(model, part) for part in self._parts] if parts else []
+            self._pool.give_back()
         values = [one.get(self._bare_name, math.nan) for one in measured]
         return TrialRepeated(
             trial=trial.trial_id,

@@ -23,6 +23,7 @@ from kt_extras.checkpoints.random_state import random_state_kept
 from kt_extras.checkpoints.resume import TrainedWith
 from kt_extras.checkpoints.state_file import UnreadableStateError
 from kt_extras.checkpoints.weight_files import Keep, WeightFiles
+from kt_extras.model_reuse.model_pool import FirstBatch, ModelPool
 from kt_extras.oracles.oracle import SamplerOracle
 from kt_extras.records.trial_record import TrialRecord
 from kt_extras.training.callbacks import callbacks_for, check_callbacks
@@ -175,6 +176,7 @@ class TrainedModels:
         kwargs: Mapping[str, Any],
         epochs: Epochs,
         logs: dict[str, float] | None = None,
+        pool: ModelPool | None = None,
     ) -> keras.Model:
         """Train a trial's model again.
 
@@ -186,6 +188,7 @@ class TrainedModels:
             epochs: Epochs to train, `"best"` for the trial's best epoch; None leaves `epochs` to
                 `HyperModel.fit`, and ends the training after the best epoch.
             logs: Gets the metrics of the last epoch. Defaults to None: not wanted.
+            pool: Has models that are trained again. Defaults to None: the model is built anew.
         """
         last = _last_epoch(trial, epochs)
         check_callbacks(kwargs.get("callbacks"))
@@ -196,18 +199,20 @@ class TrainedModels:
         callbacks = [*callbacks_for(kwargs.get("callbacks"), trial), end]
         if self._tuner._states is not None:  # as in the trial, where it affects random state
             callbacks.append(TrainedWith(hp.values))
+        if pool is not None:
+            callbacks.append(FirstBatch(pool))
         own = (
             {"callbacks": callbacks} if epochs is None else {"callbacks": callbacks, "epochs": last}
         )
         set_seed()
-        model, fits = self._build(hp), FitReport(Notes(visible=False))
+        model, fits = self._model_to_refit(hp, pool), FitReport(Notes(visible=False))
         try:
             with fits.trial():
                 self._tuner.hypermodel.fit(hp, fits.lead(model), *args, **{**kwargs, **own})
         except TypeError as error:
             if "verbose" in kwargs and passed_twice("verbose", error):
                 rest = {name: value for name, value in kwargs.items() if name != "verbose"}
-                return self.refit(trial, set_seed, args, rest, epochs, logs)
+                return self.refit(trial, set_seed, args, rest, epochs, logs, pool)
             if not passed_twice("epochs", error):
                 raise
             raise TypeError(
@@ -218,6 +223,16 @@ class TrainedModels:
         if logs is not None:
             logs.update(end.metrics)
         return model
+
+    def _model_to_refit(
+        self, hp: keras_tuner.HyperParameters, pool: ModelPool | None
+    ) -> keras.Model:
+        if pool is None or not pool.size:
+            return self._build(hp)
+        same = self._tuner._trains_with_keras and not self._tuner._changes_data
+        return pool.model_for(
+            hp, self._build, hypermodel=self._tuner.hypermodel, takes_same_data=same
+        )
 
     def _trial_ended(self, record: TrialRecord) -> None:
         if self._checkpoints.limit is None:
