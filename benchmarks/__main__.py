@@ -31,6 +31,8 @@ COMMANDS = (
     ("parallel_kills", "--kills", "60"),
     ("shared_database", "--kills", "30"),
     ("imbalanced_data", "--tables", "churn"),
+    ("refinement", "--seeds", "10"),
+    ("ensembles", "--seeds", "5"),
     ("kit_cost",),
     ("winners_luck",),
     ("bad_inputs",),

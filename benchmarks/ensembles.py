@@ -14,12 +14,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from statistics import mean
 from typing import Any
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks gain nothing from threads
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import numpy as np
 
@@ -27,35 +32,26 @@ from benchmarks.imbalanced_data import Part, split
 from benchmarks.offline_tables import TABLES, table
 
 METHODS = ("greedy", "average", "stacking")
-WAYS = ("best trial", *METHODS, "best fine-tuned", "soup")
 SIZE = 10
-TRIALS = 15
-TRAINING = {"epochs": 12, "batch_size": 64, "verbose": 0}
+TRIALS = 10
+TRAINING = {"epochs": 10, "batch_size": 64, "verbose": 0}
 
 
 def main() -> None:
-    """Run every table and seed, or those of one table."""
+    """Run the tables, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--one", choices=TABLES, help="print JSON lines")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
-    if options.one:
-        for found in run(options.one, options.seeds):
-            print(json.dumps(found), flush=True)
-        return
-    report({name: in_a_process(name, options.seeds) for name in options.tables})
+    rounds = {}
+    for name in options.tables:
+        rounds[name] = list(run(name, options.seeds, options.methods))
+        print(name, json.dumps(rounds[name]), file=sys.stderr, flush=True)
+    report(rounds, options.methods)
 
 
-def in_a_process(name: str, seeds: int) -> list[dict[str, float]]:
-    """Run all seeds of a table in a fresh process; return what they measured."""
-    command = [sys.executable, "-m", "benchmarks.ensembles", "--one", name, "--seeds", str(seeds)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return [json.loads(line) for line in output.stdout.splitlines() if line.startswith("{")]
-
-
-def run(name: str, seeds: int) -> Iterator[dict[str, float]]:
+def run(name: str, seeds: int, methods: list[str]) -> Iterator[dict[str, float]]:
     """Yield the cross-entropy on the test rows of each way, for each seed."""
     import keras
 
@@ -66,16 +62,14 @@ def run(name: str, seeds: int) -> Iterator[dict[str, float]]:
         train, validation, test = split(x, y, seed)
 
         def own(hp: Any, columns: int = x.shape[1]) -> Any:
-            units = hp.Choice("units", [16, 32, 64])
-            activation = hp.Choice("activation", ["relu", "tanh"])
-            return network(hp, columns, classes, units, activation)
+            return network(hp, columns, classes, hp.Choice("units", [16, 64]))
 
-        base = keras.Sequential([keras.Input((x.shape[1],)), *layers(32, "relu", 0.0, classes)])
+        base = keras.Sequential([keras.Input((x.shape[1],)), *layers(32, 0.0, classes)])
         base.compile("adam", "sparse_categorical_crossentropy")
         base.fit(*train, **{**TRAINING, "epochs": 4})
 
         def fine_tuned(hp: Any, columns: int = x.shape[1], base: Any = base) -> Any:
-            model = network(hp, columns, classes, 32, "relu")
+            model = network(hp, columns, classes, 32)
             model.set_weights(base.get_weights())
             return model
 
@@ -83,7 +77,7 @@ def run(name: str, seeds: int) -> Iterator[dict[str, float]]:
             tuner = search(own, train, validation, seed, f"{directory}/own")
             found = {"best trial": tuner.get_best_models()[0]}
             found |= {
-                method: tuner.ensemble(SIZE, *validation, method=method) for method in METHODS
+                method: tuner.ensemble(SIZE, *validation, method=method) for method in methods
             }
             tuner = search(fine_tuned, train, validation, seed, f"{directory}/fine_tuned")
             found["best fine-tuned"] = tuner.get_best_models()[0]
@@ -91,23 +85,23 @@ def run(name: str, seeds: int) -> Iterator[dict[str, float]]:
             yield {way: crossentropy(model, test) for way, model in found.items()}
 
 
-def network(hp: Any, columns: int, classes: int, units: int, activation: str) -> Any:
+def network(hp: Any, columns: int, classes: int, units: int) -> Any:
     """Return a compiled network of the search space."""
     import keras
 
     rate = hp.Float("rate", 3e-4, 3e-2, sampling="log")
-    parts = layers(units, activation, hp.Float("dropout", 0.0, 0.5), classes)
+    parts = layers(units, hp.Float("dropout", 0.0, 0.5), classes)
     model = keras.Sequential([keras.Input((columns,)), *parts])
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     return model
 
 
-def layers(units: int, activation: str, dropout: float, classes: int) -> list[Any]:
+def layers(units: int, dropout: float, classes: int) -> list[Any]:
     """Return the layers of every network here."""
     import keras
 
-    hidden = [keras.layers.Dense(units, activation), keras.layers.Dropout(dropout)]
-    return [*hidden, keras.layers.Dense(units, activation), keras.layers.Dense(classes, "softmax")]
+    hidden = [keras.layers.Dense(units, "relu"), keras.layers.Dropout(dropout)]
+    return [*hidden, keras.layers.Dense(units, "relu"), keras.layers.Dense(classes, "softmax")]
 
 
 def search(build: Any, train: Part, validation: Part, seed: int, directory: str) -> Any:
@@ -127,16 +121,17 @@ def crossentropy(model: Any, test: Part) -> float:
     return float(-np.log(np.maximum(p[np.arange(len(p)), test.y], 1e-7)).mean())
 
 
-def report(rounds: dict[str, list[dict[str, float]]]) -> None:
+def report(rounds: dict[str, list[dict[str, float]]], methods: list[str]) -> None:
     """Print the means over the seeds, and how often the best trial was beaten."""
-    print("| table |", " | ".join(WAYS), "|")
-    print("| --- |" + " --: |" * len(WAYS))
+    ways = ["best trial", *methods, "best fine-tuned", "soup"]
+    print("| table |", " | ".join(ways), "|")
+    print("| --- |" + " --: |" * len(ways))
     means = {
-        name: {way: mean(run[way] for run in runs) for way in WAYS} for name, runs in rounds.items()
+        name: {way: mean(run[way] for run in runs) for way in ways} for name, runs in rounds.items()
     }
     for name, found in means.items():
-        print(f"| {name} |", " | ".join(f"{found[way]:.4f}" for way in WAYS), "|")
-    for way in (*METHODS, "soup"):
+        print(f"| {name} |", " | ".join(f"{found[way]:.4f}" for way in ways), "|")
+    for way in (*methods, "soup"):
         rival = "best fine-tuned" if way == "soup" else "best trial"
         better = sum(found[way] < found[rival] for found in means.values())
         seeds = [run[way] < run[rival] for runs in rounds.values() for run in runs]

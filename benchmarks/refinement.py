@@ -13,11 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from statistics import mean
 from typing import Any
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks gain nothing from threads
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import numpy as np
 
@@ -25,7 +30,7 @@ from benchmarks.imbalanced_data import Part, split
 from benchmarks.offline_tables import TABLES, table
 
 WAYS = {"loss": "val_loss", "refinement": "val_refinement"}
-METHODS = ("temperature", "auto", "best")
+METHODS = ("temperature", "auto")
 EPOCHS = 40
 TRAINING = {"batch_size": 64, "validation_batch_size": 4096, "verbose": 0}
 UNITS = (128, 128)
@@ -33,25 +38,16 @@ RATE = 0.002
 
 
 def main() -> None:
-    """Run every table and seed, or those of one table."""
+    """Run the tables, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--one", choices=TABLES, help="print JSON lines")
     options = parser.parse_args()
-    if options.one:
-        for found in run(options.one, options.seeds):
-            print(json.dumps(found), flush=True)
-        return
-    report({name: in_a_process(name, options.seeds) for name in options.tables})
-
-
-def in_a_process(name: str, seeds: int) -> list[dict[str, Any]]:
-    """Run all seeds of a table in a fresh process; return what they measured."""
-    command = [sys.executable, "-m", "benchmarks.refinement", "--one", name, "--seeds", str(seeds)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return [json.loads(line) for line in output.stdout.splitlines() if line.startswith("{")]
+    rounds = {}
+    for name in options.tables:
+        rounds[name] = list(run(name, options.seeds))
+        print(name, json.dumps(rounds[name]), file=sys.stderr, flush=True)
+    report(rounds)
 
 
 def run(name: str, seeds: int) -> Iterator[dict[str, Any]]:
@@ -60,6 +56,8 @@ def run(name: str, seeds: int) -> Iterator[dict[str, Any]]:
     One model serves all seeds, with new weights and a new state of its optimizer.
     """
     import keras
+
+    import kt_extras as kte
 
     x, y = table(name)
     model = network(x.shape[1], int(y.max()) + 1)
@@ -73,7 +71,7 @@ def run(name: str, seeds: int) -> Iterator[dict[str, Any]]:
         train, validation, test = split(x, y, seed)
         best = {way: _Best(monitor) for way, monitor in WAYS.items()}
         data = {"validation_data": tuple(validation), "callbacks": [*best.values()]}
-        model.fit(*train, epochs=EPOCHS, **data, **TRAINING)
+        kte.training.fit(model, *train, epochs=EPOCHS, **data, **TRAINING)
         found: dict[str, Any] = {}
         for way, kept in best.items():
             model.set_weights(kept.weights)
@@ -92,7 +90,7 @@ def network(columns: int, classes: int) -> Any:
     model = keras.Sequential([keras.Input((columns,)), *layers, head])
     refinement = kte.metrics.Refinement(classes)
     optimizer, loss = keras.optimizers.Adam(RATE), "sparse_categorical_crossentropy"
-    model.compile(optimizer, loss, weighted_metrics=[refinement], steps_per_execution=16)
+    model.compile(optimizer, loss, weighted_metrics=[refinement])
     return model
 
 

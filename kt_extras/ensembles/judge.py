@@ -17,6 +17,29 @@ from kt_extras.arrays import FloatArray
 LossFunction = Callable[[Any, Any], Any]
 
 
+def check_loss(loss: LossFunction | None, *, has_slope: bool = False) -> None:
+    """Raise for what cannot judge predictions.
+
+    Args:
+        loss: As for `Judge`.
+        has_slope: Whether its derivatives are needed. Defaults to `False`.
+
+    Raises:
+        TypeError: It is not callable.
+        ValueError: It is a function of the user's, and derivatives are needed.
+    """
+    if loss is not None and not callable(loss):
+        raise TypeError(
+            "`loss` must be a loss of Keras or a function `(y_true, y_pred) -> number` that is "
+            f"lower for better predictions, got {loss!r}."
+        )
+    if has_slope and not (loss is None or isinstance(loss, keras.losses.Loss)):
+        raise ValueError(
+            "`loss` must be a loss of Keras for `method='stacking'`, which needs its derivatives, "
+            f"got {loss!r}; choose `method='greedy'`, or leave `loss` out."
+        )
+
+
 class Judge:
     """Measures predictions for rows whose labels are known.
 
@@ -44,11 +67,7 @@ class Judge:
         sample_weight: NDArray[Any] | None,
         loss: LossFunction | None = None,
     ) -> None:
-        if loss is not None and not callable(loss):
-            raise TypeError(
-                "`loss` must be a loss of Keras or a function `(y_true, y_pred) -> number` that is "
-                f"lower for better predictions, got {loss!r}."
-            )
+        check_loss(loss)
         if loss is None and compat.compile_arguments(model).get("loss") is None:
             raise ValueError(
                 "`loss` must be given, since the models were not compiled with one; a function "
@@ -96,11 +115,7 @@ class Judge:
         Raises:
             ValueError: The loss is not one of Keras, which have derivatives.
         """
-        if not (self._loss is None or isinstance(self._loss, keras.losses.Loss)):
-            raise ValueError(
-                "`loss` must be a loss of Keras for `method='stacking'`, which needs its "
-                f"derivatives, got {self._loss!r}; choose `method='greedy'`, or leave `loss` out."
-            )
+        check_loss(self._loss, has_slope=True)
         stacked = tf.constant(predictions, self._model.compute_dtype)
 
         def measured(weights: FloatArray) -> tuple[float, FloatArray]:

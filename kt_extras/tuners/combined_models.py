@@ -15,7 +15,7 @@ from kt_extras.arguments import check_integer
 from kt_extras.calibration.predictions import ForwardPass, check_data, predictions
 from kt_extras.callbacks.batch_statistics import BatchStatistics, statistics
 from kt_extras.ensembles.averaged import average_models
-from kt_extras.ensembles.judge import Judge, LossFunction
+from kt_extras.ensembles.judge import Judge, LossFunction, check_loss
 from kt_extras.ensembles.selection import convex_weights, greedy_selection
 from kt_extras.ensembles.soup import Weights, greedy_soup, mean_weights, same_architecture
 from kt_extras.training.gc_freeze import gc_freezer
@@ -56,7 +56,10 @@ def ensemble(
     if method not in _METHODS:
         names = ", ".join(map(repr, _METHODS))
         raise ValueError(f"`method` must be one of {names}, got {method!r}.")
-    check_integer("size", size, minimum=1)
+    for name, value in (("size", size), ("start", start), ("bags", bags)):
+        check_integer(name, value, minimum=1)
+    check_integer("seed", seed, minimum=0)
+    check_loss(loss, has_slope=method == "stacking")
     library = _Library(tuner, "ensemble", data, trials, batch_size)
     if method != "greedy":
         library.trials = library.trials[:size]
@@ -103,6 +106,7 @@ def soup(
         loss: See there.
         batch_size: See there.
     """
+    check_loss(loss)
     library = _Library(tuner, "soup", data, trials, batch_size)
     with _cheap_collections():
         best, parts = library.of_one_architecture()
