@@ -18,8 +18,7 @@ DATA = {"validation_data": (X, Y), "batch_size": 8}
 
 
 def build(hp):
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(hp.Int("units", 1, 8))])
-    model.add(keras.layers.Dense(1))
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(hp.Float("learning_rate", 1e-3, 1e-1)), "mse")
     return model
 

@@ -211,11 +211,19 @@ def test_epochs_of_some_steps_share_an_order():
 @pytest.mark.parametrize(
     "given",
     [
-        {"validation_split": 0.3, "validation_batch_size": 4},
-        {"validation_data": (X, Y, np.ones(20)), "validation_freq": 2, "validation_steps": 2},
-        {"validation_data": (X, Y), "validation_freq": [1, 3]},
-        {"steps_per_epoch": 2, "batch_size": 5},
-        {"initial_epoch": 1, "sample_weight": np.linspace(0, 1, 20)},
+        {"validation_split": 0.3, "validation_batch_size": 4, "initial_epoch": 1},
+        {
+            "validation_data": (X, Y, np.ones(20)),
+            "validation_freq": 2,
+            "validation_steps": 2,
+            "sample_weight": np.linspace(0, 1, 20),
+        },
+        {
+            "validation_data": (X, Y),
+            "validation_freq": [1, 3],
+            "steps_per_epoch": 2,
+            "batch_size": 5,
+        },
     ],
 )
 def test_arguments_mean_what_they_mean_to_fit(given):
@@ -235,8 +243,12 @@ def test_arguments_mean_what_they_mean_to_fit(given):
     [
         (DATA, {"validation_data": DATA.take(2)}),
         (DATA.repeat(), {"steps_per_epoch": 3, "validation_data": (X, Y)}),
-        (DATA.take(3), {"steps_per_epoch": 3}),
-        (DATA, {"validation_data": DATA.repeat(), "validation_steps": 5}),
+        pytest.param(DATA.take(3), {"steps_per_epoch": 3}, marks=pytest.mark.exhaustive),
+        pytest.param(
+            DATA,
+            {"validation_data": DATA.repeat(), "validation_steps": 5},
+            marks=pytest.mark.exhaustive,
+        ),
         (DATA.map(lambda x, y: (x, tf.cast(y > 0, tf.int32))), {"class_weight": {0: 0.3, 1: 2.0}}),
     ],
 )
