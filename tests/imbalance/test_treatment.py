@@ -188,7 +188,7 @@ class Fraud(keras_tuner.HyperModel):
 
 def test_a_search_trains_with_every_correction():
     x = RNG.normal(size=(60, 2)).astype("float32") + BINARY[:, None]
-    tuner = kte.TPE(Fraud(), objective="val_loss", max_trials=4, seed=0, directory="here")
+    tuner = kte.TPE(Fraud(), objective="val_loss", max_trials=3, seed=0, directory="here")
     for correction in ("none", "weights", "resampling"):
         tuner.enqueue({"correction": correction})
     tuner.search(x, BINARY, validation_split=0.2, epochs=1, verbose=0)
