@@ -138,6 +138,7 @@ def test_a_trial_stops_when_its_folds_are_worse_than_those_of_the_best():
         assert row["epochs"] == 2 * count  # whole folds
 
 
+@pytest.mark.slow
 def test_a_resumed_search_ends_like_an_uninterrupted_one():
     class Interrupting(keras.callbacks.Callback):
         left = 5

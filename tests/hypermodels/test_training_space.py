@@ -66,7 +66,7 @@ def test_all_hyperparameters_are_declared_before_the_first_trial():
     assert tuner.results()[0]["state"] == "completed"
 
 
-@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize("at_once", [1, "auto"])
 def test_trials_train_as_long_and_in_batches_as_their_values_say(at_once):
     notes = []
     space = kte.TrainingSpace(
@@ -83,6 +83,7 @@ def test_trials_train_as_long_and_in_batches_as_their_values_say(at_once):
     assert steps == sorted((row["epochs"], 30 // row["batch_size"]) for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not compat.KERAS_3, reason="stacks need Keras 3")
 def test_trials_of_a_batch_size_are_stacked_and_end_as_alone():
     def space():
