@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import mean
 from typing import Any
 
@@ -43,46 +43,56 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--soup", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
     rounds = {}
     for name in options.tables:
-        rounds[name] = list(run(name, options.seeds, options.methods))
+        rounds[name] = list(run(name, options.seeds, options.methods, options.soup))
         print(name, json.dumps(rounds[name]), file=sys.stderr, flush=True)
-    report(rounds, options.methods)
+    report(rounds, options.methods, soup=options.soup)
 
 
-def run(name: str, seeds: int, methods: list[str]) -> Iterator[dict[str, float]]:
+def run(name: str, seeds: int, methods: Sequence[str], soup: bool) -> Iterator[dict[str, float]]:
     """Yield the cross-entropy on the test rows of each way, for each seed."""
     import keras
 
     x, y = table(name)
-    classes = int(y.max()) + 1
+    shape = x.shape[1], int(y.max()) + 1
     for seed in range(seeds):
         keras.utils.set_random_seed(seed)
         train, validation, test = split(x, y, seed)
-
-        def own(hp: Any, columns: int = x.shape[1]) -> Any:
-            return network(hp, columns, classes, hp.Choice("units", [16, 64]))
-
-        base = keras.Sequential([keras.Input((x.shape[1],)), *layers(32, 0.0, classes)])
-        base.compile("adam", "sparse_categorical_crossentropy")
-        base.fit(*train, **{**TRAINING, "epochs": 4})
-
-        def fine_tuned(hp: Any, columns: int = x.shape[1], base: Any = base) -> Any:
-            model = network(hp, columns, classes, 32)
-            model.set_weights(base.get_weights())
-            return model
-
         with tempfile.TemporaryDirectory() as directory:
-            tuner = search(own, train, validation, seed, f"{directory}/own")
+            tuner = search(own(*shape), train, validation, seed, f"{directory}/own")
             found = {"best trial": tuner.get_best_models()[0]}
-            found |= {
-                method: tuner.ensemble(SIZE, *validation, method=method) for method in methods
-            }
-            tuner = search(fine_tuned, train, validation, seed, f"{directory}/fine_tuned")
-            found["best fine-tuned"] = tuner.get_best_models()[0]
-            found["soup"] = tuner.soup(*validation)
+            for method in methods:
+                found[method] = tuner.ensemble(SIZE, *validation, method=method)
+            if soup:
+                build = fine_tuned(*shape, train)
+                tuner = search(build, train, validation, seed, f"{directory}/fine_tuned")
+                found["best fine-tuned"] = tuner.get_best_models()[0]
+                found["soup"] = tuner.soup(*validation)
             yield {way: crossentropy(model, test) for way, model in found.items()}
+
+
+def own(columns: int, classes: int) -> Any:
+    """Return the `build` of networks that begin with weights of their own."""
+    return lambda hp: network(hp, columns, classes, hp.Choice("units", [16, 64]))
+
+
+def fine_tuned(columns: int, classes: int, train: Part) -> Any:
+    """Return the `build` of networks that all begin with the weights of a trained one."""
+    import keras
+
+    base = keras.Sequential([keras.Input((columns,)), *layers(32, 0.0, classes)])
+    base.compile("adam", "sparse_categorical_crossentropy")
+    base.fit(*train, **{**TRAINING, "epochs": 4})
+
+    def build(hp: Any) -> Any:
+        model = network(hp, columns, classes, 32)
+        model.set_weights(base.get_weights())
+        return model
+
+    return build
 
 
 def network(hp: Any, columns: int, classes: int, units: int) -> Any:
@@ -121,9 +131,11 @@ def crossentropy(model: Any, test: Part) -> float:
     return float(-np.log(np.maximum(p[np.arange(len(p)), test.y], 1e-7)).mean())
 
 
-def report(rounds: dict[str, list[dict[str, float]]], methods: list[str]) -> None:
+def report(
+    rounds: dict[str, list[dict[str, float]]], methods: Sequence[str], *, soup: bool
+) -> None:
     """Print the means over the seeds, and how often the best trial was beaten."""
-    ways = ["best trial", *methods, "best fine-tuned", "soup"]
+    ways = ["best trial", *methods, *(["best fine-tuned", "soup"] if soup else [])]
     print("| table |", " | ".join(ways), "|")
     print("| --- |" + " --: |" * len(ways))
     means = {
@@ -131,7 +143,7 @@ def report(rounds: dict[str, list[dict[str, float]]], methods: list[str]) -> Non
     }
     for name, found in means.items():
         print(f"| {name} |", " | ".join(f"{found[way]:.4f}" for way in ways), "|")
-    for way in (*methods, "soup"):
+    for way in [*methods, "soup"][: None if soup else -1]:
         rival = "best fine-tuned" if way == "soup" else "best trial"
         better = sum(found[way] < found[rival] for found in means.values())
         seeds = [run[way] < run[rival] for runs in rounds.values() for run in runs]
