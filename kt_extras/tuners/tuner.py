@@ -182,7 +182,12 @@ class Tuner(RecordedTuner):
             )
         refuse_unknown(unknown, type(self))
         check_executions(executions_per_trial)
-        check_cross_validation(cross_validation, executions_per_trial, oracle)
+        check_cross_validation(
+            cross_validation,
+            executions_per_trial,
+            oracle,
+            own_run_trial=not self._runs_with_keras,
+        )
         self._cross_validation = cross_validation
         self._folds: Folds | None = None  # of the running search
         if cross_validation is not None:

@@ -178,10 +178,16 @@ def test_wrong_arguments_are_refused(wrong, match):
         CrossValidation(**wrong)
 
 
+class Own(kte.TPE):
+    def run_trial(self, trial, *args, **kwargs):
+        return 1.0
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [
         (lambda cv: kte.ASHA(build, "val_loss", cross_validation=cv), "can't be used with"),
+        (lambda cv: Own(build, "val_loss", cross_validation=cv), "a `run_trial` of your own"),
         (lambda _: kte.TPE(build, "val_loss", cross_validation=5), "must be a `kt_extras.Cross"),
         (
             lambda cv: kte.TPE(build, "val_loss", cross_validation=cv, executions_per_trial=2),
