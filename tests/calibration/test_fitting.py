@@ -286,7 +286,7 @@ def test_layers_compute_in_single_precision_under_any_policy():
             [0, 1],
             [[0.1], [0.2]],
             {"method": "beta"},
-            "`method` must be one of 'auto', 'temperature'",
+            "`method` must be one of 'auto', 'best', 'temperature'",
         ),
     ],
 )
