@@ -66,21 +66,18 @@ def check_strategy(given: Any) -> None:
         )
 
 
-def check_cross_validation(
-    given: Any, executions: int, oracle: SamplerOracle, *, own_run_trial: bool
-) -> None:
+def check_cross_validation(given: Any, executions: int, oracle: SamplerOracle) -> None:
     """Raise unless a search can train the folds of a cross-validation.
 
     Args:
         given: The `CrossValidation`, or None.
         executions: The `executions_per_trial`.
         oracle: Of the search.
-        own_run_trial: Whether the tuner has a `run_trial` of the user's.
 
     Raises:
         TypeError: It is no `CrossValidation`.
-        ValueError: The search repeats or pauses trainings, or trains by itself, or has several
-            objectives and a test between folds.
+        ValueError: The search repeats or pauses trainings, or has several objectives and a test
+            between folds.
     """
     if given is None:
         return
@@ -88,11 +85,6 @@ def check_cross_validation(
         raise TypeError(
             "`cross_validation` must be a `kt_extras.CrossValidation`, such as "
             f"`kte.CrossValidation(5)`, got {given!r}."
-        )
-    if own_run_trial:
-        raise ValueError(
-            "`cross_validation` has no effect on a `run_trial` of your own: split the rows there, "
-            "or train in `HyperModel.fit`, which gets the rows of each fold."
         )
     if executions != 1:
         raise ValueError(

@@ -182,12 +182,7 @@ class Tuner(RecordedTuner):
             )
         refuse_unknown(unknown, type(self))
         check_executions(executions_per_trial)
-        check_cross_validation(
-            cross_validation,
-            executions_per_trial,
-            oracle,
-            own_run_trial=not self._runs_with_keras,
-        )
+        check_cross_validation(cross_validation, executions_per_trial, oracle)
         self._cross_validation = cross_validation
         self._folds: Folds | None = None  # of the running search
         if cross_validation is not None:
@@ -537,6 +532,11 @@ class Tuner(RecordedTuner):
     def _check_fit_arguments(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
         """Raise if no trial could train with these arguments of `search`."""
         if self._cross_validation is not None:
+            if not self._runs_with_keras:
+                raise ValueError(
+                    "`cross_validation` has no effect on a `run_trial` of your own: split the rows "
+                    "there, or train in `HyperModel.fit`, which gets the rows of each fold."
+                )
             self._folds = self._cross_validation.folds(fit_args, fit_kwargs)
         if (scheduler := self._local_oracle.scheduler) is not None:
             check_epochs(fit_args, fit_kwargs)

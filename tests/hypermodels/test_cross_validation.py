@@ -187,7 +187,10 @@ class Own(kte.TPE):
     ("make", "match"),
     [
         (lambda cv: kte.ASHA(build, "val_loss", cross_validation=cv), "can't be used with"),
-        (lambda cv: Own(build, "val_loss", cross_validation=cv), "a `run_trial` of your own"),
+        (
+            lambda cv: Own(build, "val_loss", cross_validation=cv).search(X, Y),
+            "a `run_trial` of your own",
+        ),
         (lambda _: kte.TPE(build, "val_loss", cross_validation=5), "must be a `kt_extras.Cross"),
         (
             lambda cv: kte.TPE(build, "val_loss", cross_validation=cv, executions_per_trial=2),
