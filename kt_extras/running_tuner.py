@@ -35,11 +35,10 @@ class RunningTuner(NamedTuple):
         """
         keras_tuner = sys.modules["keras_tuner"]
         hypermodel = self.tuner.hypermodel
-        if not getattr(hypermodel, "fits_plainly", True):  # a `TrainingSpace`
-            return False
         fit = getattr(hypermodel.fit, "__func__", None)
         runs = type(self.tuner).run_trial.__module__
-        plain = fit is keras_tuner.HyperModel.fit or hasattr(hypermodel, "fits_plainly")
+        # A `TrainingSpace` has a `fit` of its own, and says itself what that changes.
+        plain = getattr(hypermodel, "fits_plainly", fit is keras_tuner.HyperModel.fit)
         return plain and runs.partition(".")[0] in _PACKAGES
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class CrossValidation:
             ) from error
 
     def folds(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Folds:
-        """Return the arguments of `fit` for each fold.
+        """Return the rows of each fold.
 
         Args:
             args: Positional arguments of `search`.
@@ -91,7 +91,7 @@ class CrossValidation:
 
 
 class Folds:
-    """The arguments of `fit` for each fold, made when they are asked for.
+    """The rows of each fold as arguments of `fit`, made when they are asked for.
 
     Args:
         cross_validation: Splits the rows.
@@ -102,8 +102,7 @@ class Folds:
     """
 
     def __init__(self, cross_validation: CrossValidation, given: Mapping[str, Any]) -> None:
-        self._given = dict(given)
-        self._rows = _DatasetRows(given) if _is_dataset(given.get("x")) else _ArrayRows(given)
+        self._rows = _DatasetRows(given) if is_dataset(given.get("x")) else _ArrayRows(given)
         labels, groups = self._rows.labels(), cross_validation.groups
         if groups is not None and len(groups) != self._rows.count:
             raise ValueError(
@@ -116,12 +115,9 @@ class Folds:
     def __len__(self) -> int:
         return len(self.splits)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return map(self.__getitem__, range(len(self)))
-
     def __getitem__(self, number: int) -> dict[str, Any]:
         train, validation = self.splits[number]
-        return {**self._given, **self._rows.fold(train, validation)}
+        return self._rows.fold(train, validation)
 
     @property
     def rows(self) -> int:
@@ -157,12 +153,11 @@ class _DatasetRows:
             raise ValueError(
                 "`x` must be a data set that ends, for cross-validation by the numbers of its rows."
             )
-        first = tf.nest.flatten(next(iter(dataset)))[0]
-        self._batch = int(first.shape[0])
-        labels = [_labels_in(element) for element in dataset]
+        batches = [(int(tf.nest.flatten(b)[0].shape[0]), _labels_in(b)) for b in dataset]
+        sizes, labels = zip(*batches, strict=True)
+        self._batch, self.count = sizes[0], sum(sizes)
         self._labels = None if labels[0] is None else np.concatenate(labels)
         self._rows = dataset.unbatch().enumerate()
-        self.count = sum(int(tf.nest.flatten(e)[0].shape[0]) for e in dataset)
 
     def labels(self) -> Any:
         return None if self._labels is None else classes(self._labels)
@@ -183,6 +178,20 @@ class _DatasetRows:
         return chosen.apply(tf.data.experimental.assert_cardinality(batches))
 
 
+def of_fold(
+    folds: Folds, number: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of `fit` for one fold by name.
+
+    Args:
+        folds: The folds.
+        number: Which of them, from 0.
+        args: Positional arguments of `search`.
+        kwargs: Named arguments of `search`.
+    """
+    return {**by_name(args, {}), **kwargs, **folds[number]}
+
+
 def classes(y: Any) -> Any:
     """Return the class of each row, where labels are one-hot; what else there is, as it is.
 
@@ -200,7 +209,8 @@ def _labels_in(element: Any) -> Any:
     return np.asarray(y) if tf.is_tensor(y) else None
 
 
-def _is_dataset(x: Any) -> bool:
+def is_dataset(x: Any) -> bool:
+    """Return whether inputs are a `tf.data.Dataset`, which may have the labels too."""
     return hasattr(x, "element_spec") and hasattr(x, "cardinality")
 
 

@@ -41,7 +41,7 @@ from kt_extras.oracles.drivers import (
     was_reported_once,
 )
 from kt_extras.oracles.failures import FailureCount, report
-from kt_extras.oracles.fold_losses import has_worse_folds
+from kt_extras.oracles.fold_losses import ended_folds, losses_of
 from kt_extras.oracles.next_trial import NextTrial
 from kt_extras.oracles.recorded_oracle import RecordedOracle, in_turn
 from kt_extras.pruners import Pruner
@@ -506,11 +506,15 @@ class SamplerOracle(RecordedOracle):
 
     def _has_worse_folds(self, record: TrialRecord, last: Last | None) -> bool:
         """Return whether the folds of a trial are worse than those of the best one."""
-        if self.fold_pruner is None:
+        if self.fold_pruner is None or not (folds := ended_folds(record, last)):
             return False
         others = (trial for trial in self.trials.values() if trial is not record.trial)
-        best = [self._state.trials[t.trial_id] for t in best_trials(others, self.objective, 1)]
-        return has_worse_folds(self.fold_pruner, record, last, best, self.objective)
+        best = best_trials(others, self.objective, 1)
+        if not best:
+            return False
+        known = self._state.trials[best[0].trial_id].executions
+        losses = (losses_of(runs, self.objective) for runs in (folds, known))
+        return self.fold_pruner.should_stop(*losses)
 
     def _score_of(self, record: TrialRecord, given: Trial) -> tuple[float | None, int | None]:
         """Return the score of an attempt, None if it has none, and its best epoch."""

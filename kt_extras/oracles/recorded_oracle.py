@@ -285,6 +285,7 @@ class RecordedOracle(SharedOracle):
         try:
             self.open_session()
             yield
+            self._recorder.sum_up()
         except BaseException:
             with suppress(Exception):  # the first error is the one to see
                 self.abandon(tuner_id or "")

@@ -168,7 +168,7 @@ class Recorder:
                 if self._in_turn:
                     raise  # what is written here was decided in that turn
         if self._store is not None and sync and self._store.outgrown():
-            self._store.compact(map(to_record, snapshot_events(self.state)))
+            self._sum_up(self._store)
 
     def declare(self, event: SpaceDeclared) -> None:
         """Write that hyperparameters were declared; outside a session, apply it alone.
@@ -431,6 +431,15 @@ class Recorder:
             self.close_session()
             raise
         return anew
+
+    def sum_up(self) -> None:
+        """Write a snapshot of what the session has written, so that the search is loaded fast."""
+        trails = getattr(self._store, "trails", None)  # of a journal
+        if self._store is not None and self._in_session and trails is not None and trails():
+            self._sum_up(self._store)
+
+    def _sum_up(self, store: Store) -> None:
+        store.compact(map(to_record, snapshot_events(self.state)))
 
     def close_session(self) -> None:
         """Let other processes write."""

@@ -205,6 +205,10 @@ class Journal:
         growth = max(_MIN_GROWTH, self._at.covered / 4, self._at.snapshot_size)
         return self._at.last[1] - self._at.covered > growth
 
+    def trails(self) -> bool:
+        """Return whether so much was written since the last snapshot that reading it takes time."""
+        return self._at.last[1] - self._at.covered > _MIN_GROWTH
+
     def compact(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Write a snapshot beside the journal, so that `read` need not read the whole journal.
 

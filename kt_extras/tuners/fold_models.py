@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,9 +14,10 @@ from keras_tuner.engine.trial import Trial
 from numpy.typing import NDArray
 
 from kt_extras.ensembles import average_models
-from kt_extras.hypermodels.cross_validation import Folds
+from kt_extras.hypermodels.cross_validation import is_dataset, of_fold
 from kt_extras.records.scores import best_of
 from kt_extras.tuners.training_space_use import fit_arguments_of
+from kt_extras.tuners.trial_run import set_trial_seed
 
 
 @dataclass(frozen=True)
@@ -50,23 +52,20 @@ class FoldModels:
 
 
 def trained_folds(
-    tuner: Any,
-    trial: Trial,
-    folds: Folds,
-    train: Callable[[int, dict[str, Any], int], keras.Model],
+    tuner: Any, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> FoldModels:
     """Train the folds of a trial once more.
 
     Args:
-        tuner: The tuner.
+        tuner: A tuner with `cross_validation`.
         trial: The trial, which has ended.
-        folds: The arguments of `fit` of each fold.
-        train: Called with the number of a fold, the arguments of its `fit` and the epochs.
+        args: Positional arguments of `fit`.
+        kwargs: Named arguments of `fit`.
 
     Raises:
         ValueError: The trial has not reported an epoch of each fold.
     """
-    oracle = tuner._local_oracle
+    folds, oracle = tuner._cross_validation.folds(args, kwargs), tuner._local_oracle
     executions = oracle.trial_record(trial.trial_id).executions
     bests = [best for run in executions if (best := best_of(run, oracle.objective)) is not None]
     if len(bests) != len(folds):
@@ -78,21 +77,18 @@ def trained_folds(
     models: list[keras.Model] = []
     found: list[Any] = []
     inputs: Any = None
-    for number, (fold, (_, epoch)) in enumerate(zip(folds, bests, strict=True)):
-        model = train(number, fold, epoch + 1)
-        _, given = fit_arguments_of(tuner.hypermodel, hp, (), fold)
-        held_out = given["validation_data"]
-        inputs = held_out[0] if isinstance(held_out, tuple) else held_out
+    for number, (_, epoch) in enumerate(bests):
+        fold = of_fold(folds, number, args, kwargs)
+        set_seed = partial(set_trial_seed, tuner._training_seed, trial, number)
+        model = tuner._models.refit(trial, set_seed, (), fold, epoch + 1)
+        held_out = fit_arguments_of(tuner.hypermodel, hp, (), fold)[1]["validation_data"]
+        inputs = held_out if is_dataset(held_out) else held_out[0]
         found.append(model.predict(inputs, verbose=0))
         models.append(model)
-    rows = [np.sort(held_out) if _is_dataset(inputs) else held_out for _, held_out in folds.splits]
+    ordered = is_dataset(inputs)  # a data set has its rows in the order of their numbers
+    rows = [np.sort(held_out) if ordered else held_out for _, held_out in folds.splits]
     predictions = tf.nest.map_structure(lambda *parts: _in_order(rows, parts, folds.rows), *found)
-    some = next(iter(inputs))[0] if _is_dataset(inputs) else inputs
-    return FoldModels(models, predictions, some)
-
-
-def _is_dataset(inputs: Any) -> bool:
-    return hasattr(inputs, "element_spec")
+    return FoldModels(models, predictions, next(iter(inputs))[0] if ordered else inputs)
 
 
 def _in_order(rows: Sequence[Any], parts: Sequence[NDArray[Any]], count: int) -> NDArray[Any]:

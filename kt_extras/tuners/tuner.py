@@ -21,7 +21,7 @@ from kt_extras.checkpoints.random_state import set_random_state
 from kt_extras.checkpoints.state_paths import StateFiles
 from kt_extras.checkpoints.weight_files import Keep
 from kt_extras.hypermodels import CrossValidation, TrainingSpace
-from kt_extras.hypermodels.cross_validation import Folds
+from kt_extras.hypermodels.cross_validation import Folds, of_fold
 from kt_extras.loggers.trial_logger import loggers_among
 from kt_extras.model_reuse.model_pool import ModelPool
 from kt_extras.oracles.arguments import check_count, check_executions, other_oracle, refuse_unknown
@@ -59,13 +59,14 @@ from kt_extras.tuners.fit_arguments import (
 from kt_extras.tuners.fit_check import check_fit, plain_numbers, verbosity
 from kt_extras.tuners.measured_costs import MeasuredCosts
 from kt_extras.tuners.ray_worker import RayWorker
-from kt_extras.tuners.recorded_tuner import RecordedTuner, Resume
+from kt_extras.tuners.recorded_tuner import Resume
 from kt_extras.tuners.returned_metrics import final_metrics, refuse_evaluation
 from kt_extras.tuners.roles import refuse_without_records, role_of
 from kt_extras.tuners.search_driver import SearchDriver
 from kt_extras.tuners.search_run import SearchRun
 from kt_extras.tuners.stacked_trial import BuiltModel
 from kt_extras.tuners.time_report import TimeReport
+from kt_extras.tuners.trained_tuner import TrainedTuner
 from kt_extras.tuners.training_space_use import declare_with_data, search_arguments
 from kt_extras.tuners.trial_outcome import Constraint, check_constraint, check_model
 from kt_extras.tuners.trial_run import TrialRun, set_trial_seed
@@ -78,7 +79,7 @@ _OF_THIS_PROCESS = (
 )
 
 
-class Tuner(RecordedTuner):
+class Tuner(TrainedTuner):
     """Runs the trials of a `kt_extras.SamplerOracle`; otherwise used like `keras_tuner.Tuner`.
 
     `search` takes what `keras.Model.fit` takes.  `verbose=0` is silent, 1 shows one line for the
@@ -344,7 +345,7 @@ class Tuner(RecordedTuner):
             return args, kwargs
         if self._folds is None:
             self._folds = self._cross_validation.folds(args, kwargs)
-        return (), {**kwargs, **self._folds[execution]}
+        return (), of_fold(self._folds, execution, args, kwargs)
 
     def _begin_run(
         self, trial: Trial, args: Sequence[Any], kwargs: Mapping[str, Any]

@@ -1,6 +1,7 @@
 """Trials that are trained once a fold."""
 
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -123,6 +124,22 @@ def test_preprocessing_is_fitted_in_each_fold():
     space = kte.TrainingSpace(build, preprocessing=lambda _: Scaler())
     searched(hypermodel=space, max_trials=1)
     assert fitted == [X[train].mean() for train, _ in KFold(3).split(X)]
+
+
+class Silent(keras_tuner.HyperModel):
+    """Trains without a word, whatever `search` says."""
+
+    def build(self, hp):
+        return build(hp)
+
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, verbose=0, **kwargs)
+
+
+def test_a_fit_of_ones_own_gets_the_rows_of_each_fold():
+    tuner = searched(hypermodel=Silent(), max_trials=1)
+    assert tuner.results()[0]["state"] == "completed"
+    assert len(tuner.search_data().trials[0].executions) == 3
 
 
 def test_a_trial_stops_when_its_folds_are_worse_than_those_of_the_best():

@@ -174,3 +174,27 @@ def test_a_search_with_snapshots_goes_on_as_one_without(tmp_path, monkeypatch):
     again._set_project_dir(str(tmp_path), "project")
     again.reload()
     assert finish(again) == finish(plain)
+
+
+def test_a_search_that_has_ended_is_read_from_its_snapshot(tmp_path, monkeypatch):
+    def oracle():
+        made = kte.SamplerOracle(Random(), None, COST, 6, seed=3)
+        made._set_project_dir(str(tmp_path), "project")
+        return made
+
+    monkeypatch.setattr("kt_extras.storage.journal._MIN_GROWTH", 200)
+    search = oracle()
+    search.hyperparameters.Float("x", 0.0, 1.0)
+    with search.session():
+        monkeypatch.setattr(search._recorder._store, "outgrown", lambda: False)
+        while (trial := search.create_trial("last")).status != "STOPPED":
+            search.update_trial(trial.trial_id, {"cost": trial.hyperparameters.get("x")}, 0)
+            trial.status = "COMPLETED"
+            search.end_trial(trial)
+    assert (tmp_path / "project" / "snapshot.jsonl").exists()
+    assert not search._recorder._store.trails()
+    again = oracle()
+    again.reload()
+    assert [one.score for one in again.trials.values()] == [
+        one.score for one in search.trials.values()
+    ]
