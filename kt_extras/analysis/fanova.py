@@ -13,6 +13,7 @@ The forest predicts ranks, not losses: a few diverged losses would be nearly all
 from __future__ import annotations
 
 import numpy as np
+from sklearn.ensemble import RandomForestRegressor
 
 from kt_extras.arrays import FloatArray
 from kt_extras.samplers.gp_columns import columns_of, masked, snapped
@@ -37,8 +38,6 @@ def variances(unit: FloatArray, ranks: FloatArray, space: Space, seed: int) -> F
     Returns:
         Shape ``(d,)``.
     """
-    from sklearn.ensemble import RandomForestRegressor  # takes a second to import
-
     rng = np.random.default_rng(seed)
     if len(unit) > _MAX_TRIALS:
         some = np.sort(rng.choice(len(unit), _MAX_TRIALS, replace=False))

@@ -7,7 +7,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from kt_extras.analysis.fanova import variances
 from kt_extras.analysis.ped_anova import divergences
 from kt_extras.analysis.ranked_trials import RankedTrials, ranked_trials
 from kt_extras.analysis.search_data import data_of
@@ -80,11 +79,13 @@ def importance(
     names = [d.name for d in trials.space.dimensions if d.size > 1]
     shares = dict.fromkeys(names, 0.0)
     if np.isfinite(trials.ranks).sum() >= _LEAST_TRIALS:
-        found = (
-            divergences(trials.unit, trials.space.dimensions, trials.good(n_good(trials, quantile)))
-            if method == "ped_anova"
-            else variances(trials.unit, _fractions(trials.ranks), trials.space, seed)
-        )
+        if method == "ped_anova":
+            good = trials.good(n_good(trials, quantile))
+            found = divergences(trials.unit, trials.space.dimensions, good)
+        else:
+            from kt_extras.analysis.fanova import variances  # takes two seconds to import
+
+            found = variances(trials.unit, _fractions(trials.ranks), trials.space, seed)
         for dimension, value in zip(trials.space.dimensions, found.tolist(), strict=True):
             if dimension.size > 1:
                 shares[dimension.name] += value
