@@ -434,8 +434,8 @@ class Recorder:
 
     def sum_up(self) -> None:
         """Write a snapshot of what the session has written, so that the search is loaded fast."""
-        trails = getattr(self._store, "trails", None)  # of a journal
-        if self._store is not None and self._in_session and trails is not None and trails():
+        is_old = getattr(self._store, "snapshot_is_old", None)  # of a journal
+        if self._store is not None and self._in_session and is_old is not None and is_old():
             self._sum_up(self._store)
 
     def _sum_up(self, store: Store) -> None:

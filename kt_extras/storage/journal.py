@@ -205,7 +205,7 @@ class Journal:
         growth = max(_MIN_GROWTH, self._at.covered / 4, self._at.snapshot_size)
         return self._at.last[1] - self._at.covered > growth
 
-    def trails(self) -> bool:
+    def snapshot_is_old(self) -> bool:
         """Return whether so much was written since the last snapshot that reading it takes time."""
         return self._at.last[1] - self._at.covered > _MIN_GROWTH
 

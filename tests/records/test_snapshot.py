@@ -192,7 +192,7 @@ def test_a_search_that_has_ended_is_read_from_its_snapshot(tmp_path, monkeypatch
             trial.status = "COMPLETED"
             search.end_trial(trial)
     assert (tmp_path / "project" / "snapshot.jsonl").exists()
-    assert not search._recorder._store.trails()
+    assert not search._recorder._store.snapshot_is_old()
     again = oracle()
     again.reload()
     assert [one.score for one in again.trials.values()] == [
